@@ -1,0 +1,85 @@
+"""Reading and writing files so that nothing half-written is ever read back, and nothing is unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from crossdiff.errors import InputError
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Call `write(temporary)`, sync the file it made and rename it to `path`; on error nothing stays behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: some writers (numpy, ffmpeg) choose the format by it.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda tmp: tmp.write_text(text, encoding="utf-8") and None)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid JSON ({error}); restore or remake it") from None
+
+
+def save_npy(path: Path, array: np.ndarray) -> None:
+    write_atomically(path, lambda tmp: np.save(tmp, array, allow_pickle=False))
+
+
+def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
+    write_atomically(path, lambda tmp: np.savez_compressed(tmp, **arrays))  # type: ignore[arg-type]
+
+
+def load_npy(path: Path) -> np.ndarray:
+    """Read one array; errors name the file."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a plain numpy array ({error})") from None
+
+
+def load_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Read the named arrays (all of them without `names`) of an npz; errors name the file and the array."""
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            wanted = list(names) if names is not None else list(z.files)
+            missing = [name for name in wanted if name not in z.files]
+            if missing:
+                raise InputError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(z.files) or 'nothing'}")
+            return {name: z[name] for name in wanted}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
+        raise InputError(f"{path}: not a readable npz file ({error})") from None
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

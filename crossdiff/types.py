@@ -1,0 +1,115 @@
+"""What flows through the toolkit: one small dataclass per concept, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from crossdiff.errors import ClipError
+from crossdiff.skeleton import HUMANML3D, Skeleton
+
+Domain = Literal["2d", "3d"]
+DOMAINS: tuple[Domain, Domain] = ("2d", "3d")
+
+
+def _expect(what: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    fits = array.ndim == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        raise ClipError(f"{what}: expected shape {wanted}, got {array.shape}")
+
+
+@dataclass(frozen=True)
+class Keypoints2D:
+    """One person's detected keypoints in one video.
+
+    xy: pixel positions, shape (F, K, 2), y down; score: (F, K) in [0, 1], 0 where not detected;
+    frame: source frame numbers, shape (F,), increasing; fps: of the source; size: (width, height) in pixels;
+    keypoint_set: name of the K keypoints' meaning, a key of `pipeline.mapping.KEYPOINT_SETS`.
+    """
+
+    xy: Float[ndarray, "f k 2"]
+    score: Float[ndarray, "f k"]
+    frame: ndarray
+    fps: float
+    size: tuple[int, int]
+    keypoint_set: str
+
+    def __post_init__(self) -> None:
+        _expect("keypoints", self.xy, (None, None, 2))
+        _expect("scores", self.score, self.xy.shape[:2])
+        _expect("frame numbers", self.frame, self.xy.shape[:1])
+        if self.fps <= 0:
+            raise ClipError(f"keypoints: frame rate must be positive, got {self.fps}")
+
+    def save(self, path: Path) -> None:
+        from crossdiff.files import save_npz
+
+        save_npz(
+            path,
+            xy=self.xy.astype(np.float32),
+            score=self.score.astype(np.float32),
+            frame=self.frame.astype(np.int32),
+            fps=np.float64(self.fps),
+            size=np.array(self.size, dtype=np.int32),
+            keypoint_set=np.array(self.keypoint_set),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Keypoints2D:
+        from crossdiff.files import load_npz
+
+        z = load_npz(path, ("xy", "score", "frame", "fps", "size", "keypoint_set"))
+        width, height = (int(n) for n in z["size"])
+        return cls(z["xy"], z["score"], z["frame"], float(z["fps"]), (width, height), str(z["keypoint_set"]))
+
+
+@dataclass(frozen=True)
+class Motion2D:
+    """One person's joints in the image plane, in the units of the 3D skeleton.
+
+    joints: shape (F, J, 2), y up, body-scaled (metres of the target skeleton), frame 0's root at the origin;
+    valid: shape (F, J), True where the joint was seen.
+    """
+
+    joints: Float[ndarray, "f j 2"]
+    valid: Bool[ndarray, "f j"]
+    fps: float
+    skeleton: Skeleton = HUMANML3D
+
+    def __post_init__(self) -> None:
+        _expect("2D motion", self.joints, (None, self.skeleton.num_joints, 2))
+        _expect("2D motion's mask", self.valid, self.joints.shape[:2])
+
+    def save(self, path: Path) -> None:
+        from crossdiff.files import save_npz
+
+        save_npz(path, joints=self.joints.astype(np.float32), valid=self.valid, fps=np.float64(self.fps))
+
+    @classmethod
+    def load(cls, path: Path, skeleton: Skeleton = HUMANML3D) -> Motion2D:
+        from crossdiff.files import load_npz
+
+        z = load_npz(path, ("joints", "valid", "fps"))
+        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton)
+
+
+@dataclass(frozen=True)
+class Motion3D:
+    """Joints in space: shape (F, J, 3), metres, Y up; frame rate in frames per second."""
+
+    joints: Float[ndarray, "f j 3"]
+    fps: float
+    skeleton: Skeleton = HUMANML3D
+
+    def __post_init__(self) -> None:
+        _expect("3D motion", self.joints, (None, self.skeleton.num_joints, 3))
+        if not np.isfinite(self.joints).all():
+            raise ClipError("3D motion: has NaN or infinite joints; drop the clip or repair it")
