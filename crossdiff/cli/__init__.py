@@ -1,0 +1,58 @@
+"""The command `crossdiff`: one short module per command, errors turned into messages and exit codes here alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from crossdiff import __version__
+from crossdiff.errors import CrossDiffError
+
+app = typer.Typer(
+    name="crossdiff",
+    help="3D human motion from text, and from videos found in the wild.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"crossdiff {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what is done, and show tracebacks."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+
+
+def _register() -> None:
+    """Import the command modules, each of which adds itself to `app`."""
+    from crossdiff.cli import build_2d, extract_2d, filter  # noqa: F401
+
+
+_register()
+
+
+def main() -> None:
+    """Console script. A `CrossDiffError` becomes one line on stderr and its exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    try:
+        app()
+    except CrossDiffError as error:
+        if logging.getLogger().isEnabledFor(logging.INFO):
+            logging.exception("failed")
+        typer.secho(f"crossdiff: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.secho("crossdiff: interrupted; run the same command again to go on", err=True)
+        sys.exit(130)
