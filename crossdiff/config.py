@@ -1,0 +1,117 @@
+"""Configurations: pydantic models filled from YAML and `--set a.b=c`; a mistake becomes one line."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from crossdiff.errors import ConfigError
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+C = TypeVar("C", bound=Config)
+
+
+def load_config(
+    cls: type[C], path_or_name: str | Path | None = None, overrides: list[str] | None = None
+) -> C:
+    """Fill `cls` from a YAML file, then from overrides such as `optimizer.lr=1e-4` (values are YAML too).
+
+    A path that exists is read; any other value is the name of a shipped file of `crossdiff.configs` ("filter"
+    or "filter.yaml"); None gives the class's defaults.
+    """
+    values = {} if path_or_name is None else _read(path_or_name)
+    overridden = {_override(values, text) for text in overrides or []}
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_one_line(cls, error, str(path_or_name or cls.__name__), overridden)) from None
+
+
+def shipped_configs() -> list[str]:
+    """File names of the configurations that come with the package."""
+    folder = resources.files("crossdiff.configs")
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of every value that a configuration holds."""
+    keys = []
+    for name, field in cls.model_fields.items():
+        options = (field.annotation, *get_args(field.annotation))
+        nested = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        keys += [key for o in nested for key in known_keys(o, f"{prefix}{name}.")] or [prefix + name]
+    return keys
+
+
+def _read(path_or_name: str | Path) -> dict[str, Any]:
+    text = _text_of(path_or_name)
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path_or_name}: not valid YAML ({reason}); correct it") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path_or_name}: expected `key: value` lines, got a {type(values).__name__}")
+    return values
+
+
+def _text_of(path_or_name: str | Path) -> str:
+    path = Path(path_or_name)
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read as text ({error})") from None
+    name = path.name if path.suffix == ".yaml" else f"{path.name}.yaml"
+    if path.parent == Path() and name in shipped_configs():
+        return (resources.files("crossdiff.configs") / name).read_text(encoding="utf-8")
+    shipped = ", ".join(n.removesuffix(".yaml") for n in shipped_configs()) or "none"
+    raise ConfigError(f"{path_or_name}: no such file, nor a shipped configuration (those are: {shipped})")
+
+
+def _override(values: dict[str, Any], text: str) -> str:
+    """Put `a.b=c` into the nested values; returns the dotted key."""
+    key, equals, value = text.partition("=")
+    *parents, last = key.strip().split(".")
+    if not equals or not all([*parents, last]):
+        raise ConfigError(f"--set {text!r}: expected key=value, such as --set min_frames=20")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {text!r}: the value is not valid YAML; quote it") from None
+    for name in parents:
+        if not isinstance(values.setdefault(name, {}), dict):
+            raise ConfigError(f"--set {text!r}: {name!r} holds {values[name]!r}, which has no keys below it")
+        values = values[name]
+    values[last] = parsed
+    return key.strip()
+
+
+def _one_line(cls: type[Config], error: ValidationError, source: str, overridden: set[str]) -> str:
+    first, *others = error.errors(include_url=False)
+    key = ".".join(str(part) for part in first["loc"])
+    source = "--set" if key in overridden else source
+    if first["type"] == "extra_forbidden":
+        known = known_keys(cls)
+        near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or known[:8]
+        line = (
+            f"{source}: unknown key {key!r} (got {first['input']!r}); nearest known keys: {', '.join(near)}"
+        )
+    elif first["type"] == "missing":
+        line = f"{source}: {key!r} is missing; give it in the file or as --set {key}=VALUE"
+    else:
+        line = f"{source}: {key or 'the whole'!r}: got {first['input']!r}: {first['msg'].lower()}"
+    return line + (f" (and {len(others)} more)" if others else "")
