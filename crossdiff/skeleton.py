@@ -17,7 +17,8 @@ class Skeleton:
     chains: joint indices from the body's middle outwards; rest: unit direction of the bone that ends in each
     joint; facing: (r_hip, l_hip, r_shoulder, l_shoulder); feet: (l_ankle, l_toe, r_ankle, r_toe);
     scaling: the two joints whose bone lengths make up the leg; contact_threshold: squared displacement per
-    frame, in squared feature units; metres_per_unit: size of the features' unit of length.
+    frame, in squared feature units; metres_per_unit: size of the features' unit of length; body: length of the
+    bone that ends in each joint of the body that motions are retargeted to, in feature units (None: as they are).
     """
 
     name: str
@@ -31,6 +32,7 @@ class Skeleton:
     contact_threshold: float
     metres_per_unit: float
     min_frames: int
+    body: tuple[float, ...] | None = None
 
     @property
     def num_joints(self) -> int:
@@ -76,6 +78,11 @@ HUMANML3D = Skeleton(
     contact_threshold=0.002,
     metres_per_unit=1.0,
     min_frames=40,
+    # The body that HumanML3D retargets all its motions to.
+    body=(
+        0.0, 0.10307, 0.10988, 0.13157, 0.39362, 0.39019, 0.14319, 0.43243, 0.42564, 0.05736, 0.14338, 0.14942,
+        0.21936, 0.13749, 0.14338, 0.10304, 0.13161, 0.12298, 0.25684, 0.26309, 0.26601, 0.26988,
+    ),
 )  # fmt: skip
 
 KIT = Skeleton(
