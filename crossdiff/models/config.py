@@ -1,0 +1,54 @@
+"""What a CrossDiff network is made of. The defaults are the paper's full size (88 M parameters)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from crossdiff.config import Config
+from crossdiff.representation.layouts import FeatureLayout, layout_2d, layout_3d
+from crossdiff.skeleton import SKELETONS, Skeleton
+from crossdiff.types import Domain
+
+
+class ModelConfig(Config):
+    """Sizes as in the paper and the authors' release; `domain_layers` is L1, `shared_layers` is L2."""
+
+    skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    layout_2d: Literal["paper", "official"] = "paper"
+    text_encoder: str = "minilm"
+    text_dim: int = Field(384, ge=1)
+    text_fingerprint: str = ""
+    width: int = Field(512, ge=8)
+    heads: int = Field(4, ge=1)
+    feed_forward: int = Field(1024, ge=8)
+    domain_layers: int = Field(4, ge=1)
+    shared_layers: int = Field(6, ge=2)
+    root_layers: int = Field(2, ge=1)
+    root_feed_forward: int = Field(512, ge=8)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    norm_first: bool = False
+    max_frames: int = Field(196, ge=1)
+    frames_per_token: int = Field(1, ge=1, le=8)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelConfig:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.width % 2:
+            raise ValueError(f"width {self.width} must be even")
+        if self.root_layers > self.shared_layers:
+            raise ValueError(f"root_layers {self.root_layers} exceeds shared_layers {self.shared_layers}")
+        if self.max_frames % self.frames_per_token:
+            raise ValueError(
+                f"max_frames {self.max_frames} is not a multiple of frames_per_token {self.frames_per_token}"
+            )
+        return self
+
+    @property
+    def body(self) -> Skeleton:
+        return SKELETONS[self.skeleton]
+
+    def layout(self, domain: Domain) -> FeatureLayout:
+        return layout_3d(self.body) if domain == "3d" else layout_2d(self.body, self.layout_2d)

@@ -1,0 +1,62 @@
+"""The model that is trained, saved and loaded: the network together with the statistics of its features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from jaxtyping import Float
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from crossdiff.models.config import ModelConfig
+from crossdiff.models.network import CrossDiffNetwork
+from crossdiff.representation.features3d import features_to_joints
+from crossdiff.representation.normalizer import Normalizer
+from crossdiff.skeleton import Skeleton
+from crossdiff.types import DOMAINS, Domain
+
+
+class CrossDiffModel(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="crossdiff",
+    tags=["text-to-motion", "human-motion"],
+    coders={ModelConfig: (lambda cfg: cfg.model_dump(), lambda values: ModelConfig.model_validate(values))},
+):
+    """Network and normalisers of both domains; `save_pretrained`, `from_pretrained`, `push_to_hub` as usual."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = CrossDiffNetwork(config)
+        self.normalizers = nn.ModuleDict({d: Normalizer.identity(config.layout(d).dim) for d in DOMAINS})
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.config.body
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.table.device
+
+    def set_statistics(self, domain: Domain, mean: Tensor, std: Tensor) -> None:
+        """Take over the statistics of the training data."""
+        self.normalizers[domain] = Normalizer(mean, std).to(self.device)
+
+    def normalize(self, domain: Domain, features: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
+        return self.normalizers[domain](features)
+
+    def denormalize(self, domain: Domain, normalized: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
+        normalizer = self.normalizers[domain]
+        assert isinstance(normalizer, Normalizer)
+        return normalizer.inverse(normalized)
+
+    def to_joints(self, normalized: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t j 3"]:
+        """Joints in metres from normalised 3D features."""
+        joints = features_to_joints(self.denormalize("3d", normalized), self.skeleton)
+        return joints * self.skeleton.metres_per_unit
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        save_file(self.state_dict(), save_directory / "model.safetensors", metadata={"format": "pt"})

