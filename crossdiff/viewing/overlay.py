@@ -1,0 +1,135 @@
+"""Detected keypoints drawn on the video that they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy import ndarray
+
+from crossdiff.errors import InputError
+from crossdiff.types import Keypoints2D
+from crossdiff.viewing.encode import Image, read_frames, video_info, write_video
+
+_LEFT, _RIGHT, _MIDDLE, _RIM = (64, 150, 255), (255, 138, 64), (240, 242, 245), (28, 32, 40)
+SHOWN, SURE = 0.3, 0.6  # scores: below the first a point is left out, below the second it is faint
+_FAINT = 0.4
+_SHIFT = 4
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How one keypoint set is drawn: bones as pairs of keypoints, points to dot, which of them lie left and right."""
+
+    bones: tuple[tuple[int, int], ...]
+    left: frozenset[int]
+    right: frozenset[int]
+
+    @property
+    def points(self) -> list[int]:
+        return sorted({k for bone in self.bones for k in bone})
+
+    def colour(self, *keypoints: int) -> tuple[int, int, int]:
+        """RGB of a point, or of a bone between two points."""
+        if self.left.issuperset(keypoints):
+            return _LEFT
+        return _RIGHT if self.right.issuperset(keypoints) else _MIDDLE
+
+
+DRAWINGS = {
+    "coco17": Drawing(
+        bones=(
+            (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 11), (6, 12), (11, 12), (5, 7), (7, 9), (6, 8), (8, 10),
+            (11, 13), (13, 15), (12, 14), (14, 16),
+        ),
+        left=frozenset(range(1, 17, 2)),
+        right=frozenset(range(2, 17, 2)),
+    ),
+    "blazepose33": Drawing(
+        bones=(
+            (0, 2), (0, 5), (2, 7), (5, 8), (11, 12), (11, 23), (12, 24), (23, 24), (11, 13), (13, 15), (15, 19),
+            (12, 14), (14, 16), (16, 20), (23, 25), (25, 27), (27, 29), (27, 31), (29, 31), (24, 26), (26, 28),
+            (28, 30), (28, 32), (30, 32),
+        ),
+        left=frozenset({1, 2, 3, *range(7, 33, 2)}),
+        right=frozenset({4, 5, 6, *range(8, 33, 2)}),
+    ),
+}  # fmt: skip
+
+
+def render_overlay(video: Path, keypoints: Sequence[Keypoints2D], path: Path, height: int = 480) -> Path:
+    """Write `video`, `height` pixels high, with the skeleton of every person in `keypoints` drawn on its frames."""
+    info = video_info(video)
+    for person in keypoints:
+        drawing_of(person.keypoint_set)
+        width, tall = person.size
+        if width <= 0 or tall <= 0 or abs(width / tall - info.width / info.height) > 0.02:
+            raise InputError(
+                f"{video}: is {info.width} x {info.height}, but the keypoints are of a video of {width} x {tall}; "
+                "give the video that they were detected in"
+            )
+    width = max(2 * round(info.width * height / info.height / 2), 2)
+    return write_video(_overlaid(video, keypoints, (width, height)), path, info.fps)
+
+
+def drawing_of(keypoint_set: str) -> Drawing:
+    """The bones of a keypoint set."""
+    if keypoint_set not in DRAWINGS:
+        raise InputError(f"keypoint set {keypoint_set!r} cannot be drawn; known: {', '.join(sorted(DRAWINGS))}")
+    return DRAWINGS[keypoint_set]
+
+
+def _overlaid(video: Path, people: Sequence[Keypoints2D], size: tuple[int, int]) -> Iterator[Image]:
+    rows = [{int(frame): row for row, frame in enumerate(person.frame)} for person in people]
+    for number, frame in enumerate(read_frames(video)):
+        canvas = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        for person, row_of in zip(people, rows, strict=True):
+            row = row_of.get(number)
+            if row is not None:
+                zoom = np.array(size) / person.size
+                draw_keypoints(canvas, person.xy[row] * zoom, person.score[row], drawing_of(person.keypoint_set))
+        yield canvas
+
+
+def draw_keypoints(canvas: Image, xy: ndarray, score: ndarray, drawing: Drawing) -> None:
+    """Draw one person, in place. xy: (K, 2) pixels of the canvas, y down; score: (K,), weak points faint or left out."""
+    score = np.where(np.isfinite(xy).all(axis=-1), score, 0.0)
+    strokes = _Strokes(xy, score, drawing)
+    if strokes.count(SHOWN, SURE):
+        before = canvas.copy()
+        strokes.draw(canvas, SHOWN, SURE)
+        cv2.addWeighted(canvas, _FAINT, before, 1 - _FAINT, 0, dst=canvas)
+    strokes.draw(canvas, SURE, np.inf)
+
+
+class _Strokes:
+    """The lines and dots of one person, sized to the person."""
+
+    def __init__(self, xy: ndarray, score: ndarray, drawing: Drawing) -> None:
+        self.drawing, self.score = drawing, score
+        seen = xy[score >= SHOWN]
+        tall = float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0
+        self.width = int(np.clip(tall / 70, 2, 8))
+        limit = 4 * 10**4  # far outside any picture, and safe in OpenCV's fixed-point numbers
+        self.fixed = np.round(np.clip(np.nan_to_num(xy), -limit, limit) * 2**_SHIFT).astype(int)
+
+    def count(self, low: float, high: float) -> int:
+        return sum(low <= self.score[k] < high for k in self.drawing.points)
+
+    def draw(self, canvas: Image, low: float, high: float) -> None:
+        """Draw what has a score in [low, high); a bone counts as its weaker end."""
+        lines = [bone for bone in self.drawing.bones if low <= min(self.score[list(bone)]) < high]
+        dots = [k for k in self.drawing.points if low <= self.score[k] < high]
+        for rim in (True, False):
+            extra = 2 if rim else 0
+            for bone in lines:
+                start, end = (tuple(self.fixed[k].tolist()) for k in bone)
+                colour = _RIM if rim else self.drawing.colour(*bone)
+                cv2.line(canvas, start, end, colour, self.width + extra, cv2.LINE_AA, _SHIFT)
+            for k in dots:
+                radius = round((0.95 * self.width + extra / 2) * 2**_SHIFT)
+                place, colour = tuple(self.fixed[k].tolist()), _RIM if rim else self.drawing.colour(k)
+                cv2.circle(canvas, place, radius, colour, -1, cv2.LINE_AA, _SHIFT)

@@ -1,0 +1,142 @@
+"""Single pictures: frames of a video on one sheet, poses of a motion in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy import ndarray
+
+from crossdiff.errors import ClipError, InputError
+from crossdiff.files import write_atomically
+from crossdiff.types import Motion3D
+from crossdiff.viewing.camera import Camera, distance_to_hold, facing_of, view_axes
+from crossdiff.viewing.encode import Image, read_frames, video_info
+from crossdiff.viewing.figure import body_of, draw_figure
+from crossdiff.viewing.stage import Stage
+
+_GAP = 6  # pixels between the cells of a sheet
+_LENS = 5.0  # focal length in picture heights: long, so that the outer poses are seen from the same side as the middle one
+_TRAVELS = 0.7  # metres from which a motion counts as going somewhere
+
+
+def write_png(picture: Image, path: Path) -> Path:
+    """Write an RGB picture, (H, W, 3) uint8."""
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: pictures are written as .png; change the name")
+    encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+    write_atomically(path, lambda temporary: temporary.write_bytes(encoded.tobytes()) and None)
+    return path
+
+
+def contact_sheet(
+    source: Path | Sequence[Image], path: Path, columns: int = 4, count: int = 8, width: int = 320
+) -> Path:
+    """Write `count` evenly spaced frames of a video (or of RGB frames) as one PNG, each `width` pixels wide."""
+    if columns < 1 or count < 1 or width < 8:
+        raise InputError(f"contact sheet: columns {columns}, count {count} and width {width} must be positive")
+    frames = _spread_of_video(source, count) if isinstance(source, Path) else _spread(source, count)
+    if not frames:
+        raise InputError(f"{path}: no frames for a contact sheet; give at least one")
+    height = round(width * frames[0].shape[0] / frames[0].shape[1])
+    cells = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames]
+    columns = min(columns, len(cells))
+    rows = -(-len(cells) // columns)
+    sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 255, dtype=np.uint8)
+    for n, cell in enumerate(cells):
+        top, left = n // columns * (height + _GAP), n % columns * (width + _GAP)
+        sheet[top : top + height, left : left + width] = cell
+    return write_png(sheet, path)
+
+
+def _spread(frames: Sequence[Image], count: int) -> list[Image]:
+    return [frames[n] for n in _numbers(len(frames), count)]
+
+
+def _spread_of_video(video: Path, count: int) -> list[Image]:
+    """Evenly spaced frames, holding no others; where the header gives no length, the video is read twice."""
+    length = video_info(video).num_frames or sum(1 for _ in read_frames(video))
+    wanted = set(_numbers(length, count))
+    return [frame for number, frame in enumerate(read_frames(video)) if number in wanted]
+
+
+def _numbers(length: int, count: int) -> list[int]:
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist() if length else []
+
+
+def motion_strip(motion: Motion3D, path: Path, poses: int = 8, height: int = 480) -> Path:
+    """Write one picture of a motion: its poses from left to right in time, from faint to solid, on one floor.
+
+    A person who walks is seen nearly from the side; poses that would stand in each other are moved apart.
+    """
+    if len(motion.joints) == 0:
+        raise ClipError("motion strip: the motion has no frames; drop the clip")
+    if poses < 1 or height < 32:
+        raise InputError(f"motion strip: {poses} poses, {height} pixels high; need 1 and 32 or more")
+    joints = np.asarray(motion.joints, dtype=np.float64)
+    body = body_of(motion.skeleton, joints)
+    axes = _strip_axes(joints, motion)
+    placed = _apart(joints[_numbers(len(joints), poses)], axes, body.scale)
+    ends = np.stack([body.capsules(pose) for pose in placed])
+    # Drawn twice as large: the painter's edges are one pixel wide, and a still is looked at closely.
+    stage, camera = _wide_stage(placed, ends, body.radii, axes, 2 * height)
+    canvas = stage.draw_floor(camera)
+    stage.draw_path(canvas, camera, placed[:, 0, ::2])
+    solid = np.linspace(0.3, 1.0, len(placed)) if len(placed) > 1 else np.ones(1)
+    for n in range(len(placed)):
+        shaded = canvas.copy()
+        stage.draw_shadow(shaded, camera, ends[n], body.radii)
+        cv2.addWeighted(shaded, solid[n], canvas, 1 - solid[n], 0, dst=canvas)
+    for n in np.argsort(-(placed[:, 0] @ axes[2])):
+        drawn = canvas.copy()
+        draw_figure(drawn, camera, body, placed[n])
+        cv2.addWeighted(drawn, solid[n], canvas, 1 - solid[n], 0, dst=canvas)
+    return write_png(cv2.resize(canvas, (canvas.shape[1] // 2, height), interpolation=cv2.INTER_AREA), path)
+
+
+def _strip_axes(joints: ndarray, motion: Motion3D) -> ndarray:
+    """Seen from the right of the direction of travel; a person on the spot from three-quarters right of the front."""
+    travel = (joints[-1, 0] - joints[0, 0]) * (1, 0, 1)
+    length = np.linalg.norm(travel)
+    if length > _TRAVELS:
+        return view_axes(travel / length, azimuth=np.radians(72), elevation=np.radians(10))
+    return view_axes(facing_of(joints[0], motion.skeleton), elevation=np.radians(10))
+
+
+def _apart(poses: ndarray, axes: ndarray, scale: float) -> ndarray:
+    """Place poses (P, J, 3) along the picture: at least 0.62 body sizes (m) from one to the next, 1.1 on average at most."""
+    root = poses[:, 0] * (1, 0, 1)
+    right, depth = root @ axes[0], root @ (axes[2] * (1, 0, 1))
+    share = min(1.0, 1.1 * scale * len(poses) / max(float(np.ptp(right)), 1e-6))
+    moved = share * right
+    for n in range(1, len(moved)):
+        moved[n] = max(moved[n], moved[n - 1] + 0.62 * scale)
+    flat = axes[2] * (1, 0, 1)
+    forward = flat / (flat @ flat)
+    return poses - root[:, None] + (moved[:, None] * axes[0] + share * depth[:, None] * forward)[:, None]
+
+
+def _wide_stage(
+    poses: ndarray, ends: ndarray, radii: ndarray, axes: ndarray, height: int
+) -> tuple[Stage, Camera]:
+    """A stage as wide as the row of poses needs, and the camera in front of its middle."""
+    low, high = poses[..., 1].min() - radii.min(), poses[..., 1].max()
+    middle = (poses[:, 0].min(axis=0) + poses[:, 0].max(axis=0)) / 2
+    middle[1] = centre = low + 0.52 * (high - low)
+    distance = distance_to_hold(ends - middle, radii, axes, _LENS, wide=True)
+
+    def stand(width: int, target: ndarray) -> tuple[Stage, Camera]:
+        stage = Stage(width, height, axes, distance, low, centre, _LENS)
+        return stage, stage.camera(target[0], target[2])
+
+    def sides(camera: Camera) -> tuple[float, float]:
+        xy, depth = camera.project(ends)
+        edge = radii * camera.focal / depth
+        return float((xy[..., 0] - edge).min()), float((xy[..., 0] + edge).max())
+
+    left, right = sides(stand(0, middle)[1])
+    middle = middle + axes[0] * (left + right) / 2 * distance / (_LENS * height)
+    left, right = sides(stand(0, middle)[1])
+    return stand(2 * int(np.ceil(max(-left, right) + 0.12 * height)), middle)
