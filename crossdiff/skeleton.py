@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import itertools
 
 Vector = tuple[float, float, float]
 
@@ -41,7 +42,7 @@ class Skeleton:
     @property
     def bones(self) -> list[tuple[int, int]]:
         """(parent, joint) of every joint but the root, in chain order."""
-        return [pair for chain in self.chains for pair in zip(chain[:-1], chain[1:], strict=True)]
+        return [pair for chain in self.chains for pair in itertools.pairwise(chain)]
 
     @property
     def parents(self) -> tuple[int, ...]:

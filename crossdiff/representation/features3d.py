@@ -25,7 +25,7 @@ def bone_lengths(joints: Float[Tensor, "*b j 3"], skeleton: Skeleton = HUMANML3D
 
 
 def retarget(
-    joints: Float[Tensor, "*b t j 3"], target_lengths: Float[Tensor, "j"], skeleton: Skeleton = HUMANML3D
+    joints: Float[Tensor, "*b t j 3"], target_lengths: Float[Tensor, " j"], skeleton: Skeleton = HUMANML3D
 ) -> Float[Tensor, "*b t j 3"]:
     """Put the motion on a body with these bone lengths: same bone directions, root path scaled by leg length.
 
@@ -43,9 +43,7 @@ def retarget(
     return torch.stack([placed[j] for j in range(skeleton.num_joints)], dim=-2)
 
 
-def canonicalise(
-    joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D
-) -> Float[Tensor, "*b t j 3"]:
+def canonicalise(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D) -> Float[Tensor, "*b t j 3"]:
     """Lowest point of the clip on the floor, frame 0's root over the origin, frame 0 facing +Z."""
     floor = joints[..., 1].amin(dim=(-2, -1))
     origin = joints[..., :1, :1, :] * joints.new_tensor([1.0, 0.0, 1.0])
@@ -58,9 +56,7 @@ def canonicalise(
     return rotate(turn[..., None, None, :], moved)
 
 
-def joints_to_features(
-    joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D
-) -> Float[Tensor, "*b t-1 d"]:
+def joints_to_features(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D) -> Float[Tensor, "*b t-1 d"]:
     """Features of T - 1 frames from T frames of joints (Y up; any place and heading).
 
     Row t: [yaw velocity (half angle per frame), root x and z velocity in the root frame, root height | local
@@ -137,9 +133,7 @@ def _local_rotations(joints: Tensor, root_turn: Tensor, skeleton: Skeleton) -> T
     return torch.stack([local[j] for j in range(1, skeleton.num_joints)], dim=-2)
 
 
-def features_to_joints(
-    features: Float[Tensor, "*b t d"], skeleton: Skeleton = HUMANML3D
-) -> Float[Tensor, "*b t j 3"]:
+def features_to_joints(features: Float[Tensor, "*b t d"], skeleton: Skeleton = HUMANML3D) -> Float[Tensor, "*b t j 3"]:
     """Joints of the T frames that the features describe: Y up, frame 0's root over the origin, facing +Z."""
     slices = layout_3d(skeleton)
     root = features[..., slices.root]

@@ -13,7 +13,7 @@ Layout2D = Literal["paper", "official"]
 
 @dataclass(frozen=True)
 class FeatureLayout:
-    """Widths of the groups of a feature vector, in their order: root | positions | rotations | velocities | contacts."""
+    """Groups of a feature vector, in their order: root | positions | rotations | velocities | contacts."""
 
     name: str
     num_joints: int

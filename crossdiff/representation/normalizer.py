@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from crossdiff.errors import InputError
 from crossdiff.representation.layouts import FeatureLayout
+import itertools
 
 # Keeps constant values (a contact that never changes, say) from dividing by zero.
 MIN_STD = 1e-4
@@ -21,12 +22,13 @@ class Normalizer(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Float[ndarray, "d"] | Tensor, std: Float[ndarray, "d"] | Tensor) -> None:
+    def __init__(self, mean: Float[ndarray, " d"] | Tensor, std: Float[ndarray, " d"] | Tensor) -> None:
         super().__init__()
         mean, std = torch.as_tensor(mean, dtype=torch.float32), torch.as_tensor(std, dtype=torch.float32)
         if mean.shape != std.shape or mean.ndim != 1:
             raise InputError(
-                f"statistics: mean and std must be vectors of one length, got {tuple(mean.shape)} and {tuple(std.shape)}"
+                "statistics: mean and std must be vectors of one length, "
+                f"got {tuple(mean.shape)} and {tuple(std.shape)}"
             )
         if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
             raise InputError("statistics: mean or std has NaN or infinite values; prepare the dataset again")
@@ -59,7 +61,7 @@ class RunningStatistics:
         self._sum += (x * seen).sum(0)
         self._square += (x * x * seen).sum(0)
 
-    def result(self, layout: FeatureLayout) -> tuple[Float[ndarray, "d"], Float[ndarray, "d"]]:
+    def result(self, layout: FeatureLayout) -> tuple[Float[ndarray, " d"], Float[ndarray, " d"]]:
         """Mean per value; deviation averaged over each group, as HumanML3D does it, so groups keep their shape.
 
         The root's deviation is averaged over its own parts: yaw, x and z velocity, height (3D); x and y (2D).
@@ -76,4 +78,4 @@ class RunningStatistics:
 def _root_parts(layout: FeatureLayout) -> list[slice]:
     parts = (1, 2, 1) if layout.position_dim == 3 else (2,)
     starts = np.cumsum((0, *parts))
-    return [slice(int(a), int(b)) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(starts)]

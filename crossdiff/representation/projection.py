@@ -24,7 +24,7 @@ def rotate_y(joints: Float[Tensor, "*b 3"], degrees: float | Tensor) -> Float[Te
     """Turn the scene so that the camera at this yaw looks along -z; a tensor of yaws broadcasts over `*b`."""
     angle = torch.deg2rad(torch.as_tensor(degrees, dtype=joints.dtype, device=joints.device))
     cos, sin = angle.cos(), angle.sin()
-    x, y, z = joints.unbind(-1)
+    x, y, z = torch.broadcast_tensors(*joints.unbind(-1), cos)[:3]
     return torch.stack([x * cos - z * sin, y, x * sin + z * cos], dim=-1)
 
 

@@ -1,0 +1,62 @@
+"""Caption files of the field: one `caption#word/POS word/POS#start#end` per line (seconds; 0 and 0 = whole clip)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossdiff.errors import ClipError
+
+_SIDES = {"left": "right", "right": "left", "clockwise": "counterclockwise", "counterclockwise": "clockwise"}
+_SIDE = re.compile(r"\b(left|right|counterclockwise|clockwise)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A sentence, its POS-tagged tokens, and the span of the clip it is about, in seconds (both 0: all of it)."""
+
+    text: str
+    tokens: str
+    start: float = 0.0
+    end: float = 0.0
+
+    @property
+    def line(self) -> str:
+        return f"{self.text}#{self.tokens}#{self.start}#{self.end}"
+
+
+def parse_caption(line: str) -> Caption:
+    """One line of a caption file. Raises ClipError on a line of another form."""
+    parts = line.strip().split("#")
+    if len(parts) != 4 or not parts[0].strip():
+        raise ClipError(f"caption: expected caption#tokens#start#end, got {line.strip()!r}")
+    try:
+        start, end = (float(p) for p in parts[2:])
+    except ValueError:
+        raise ClipError(f"caption: start and end must be seconds, got {line.strip()!r}") from None
+    # HumanML3D has NaN in a few spans; its loaders read them as 0.
+    start, end = (0.0 if v != v else v for v in (start, end))
+    return Caption(parts[0].strip(), parts[1].strip(), start, end)
+
+
+def read_captions(path: Path) -> list[Caption]:
+    """All captions of one clip."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise ClipError(f"{path}: no caption file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClipError(f"{path}: not readable as text ({error})") from None
+    return [parse_caption(line) for line in lines if line.strip()]
+
+
+def mirror_caption(caption: Caption) -> Caption:
+    """The caption of the mirrored motion: left and right change places, and so do the directions of a turn."""
+
+    def swap(match: re.Match[str]) -> str:
+        word = match[0]
+        other = _SIDES[word.lower()]
+        return other.capitalize() if word[0].isupper() else other
+
+    return Caption(_SIDE.sub(swap, caption.text), _SIDE.sub(swap, caption.tokens), caption.start, caption.end)

@@ -1,0 +1,1 @@
+"""Noise schedule, solvers, standard and mixture sampling, lifting."""
