@@ -1,0 +1,90 @@
+"""Captions of wild videos: about five per known action label, a sentence from the label's words for any other."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from crossdiff.errors import InputError
+
+CAPTIONS_FILE = "captions.csv"
+_COLUMNS = ("video", "caption")
+
+
+@cache
+def labels() -> tuple[str, ...]:
+    """The labels with captions of their own, spelt as UCF101 spells them."""
+    return tuple(_shipped())
+
+
+def captions_for(label: str) -> list[str]:
+    """Captions of an action label; `JumpingJack`, `jumping_jacks` and `Jumping Jacks 2` are the same label.
+
+    An unknown label is put in a sentence: "a person is rowing" where its first word ends in -ing, "a person does
+    archery" otherwise; one without any words gives "a person moves".
+    """
+    known = {_normalised(name): name for name in labels()}
+    name = known.get(_normalised(label))
+    if name is not None:
+        return list(_shipped()[name])
+    words = label_words(label)
+    if not words:
+        return ["a person moves"]
+    verb = "is" if words[0].endswith("ing") else "does"
+    return [f"a person {verb} {' '.join(words)}"]
+
+
+def label_words(text: str) -> list[str]:
+    """Lower-case words of a label or file name, split at capitals and punctuation, numbers left out."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    return re.findall(r"[^\W\d_]+", spaced.lower())
+
+
+def caption_line(text: str) -> str:
+    """A line of a HumanML3D text file, `caption#word/POS ...#start#end`; 0.0 to 0.0 stands for the whole clip.
+
+    Parts of speech are not known here: every word is OTHER.
+    """
+    caption = " ".join(text.replace("#", " ").split())
+    tokens = " ".join(f"{word}/OTHER" for word in re.findall(r"\w+", caption.lower()))
+    return f"{caption}#{tokens}#0.0#0.0"
+
+
+def read_captions(path: Path) -> dict[str, list[str]]:
+    """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
+
+    A video is named by its path below the folder given for extraction, its file name, or either without suffix.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable CSV file ({error})") from None
+    missing = [name for name in _COLUMNS if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path}: lacks the column {' and '.join(missing)}; it has {', '.join(table.columns)}; "
+            f"the first line must be {','.join(_COLUMNS)}"
+        )
+    found: dict[str, list[str]] = {}
+    for row, (video, caption) in enumerate(zip(table["video"], table["caption"], strict=True), start=2):
+        if not video.strip() or not re.search(r"\w", caption):
+            raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
+        found.setdefault(video.strip(), []).append(caption.strip())
+    return found
+
+
+def _normalised(label: str) -> str:
+    return "".join(word.removesuffix("s") for word in label_words(label))
+
+
+@cache
+def _shipped() -> dict[str, list[str]]:
+    text = (resources.files("crossdiff.annotations") / "ucf101.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)

@@ -1,0 +1,38 @@
+"""`crossdiff extract-2d`: videos to keypoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossdiff.cli import app
+from crossdiff.cli.common import summary, took
+
+
+@app.command("extract-2d", no_args_is_help=True)
+def extract_2d(
+    videos: Annotated[list[Path], typer.Argument(help="Video files, and folders that are searched for them.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
+    backend: Annotated[str, typer.Option(help="Pose estimator: mediapipe.")] = "mediapipe",
+    captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try videos again that failed.")] = False,
+) -> None:
+    """Find people in videos and track their keypoints, the first step of a run.
+
+    Exits with 3 when some videos failed and with 1 when all did; what became of each is in the run's ledger.
+
+    Example: crossdiff extract-2d UCF101/ clip.mp4 --out runs/ucf
+    """
+    from crossdiff.pipeline import extract
+    from crossdiff.pipeline.inputs import find_videos
+    from crossdiff.pipeline.run import Run
+
+    find_videos(videos)  # before a run folder is made for nothing
+    run = Run.create(out)
+    if out is None:
+        took("run", run.root, "a new run; name it with --out")
+    result = extract.extract_2d(videos, run, backend, captions, retry_failed)
+    summary(f"{result}; keypoints in {run.keypoints}")
+    result.raise_failures()

@@ -1,0 +1,53 @@
+"""What a pose estimator must offer so that extraction can use it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from crossdiff.errors import ClipError
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person in one frame.
+
+    xy: pixel positions, shape (K, 2), y down, possibly outside the frame; score: shape (K,) in [0, 1], 0 where a
+    keypoint is not in the frame; box: (left, top, right, bottom) in pixels.
+    """
+
+    xy: Float[ndarray, "k 2"]
+    score: Float[ndarray, " k"]
+    box: Float[ndarray, "4"]
+
+    def __post_init__(self) -> None:
+        if self.xy.ndim != 2 or self.xy.shape[1] != 2 or self.score.shape != self.xy.shape[:1]:
+            raise ClipError(f"person: expected (K, 2) with (K,) scores, got {self.xy.shape}, {self.score.shape}")
+        if self.box.shape != (4,):
+            raise ClipError(f"person: expected a box of 4 values, got {self.box.shape}")
+
+    @classmethod
+    def from_keypoints(cls, xy: np.ndarray, score: np.ndarray) -> Person:
+        """A person whose box is that of the keypoints."""
+        return cls(xy, score, np.concatenate([xy.min(axis=0), xy.max(axis=0)]))
+
+
+class PoseBackend(ABC):
+    """Finds people in frames. A backend keeps no memory from one video to the next.
+
+    name: as the user writes it; keypoint_set: a key of `pipeline.mapping.KEYPOINT_SETS`; identity: everything
+    that decides the result (versions, weights), as JSON-like values: extraction is done again when it changes.
+    """
+
+    name: str
+    keypoint_set: str
+    identity: dict[str, str]
+
+    @abstractmethod
+    def estimate(self, frames: Iterable[ndarray]) -> Iterator[list[Person]]:
+        """The people of each frame of one video. frames: RGB, uint8, shape (height, width, 3)."""

@@ -1,0 +1,178 @@
+"""Videos to keypoints: one file per person and shot, and a ledger row for every video whatever became of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crossdiff.config import Config
+from crossdiff.errors import CrossDiffError, InputError, PartialFailure
+from crossdiff.files import sha256
+from crossdiff.pipeline import ledger
+from crossdiff.pipeline.backends import PoseBackend, create_backend
+from crossdiff.pipeline.inputs import CaptionSource, VideoInput, find_videos, name_apart
+from crossdiff.pipeline.ledger import Row, key_of
+from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.tracking import Tracker, TrackingConfig
+from crossdiff.pipeline.video import Video
+from crossdiff.progress import progress_bar
+from crossdiff.types import Keypoints2D
+
+log = logging.getLogger(__name__)
+
+Tick = Callable[[int, int], None]
+
+
+class ExtractConfig(Config):
+    backend: str = "mediapipe"
+    tracking: TrackingConfig = TrackingConfig()
+
+
+@dataclass
+class ExtractSummary:
+    """What extraction did. unchanged: videos left alone, as their content and the configuration are the same."""
+
+    videos: int = 0
+    unchanged: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    tracks: int = 0
+    without_person: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        good = self.videos - len(self.failed) - len(self.without_person)
+        rate = f", {self.frames / self.seconds:.0f} frames/s" if self.frames and self.seconds else ""
+        return (
+            f"{self.videos} videos: {good} with people ({self.tracks} tracks), {len(self.without_person)} without, "
+            f"{len(self.failed)} failed; {self.unchanged} unchanged{rate}"
+        )
+
+    def raise_failures(self) -> None:
+        """One line per failed input; `InputError` where nothing at all could be read."""
+        if not self.failed:
+            return
+        lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
+        if len(self.failed) == self.videos:
+            raise InputError(f"no video could be used:{lines}")
+        raise PartialFailure(f"{len(self.failed)} of {self.videos} videos failed, the others are done:{lines}")
+
+
+def extract_2d(
+    videos: Sequence[Path],
+    run: Run,
+    backend: str = "mediapipe",
+    captions: Path | None = None,
+    retry_failed: bool = False,
+    cfg: ExtractConfig | None = None,
+) -> ExtractSummary:
+    """Detect and track people in video files and folders of them, into `run.keypoints`.
+
+    Videos whose content and configuration have not changed are left alone; failed ones too, unless
+    `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
+    """
+    cfg = (cfg or ExtractConfig()).model_copy(update={"backend": backend})
+    caption_source = CaptionSource(captions)
+    known = {name: video.path for name, video in run.ledger.videos().items()}
+    named = name_apart(find_videos(videos), known)
+    pose = create_backend(cfg.backend)
+    run.record_config("extract", cfg.model_dump() | {"identity": pose.identity})
+    extractor = _Extractor(run, pose, cfg, retry_failed)
+    started = time.monotonic()
+    with progress_bar() as bar:
+        overall = bar.add_task("videos", total=len(named), note="")
+        current = bar.add_task("frames", total=None, note="")
+
+        def tick(done: int, total: int) -> None:
+            bar.update(current, completed=done, total=total or None)
+
+        for name, video in named.items():
+            bar.update(current, completed=0, total=None, note=name)
+            extractor.work(name, video, caption_source(video), tick)
+            bar.advance(overall)
+    extractor.summary.seconds = time.monotonic() - started
+    return extractor.summary
+
+
+class _Extractor:
+    """Works through videos one at a time and sums up."""
+
+    def __init__(self, run: Run, pose: PoseBackend, cfg: ExtractConfig, retry_failed: bool) -> None:
+        self.run = run
+        self.pose = pose
+        self.cfg = cfg
+        self.retry_failed = retry_failed
+        self.summary = ExtractSummary()
+
+    def work(self, name: str, video: VideoInput, captions: tuple[str, ...], tick: Tick) -> None:
+        self.summary.videos += 1
+        content = _content(video.path)
+        seen = ledger.Video(name, video.path.resolve(), content, video.label, captions)
+        self.run.ledger.put_video(seen)
+        key = key_of(content, self.pose.identity, self.cfg.model_dump())
+        row = self.run.ledger.get("extract", name)
+        if row is None or row.key != key or (row.state == "failed" and self.retry_failed):
+            row = self._extract(name, video.path, key, tick)
+        else:
+            self.summary.unchanged += 1
+        self._count(str(video.path), row)
+
+    def _extract(self, name: str, path: Path, key: str, tick: Tick) -> Row:
+        import cv2
+
+        tracks: list[Row] = []
+        try:
+            found, measures = self._track(path, tick)
+        # Any of these means this one video is unusable; the others go on.
+        except (CrossDiffError, cv2.error, RuntimeError, ValueError) as error:
+            log.info("%s failed", path, exc_info=True)
+            row = Row("extract", name, "failed", key, reason=str(error))
+        else:
+            tracks = [self._save(f"{name}_t{i}", name, key, kp) for i, kp in enumerate(found)]
+            if tracks:
+                row = Row("extract", name, "done", key, measures=measures)
+            else:
+                row = Row("extract", name, "filtered", key, reason="no person", value=0.0, measures=measures)
+        old = self.run.ledger.rows("track", parent=name)
+        self.run.ledger.put([*tracks, row], replace=("track", name))
+        for stale in {r.id for r in old} - {r.id for r in tracks}:
+            (self.run.keypoints / f"{stale}.npz").unlink(missing_ok=True)
+        return row
+
+    def _track(self, path: Path, tick: Tick) -> tuple[list[Keypoints2D], dict[str, Any]]:
+        """The tracks of one video, read as a stream, and what there is to say about the video."""
+        video = Video(path)
+        tracker = Tracker(self.cfg.tracking, video.info.fps)
+        size, frames = video.info.size, 0
+        for people in self.pose.estimate(video.frames()):
+            tracker.add(frames, people)
+            frames += 1
+            tick(frames, video.info.frames)
+        self.summary.frames += frames
+        found = [t.keypoints(video.info.fps, size, self.pose.keypoint_set) for t in tracker.tracks]
+        measures = {"frames": frames, "fps": video.info.fps, "width": size[0], "height": size[1]}
+        return found, measures | {"tracks": len(found)}
+
+    def _save(self, clip: str, video: str, key: str, keypoints: Keypoints2D) -> Row:
+        keypoints.save(self.run.keypoints / f"{clip}.npz")
+        measures = {"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])}
+        return Row("track", clip, "done", key_of(key, clip), parent=video, measures=measures)
+
+    def _count(self, path: str, row: Row) -> None:
+        self.summary.tracks += row.measures.get("tracks", 0)
+        if row.state == "failed":
+            self.summary.failed[path] = str(row.reason)
+        elif row.state == "filtered":
+            self.summary.without_person.append(path)
+
+
+def _content(path: Path) -> str:
+    """sha256 of a file; empty where it cannot be read, which extraction will then say."""
+    try:
+        return sha256(path)
+    except OSError:
+        return ""

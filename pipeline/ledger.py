@@ -1,0 +1,158 @@
+"""What became of every input of a pipeline run: one row per stage and item, in SQLite."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from crossdiff.errors import InputError
+
+Stage = Literal["extract", "track", "filter", "build", "pseudo"]
+State = Literal["done", "filtered", "failed"]
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS rows (
+    stage TEXT NOT NULL, id TEXT NOT NULL, parent TEXT NOT NULL, state TEXT NOT NULL, key TEXT NOT NULL,
+    reason TEXT, value REAL, threshold REAL, measures TEXT NOT NULL, updated TEXT NOT NULL,
+    PRIMARY KEY (stage, id)
+);
+CREATE INDEX IF NOT EXISTS by_parent ON rows (stage, parent);
+CREATE TABLE IF NOT EXISTS videos (
+    id TEXT PRIMARY KEY, path TEXT NOT NULL, content TEXT NOT NULL, label TEXT NOT NULL, captions TEXT NOT NULL
+);
+"""
+_COLUMNS = ("stage", "id", "parent", "state", "key", "reason", "value", "threshold", "measures")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item's fate in one stage.
+
+    Stages: `extract` (id: a video), `track` (a clip that extraction found; parent: its video), `filter` (the clip
+    judged; parent: its video), `build` and `pseudo` (a motion; parent: its clip). state `filtered` has a reason
+    with the value that was measured and the threshold it missed; `failed` has the error as its reason.
+    key: hash of the content and configuration that led to the row; the same key need not be worked on again.
+    """
+
+    stage: Stage
+    id: str
+    state: State
+    key: str
+    parent: str = ""
+    reason: str | None = None
+    value: float | None = None
+    threshold: float | None = None
+    measures: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.stage not in get_args(Stage) or self.state not in get_args(State):
+            raise ValueError(f"ledger row: no stage {self.stage!r} with state {self.state!r}")
+        if (self.state == "done") != (self.reason is None):
+            raise ValueError(f"ledger row {self.id!r}: {self.state} with reason {self.reason!r}")
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video that a run has seen. content: sha256 of the file, empty where it could not be read."""
+
+    id: str
+    path: Path
+    content: str
+    label: str
+    captions: tuple[str, ...]
+
+
+def key_of(*parts: object) -> str:
+    """Hash of JSON-like parts: equal parts, equal key."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Ledger:
+    """The rows of one run. Write a stage's output files first and its rows after: then `done` means there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with self._transaction() as db:
+                db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise InputError(f"{path}: not a usable ledger ({error}); restore it or start a new run") from None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = sqlite3.connect(self.path, timeout=60)
+        db.row_factory = sqlite3.Row
+        try:
+            with db:
+                yield db
+        finally:
+            db.close()
+
+    def put(self, rows: Iterable[Row], replace: tuple[Stage, str] | None = None) -> None:
+        """Write rows in one transaction; `replace=(stage, parent)` first drops that parent's rows of the stage."""
+        with self._transaction() as db:
+            if replace:
+                db.execute("DELETE FROM rows WHERE stage = ? AND parent = ?", replace)
+            for row in rows:
+                values = [getattr(row, name) for name in _COLUMNS[:-1]] + [json.dumps(dict(row.measures))]
+                marks = ", ".join("?" * len(values))
+                names = ", ".join(_COLUMNS)
+                db.execute(
+                    f"INSERT OR REPLACE INTO rows ({names}, updated) VALUES ({marks}, datetime('now'))", values
+                )
+
+    def drop(self, stage: Stage, ids: Iterable[str]) -> None:
+        with self._transaction() as db:
+            db.executemany("DELETE FROM rows WHERE stage = ? AND id = ?", [(stage, i) for i in ids])
+
+    def rows(
+        self, stage: Stage, state: State | None = None, id: str | None = None, parent: str | None = None
+    ) -> list[Row]:
+        """The rows of a stage, in the order of their ids."""
+        wanted = {"stage": stage, "state": state, "id": id, "parent": parent}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{name} = :{name}" for name in given)
+        with self._transaction() as db:
+            found = db.execute(f"SELECT * FROM rows WHERE {where} ORDER BY id", given).fetchall()
+        return [Row(**{n: r[n] for n in _COLUMNS[:-1]}, measures=json.loads(r["measures"])) for r in found]
+
+    def get(self, stage: Stage, id: str) -> Row | None:
+        return next(iter(self.rows(stage, id=id)), None)
+
+    def put_video(self, video: Video) -> None:
+        values = (video.id, str(video.path), video.content, video.label, json.dumps(video.captions))
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?)", values)
+
+    def videos(self) -> dict[str, Video]:
+        """Every video by its id."""
+        with self._transaction() as db:
+            found = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
+        return {
+            r["id"]: Video(r["id"], Path(r["path"]), r["content"], r["label"], tuple(json.loads(r["captions"])))
+            for r in found
+        }
+
+    def table(self, stage: Stage) -> pd.DataFrame:
+        """A stage's rows as a table, one column per measure."""
+        plain = ("id", "parent", "state", "reason", "value", "threshold")
+        rows = [{name: getattr(row, name) for name in plain} | dict(row.measures) for row in self.rows(stage)]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(plain))
+
+    def counts(self) -> pd.DataFrame:
+        """How many items of each stage are in each state, and why: columns stage, state, reason, items."""
+        with self._transaction() as db:
+            found = db.execute(
+                "SELECT stage, state, coalesce(reason, '') AS reason, count(*) AS items FROM rows"
+                " GROUP BY stage, state, reason ORDER BY stage, state, items DESC"
+            ).fetchall()
+        return pd.DataFrame([dict(r) for r in found], columns=["stage", "state", "reason", "items"])

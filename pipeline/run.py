@@ -1,0 +1,99 @@
+"""The folder of one pipeline run: what each stage wrote, the ledger, and the configuration that led to it."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import re
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from crossdiff import __version__
+from crossdiff.errors import InputError
+from crossdiff.files import read_json, write_json
+from crossdiff.pipeline.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+RUNS = Path("runs")
+_PACKAGES = ("numpy", "scipy", "opencv-contrib-python", "mediapipe", "torch")
+
+
+class Run:
+    """Paths and ledger of a run folder; made by `create` or `open`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.keypoints = root / "keypoints"
+        self.motion2d = root / "motion2d"
+        self.features2d = root / "features2d"
+        self.pseudo3d = root / "pseudo3d"
+        self.texts = root / "texts"
+        self.config = root / "config.json"
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.root / "ledger.sqlite")
+
+    @classmethod
+    def create(cls, out: Path | None = None) -> Run:
+        """A new run at `out`, or the run that is there already (to go on); None takes the next `runs/0001` ..."""
+        root = _next_folder() if out is None else out
+        if root.exists() and not _is_run(root) and (not root.is_dir() or any(root.iterdir())):
+            raise InputError(f"{root}: exists and is not a run; give a new folder, or a run to go on with")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{root}: cannot be made ({error.strerror}); give another folder") from None
+        run = cls(root)
+        _ = run.ledger  # makes the folder a run at once
+        return run
+
+    @classmethod
+    def open(cls, path: Path | None = None) -> Run:
+        """The run at `path`, or the latest under `runs/`."""
+        if path is not None:
+            if not _is_run(path):
+                raise InputError(f"{path}: not a run folder; `crossdiff extract-2d VIDEOS --out {path}` makes it")
+            return cls(path)
+        numbered = [folder for folder in _numbered_folders() if _is_run(folder)]
+        if not numbered:
+            raise InputError(
+                f"no run under {RUNS.resolve()}; give a run folder, or make one with `crossdiff extract-2d VIDEOS`"
+            )
+        return cls(numbered[-1])
+
+    def record_config(self, stage: str, config: dict[str, Any]) -> None:
+        """Keep a stage's resolved configuration and the versions it ran with in config.json."""
+        known = read_json(self.config) if self.config.exists() else {}
+        entry = {"config": config, "versions": _versions()}
+        if known.get(stage) != entry:
+            write_json(self.config, known | {stage: entry})
+
+
+def _is_run(root: Path) -> bool:
+    return (root / "ledger.sqlite").is_file()
+
+
+def _numbered_folders() -> list[Path]:
+    if not RUNS.is_dir():
+        return []
+    folders = [f for f in RUNS.iterdir() if f.is_dir() and re.fullmatch(r"\d{4,}", f.name)]
+    return sorted(folders, key=lambda folder: int(folder.name))
+
+
+def _next_folder() -> Path:
+    taken = _numbered_folders()
+    return RUNS / f"{int(taken[-1].name) + 1 if taken else 1:04d}"
+
+
+def _versions() -> dict[str, str]:
+    found = {"crossdiff": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            log.info("%s is not installed", name)
+    return found
