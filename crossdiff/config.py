@@ -22,9 +22,7 @@ class Config(BaseModel):
 C = TypeVar("C", bound=Config)
 
 
-def load_config(
-    cls: type[C], path_or_name: str | Path | None = None, overrides: list[str] | None = None
-) -> C:
+def load_config(cls: type[C], path_or_name: str | Path | None = None, overrides: list[str] | None = None) -> C:
     """Fill `cls` from a YAML file, then from overrides such as `optimizer.lr=1e-4` (values are YAML too).
 
     A path that exists is read; any other value is the name of a shipped file of `crossdiff.configs` ("filter"
@@ -107,9 +105,7 @@ def _one_line(cls: type[Config], error: ValidationError, source: str, overridden
     if first["type"] == "extra_forbidden":
         known = known_keys(cls)
         near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or known[:8]
-        line = (
-            f"{source}: unknown key {key!r} (got {first['input']!r}); nearest known keys: {', '.join(near)}"
-        )
+        line = f"{source}: unknown key {key!r} (got {first['input']!r}); nearest known keys: {', '.join(near)}"
     elif first["type"] == "missing":
         line = f"{source}: {key!r} is missing; give it in the file or as --set {key}=VALUE"
     else:

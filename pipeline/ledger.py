@@ -70,6 +70,13 @@ class Video:
     captions: tuple[str, ...]
 
 
+def stage_named(name: str) -> Stage:
+    for stage in get_args(Stage):
+        if stage == name:
+            return stage
+    raise InputError(f"no stage {name!r}; there are: {', '.join(get_args(Stage))}")
+
+
 def key_of(*parts: object) -> str:
     """Hash of JSON-like parts: equal parts, equal key."""
     text = json.dumps(parts, sort_keys=True, default=str)
@@ -106,9 +113,7 @@ class Ledger:
                 values = [getattr(row, name) for name in _COLUMNS[:-1]] + [json.dumps(dict(row.measures))]
                 marks = ", ".join("?" * len(values))
                 names = ", ".join(_COLUMNS)
-                db.execute(
-                    f"INSERT OR REPLACE INTO rows ({names}, updated) VALUES ({marks}, datetime('now'))", values
-                )
+                db.execute(f"INSERT OR REPLACE INTO rows ({names}, updated) VALUES ({marks}, datetime('now'))", values)
 
     def drop(self, stage: Stage, ids: Iterable[str]) -> None:
         with self._transaction() as db:

@@ -17,14 +17,16 @@ class TrackingConfig(Config):
     """When a person in one frame is the person of an earlier one.
 
     The centre of the box may move by `slack` body sizes (jitter, a limb stretched out) and `max_speed` body sizes
-    per second; its size may change by the factor `max_scale`; a track ends after `max_gap` seconds unseen.
-    Anything beyond starts a new track: a single-person detector that jumps to somebody else is cut there.
+    per second; its size may change by the factor `max_scale`; a track ends after `max_gap` seconds unseen. After
+    any frame unseen the boxes must also overlap by `min_iou` (intersection over union): a single-person detector
+    that has lost its person finds whoever is near. Anything beyond starts a new track.
     """
 
     slack: NonNegativeFloat = 0.25
     max_speed: NonNegativeFloat = 4.0
     max_scale: PositiveFloat = 1.6
     max_gap: NonNegativeFloat = 0.25
+    min_iou: NonNegativeFloat = 0.5
 
 
 @dataclass
@@ -80,10 +82,20 @@ class Tracker:
         size = max(_size(before), 1.0)
         scale = max(_size(after), 1.0) / size
         allowed = size * (self.cfg.slack + self.cfg.max_speed * (frame - track.frames[-1]) / self.fps)
+        lost = frame - track.frames[-1] > 1
+        if lost and box_iou(before, after) < self.cfg.min_iou:
+            return float("inf")
         shift = float(np.linalg.norm(_centre(after) - _centre(before)))
         if shift > allowed or max(scale, 1 / scale) > self.cfg.max_scale:
             return float("inf")
         return shift / max(allowed, 1e-6)
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two (left, top, right, bottom) boxes."""
+    overlap = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - overlap
+    return float(overlap / union) if union > 0 else 0.0
 
 
 def _centre(box: np.ndarray) -> np.ndarray:

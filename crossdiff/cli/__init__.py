@@ -36,7 +36,7 @@ def options(
 
 def _register() -> None:
     """Import the command modules, each of which adds itself to `app`."""
-    from crossdiff.cli import build_2d, extract_2d, filter  # noqa: F401
+    from crossdiff.cli import build_2d, extract_2d, filter, status  # noqa: F401
 
 
 _register()

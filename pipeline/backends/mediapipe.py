@@ -32,7 +32,7 @@ class MediaPipeBackend(PoseBackend):
 
     def __init__(self) -> None:
         self._mediapipe = _import_mediapipe()
-        check_weights(Path(self._mediapipe.__file__).parent / "modules")
+        check_weights(Path(str(self._mediapipe.__file__)).parent / "modules")
         self.identity = {"backend": self.name, "mediapipe": self._mediapipe.__version__} | WEIGHTS
 
     def estimate(self, frames: Iterable[np.ndarray]) -> Iterator[list[Person]]:
@@ -66,9 +66,7 @@ def _import_mediapipe() -> ModuleType:
         with _quiet_stderr():
             import mediapipe
     except ImportError as error:
-        raise MissingDependencyError(
-            f"the mediapipe backend needs mediapipe {VERSION} ({error}): {_INSTALL}"
-        ) from None
+        raise MissingDependencyError(f"the mediapipe backend needs mediapipe {VERSION} ({error}): {_INSTALL}") from None
     return mediapipe
 
 

@@ -1,0 +1,145 @@
+"""Kept clips to 2D motions, their features and their captions: what training on wild videos reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from crossdiff.annotations.captions import caption_line
+from crossdiff.errors import ClipError, InputError, PartialFailure
+from crossdiff.files import save_npz, write_text
+from crossdiff.pipeline.ledger import Row, key_of
+from crossdiff.pipeline.motion import MotionConfig, to_motions
+from crossdiff.pipeline.run import Run
+from crossdiff.progress import track
+from crossdiff.representation.layouts import Layout2D
+from crossdiff.types import Keypoints2D, Motion2D
+
+
+class BuildConfig(MotionConfig):
+    layout: Layout2D = "paper"
+
+
+@dataclass
+class BuildSummary:
+    """What building did, in clips and in the motions that they gave."""
+
+    clips: int = 0
+    unchanged: int = 0
+    motions: int = 0
+    frames: int = 0
+    fps: float = 20.0
+    filtered: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.filtered.most_common())
+        return (
+            f"{self.motions} motions ({self.frames / self.fps / 60:.1f} min) from {self.clips} clips; "
+            f"{self.filtered.total()} filtered{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; "
+            f"{self.unchanged} unchanged"
+        )
+
+    def raise_failures(self) -> None:
+        if self.failed:
+            lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
+            raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
+
+
+def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
+    """Write motion2d/, features2d/ and texts/ of every clip that the filter kept; drop those of clips it did not."""
+    cfg = cfg or BuildConfig()
+    judged = run.ledger.rows("filter")
+    if not judged:
+        raise InputError(f"{run.root}: nothing filtered yet; run `crossdiff filter {run.root}` first")
+    run.record_config("build", cfg.model_dump())
+    kept = [row for row in judged if row.state == "done"]
+    _drop_others(run, {row.id for row in kept})
+    summary, videos = BuildSummary(fps=cfg.fps), run.ledger.videos()
+    for clip in track(kept, "clips"):
+        captions = videos[clip.parent].captions
+        content = run.ledger.get("track", clip.id)
+        key = key_of(content.key if content else "", captions, cfg.model_dump())
+        rows = run.ledger.rows("build", parent=clip.id)
+        if rows and all(row.key == key for row in rows):
+            summary.unchanged += 1
+        else:
+            rows = _build(run, clip.id, key, captions, cfg)
+        _count(summary, rows)
+    return summary
+
+
+def _build(run: Run, clip: str, key: str, captions: tuple[str, ...], cfg: BuildConfig) -> list[Row]:
+    old = {row.id for row in run.ledger.rows("build", parent=clip)}
+    try:
+        motions = to_motions(Keypoints2D.load(run.keypoints / f"{clip}.npz"), cfg)
+    except (ClipError, InputError) as error:
+        rows = [Row("build", clip, "failed", key, clip, reason=str(error))]
+    else:
+        rows = [_write(run, f"{clip}_{n}", clip, key, motion, captions, cfg) for n, motion in enumerate(motions)]
+    if not rows:
+        reason = "body not seen for long enough"
+        rows = [Row("build", clip, "filtered", key, clip, reason=reason, threshold=cfg.min_frames)]
+    run.ledger.put(rows, replace=("build", clip))
+    _remove(run, old - {row.id for row in rows if row.state == "done"})
+    return rows
+
+
+def _write(
+    run: Run, name: str, clip: str, key: str, motion: Motion2D, captions: tuple[str, ...], cfg: BuildConfig
+) -> Row:
+    features, mask = features_of(motion, cfg.layout)
+    motion.save(run.motion2d / f"{name}.npz")
+    save_npz(
+        run.features2d / f"{name}.npz",
+        features=features,
+        mask=mask,
+        fps=np.float64(motion.fps),
+        layout=np.array(cfg.layout),
+    )
+    write_text(run.texts / f"{name}.txt", "".join(caption_line(text) + "\n" for text in captions))
+    measures = {"frames": len(motion.joints), "valid": round(float(motion.valid.mean()), 4)}
+    return Row("build", name, "done", key, parent=clip, measures=measures)
+
+
+def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndarray]:
+    """Features, not normalised, and their mask: arrays of shape (F - 1, D), float32 and bool."""
+    import torch
+
+    from crossdiff.representation.features2d import joints_to_features
+
+    features, mask = joints_to_features(
+        torch.from_numpy(motion.joints), motion.skeleton, layout, torch.from_numpy(motion.valid)
+    )
+    return features.numpy().astype(np.float32), mask.numpy()
+
+
+def _drop_others(run: Run, kept: set[str]) -> None:
+    """Forget what an earlier build made of clips that are filtered now, or gone."""
+    stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
+    run.ledger.drop("build", stale)
+    _remove(run, stale)
+
+
+def _remove(run: Run, names: list[str] | set[str]) -> None:
+    for name in names:
+        for path in (
+            run.motion2d / f"{name}.npz",
+            run.features2d / f"{name}.npz",
+            run.texts / f"{name}.txt",
+        ):
+            path.unlink(missing_ok=True)
+
+
+def _count(summary: BuildSummary, rows: list[Row]) -> None:
+    summary.clips += 1
+    for row in rows:
+        if row.state == "done":
+            summary.motions += 1
+            summary.frames += row.measures["frames"]
+        elif row.state == "filtered":
+            summary.filtered[str(row.reason)] += 1
+        else:
+            summary.failed[row.id] = str(row.reason)
