@@ -1,0 +1,115 @@
+"""Model checkpoints: a folder with `config.json` and `model.safetensors`, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from crossdiff.errors import CheckpointError
+from crossdiff.files import sha256, write_atomically, write_text
+from crossdiff.models import CrossDiffModel, ModelConfig
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+SHIPPED = "stage1-small"
+
+
+def save_model(model: CrossDiffModel, folder: Path, dtype: Literal["float32", "float16"] = "float32") -> Path:
+    """Write the model; `float16` halves the network's weights and leaves the feature statistics as they are."""
+    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    if dtype == "float16":
+        state = {k: v.half() if k.startswith("network.") else v for k, v in state.items()}
+    write_atomically(folder / WEIGHTS, lambda tmp: save_file(state, tmp, metadata={"format": "pt"}))
+    write_text(folder / CONFIG, json.dumps({"config": model.config.model_dump()}, indent=2) + "\n")
+    return folder
+
+
+def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> CrossDiffModel:
+    """Read a checkpoint folder, strictly; the model comes back in eval mode, in float32."""
+    folder = find_checkpoint(checkpoint)
+    try:
+        config = ModelConfig.model_validate(json.loads((folder / CONFIG).read_text("utf-8"))["config"])
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        reason = str(error).splitlines()[0] if not isinstance(error, KeyError) else "no entry 'config'"
+        raise CheckpointError(f"{folder / CONFIG}: not a CrossDiff configuration ({reason})") from None
+    model = CrossDiffModel(config)
+    try:
+        state = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS}: not a readable safetensors file ({error})") from None
+    _check_fit(model, state, folder)
+    model.load_state_dict(state)
+    return model.to(device).eval()
+
+
+def find_checkpoint(checkpoint: Path | str) -> Path:
+    """The folder of a checkpoint: as given, or the name of a shipped one."""
+    folder = Path(checkpoint)
+    if folder.is_dir() and (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
+        return folder
+    if str(checkpoint) in shipped_models():
+        return Path(str(resources.files("crossdiff.pretrained") / str(checkpoint)))
+    raise CheckpointError(
+        f"{checkpoint}: no checkpoint there (expected a folder with {CONFIG} and {WEIGHTS}, "
+        f"or the name of a shipped model: {', '.join(shipped_models()) or 'none'})"
+    )
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package."""
+    folder = Path(str(resources.files("crossdiff.pretrained")))
+    return sorted(p.parent.name for p in folder.glob(f"*/{WEIGHTS}"))
+
+
+def shipped_model() -> Path:
+    """Folder of the model that is used when none is named."""
+    return find_checkpoint(SHIPPED)
+
+
+def weights_hash(checkpoint: Path) -> str:
+    """sha256 of the weights: what a pseudo label records of its teacher."""
+    return sha256(find_checkpoint(checkpoint) / WEIGHTS)
+
+
+def _check_fit(model: CrossDiffModel, state: dict[str, torch.Tensor], folder: Path) -> None:
+    own = model.state_dict()
+    missing, extra = own.keys() - state.keys(), state.keys() - own.keys()
+    wrong = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
+    if missing or extra or wrong:
+        raise CheckpointError(
+            f"{folder}: weights do not fit the configuration ({len(missing)} missing, {len(extra)} unexpected, "
+            f"{len(wrong)} of another shape, such as {next(iter(wrong or missing or extra))}); use the folder as saved"
+        )
+
+
+def save_state(path: Path, state: dict[str, object]) -> None:
+    """Write a training state (tensors, numbers, strings, and lists and dicts of them)."""
+    write_atomically(path, lambda tmp: torch.save(state, tmp))
+
+
+def load_state(path: Path) -> dict[str, object]:
+    """Read a training state without unpickling objects."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds; none of them is of use to the user
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path}: not a readable training state ({reason}); delete it to go on from the one before"
+        ) from None
+
+
+def latest_state(folder: Path) -> Path | None:
+    """The newest training state of a folder."""
+    return max(folder.glob("step_*.pt"), default=None)
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Delete all training states but the newest ones."""
+    for path in sorted(folder.glob("step_*.pt"))[:-count]:
+        path.unlink()

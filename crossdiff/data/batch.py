@@ -1,0 +1,83 @@
+"""A batch of clips in both domains, and how crops become one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from torch import Tensor
+
+from crossdiff.errors import ClipError
+from crossdiff.types import Domain
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One clip as it enters a batch. Features are not normalised.
+
+    features: (T, D) per domain; trusted: (T, D) per domain, True where the value counts in the loss; seen: (T, D2),
+    True where a 2D value may be read as input; wild: whether the clip comes from a video.
+    """
+
+    features: dict[Domain, Float[ndarray, "t d"]]
+    trusted: dict[Domain, Bool[ndarray, "t d"]]
+    seen: Bool[ndarray, "t d2"]
+    caption: str
+    wild: bool = False
+
+    def __post_init__(self) -> None:
+        lengths = {d: len(x) for d, x in self.features.items()}
+        if len(set(lengths.values())) != 1:
+            raise ClipError(f"clip: expected as many 2D as 3D frames, got {lengths}")
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.seen)
+
+
+@dataclass(frozen=True)
+class MotionBatch:
+    """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `Crop`."""
+
+    features: dict[Domain, Float[Tensor, "b t d"]]
+    trusted: dict[Domain, Bool[Tensor, "b t d"]]
+    seen: Bool[Tensor, "b t d2"]
+    frames: Bool[Tensor, "b t"]
+    captions: list[str]
+    wild: Bool[Tensor, " b"]
+
+    def to(self, device: torch.device) -> MotionBatch:
+        return MotionBatch(
+            {d: x.to(device) for d, x in self.features.items()},
+            {d: x.to(device) for d, x in self.trusted.items()},
+            self.seen.to(device),
+            self.frames.to(device),
+            self.captions,
+            self.wild.to(device),
+        )
+
+
+def collate(crops: Sequence[Crop]) -> MotionBatch:
+    """Pad to the longest clip; padded frames are masked everywhere."""
+    longest = max(c.num_frames for c in crops)
+    domains = crops[0].features.keys()
+    frames = torch.arange(longest) < torch.tensor([c.num_frames for c in crops])[:, None]
+    return MotionBatch(
+        {d: _pad([c.features[d] for c in crops], longest) for d in domains},
+        {d: _pad([c.trusted[d] for c in crops], longest) for d in domains},
+        _pad([c.seen for c in crops], longest),
+        frames,
+        [c.caption for c in crops],
+        torch.tensor([c.wild for c in crops]),
+    )
+
+
+def _pad(arrays: Sequence[ndarray], length: int) -> Tensor:
+    padded = np.zeros((len(arrays), length, arrays[0].shape[1]), dtype=arrays[0].dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(padded)

@@ -1,0 +1,152 @@
+"""HumanML3D folders: 3D clips with captions; their 2D views are projected when a clip is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray
+from numpy.random import Generator
+from pydantic import Field
+
+from crossdiff.config import Config
+from crossdiff.data.batch import Crop
+from crossdiff.data.captions import Caption, read_captions
+from crossdiff.errors import ClipError, InputError
+from crossdiff.files import load_npy, read_json
+from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
+from crossdiff.representation.projection import VIEW_YAW, project_orthographic, view_yaw
+from crossdiff.skeleton import SKELETONS, Skeleton
+from crossdiff.types import Domain
+
+
+class ViewConfig(Config):
+    """Which 2D views a clip is seen in. `yaw_jitter`: degrees that a view may be off to either side; `hide`: share of
+    clips of which some joints are hidden for a while, as a detector would miss them."""
+
+    views: tuple[str, ...] = tuple(VIEW_YAW)
+    yaw_jitter: float = Field(0.0, ge=0, le=180)
+    hide: float = Field(0.0, ge=0, le=1)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and deviation of a domain's features."""
+
+    mean: ndarray
+    std: ndarray
+
+
+class MocapDataset:
+    """One split of a HumanML3D folder. Arrays stay on disk (memory-mapped) until a clip is read."""
+
+    def __init__(self, folder: Path, split: str = "train", layout: Layout2D = "paper") -> None:
+        self.folder, self.split, self.layout = folder, split, layout
+        names = folder / f"{split}.txt"
+        if not names.is_file():
+            raise InputError(f"{folder}: no {split}.txt; make a dataset with: crossdiff prepare SOURCE --out {folder}")
+        record = read_json(folder / "dataset.json") if (folder / "dataset.json").is_file() else {}
+        self.skeleton: Skeleton = SKELETONS[record.get("skeleton", "humanml3d")]
+        self.ids: list[str] = []
+        self.captions: list[list[Caption]] = []
+        self.skipped: dict[str, str] = {}
+        lengths = []
+        for clip_id in names.read_text(encoding="utf-8").split():
+            try:
+                captions = read_captions(folder / "texts" / f"{clip_id}.txt")
+                length = self._length(clip_id)
+            except (ClipError, InputError) as error:
+                self.skipped[clip_id] = str(error)
+                continue
+            self.ids.append(clip_id)
+            self.captions.append(captions)
+            lengths.append(length)
+        self.lengths = np.array(lengths, dtype=int)
+        if not self.ids:
+            reason = next(iter(self.skipped.values()), "the list is empty")
+            raise InputError(f"{folder}: no usable clip in {split}.txt ({reason})")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def statistics(self) -> dict[Domain, Statistics]:
+        """Of the training split, as `crossdiff prepare` wrote them."""
+        stats: dict[Domain, Statistics] = {}
+        for domain, suffix in (("3d", ""), ("2d", "2d")):
+            mean, std = (load_npy(self.folder / f"{n}{suffix}.npy") for n in ("Mean", "Std"))
+            stats["3d" if domain == "3d" else "2d"] = Statistics(mean, std)
+        return stats
+
+    def crop(self, index: int, most: int, views: ViewConfig, rng: Generator) -> Crop:
+        """A random caption of the clip, its span, a random stretch of at most `most` frames, seen in a random view."""
+        caption = self.captions[index][rng.integers(len(self.captions[index]))]
+        features = self._array("new_joint_vecs", self.ids[index])
+        start, stop = self._span(caption, len(features))
+        length = stop - start
+        if length > most:
+            start += int(rng.integers(length - most + 1))
+            length = most
+        rows = slice(start, start + length)
+        joints = torch.from_numpy(np.array(self._array("new_joints", self.ids[index])[start : start + length + 1]))
+        flat, seen = self._view(joints, views, rng)
+        exact, trusted = flat
+        return Crop(
+            {"3d": np.array(features[rows]), "2d": exact},
+            {"3d": np.ones((length, features.shape[1]), dtype=bool), "2d": trusted},
+            seen,
+            caption.text,
+        )
+
+    def _view(self, joints: torch.Tensor, views: ViewConfig, rng: Generator) -> tuple[tuple[ndarray, ndarray], ndarray]:
+        name = views.views[rng.integers(len(views.views))]
+        view: Any = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter
+        flat = project_orthographic(joints, view)
+        features, trusted = joints_to_features(flat, self.skeleton, self.layout)
+        seen = trusted
+        if rng.random() < views.hide:
+            valid = torch.from_numpy(_hidden(len(joints), self.skeleton.num_joints, rng))
+            seen = joints_to_features(flat, self.skeleton, self.layout, valid)[1]
+        return (features.numpy(), trusted.numpy()), seen.numpy()
+
+    def _span(self, caption: Caption, frames: int) -> tuple[int, int]:
+        """Frames that a caption is about; all of them where its span is empty or too short to learn from."""
+        start, stop = (int(s * self.skeleton.fps) for s in (caption.start, caption.end))
+        stop = min(stop, frames)
+        return (start, stop) if stop - start >= self.skeleton.min_frames else (0, frames)
+
+    def _length(self, clip_id: str) -> int:
+        features, joints = self._array("new_joint_vecs", clip_id), self._array("new_joints", clip_id)
+        if features.ndim != 2 or features.shape[1] != layout_3d(self.skeleton).dim:
+            raise ClipError(
+                f"{clip_id}: expected features of width {layout_3d(self.skeleton).dim}, got {features.shape}"
+            )
+        if joints.shape != (len(features) + 1, self.skeleton.num_joints, 3):
+            raise ClipError(
+                f"{clip_id}: {len(features)} feature frames need {len(features) + 1} of joints, got {joints.shape}"
+            )
+        return len(features)
+
+    def _array(self, kind: str, clip_id: str) -> ndarray:
+        path = self.folder / kind / f"{clip_id}.npy"
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ClipError(f"{path}: not readable ({error})") from None
+
+    @property
+    def dims(self) -> dict[Domain, int]:
+        return {"3d": layout_3d(self.skeleton).dim, "2d": layout_2d(self.skeleton, self.layout).dim}
+
+
+def _hidden(frames: int, joints: int, rng: Generator) -> ndarray:
+    """(frames, joints), False for a few random joints over a random stretch; never the root."""
+    valid = np.ones((frames, joints), dtype=bool)
+    count = int(rng.integers(1, max(2, joints // 3)))
+    start, stop = sorted(rng.integers(0, frames + 1, size=2))
+    chosen = 1 + rng.choice(joints - 1, size=count, replace=False)
+    valid[start:stop, chosen] = False
+    return valid

@@ -1,0 +1,71 @@
+"""Wild clips: 2D features of a pipeline run with their pseudo 3D labels and captions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from crossdiff.data.batch import Crop
+from crossdiff.data.captions import read_captions
+from crossdiff.errors import ClipError, InputError
+from crossdiff.files import load_npz
+
+
+class WildDataset:
+    """Clips of a run folder that have `features2d/ID.npz`, `pseudo3d/ID.npz` and `texts/ID.txt`.
+
+    A clip is small and read many times, so all are kept in memory. Every pseudo 3D value counts in the loss; 2D values
+    count where they were seen.
+    """
+
+    def __init__(self, run: Path) -> None:
+        labels = sorted((run / "pseudo3d").glob("*.npz"))
+        self.ids = [p.stem for p in labels]
+        self.skipped: dict[str, str] = {}
+        self.clips: list[Crop] = []
+        self.captions: list[list[str]] = []
+        for clip_id in list(self.ids):
+            try:
+                self._add(run, clip_id)
+            except (ClipError, InputError) as error:
+                self.skipped[clip_id] = str(error)
+                self.ids.remove(clip_id)
+        if not self.ids:
+            reason = next(iter(self.skipped.values()), "pseudo3d/ is empty")
+            raise InputError(f"{run}: no clip to learn from ({reason}); run: crossdiff pseudo-label {run}")
+        self.lengths = np.array([c.num_frames for c in self.clips], dtype=int)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def _add(self, run: Path, clip_id: str) -> None:
+        flat = load_npz(run / "features2d" / f"{clip_id}.npz", ("features", "mask"))
+        lifted = load_npz(run / "pseudo3d" / f"{clip_id}.npz", ("features",))["features"]
+        text = run / "texts" / f"{clip_id}.txt"
+        captions = [c.text for c in read_captions(text)] if text.is_file() else []
+        self.clips.append(
+            Crop(
+                {"3d": lifted.astype(np.float32), "2d": flat["features"].astype(np.float32)},
+                {"3d": np.ones(lifted.shape, dtype=bool), "2d": flat["mask"]},
+                flat["mask"],
+                "",
+                wild=True,
+            )
+        )
+        self.captions.append(captions or [""])
+
+    def crop(self, index: int, most: int, rng: Generator) -> Crop:
+        """A random caption and a random stretch of at most `most` frames."""
+        clip, captions = self.clips[index], self.captions[index]
+        length = min(most, clip.num_frames)
+        start = int(rng.integers(clip.num_frames - length + 1))
+        rows = slice(start, start + length)
+        return Crop(
+            {d: x[rows] for d, x in clip.features.items()},
+            {d: x[rows] for d, x in clip.trusted.items()},
+            clip.seen[rows],
+            captions[rng.integers(len(captions))],
+            wild=True,
+        )

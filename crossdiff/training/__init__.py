@@ -1,0 +1,1 @@
+"""Losses, the training loop, stage I, stage II, wild fine-tuning."""

@@ -1,0 +1,73 @@
+"""Stage I and stage II on 3D data (paper, section 3.3), and fine-tuning on wild clips (section 3.5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from crossdiff.checkpoint import load_model
+from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches
+from crossdiff.data.mocap import MocapDataset
+from crossdiff.data.wild import WildDataset
+from crossdiff.errors import ConfigError
+from crossdiff.models import CrossDiffModel, ModelConfig
+from crossdiff.text import load_text_encoder
+from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.loop import TrainSummary, fit
+
+
+def train(cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = None) -> TrainSummary:
+    """Train on a HumanML3D folder (from `crossdiff prepare`). Stage II starts from a stage-I checkpoint.
+
+    With a checkpoint, its network is used and `cfg.model` is ignored. Resumes by itself when `out` holds a state.
+    """
+    if cfg.stage == 2 and checkpoint is None:
+        raise ConfigError("stage 2 goes on from a stage-1 model: give --checkpoint FOLDER")
+    if checkpoint is not None:
+        model = load_model(checkpoint)
+        dataset = MocapDataset(data, "train", model.config.layout_2d)
+        _check_skeleton(model, dataset)
+    else:
+        dataset = MocapDataset(data, "train", cfg.model.layout_2d)
+        model = new_model(cfg.model, dataset, cfg.seed)
+    batches = MocapBatches(dataset, cfg.batch_size, min(cfg.max_frames, model.config.max_frames), cfg.views, cfg.seed)
+    return fit(model, batches, cfg, cfg.objective(), out, cache=data)
+
+
+def finetune(cfg: FinetuneConfig, run: Path, checkpoint: Path, out: Path, data: Path | None = None) -> TrainSummary:
+    """Fine-tune on a run's wild clips and pseudo labels; `wild_ratio` of a batch is wild where 3D data is given."""
+    model = load_model(checkpoint)
+    most = min(cfg.max_frames, model.config.max_frames)
+    wild = WildDataset(run)
+    batches: BatchSource
+    if data is None:
+        batches = WildBatches(wild, cfg.batch_size, most, cfg.seed)
+    else:
+        count = min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
+        batches = WildBatches(wild, count, most, cfg.seed)
+        if rest := cfg.batch_size - count:
+            dataset = MocapDataset(data, "train", model.config.layout_2d)
+            _check_skeleton(model, dataset)
+            batches = MixedBatches(batches, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
+    return fit(model, batches, cfg, cfg.weights, out, cache=out)
+
+
+def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffModel:
+    """A network with fresh weights and the dataset's statistics, bound to its text encoder."""
+    encoder = load_text_encoder(cfg.text_encoder)
+    torch.manual_seed(seed)
+    bound = cfg.model_copy(update={"text_dim": encoder.dim, "text_fingerprint": encoder.fingerprint})
+    model = CrossDiffModel(bound)
+    _check_skeleton(model, dataset)
+    for domain, stats in dataset.statistics().items():
+        model.set_statistics(domain, torch.from_numpy(stats.mean), torch.from_numpy(stats.std))
+    return model
+
+
+def _check_skeleton(model: CrossDiffModel, dataset: MocapDataset) -> None:
+    if model.skeleton != dataset.skeleton:
+        raise ConfigError(
+            f"{dataset.folder}: holds {dataset.skeleton.name} motion, the model wants {model.skeleton.name}; "
+            "use a model or a dataset of the same skeleton"
+        )
