@@ -19,12 +19,12 @@ FOLLOW_SECONDS = 0.35  # width of the filter that turns the root's path into the
 
 @dataclass(frozen=True)
 class Camera:
-    """Looks at `target` (3,), in metres, from `distance` metres away; `axes` (3, 3): right, up and forward in the world.
+    """Looks at `target` (3,) from `distance`, both in metres; `axes` (3, 3): right, up and forward in the world.
 
     width, height: of the picture in pixels; focal: in pixels.
     """
 
-    target: Float[ndarray, 3]
+    target: Float[ndarray, "3"]
     distance: float
     axes: Float[ndarray, "3 3"]
     width: int
@@ -50,8 +50,8 @@ class Camera:
         return np.where(reach > 0, eye + reach * ray, np.nan)[..., [0, 2]]
 
 
-def view_axes(facing: Float[ndarray, 3], azimuth: float = AZIMUTH, elevation: float = ELEVATION) -> ndarray:
-    """Right, up and forward of a camera that sees a person who faces `facing` at an angle of `azimuth` from the front."""
+def view_axes(facing: Float[ndarray, "3"], azimuth: float = AZIMUTH, elevation: float = ELEVATION) -> ndarray:
+    """Right, up and forward of a camera that sees a person who faces `facing` from `azimuth` right of the front."""
     sideways = np.array([-facing[2], 0.0, facing[0]])  # the person's right
     towards = np.cos(azimuth) * facing + np.sin(azimuth) * sideways  # from the person to the camera
     forward = -np.cos(elevation) * towards - np.sin(elevation) * np.array([0.0, 1.0, 0.0])
@@ -60,7 +60,7 @@ def view_axes(facing: Float[ndarray, 3], azimuth: float = AZIMUTH, elevation: fl
     return np.stack([right, np.cross(right, forward), forward])
 
 
-def facing_of(joints: Float[ndarray, "j 3"], skeleton: Skeleton) -> Float[ndarray, 3]:
+def facing_of(joints: Float[ndarray, "j 3"], skeleton: Skeleton) -> Float[ndarray, "3"]:
     """Horizontal unit vector in which a pose faces; +z where hips and shoulders give none."""
     r_hip, l_hip, r_shoulder, l_shoulder = skeleton.facing
     across = joints[r_hip] - joints[l_hip] + joints[r_shoulder] - joints[l_shoulder]

@@ -25,7 +25,7 @@ _OUTPUT = ["-crf", "20", "-preset", "veryfast", "-movflags", "+faststart"]
 
 
 def write_video(frames: Iterable[Image], path: Path, fps: float) -> Path:
-    """Encode RGB frames of one size, shape (H, W, 3), as H.264 in yuv420p; odd sizes grow by one repeated row or column.
+    """Encode RGB frames of one size, shape (H, W, 3), as H.264 in yuv420p; an odd side grows by one pixel.
 
     The file appears under its name only when it is complete.
     """

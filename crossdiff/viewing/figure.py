@@ -60,7 +60,7 @@ def body_of(skeleton: Skeleton, joints: Float[ndarray, "f j 3"]) -> Body:
     scale = float(np.clip(np.median(sum(lengths)) / _LEG, 0.2, 5.0))
     part = [name.removeprefix("l_").removeprefix("r_") for name in names]
     radii = [[_RADII[part[up]], _RADII[part[j]]] for up, j in skeleton.bones]
-    colours = [NEUTRAL if part[j] in _TRUNK else side_colour(names[j]) for _, j in skeleton.bones]
+    colours = [bone_colour(names[j]) for _, j in skeleton.bones]
     head = skeleton.index("head")
     wrists = [j for j in range(len(names)) if part[j] == "wrist"]
     radii += [[_HEAD_RADIUS] * 2] + [[0.036, 0.026]] * len(wrists)
@@ -79,6 +79,11 @@ def body_of(skeleton: Skeleton, joints: Float[ndarray, "f j 3"]) -> Body:
 def side_colour(name: str) -> tuple[int, int, int]:
     """RGB of the side of the body that a joint's name gives."""
     return {"l_": LEFT, "r_": RIGHT}.get(name[:2], NEUTRAL)
+
+
+def bone_colour(name: str) -> tuple[int, int, int]:
+    """RGB of the bone that ends in the named joint; hips and shoulders belong to the trunk."""
+    return NEUTRAL if name[2:] in _TRUNK else side_colour(name)
 
 
 def draw_figure(canvas: ndarray, camera: Camera, body: Body, joints: Float[ndarray, "j 3"]) -> None:

@@ -22,15 +22,19 @@ _SHIFT = 4
 
 @dataclass(frozen=True)
 class Drawing:
-    """How one keypoint set is drawn: bones as pairs of keypoints, points to dot, which of them lie left and right."""
+    """How one keypoint set is drawn: bones as pairs of keypoints, which of them lie left, right, and in the face.
+
+    The face is drawn with thin lines and no dots.
+    """
 
     bones: tuple[tuple[int, int], ...]
     left: frozenset[int]
     right: frozenset[int]
+    face: frozenset[int]
 
     @property
-    def points(self) -> list[int]:
-        return sorted({k for bone in self.bones for k in bone})
+    def dots(self) -> list[int]:
+        return sorted({k for bone in self.bones for k in bone} - self.face)
 
     def colour(self, *keypoints: int) -> tuple[int, int, int]:
         """RGB of a point, or of a bone between two points."""
@@ -47,6 +51,7 @@ DRAWINGS = {
         ),
         left=frozenset(range(1, 17, 2)),
         right=frozenset(range(2, 17, 2)),
+        face=frozenset(range(5)),
     ),
     "blazepose33": Drawing(
         bones=(
@@ -56,6 +61,7 @@ DRAWINGS = {
         ),
         left=frozenset({1, 2, 3, *range(7, 33, 2)}),
         right=frozenset({4, 5, 6, *range(8, 33, 2)}),
+        face=frozenset(range(11)),
     ),
 }  # fmt: skip
 
@@ -95,41 +101,30 @@ def _overlaid(video: Path, people: Sequence[Keypoints2D], size: tuple[int, int])
 
 
 def draw_keypoints(canvas: Image, xy: ndarray, score: ndarray, drawing: Drawing) -> None:
-    """Draw one person, in place. xy: (K, 2) pixels of the canvas, y down; score: (K,), weak points faint or left out."""
+    """Draw one person, in place. xy: (K, 2) pixels of the canvas, y down; score: (K,), weak points fade."""
     score = np.where(np.isfinite(xy).all(axis=-1), score, 0.0)
-    strokes = _Strokes(xy, score, drawing)
-    if strokes.count(SHOWN, SURE):
+    bone_score = np.array([min(score[a], score[b]) for a, b in drawing.bones])
+    if ((bone_score >= SHOWN) & (bone_score < SURE)).any():
         before = canvas.copy()
-        strokes.draw(canvas, SHOWN, SURE)
+        _draw_scored(canvas, xy, score, drawing, SHOWN, SURE)
         cv2.addWeighted(canvas, _FAINT, before, 1 - _FAINT, 0, dst=canvas)
-    strokes.draw(canvas, SURE, np.inf)
+    _draw_scored(canvas, xy, score, drawing, SURE, np.inf)
 
 
-class _Strokes:
-    """The lines and dots of one person, sized to the person."""
-
-    def __init__(self, xy: ndarray, score: ndarray, drawing: Drawing) -> None:
-        self.drawing, self.score = drawing, score
-        seen = xy[score >= SHOWN]
-        tall = float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0
-        self.width = int(np.clip(tall / 70, 2, 8))
-        limit = 4 * 10**4  # far outside any picture, and safe in OpenCV's fixed-point numbers
-        self.fixed = np.round(np.clip(np.nan_to_num(xy), -limit, limit) * 2**_SHIFT).astype(int)
-
-    def count(self, low: float, high: float) -> int:
-        return sum(low <= self.score[k] < high for k in self.drawing.points)
-
-    def draw(self, canvas: Image, low: float, high: float) -> None:
-        """Draw what has a score in [low, high); a bone counts as its weaker end."""
-        lines = [bone for bone in self.drawing.bones if low <= min(self.score[list(bone)]) < high]
-        dots = [k for k in self.drawing.points if low <= self.score[k] < high]
-        for rim in (True, False):
-            extra = 2 if rim else 0
-            for bone in lines:
-                start, end = (tuple(self.fixed[k].tolist()) for k in bone)
-                colour = _RIM if rim else self.drawing.colour(*bone)
-                cv2.line(canvas, start, end, colour, self.width + extra, cv2.LINE_AA, _SHIFT)
-            for k in dots:
-                radius = round((0.95 * self.width + extra / 2) * 2**_SHIFT)
-                place, colour = tuple(self.fixed[k].tolist()), _RIM if rim else self.drawing.colour(k)
-                cv2.circle(canvas, place, radius, colour, -1, cv2.LINE_AA, _SHIFT)
+def _draw_scored(canvas: Image, xy: ndarray, score: ndarray, drawing: Drawing, low: float, high: float) -> None:
+    """Draw what has a score in [low, high), in lines as thick as suits the person; a bone counts as its weaker end."""
+    seen = xy[score >= SHOWN]
+    width = int(np.clip(np.ptp(seen, axis=0).max() / 70, 2, 8)) if len(seen) else 2
+    limit = 4 * 10**4  # far outside any picture, and safe in OpenCV's fixed-point numbers
+    fixed = np.round(np.clip(np.nan_to_num(xy), -limit, limit) * 2**_SHIFT).astype(int)
+    bones = [bone for bone in drawing.bones if low <= min(score[bone[0]], score[bone[1]]) < high]
+    dots = [k for k in drawing.dots if low <= score[k] < high]
+    for rim in (2, 0):  # first everything a little wider and dark, then the colours
+        for bone in bones:
+            start, end = (tuple(fixed[k].tolist()) for k in bone)
+            thickness = max(width // 3, 1) if drawing.face.issuperset(bone) else width
+            cv2.line(canvas, start, end, _RIM if rim else drawing.colour(*bone), thickness + rim, cv2.LINE_AA, _SHIFT)
+        for k in dots:
+            radius = round((0.95 * width + rim / 2) * 2**_SHIFT)
+            colour = _RIM if rim else drawing.colour(k)
+            cv2.circle(canvas, tuple(fixed[k].tolist()), radius, colour, -1, cv2.LINE_AA, _SHIFT)

@@ -10,7 +10,7 @@ from crossdiff.errors import ClipError
 from crossdiff.types import Motion2D
 from crossdiff.viewing.camera import smooth_path
 from crossdiff.viewing.encode import Image
-from crossdiff.viewing.figure import side_colour
+from crossdiff.viewing.figure import bone_colour, side_colour
 from crossdiff.viewing.stage import PAPER
 
 _LINE = (232, 235, 240)
@@ -19,7 +19,7 @@ _SHIFT = 4
 
 
 class Paper:
-    """One 2D motion and the part of the plane that its pictures show; the view follows the root sideways and in height."""
+    """One 2D motion and the part of the plane that its pictures show; the view follows the person."""
 
     def __init__(self, motion: Motion2D) -> None:
         self.skeleton = motion.skeleton
@@ -54,8 +54,8 @@ class Paper:
         width = max(2, round(size / 60))
         for up, joint in self.bones:
             if valid[up] and valid[joint]:
-                ends = tuple(fixed[up].tolist()), tuple(fixed[joint].tolist())
-                cv2.line(canvas, *ends, side_colour(names[joint]), width, cv2.LINE_AA, _SHIFT)
+                start, end = tuple(fixed[up].tolist()), tuple(fixed[joint].tolist())
+                cv2.line(canvas, start, end, bone_colour(names[joint]), width, cv2.LINE_AA, _SHIFT)
         for joint in np.flatnonzero(valid):
             radius = width * (2.2 if names[joint] == "head" else 0.75)
             place, fine = tuple(fixed[joint].tolist()), round(radius * 2**_SHIFT)
@@ -72,6 +72,7 @@ def _squared(size: int, centre: ndarray, zoom: float) -> Image:
     for axis, sign in ((0, 1), (1, -1)):
         for step in np.arange(np.ceil((centre[axis] - half) / cell), (centre[axis] + half) / cell):
             at = round((size / 2 + sign * (step * cell - centre[axis]) * zoom) * 2**_SHIFT)
-            ends = ((at, 0), (at, size << _SHIFT)) if axis == 0 else ((0, at), (size << _SHIFT, at))
-            cv2.line(canvas, *ends, _LINE, 1, cv2.LINE_AA, _SHIFT)
+            edge = size << _SHIFT
+            start, end = ((at, 0), (at, edge)) if axis == 0 else ((0, at), (edge, at))
+            cv2.line(canvas, start, end, _LINE, 1, cv2.LINE_AA, _SHIFT)
     return canvas

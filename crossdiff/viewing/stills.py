@@ -18,7 +18,9 @@ from crossdiff.viewing.figure import body_of, draw_figure
 from crossdiff.viewing.stage import Stage
 
 _GAP = 6  # pixels between the cells of a sheet
-_LENS = 5.0  # focal length in picture heights: long, so that the outer poses are seen from the same side as the middle one
+_LENS = (
+    5.0  # focal length in picture heights: long, so that the outer poses are seen from the same side as the middle one
+)
 _TRAVELS = 0.7  # metres from which a motion counts as going somewhere
 
 
@@ -26,8 +28,12 @@ def write_png(picture: Image, path: Path) -> Path:
     """Write an RGB picture, (H, W, 3) uint8."""
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: pictures are written as .png; change the name")
-    encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
-    write_atomically(path, lambda temporary: temporary.write_bytes(encoded.tobytes()) and None)
+    encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(encoded)
+
+    write_atomically(path, write)
     return path
 
 
@@ -106,21 +112,20 @@ def _strip_axes(joints: ndarray, motion: Motion3D) -> ndarray:
 
 
 def _apart(poses: ndarray, axes: ndarray, scale: float) -> ndarray:
-    """Place poses (P, J, 3) along the picture: at least 0.62 body sizes (m) from one to the next, 1.1 on average at most."""
-    root = poses[:, 0] * (1, 0, 1)
-    right, depth = root @ axes[0], root @ (axes[2] * (1, 0, 1))
-    share = min(1.0, 1.1 * scale * len(poses) / max(float(np.ptp(right)), 1e-6))
-    moved = share * right
+    """Place poses (P, J, 3) along the picture: 0.62 body sizes or more between neighbours, 1.1 at most on average."""
+    right, up = axes[0], np.array([0.0, 1.0, 0.0])
+    away = np.cross(up, right)  # along the floor, from the camera
+    root = poses[:, 0]
+    across = root @ right
+    share = min(1.0, 1.1 * scale * len(poses) / max(float(np.ptp(across)), 1e-6))
+    moved = share * across
     for n in range(1, len(moved)):
         moved[n] = max(moved[n], moved[n - 1] + 0.62 * scale)
-    flat = axes[2] * (1, 0, 1)
-    forward = flat / (flat @ flat)
-    return poses - root[:, None] + (moved[:, None] * axes[0] + share * depth[:, None] * forward)[:, None]
+    place = np.outer(moved, right) + np.outer(share * (root @ away), away)
+    return poses + (place - root * (1, 0, 1))[:, None]
 
 
-def _wide_stage(
-    poses: ndarray, ends: ndarray, radii: ndarray, axes: ndarray, height: int
-) -> tuple[Stage, Camera]:
+def _wide_stage(poses: ndarray, ends: ndarray, radii: ndarray, axes: ndarray, height: int) -> tuple[Stage, Camera]:
     """A stage as wide as the row of poses needs, and the camera in front of its middle."""
     low, high = poses[..., 1].min() - radii.min(), poses[..., 1].max()
     middle = (poses[:, 0].min(axis=0) + poses[:, 0].max(axis=0)) / 2

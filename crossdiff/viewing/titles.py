@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from crossdiff.viewing.stage import PAPER
 
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
 _INK, _MAX_LINES = (44, 52, 64), 4
 
 
@@ -20,22 +22,23 @@ def title_band(titles: Sequence[str], widths: Sequence[int], size: int) -> ndarr
     """
     if not any(title.strip() for title in titles):
         return np.zeros((0, sum(widths), 3), dtype=np.uint8)
-    font = ImageFont.load_default(max(size / 25, 9))
+    points = max(size / 25, 9)
+    font = ImageFont.load_default(points)
     lines = [_balanced(title, font, 0.92 * width) for title, width in zip(titles, widths, strict=True)]
-    line_height = round(1.3 * font.size)
-    height = line_height * max(map(len, lines)) + round(1.1 * font.size)
+    line_height = round(1.3 * points)
+    height = line_height * max(map(len, lines)) + round(1.1 * points)
     band = Image.new("RGB", (sum(widths), height + height % 2), PAPER)
     draw = ImageDraw.Draw(band)
     left = 0
     for text, width in zip(lines, widths, strict=True):
         for row, line in enumerate(text):
-            place = (left + width / 2, round(0.8 * font.size) + (row + 0.5) * line_height)
+            place = (left + width / 2, round(0.8 * points) + (row + 0.5) * line_height)
             draw.text(place, line, fill=_INK, font=font, anchor="mm")
         left += width
     return np.asarray(band)
 
 
-def _balanced(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+def _balanced(text: str, font: Font, width: float) -> list[str]:
     """The wrapping with the fewest lines whose widest line is shortest: no single word left over."""
     best = wrap(text, font, width)
     for share in (0.9, 0.8, 0.7, 0.6, 0.5):
@@ -46,7 +49,7 @@ def _balanced(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str
     return best
 
 
-def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+def wrap(text: str, font: Font, width: float) -> list[str]:
     """Break a title at spaces, and inside words that are wider than a line."""
     lines = [""]
     for word in text.split():

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.errors import ClipError, InputError
 from crossdiff.types import Motion2D, Motion3D
 from crossdiff.viewing.camera import distance_to_hold, facing_of, smooth_path, view_axes
 from crossdiff.viewing.encode import Image, write_video
-from crossdiff.viewing.figure import Body, body_of, draw_figure
+from crossdiff.viewing.figure import body_of, draw_figure
+from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.paper import Paper
 from crossdiff.viewing.stage import PAPER, Stage
+from crossdiff.viewing.stills import contact_sheet, motion_strip
 from crossdiff.viewing.titles import title_band
+
+__all__ = ["contact_sheet", "motion_strip", "render_2d", "render_motion", "render_overlay", "write_video"]
 
 _FURTHEST = 16.0  # metres per body size: a motion that flies apart is cut off rather than shown as a dot
 
@@ -33,8 +35,7 @@ def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str]
     stages = [view.stage(size, distance) for view in views]
     length = max(len(motion.joints) for motion in motions)
     panels = (
-        [view.draw(stage, min(n, view.last)) for view, stage in zip(views, stages, strict=True)]
-        for n in range(length)
+        [view.draw(stage, min(n, view.last)) for view, stage in zip(views, stages, strict=True)] for n in range(length)
     )
     return write_video(side_by_side(panels, titles, size), path, fps)
 
@@ -79,48 +80,36 @@ def side_by_side(panels: Iterator[list[Image]], titles: Sequence[str], size: int
         yield np.concatenate([band, np.concatenate(parts, axis=1)])
 
 
-@dataclass(frozen=True)
-class _Framing:
-    """Where the camera of one motion goes: path (F, 2) x, z in metres; heights in metres; axes and distance."""
-
-    path: Float[ndarray, "f 2"]
-    axes: Float[ndarray, "3 3"]
-    distance: float
-    floor: float
-    centre: float
-
-
 class MotionView:
-    """One motion with its figure and a camera from which all of it is seen."""
+    """One motion with its figure and a camera that follows it: path (F, 2), x and z in metres; heights in metres.
 
-    def __init__(self, motion: Motion3D, axes: Float[ndarray, "3 3"] | None = None) -> None:
+    distance: the smallest from which the figure stays in the picture in every frame.
+    """
+
+    def __init__(self, motion: Motion3D) -> None:
         self.joints = np.asarray(motion.joints, dtype=np.float64)
         self.last = len(self.joints) - 1
-        self.body: Body = body_of(motion.skeleton, self.joints)
-        self.framing = self._frame(motion, view_axes(facing_of(self.joints[0], motion.skeleton)) if axes is None else axes)
+        self.body = body_of(motion.skeleton, self.joints)
+        self.axes = view_axes(facing_of(self.joints[0], motion.skeleton))
+        self.path = smooth_path(self.joints[:, 0, ::2], motion.fps)
+        self.floor = float(self.joints[..., 1].min() - self.body.foot_radius)
+        self.distance, self.centre = self._frame()
 
-    @property
-    def distance(self) -> float:
-        return self.framing.distance
-
-    def _frame(self, motion: Motion3D, axes: Float[ndarray, "3 3"]) -> _Framing:
-        path = smooth_path(self.joints[:, 0, ::2], motion.fps)
+    def _frame(self) -> tuple[float, float]:
+        """Distance and height of the camera's target. Seen from above, the best height is not the person's middle."""
         ends = np.stack([self.body.capsules(pose) for pose in self.joints])
-        low, high = self.joints[..., 1].min() - self.body.foot_radius, self.joints[..., 1].max()
-        ends[..., ::2] -= path[:, None, None]
-        # Seen from above, the middle of the person is not the middle of the picture: take the best of a few heights.
-        choices = []
-        for centre in np.linspace(low, high, 13)[3:9]:
-            choices.append((distance_to_hold(ends - (0, centre, 0), self.body.radii, axes), centre))
-        distance, centre = min(choices)
-        return _Framing(path, axes, min(distance, _FURTHEST * self.body.scale), low, centre)
+        ends[..., ::2] -= self.path[:, None, None]
+        heights = np.linspace(self.floor, self.joints[..., 1].max(), 13)[3:9].tolist()
+        distances = [distance_to_hold(ends - (0, height, 0), self.body.radii, self.axes) for height in heights]
+        distance, centre = min(zip(distances, heights, strict=True))
+        return min(distance, _FURTHEST * self.body.scale), centre
 
     def stage(self, size: int, distance: float) -> Stage:
-        return Stage(size, size, self.framing.axes, distance, self.framing.floor, self.framing.centre)
+        return Stage(size, size, self.axes, distance, self.floor, self.centre)
 
     def draw(self, stage: Stage, frame: int) -> Image:
         """The picture of one frame, (size, size, 3)."""
-        camera = stage.camera(*self.framing.path[frame])
+        camera = stage.camera(*self.path[frame])
         joints = self.joints[frame]
         canvas = stage.draw_floor(camera)
         stage.draw_path(canvas, camera, self.joints[: frame + 1, 0, ::2])
