@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossdiff.config import Config
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.files import sha256
 from crossdiff.pipeline import ledger
 from crossdiff.pipeline.backends import PoseBackend, create_backend
-from crossdiff.pipeline.inputs import CaptionSource, VideoInput, find_videos, name_apart
+from crossdiff.pipeline.inputs import VideoInput, captions_of, find_videos, name_apart
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.tracking import Tracker, TrackingConfig
@@ -25,11 +24,6 @@ from crossdiff.types import Keypoints2D
 log = logging.getLogger(__name__)
 
 Tick = Callable[[int, int], None]
-
-
-class ExtractConfig(Config):
-    backend: str = "mediapipe"
-    tracking: TrackingConfig = TrackingConfig()
 
 
 @dataclass
@@ -65,23 +59,23 @@ class ExtractSummary:
 def extract_2d(
     videos: Sequence[Path],
     run: Run,
-    backend: str = "mediapipe",
+    backend: str | PoseBackend = "mediapipe",
     captions: Path | None = None,
     retry_failed: bool = False,
-    cfg: ExtractConfig | None = None,
+    tracking: TrackingConfig | None = None,
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
     Videos whose content and configuration have not changed are left alone; failed ones too, unless
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
     """
-    cfg = (cfg or ExtractConfig()).model_copy(update={"backend": backend})
-    caption_source = CaptionSource(captions)
+    pose = create_backend(backend) if isinstance(backend, str) else backend
+    tracking = tracking or TrackingConfig()
     known = {name: video.path for name, video in run.ledger.videos().items()}
     named = name_apart(find_videos(videos), known)
-    pose = create_backend(cfg.backend)
-    run.record_config("extract", cfg.model_dump() | {"identity": pose.identity})
-    extractor = _Extractor(run, pose, cfg, retry_failed)
+    captioned = captions_of(list(named.values()), captions)
+    run.record_config("extract", {"backend": pose.identity, "tracking": tracking.model_dump()})
+    extractor = _Extractor(run, pose, tracking, retry_failed)
     started = time.monotonic()
     with progress_bar() as bar:
         overall = bar.add_task("videos", total=len(named), note="")
@@ -92,7 +86,7 @@ def extract_2d(
 
         for name, video in named.items():
             bar.update(current, completed=0, total=None, note=name)
-            extractor.work(name, video, caption_source(video), tick)
+            extractor.work(name, video, captioned[video], tick)
             bar.advance(overall)
     extractor.summary.seconds = time.monotonic() - started
     return extractor.summary
@@ -101,10 +95,10 @@ def extract_2d(
 class _Extractor:
     """Works through videos one at a time and sums up."""
 
-    def __init__(self, run: Run, pose: PoseBackend, cfg: ExtractConfig, retry_failed: bool) -> None:
+    def __init__(self, run: Run, pose: PoseBackend, tracking: TrackingConfig, retry_failed: bool) -> None:
         self.run = run
         self.pose = pose
-        self.cfg = cfg
+        self.tracking = tracking
         self.retry_failed = retry_failed
         self.summary = ExtractSummary()
 
@@ -113,7 +107,7 @@ class _Extractor:
         content = _content(video.path)
         seen = ledger.Video(name, video.path.resolve(), content, video.label, captions)
         self.run.ledger.put_video(seen)
-        key = key_of(content, self.pose.identity, self.cfg.model_dump())
+        key = key_of(content, self.pose.identity, self.tracking.model_dump())
         row = self.run.ledger.get("extract", name)
         if row is None or row.key != key or (row.state == "failed" and self.retry_failed):
             row = self._extract(name, video.path, key, tick)
@@ -146,7 +140,7 @@ class _Extractor:
     def _track(self, path: Path, tick: Tick) -> tuple[list[Keypoints2D], dict[str, Any]]:
         """The tracks of one video, read as a stream, and what there is to say about the video."""
         video = Video(path)
-        tracker = Tracker(self.cfg.tracking, video.info.fps)
+        tracker = Tracker(self.tracking, video.info.fps)
         size, frames = video.info.size, 0
         for people in self.pose.estimate(video.frames()):
             tracker.add(frames, people)

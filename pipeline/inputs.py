@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from crossdiff.annotations.captions import CAPTIONS_FILE, captions_for, label_words, read_captions
 from crossdiff.errors import InputError
 from crossdiff.pipeline.video import SUFFIXES
+
+log = logging.getLogger(__name__)
 
 _UCF101_NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g\d+_c\d+")
 
@@ -26,6 +29,12 @@ class VideoInput:
         """Safe as a file name: `Lunges/v 1.avi` is `Lunges__v_1`."""
         parts = self.relative.with_suffix("").parts
         return "__".join(re.sub(r"[^\w.-]", "_", part) for part in parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a captions file may call it, most exact first."""
+        path = self.relative
+        return (path.as_posix(), path.with_suffix("").as_posix(), path.name, path.stem)
 
     @property
     def label(self) -> str:
@@ -79,34 +88,22 @@ def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[
     return named
 
 
-class CaptionSource:
-    """Captions of videos: from the user's file, from captions.csv beside a video, or from the label."""
-
-    def __init__(self, file: Path | None = None) -> None:
-        self._given = read_captions(file) if file is not None else {}
-        self._beside: dict[Path, dict[str, list[str]]] = {}
-
-    def __call__(self, video: VideoInput) -> tuple[str, ...]:
-        found = _look_up(self._given, video)
-        for folder in _folders(video):
-            found = found or _look_up(self._read_beside(folder), video)
-        return tuple(found or captions_for(video.label))
-
-    def _read_beside(self, folder: Path) -> dict[str, list[str]]:
-        if folder not in self._beside:
-            file = folder / CAPTIONS_FILE
-            self._beside[folder] = read_captions(file) if file.is_file() else {}
-        return self._beside[folder]
+def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, tuple[str, ...]]:
+    """Captions of each video: from the file given, else from captions.csv beside it or above, else of its label."""
+    folders = {folder for video in videos for folder in _folders(video)}
+    beside = {f: read_captions(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
+    given = read_captions(file) if file is not None else {}
+    names = {name for video in videos for name in video.names}
+    if unknown := sorted(set(given) - names):
+        log.warning("%s: %d videos are not among the inputs, such as %s", file, len(unknown), unknown[0])
+    found = {}
+    for video in videos:
+        sources = [given, *(beside.get(folder, {}) for folder in _folders(video))]
+        matches = [source[name] for source in sources for name in video.names if name in source]
+        found[video] = tuple(matches[0] if matches else captions_for(video.label))
+    return found
 
 
 def _folders(video: VideoInput) -> list[Path]:
     """From the video's own folder up to the one that was given."""
     return list(video.path.parents)[: len(video.relative.parts)]
-
-
-def _look_up(captions: dict[str, list[str]], video: VideoInput) -> list[str]:
-    relative = video.relative
-    for name in (relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem):
-        if name in captions:
-            return captions[name]
-    return []

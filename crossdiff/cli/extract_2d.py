@@ -26,13 +26,16 @@ def extract_2d(
     Example: crossdiff extract-2d UCF101/ clip.mp4 --out runs/ucf
     """
     from crossdiff.pipeline import extract
+    from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.inputs import find_videos
     from crossdiff.pipeline.run import Run
 
-    find_videos(videos)  # before a run folder is made for nothing
+    # What can be wrong with the command is said before a run folder is made for nothing.
+    find_videos(videos)
+    pose = create_backend(backend)
     run = Run.create(out)
     if out is None:
         took("run", run.root, "a new run; name it with --out")
-    result = extract.extract_2d(videos, run, backend, captions, retry_failed)
+    result = extract.extract_2d(videos, run, pose, captions, retry_failed)
     summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

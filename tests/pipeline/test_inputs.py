@@ -1,0 +1,76 @@
+"""Finding videos, and their ids, labels and captions."""
+
+from pathlib import Path
+
+import pytest
+
+from crossdiff.errors import InputError
+from crossdiff.pipeline.inputs import VideoInput, captions_of, find_videos, name_apart
+
+
+def _touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_folders_are_searched_and_each_file_is_taken_once(tmp_path):
+    _touch(tmp_path, "a.mp4", "deep/er/b.AVI", "notes.txt", ".hidden/c.mp4", "._a.mp4")
+    found = find_videos([tmp_path, tmp_path / "a.mp4"])
+    assert [v.relative.as_posix() for v in found] == ["a.mp4", "deep/er/b.AVI"]
+
+
+def test_nothing_to_read_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        find_videos([tmp_path / "none"])
+    with pytest.raises(InputError, match="holds no videos"):
+        find_videos([_touch(tmp_path, "notes.txt")])
+    with pytest.raises(InputError, match="no videos given"):
+        find_videos([])
+
+
+@pytest.mark.parametrize(
+    ("relative", "label"),
+    [
+        ("Lunges/v_Lunges_g01_c02.avi", "Lunges"),
+        ("mixed/v_PullUps_g01_c02.avi", "PullUps"),
+        ("archive/tai_chi/001.mp4", "tai_chi"),
+        ("jumping_jacks_01.mp4", "JumpingJacks"),
+        ("0001.mp4", "0001"),
+    ],
+)
+def test_labels(relative, label):
+    assert VideoInput(Path("root") / relative, Path(relative)).label == label
+
+
+def test_ids_are_safe_as_file_names():
+    assert VideoInput(Path("x"), Path("Lunges/my clip #1 (a).mp4")).id == "Lunges__my_clip__1__a_"
+
+
+def test_videos_that_share_a_name_are_told_apart_and_keep_their_ids(tmp_path):
+    _touch(tmp_path, "a/x.mp4", "b/x.mp4", "c/X.avi")
+    videos = find_videos([tmp_path / "a/x.mp4", tmp_path / "b/x.mp4", tmp_path / "c/X.avi"])
+    named = name_apart(videos, {})
+    assert list(named) == ["x", "x-2", "X-3"]
+    known = {name: video.path for name, video in named.items()}
+    assert list(name_apart(videos[1:], known)) == ["x-2", "X-3"]
+    (tmp_path / "a/x.mp4").unlink()
+    assert list(name_apart(videos[2:], {"x": tmp_path / "a/x.mp4"})) == ["X"]
+
+
+def test_captions_come_from_the_file_then_from_beside_then_from_the_label(tmp_path):
+    _touch(tmp_path, "sub/a.mp4", "sub/b.mp4", "PullUps/c.mp4")
+    (tmp_path / "captions.csv").write_text("video,caption\nsub/a.mp4,from beside\nb,also beside\nb,twice\n")
+    (tmp_path / "given.csv").write_text("video,caption\na.mp4,from the file\n")
+    found = {v.path.name: c for v, c in captions_of(find_videos([tmp_path]), tmp_path / "given.csv").items()}
+    assert found["a.mp4"] == ("from the file",)
+    assert found["b.mp4"] == ("also beside", "twice")
+    assert len(found["c.mp4"]) == 5 and "bar" in found["c.mp4"][0]
+
+
+def test_captions_of_unknown_videos_are_warned_about(tmp_path, caplog):
+    _touch(tmp_path, "a.mp4")
+    (tmp_path / "given.csv").write_text("video,caption\nz.mp4,nothing\n")
+    captions_of(find_videos([tmp_path]), tmp_path / "given.csv")
+    assert "z.mp4" in caplog.text
