@@ -36,7 +36,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 def test_tables_hold_measures_as_columns_and_counts_tell_the_reasons(tmp_path):
     ledger = Ledger(tmp_path / "l.sqlite")
     ledger.put([Row("filter", "a", "done", "k", measures={"fps": 25.0}), Row("filter", "b", "failed", "k", reason="x")])
-    assert list(ledger.table("filter")["fps"])[0] == 25.0
+    assert ledger.table("filter")["fps"].iloc[0] == 25.0
     assert set(map(tuple, ledger.counts().itertuples(index=False))) == {
         ("filter", "done", "", 1),
         ("filter", "failed", "x", 1),

@@ -70,5 +70,5 @@ def test_every_person_is_in_exactly_one_track(places):
 def test_overlap_of_boxes():
     box = np.array([0.0, 0, 2, 2])
     assert box_iou(box, box) == 1
-    assert box_iou(box, box + [1, 0, 1, 0]) == 1 / 3
+    assert box_iou(box, box + np.array([1, 0, 1, 0])) == 1 / 3
     assert box_iou(box, box + 5) == 0

@@ -1,0 +1,82 @@
+"""Kept clips to motions, features and captions."""
+
+import numpy as np
+import pytest
+from wild import FakeBackend, write_video
+
+from crossdiff.config import load_config
+from crossdiff.errors import InputError
+from crossdiff.files import load_npz
+from crossdiff.pipeline.build import BuildConfig, build_2d
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.filter import FilterConfig, filter_clips
+from crossdiff.types import Motion2D
+
+
+@pytest.fixture
+def built(run):
+    filter_clips(run)
+    build_2d(run)
+    return run
+
+
+def _names(folder):
+    return sorted(path.stem for path in folder.iterdir())
+
+
+def test_a_clip_becomes_motion_features_and_captions(built):
+    name = "jumping_jacks_01_t0_0"
+    motion = Motion2D.load(built.motion2d / f"{name}.npz")
+    data = load_npz(built.features2d / f"{name}.npz")
+    assert motion.joints.shape == (70, 22, 2) and data["features"].shape == data["mask"].shape == (69, 132)
+    assert data["features"].dtype == np.float32 and data["mask"].dtype == bool and float(data["fps"]) == 20
+    assert data["mask"].all() and np.isfinite(data["features"]).all()
+    lines = (built.texts / f"{name}.txt").read_text().splitlines()
+    assert len(lines) == 5 and lines[0].startswith("a person does jumping jacks.#a/OTHER person/OTHER")
+    assert _names(built.motion2d) == _names(built.features2d) == _names(built.texts)
+
+
+def test_a_long_clip_is_cut_evenly(run, videos):
+    write_video(videos / "nobody.mp4", frames=300)
+    extract_2d([videos], run, FakeBackend())
+    filter_clips(run)
+    build_2d(run)
+    rows = run.ledger.rows("build", parent="nobody_t0")
+    assert [row.measures["frames"] for row in rows] == [150, 150]
+
+
+def test_a_second_time_nothing_is_done(built):
+    summary = build_2d(built)
+    assert summary.unchanged == summary.clips == summary.motions == 2
+
+
+def test_settings_and_captions_that_change_are_built_again(built, videos):
+    assert build_2d(built, BuildConfig(layout="official")).unchanged == 0
+    assert load_npz(built.features2d / "jumping_jacks_01_t0_0.npz")["features"].shape == (69, 134)
+    (videos / "captions.csv").write_text("video,caption\njumping_jacks_01.mp4,a man warms up\n")
+    extract_2d([videos], built, FakeBackend())
+    assert build_2d(built, BuildConfig(layout="official")).unchanged == 1
+    assert (built.texts / "jumping_jacks_01_t0_0.txt").read_text().startswith("a man warms up#")
+
+
+def test_what_the_filter_refuses_later_is_taken_away(built):
+    filter_clips(built, FilterConfig(min_frames=65))
+    assert build_2d(built).motions == 1
+    assert _names(built.motion2d) == _names(built.texts) == ["jumping_jacks_01_t0_0"]
+    assert [row.id for row in built.ledger.rows("build")] == ["jumping_jacks_01_t0_0"]
+
+
+def test_clips_without_a_long_enough_piece_and_lost_files_have_their_rows(built):
+    (built.keypoints / "PullUps__v_PullUps_g01_c01_t0.npz").unlink()
+    summary = build_2d(built, BuildConfig(min_frames=80))
+    assert summary.motions == 0 and summary.filtered.total() == 1 and len(summary.failed) == 1
+    assert _names(built.motion2d) == []
+
+
+def test_building_before_filtering_says_what_to_do(run):
+    with pytest.raises(InputError, match="crossdiff filter"):
+        build_2d(run)
+
+
+def test_the_shipped_file_holds_the_defaults():
+    assert load_config(BuildConfig, "build") == BuildConfig()
