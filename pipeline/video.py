@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,9 +18,10 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
 SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
-# These containers count their frames; of the others the header's number is an estimate from the duration.
-_COUNTED = frozenset({".avi", ".mp4", ".mov", ".m4v"})
 _FPS_RANGE = (1.0, 1000.0)
+# Seconds by which a frame may be shown earlier or later than at an even rate.
+_MAX_DRIFT = 0.25
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Video:
         import cv2
 
         self.path = path
-        _check_readable(path)
+        with _readable(path) as file:
+            self._shown = mp4_seconds(file)
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise InputError("not a video that can be decoded (wrong or damaged format, or cut before its index)")
@@ -52,26 +55,53 @@ class Video:
     def frames(self) -> Iterator[np.ndarray]:
         """RGB frames, uint8, shape (height, width, 3); at the end an `InputError` where frames are missing.
 
-        A file that ends early, or has damaged frames that the decoder dropped, is refused whole: its frame
-        numbers no longer tell the time. One missing frame is let pass (some AVI headers count one too many).
+        A file that ends early, lacks frames that the decoder dropped as damaged, or shows its frames at a rate
+        that varies, is refused whole: its frame numbers do not tell the time.
         """
         import cv2
 
-        decoded = 0
+        decoded, clock = 0, _Clock(self.info.fps)
         try:
             while True:
                 more, frame = self._capture.read()
                 if not more:
                     break
+                clock.add(decoded, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
                 decoded += 1
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         finally:
             self._capture.release()
-        check_complete(decoded, self.info.frames, counted=self.path.suffix.lower() in _COUNTED)
+        # An MP4 file may hold frames that its edit list leaves out.
+        declared = min(self.info.frames, round(self._shown * self.info.fps) if self._shown else self.info.frames)
+        check_complete(decoded, declared, counted=self.path.suffix.lower() == ".avi")
+        if clock.drift > _MAX_DRIFT:
+            raise InputError(
+                f"variable frame rate: frames up to {clock.drift:.2f} s off an even {self.info.fps:g} per second; "
+                "re-encode it with `ffmpeg -i IN -fps_mode cfr OUT`"
+            )
+
+
+class _Clock:
+    """How far time stamps are off an even rate, in seconds; stamps that do not increase are not believed."""
+
+    def __init__(self, fps: float) -> None:
+        self.fps = fps
+        self.drift = 0.0
+        self._first = self._last = -1.0
+
+    def add(self, frame: int, seconds: float) -> None:
+        if frame == 0:
+            self._first = seconds
+        elif seconds > self._last:
+            self.drift = max(self.drift, abs(seconds - self._first - frame / self.fps))
+        self._last = max(self._last, seconds)
 
 
 def check_complete(decoded: int, declared: int, counted: bool) -> None:
-    """Raise where fewer frames were decoded than the header declares. declared: 0 where it is unknown."""
+    """Raise where fewer frames were decoded than the header declares. declared: 0 where it is unknown.
+
+    counted: the header counts the frames, though it may count one too many; otherwise it only has a duration.
+    """
     if decoded == 0:
         raise InputError("no frame could be decoded")
     missing = declared - decoded
@@ -79,10 +109,39 @@ def check_complete(decoded: int, declared: int, counted: bool) -> None:
         raise InputError(f"truncated or damaged: decoded {decoded} of {declared} frames")
 
 
-def _check_readable(path: Path) -> None:
+def mp4_seconds(file: BinaryIO) -> float | None:
+    """Duration of an MP4 or QuickTime file, None for other formats; raises where the file ends inside a box."""
+    end, at, seconds = file.seek(0, os.SEEK_END), 0, None
+    while at + 8 <= end:
+        file.seek(at)
+        header = file.read(64)
+        if header[4:8] not in _MP4_BOXES and at == 0:
+            return None
+        if header[4:8] == b"moov" and header[12:16] == b"mvhd":
+            seconds = _movie_seconds(header[16:])
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:
+            size = int.from_bytes(header[8:16], "big")
+        at = end if size == 0 else at + max(size, 8)
+    if at > end:
+        raise InputError(f"truncated: {end} of {at} bytes are there")
+    return seconds
+
+
+def _movie_seconds(header: bytes) -> float | None:
+    """From the content of a movie header box: version, flags, two dates, ticks per second, ticks."""
+    wide = header[0] == 1
+    per_second, ticks = (header[20:24], header[24:32]) if wide else (header[12:16], header[16:20])
+    rate = int.from_bytes(per_second, "big")
+    return int.from_bytes(ticks, "big") / rate if rate else None
+
+
+def _readable(path: Path) -> BinaryIO:
     try:
-        with path.open("rb") as handle:
-            if not handle.read(1):
-                raise InputError("empty file")
+        file = path.open("rb")
+        if not file.read(1):
+            file.close()
+            raise InputError("empty file")
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})") from None
+    return file
