@@ -13,14 +13,16 @@ T = TypeVar("T")
 
 def progress_bar() -> Progress:
     """A bar with count and time left, on stderr, so that a command's output can be piped."""
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.representation.rotations import between, inverse, multiply, rotate, to_6d, unit, yaw_quaternion
 from crossdiff.skeleton import HUMANML3D, Skeleton
@@ -100,22 +101,10 @@ def _root_rotations(joints: Tensor, skeleton: Skeleton) -> Tensor:
         joints[..., l_hip, :] - joints[..., r_hip, :] + joints[..., r_shoulder, :] - joints[..., l_shoulder, :]
     )
     forward = torch.linalg.cross(joints.new_tensor(_UP).expand_as(across), across)
-    forward = unit(_smooth_in_time(forward, _FACING_SIGMA))
+    forward = unit(gaussian_in_time(forward, _FACING_SIGMA))
     turn = between(forward, joints.new_tensor(_FORWARD).expand_as(forward), axis=_UP)
     identity = turn.new_tensor([1.0, 0.0, 0.0, 0.0]).expand_as(turn[..., :1, :])
     return torch.cat([identity, turn[..., 1:, :]], dim=-2)
-
-
-def _smooth_in_time(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian filter along the frames of (..., T, C), cut at 4 sigma, edges repeated."""
-    radius = int(4.0 * sigma + 0.5)
-    offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
-    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).to(x)
-    rows = x.transpose(-1, -2).reshape(-1, 1, x.shape[-2])
-    padded = torch.nn.functional.pad(rows, (radius, radius), mode="replicate")
-    smooth = torch.nn.functional.conv1d(padded, kernel[None, None])
-    return smooth.reshape(*x.shape[:-2], x.shape[-1], x.shape[-2]).transpose(-1, -2)
 
 
 def _local_rotations(joints: Tensor, root_turn: Tensor, skeleton: Skeleton) -> Tensor:
@@ -150,6 +139,18 @@ def features_to_joints(features: Float[Tensor, "*b t d"], skeleton: Skeleton = H
     local = features[..., slices.positions].unflatten(-1, (skeleton.num_joints - 1, 3))
     joints = rotate(unturn[..., None, :], local) + path[..., None, :]
     return torch.cat([position[..., None, :], joints], dim=-2)
+
+
+def features_to_joints_and_next(
+    features: Float[Tensor, "*b t d"], skeleton: Skeleton = HUMANML3D
+) -> Float[Tensor, "*b t+1 j 3"]:
+    """Joints of the T frames, and of the one that the last row's velocities lead to: the inverse of the features."""
+    slices = layout_3d(skeleton)
+    joints = features_to_joints(features, skeleton)
+    turned = yaw_quaternion(features[..., :-1, slices.root.start].sum(-1))
+    velocity = features[..., -1, slices.velocities].unflatten(-1, (skeleton.num_joints, 3))
+    step = rotate(inverse(turned)[..., None, :], velocity)
+    return torch.cat([joints, (joints[..., -1, :, :] + step)[..., None, :, :]], dim=-3)
 
 
 def _exclusive_sum(x: Tensor) -> Tensor:

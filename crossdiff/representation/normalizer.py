@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -10,7 +12,6 @@ from torch import Tensor, nn
 
 from crossdiff.errors import InputError
 from crossdiff.representation.layouts import FeatureLayout
-import itertools
 
 # Keeps constant values (a contact that never changes, say) from dividing by zero.
 MIN_STD = 1e-4

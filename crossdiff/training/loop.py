@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import yaml
 from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
 from crossdiff.checkpoint import keep_newest, latest_state, load_state, save_model, save_state
@@ -93,7 +94,7 @@ class _Trainer:
         self.model = model.to(self.fabric.device).train()
         optimizer = torch.optim.AdamW(model.network.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
         self.network, self.optimizer = self.fabric.setup(model.network, optimizer)
-        self.average = AveragedModel(model.network, multi_avg_fn=get_ema_multi_avg_fn(cfg.ema_decay))
+        self.average = AveragedModel(model.network, multi_avg_fn=_moving_average(cfg.ema_decay))
         self.embeddings = CachedEmbeddings(model.config.text_encoder, cache, model.config.text_fingerprint)
         # On a CPU the fused attention's backward pass takes half of a step's time at these lengths.
         on_cpu = self.fabric.device.type == "cpu"
@@ -188,6 +189,17 @@ def _rate(step: int, cfg: LoopConfig) -> float:
         return 1.0
     done = (step - cfg.warmup_steps) / max(1, cfg.steps - cfg.warmup_steps)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Exponential average whose decay rises to its value, so that a short run is not all first weights."""
+
+    @torch.no_grad()
+    def update(averaged: Any, current: Any, updates: Any) -> None:
+        n = float(updates)
+        torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + n) / (10 + n)))
+
+    return update
 
 
 def _pin_config(cfg: LoopConfig, out: Path) -> None:

@@ -1,0 +1,152 @@
+"""2D features -> pseudo 3D features with a frozen teacher (paper, section 3.5)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from crossdiff.checkpoint import load_model, weights_hash
+from crossdiff.config import Config
+from crossdiff.diffusion.lifting import lift
+from crossdiff.errors import ClipError, InputError, PartialFailure
+from crossdiff.files import load_npz, save_npz
+from crossdiff.models import CrossDiffModel
+from crossdiff.pipeline.ledger import Row, key_of
+from crossdiff.pipeline.run import Run
+from crossdiff.progress import track
+from crossdiff.representation.cleanup import rebuild
+
+
+class PseudoLabelConfig(Config):
+    """`smooth_sigma`: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off."""
+
+    smooth_sigma: float = Field(1.5, ge=0)
+    batch_size: int = Field(16, ge=1)
+
+
+@dataclass
+class PseudoLabelSummary:
+    """How many motions were lifted, were up to date, or failed, and with which teacher."""
+
+    teacher: Path
+    lifted: int = 0
+    unchanged: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.lifted} motions lifted to 3D, {self.unchanged} unchanged, {len(self.failed)} failed; "
+            f"teacher {self.teacher}"
+        )
+
+    def raise_failures(self) -> None:
+        if self.failed:
+            lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
+            raise PartialFailure(f"{len(self.failed)} motions could not be lifted:{lines}")
+
+
+@dataclass(frozen=True)
+class _Clip:
+    row: Row
+    features: np.ndarray
+    mask: np.ndarray
+
+
+def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = None) -> PseudoLabelSummary:
+    """Write `pseudo3d/ID.npz` (features (T, D3), not normalised; teacher; fps) for every motion of `features2d/`.
+
+    The teacher sees a clip's 2D features at t = 0 with null text; values that were not seen are masked. What is
+    up to date with the features, the teacher's weights and the configuration is left alone.
+    """
+    cfg = cfg or PseudoLabelConfig()
+    built = run.ledger.rows("build", state="done")
+    if not built:
+        raise InputError(f"{run.root}: no 2D motion to lift ({_why_none(run)}); try other videos or looser limits")
+    model, teacher = load_model(checkpoint), weights_hash(checkpoint)
+    run.record_config("pseudo-label", {**cfg.model_dump(), "checkpoint": str(checkpoint), "teacher": teacher})
+    _drop_others(run, {row.id for row in built})
+    summary = PseudoLabelSummary(checkpoint)
+    stale = []
+    for row in built:
+        key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size"}))
+        before = run.ledger.get("pseudo", row.id)
+        if before is not None and before.key == key and before.state == "done":
+            summary.unchanged += 1
+        else:
+            stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
+    for batch in track(list(_batches(run, model, stale, cfg.batch_size, summary)), "lift"):
+        for clip, features in zip(batch, _lift(model, batch, cfg), strict=True):
+            save_npz(
+                run.pseudo3d / f"{clip.row.id}.npz",
+                features=features,
+                teacher=np.array(teacher),
+                fps=np.float64(model.skeleton.fps),
+            )
+            run.ledger.put([clip.row])
+            summary.lifted += 1
+    return summary
+
+
+def _batches(
+    run: Run, model: CrossDiffModel, rows: Sequence[Row], size: int, summary: PseudoLabelSummary
+) -> Iterator[list[_Clip]]:
+    """Clips of like length together; those that cannot be read are noted as failed."""
+    clips = []
+    for row in rows:
+        try:
+            clips.append(_read(run, model, row))
+        except (ClipError, InputError) as error:
+            summary.failed[row.id] = str(error)
+            run.ledger.put([Row("pseudo", row.id, "failed", row.key, parent=row.parent, reason=str(error))])
+    clips.sort(key=lambda clip: len(clip.features))
+    for start in range(0, len(clips), size):
+        yield clips[start : start + size]
+
+
+def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
+    path = run.features2d / f"{row.id}.npz"
+    z = load_npz(path, ("features", "mask", "layout"))
+    wanted = model.config.layout("2d")
+    if str(z["layout"]) != wanted.name or z["features"].shape[1] != wanted.dim:
+        raise ClipError(
+            f"{path}: features of layout {z['layout']} ({z['features'].shape[1]} values), the teacher wants "
+            f"{wanted.name} ({wanted.dim}); build again with --set layout={wanted.name}"
+        )
+    if len(z["features"]) > model.config.max_frames:
+        raise ClipError(f"{path}: {len(z['features'])} frames, the teacher takes at most {model.config.max_frames}")
+    return _Clip(row, z["features"].astype(np.float32), z["mask"])
+
+
+def _lift(model: CrossDiffModel, batch: Sequence[_Clip], cfg: PseudoLabelConfig) -> list[np.ndarray]:
+    lengths = torch.tensor([len(clip.features) for clip in batch])
+    longest = int(lengths.max())
+    frames = torch.arange(longest) < lengths[:, None]
+    features = torch.zeros(len(batch), longest, batch[0].features.shape[1])
+    mask = torch.zeros(features.shape, dtype=torch.bool)
+    for row, clip in enumerate(batch):
+        features[row, : len(clip.features)] = torch.from_numpy(clip.features)
+        mask[row, : len(clip.features)] = torch.from_numpy(clip.mask)
+    lifted = lift(model, features, mask, frames)
+    return [
+        rebuild(lifted[row, :length], cfg.smooth_sigma, model.skeleton).numpy()
+        for row, length in enumerate(lengths.tolist())
+    ]
+
+
+def _drop_others(run: Run, built: set[str]) -> None:
+    """Forget labels of motions that are gone."""
+    stale = [row.id for row in run.ledger.rows("pseudo") if row.id not in built]
+    run.ledger.drop("pseudo", stale)
+    for name in stale:
+        (run.pseudo3d / f"{name}.npz").unlink(missing_ok=True)
+
+
+def _why_none(run: Run) -> str:
+    reasons = Counter(str(r.reason) for stage in ("filter", "build") for r in run.ledger.rows(stage, "filtered"))
+    return ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "nothing built yet"
