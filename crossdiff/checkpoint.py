@@ -111,5 +111,6 @@ def latest_state(folder: Path) -> Path | None:
 
 def keep_newest(folder: Path, count: int) -> None:
     """Delete all training states but the newest ones."""
-    for path in sorted(folder.glob("step_*.pt"))[:-count]:
+    states = sorted(folder.glob("step_*.pt"))
+    for path in states[: len(states) - count]:
         path.unlink()

@@ -5,17 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from crossdiff.errors import InputError
 
+# What numpy raises for files that are cut off, flipped, or of another kind.
+_UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TokenError, BadZipFile, zlib.error)
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write(temporary)`, sync the file it made and rename it to `path`; on error nothing stays behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: some writers (numpy, ffmpeg) choose the format by it.
@@ -30,7 +37,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda tmp: tmp.write_text(text, encoding="utf-8") and None)
+    write_atomically(path, lambda tmp: tmp.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -51,31 +58,50 @@ def save_npy(path: Path, array: np.ndarray) -> None:
 
 
 def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
-    write_atomically(path, lambda tmp: np.savez_compressed(tmp, **arrays))  # type: ignore[arg-type]
+    write_atomically(path, lambda tmp: np.savez_compressed(tmp, **arrays))
 
 
-def load_npy(path: Path) -> np.ndarray:
-    """Read one array; errors name the file."""
+def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
+    """Read one array, or map it into memory; errors name the file."""
     try:
-        return np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise InputError(f"{path}: not a plain numpy array ({error})") from None
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise InputError(f"{path}: not a plain numpy array (an npz archive); name it .npz, or save its array alone")
+    return array
 
 
 def load_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
     """Read the named arrays (all of them without `names`) of an npz; errors name the file and the array."""
+    with _open_npz(path) as z:
+        wanted = list(names) if names is not None else list(z.files)
+        missing = [name for name in wanted if name not in z.files]
+        if missing:
+            raise InputError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(z.files) or 'nothing'}")
+        return {name: z[name] for name in wanted}
+
+
+def npz_names(path: Path) -> list[str]:
+    """Names of the arrays in an npz, without reading them."""
+    with _open_npz(path) as z:
+        return list(z.files)
+
+
+@contextmanager
+def _open_npz(path: Path) -> Iterator[NpzFile]:
     try:
-        with np.load(path, allow_pickle=False) as z:
-            wanted = list(names) if names is not None else list(z.files)
-            missing = [name for name in wanted if name not in z.files]
-            if missing:
-                raise InputError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(z.files) or 'nothing'}")
-            return {name: z[name] for name in wanted}
+        opened = np.load(path, allow_pickle=False)
+        if isinstance(opened, np.ndarray):
+            raise ValueError("a single array")
+        with opened:
+            yield opened
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
+    except _UNREADABLE as error:
         raise InputError(f"{path}: not a readable npz file ({error})") from None
 
 

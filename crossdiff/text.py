@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from torch import Tensor
 
 from crossdiff.errors import InputError, MissingDependencyError
@@ -79,15 +80,24 @@ class ClipEncoder:
 
     def __init__(self, source: str = CLIP_HUB_ID) -> None:
         from transformers import CLIPTextModelWithProjection, CLIPTokenizer
+        from transformers.utils import logging as transformers_logging
 
+        transformers_logging.disable_progress_bar()
         try:
             self._tokenizer: Any = CLIPTokenizer.from_pretrained(source)
-            self._model: Any = CLIPTextModelWithProjection.from_pretrained(source).eval()
-        except (OSError, ValueError) as error:
+            model, loading = CLIPTextModelWithProjection.from_pretrained(source, output_loading_info=True)
+        except (OSError, ValueError, SafetensorError) as error:
             raise MissingDependencyError(
                 f"CLIP weights at {source!r} cannot be loaded ({str(error).splitlines()[0]}); download "
                 f"{CLIP_HUB_ID} from the Hugging Face hub and name its folder: clip:FOLDER"
             ) from None
+        if loading["missing_keys"]:
+            # transformers fills such weights with random numbers, others in every process.
+            raise MissingDependencyError(
+                f"CLIP weights at {source!r}: lack {', '.join(sorted(loading['missing_keys'])[:3])}; "
+                f"name a folder with the text model and its projection, such as a download of {CLIP_HUB_ID}"
+            )
+        self._model: Any = model.eval()
         expected = self._model.config.vocab_size
         if len(self._tokenizer) != expected:
             raise MissingDependencyError(
@@ -128,7 +138,7 @@ class CachedEmbeddings:
     """Embeddings computed once per caption; kept in one npz per encoder when a folder is given."""
 
     def __init__(self, encoder: str, folder: Path | None = None, fingerprint: str | None = None) -> None:
-        self.encoder = encoder
+        self.encoder, self._fingerprint = encoder, fingerprint
         self._rows: dict[str, Tensor] = {}
         self._path = None
         if folder is not None:
@@ -143,7 +153,13 @@ class CachedEmbeddings:
         new = sorted({t for t in texts if t and t not in self._rows})
         if not new:
             return
-        self._rows.update(zip(new, load_text_encoder(self.encoder).encode(new), strict=True))
+        encoder = load_text_encoder(self.encoder)
+        if self._fingerprint and encoder.fingerprint != self._fingerprint:
+            raise InputError(
+                f"text encoder {self.encoder}: the model was trained with weights of hash {self._fingerprint[:12]}, "
+                f"got {encoder.fingerprint[:12]}; use the encoder it was trained with"
+            )
+        self._rows.update(zip(new, encoder.encode(new), strict=True))
         if self._path is not None:
             import numpy as np
 

@@ -26,6 +26,11 @@ def _expect(what: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None
         raise ClipError(f"{what}: expected shape {wanted}, got {array.shape}")
 
 
+def _expect_frame_rate(what: str, fps: float) -> None:
+    if not 0 < fps < np.inf:
+        raise ClipError(f"{what}: frame rate must be positive, got {fps}")
+
+
 @dataclass(frozen=True)
 class Keypoints2D:
     """One person's detected keypoints in one video.
@@ -46,8 +51,7 @@ class Keypoints2D:
         _expect("keypoints", self.xy, (None, None, 2))
         _expect("scores", self.score, self.xy.shape[:2])
         _expect("frame numbers", self.frame, self.xy.shape[:1])
-        if self.fps <= 0:
-            raise ClipError(f"keypoints: frame rate must be positive, got {self.fps}")
+        _expect_frame_rate("keypoints", self.fps)
 
     def save(self, path: Path) -> None:
         from crossdiff.files import save_npz
@@ -87,6 +91,7 @@ class Motion2D:
     def __post_init__(self) -> None:
         _expect("2D motion", self.joints, (None, self.skeleton.num_joints, 2))
         _expect("2D motion's mask", self.valid, self.joints.shape[:2])
+        _expect_frame_rate("2D motion", self.fps)
 
     def save(self, path: Path) -> None:
         from crossdiff.files import save_npz
@@ -111,5 +116,6 @@ class Motion3D:
 
     def __post_init__(self) -> None:
         _expect("3D motion", self.joints, (None, self.skeleton.num_joints, 3))
+        _expect_frame_rate("3D motion", self.fps)
         if not np.isfinite(self.joints).all():
             raise ClipError("3D motion: has NaN or infinite joints; drop the clip or repair it")

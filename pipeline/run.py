@@ -31,6 +31,7 @@ class Run:
         self.features2d = root / "features2d"
         self.pseudo3d = root / "pseudo3d"
         self.texts = root / "texts"
+        self.finetuned = root / "finetuned"
         self.config = root / "config.json"
 
     @cached_property
@@ -58,12 +59,18 @@ class Run:
             if not _is_run(path):
                 raise InputError(f"{path}: not a run folder; `crossdiff extract-2d VIDEOS --out {path}` makes it")
             return cls(path)
-        numbered = [folder for folder in _numbered_folders() if _is_run(folder)]
-        if not numbered:
+        latest = cls.latest()
+        if latest is None:
             raise InputError(
                 f"no run under {RUNS.resolve()}; give a run folder, or make one with `crossdiff extract-2d VIDEOS`"
             )
-        return cls(numbered[-1])
+        return latest
+
+    @classmethod
+    def latest(cls) -> Run | None:
+        """The newest of the numbered runs under `runs/`, if there is any."""
+        numbered = [folder for folder in _numbered_folders() if _is_run(folder)]
+        return cls(numbered[-1]) if numbered else None
 
     def record_config(self, stage: str, config: dict[str, Any]) -> None:
         """Keep a stage's resolved configuration and the versions it ran with in config.json."""

@@ -36,7 +36,19 @@ def options(
 
 def _register() -> None:
     """Import the command modules, each of which adds itself to `app`."""
-    from crossdiff.cli import build_2d, extract_2d, filter, status  # noqa: F401
+    from crossdiff.cli import (  # noqa: F401
+        build_2d,
+        demo,
+        extract_2d,
+        filter,
+        finetune,
+        prepare,
+        pseudo_label,
+        run,
+        sample,
+        status,
+        train,
+    )
 
 
 _register()

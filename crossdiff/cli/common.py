@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    from crossdiff.pipeline.run import Run
 
 
 def took(name: str, value: object, why: str) -> None:
@@ -13,3 +19,27 @@ def took(name: str, value: object, why: str) -> None:
 def summary(text: str) -> None:
     """The one line that ends a command."""
     typer.secho(text, fg=typer.colors.GREEN)
+
+
+def open_run(run: Path | None) -> Run:
+    """The run that was named, or the latest one."""
+    from crossdiff.pipeline.run import Run
+
+    opened = Run.open(run)
+    if run is None:
+        took("run", opened.root, "the latest run")
+    return opened
+
+
+def pick_checkpoint(checkpoint: str | None, run: Run | None = None) -> Path:
+    """The checkpoint that was named; else the run's fine-tuned model where it has one; else the shipped model."""
+    from crossdiff.checkpoint import WEIGHTS, find_checkpoint, shipped_model
+
+    if checkpoint is not None:
+        return find_checkpoint(checkpoint)
+    if run is not None and (run.finetuned / WEIGHTS).is_file():
+        took("checkpoint", run.finetuned, "the run's fine-tuned model")
+        return run.finetuned
+    found = shipped_model()
+    took("checkpoint", found.name, "the shipped model")
+    return found

@@ -33,6 +33,12 @@ class Crop:
         lengths = {d: len(x) for d, x in self.features.items()}
         if len(set(lengths.values())) != 1:
             raise ClipError(f"clip: expected as many 2D as 3D frames, got {lengths}")
+        for domain, x in self.features.items():
+            masks = [self.trusted[domain], *([self.seen] if domain == "2d" else [])]
+            if any(mask.shape != x.shape for mask in masks):
+                raise ClipError(
+                    f"clip: expected {domain} masks of shape {x.shape}, got {', '.join(str(m.shape) for m in masks)}"
+                )
 
     @property
     def num_frames(self) -> int:

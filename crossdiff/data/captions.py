@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossdiff.errors import ClipError
 
-_SIDES = {"left": "right", "right": "left", "clockwise": "counterclockwise", "counterclockwise": "clockwise"}
-_SIDE = re.compile(r"\b(left|right|counterclockwise|clockwise)", re.IGNORECASE)
+_SIDES = {"left": "right", "right": "left", "clockwise": "counterclockwise"}
+# "anti" and "counter" may stand apart, with a part of speech behind them in the tagged tokens.
+_SIDE = re.compile(r"\b(left|right|(?:counter|anti)(?:/\w+)?[ -]?clockwise|clockwise)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ def parse_caption(line: str) -> Caption:
     except ValueError:
         raise ClipError(f"caption: start and end must be seconds, got {line.strip()!r}") from None
     # HumanML3D has NaN in a few spans; its loaders read them as 0.
-    start, end = (0.0 if v != v else v for v in (start, end))
+    start, end = (0.0 if math.isnan(v) else v for v in (start, end))
+    if not (0 <= start < math.inf and 0 <= end < math.inf):
+        raise ClipError(f"caption: start and end must be 0 or more seconds, got {line.strip()!r}")
     return Caption(parts[0].strip(), parts[1].strip(), start, end)
 
 
@@ -56,7 +60,7 @@ def mirror_caption(caption: Caption) -> Caption:
 
     def swap(match: re.Match[str]) -> str:
         word = match[0]
-        other = _SIDES[word.lower()]
+        other = _SIDES.get(word.lower(), "clockwise")
         return other.capitalize() if word[0].isupper() else other
 
     return Caption(_SIDE.sub(swap, caption.text), _SIDE.sub(swap, caption.tokens), caption.start, caption.end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class MocapDataset:
         lengths = []
         for clip_id in names.read_text(encoding="utf-8").split():
             try:
-                captions = read_captions(folder / "texts" / f"{clip_id}.txt")
+                captions = self._captions(clip_id)
                 length = self._length(clip_id)
             except (ClipError, InputError) as error:
                 self.skipped[clip_id] = str(error)
@@ -73,6 +74,13 @@ class MocapDataset:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def fingerprint(self) -> str:
+        """Hash of the clips' names, lengths and captions: another value, another dataset."""
+        digest = hashlib.sha256()
+        for clip_id, length, captions in zip(self.ids, self.lengths, self.captions, strict=True):
+            digest.update(f"{clip_id} {length} {captions}\n".encode())
+        return digest.hexdigest()[:16]
+
     def statistics(self) -> dict[Domain, Statistics]:
         """Of the training split, as `crossdiff prepare` wrote them."""
         stats: dict[Domain, Statistics] = {}
@@ -85,7 +93,7 @@ class MocapDataset:
         """A random caption of the clip, its span, a random stretch of at most `most` frames, seen in a random view."""
         caption = self.captions[index][rng.integers(len(self.captions[index]))]
         features = self._array("new_joint_vecs", self.ids[index])
-        start, stop = self._span(caption, len(features))
+        start, stop = self._span(caption, int(self.lengths[index]))
         length = stop - start
         if length > most:
             start += int(rng.integers(length - most + 1))
@@ -118,24 +126,33 @@ class MocapDataset:
         stop = min(stop, frames)
         return (start, stop) if stop - start >= self.skeleton.min_frames else (0, frames)
 
+    def _captions(self, clip_id: str) -> list[Caption]:
+        path = self.folder / "texts" / f"{clip_id}.txt"
+        captions = read_captions(path)
+        if not captions:
+            raise ClipError(f"{path}: holds no caption")
+        return captions
+
     def _length(self, clip_id: str) -> int:
+        """Frames that have features, and joints for themselves and the frame after.
+
+        HumanML3D's own folders hold as many frames of joints as of features: there the last features are left out.
+        """
         features, joints = self._array("new_joint_vecs", clip_id), self._array("new_joints", clip_id)
         if features.ndim != 2 or features.shape[1] != layout_3d(self.skeleton).dim:
             raise ClipError(
                 f"{clip_id}: expected features of width {layout_3d(self.skeleton).dim}, got {features.shape}"
             )
-        if joints.shape != (len(features) + 1, self.skeleton.num_joints, 3):
+        frames = len(joints) if joints.shape[1:] == (self.skeleton.num_joints, 3) else 0
+        if frames not in (len(features), len(features) + 1) or frames < 2:
             raise ClipError(
-                f"{clip_id}: {len(features)} feature frames need {len(features) + 1} of joints, got {joints.shape}"
+                f"{clip_id}: {len(features)} feature frames need joints of shape "
+                f"({len(features) + 1}, {self.skeleton.num_joints}, 3), got {joints.shape}"
             )
-        return len(features)
+        return frames - 1
 
     def _array(self, kind: str, clip_id: str) -> ndarray:
-        path = self.folder / kind / f"{clip_id}.npy"
-        try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise ClipError(f"{path}: not readable ({error})") from None
+        return load_npy(self.folder / kind / f"{clip_id}.npy", mapped=True)
 
     @property
     def dims(self) -> dict[Domain, int]:

@@ -82,11 +82,11 @@ class _Builder:
         self.stats_3d = RunningStatistics(layout_3d(skeleton).dim)
         self.stats_2d = RunningStatistics(layout_2d(skeleton).dim)
 
-    def add(self, clip_id: str, joints: np.ndarray, raw: RawSource) -> None:
+    def add(self, clip_id: str, raw_joints: np.ndarray | None, raw: RawSource) -> None:
         captions, bad_lines = raw.captions(clip_id)
         self.skipped["caption lines not readable"] += len(bad_lines)
         try:
-            joints = self._checked(joints)
+            joints = self._checked(raw_joints)
         except ClipError as error:
             self.skipped[str(error)] += 1
             self.broken += 1
@@ -102,13 +102,15 @@ class _Builder:
             self.skipped["in no split list"] += 1
             return
         self._write(clip_id, joints[: self.cfg.max_frames + 1], captions, split)
-        if self.cfg.mirror:
+        if self.cfg.mirror and not _mirrored_already(clip_id, raw):
             flipped = joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype)
             mirrored = [mirror_caption(c) for c in captions]
             self._write(f"M{clip_id}", flipped[: self.cfg.max_frames + 1], mirrored, split)
 
-    def _checked(self, joints: np.ndarray) -> np.ndarray:
-        if joints.ndim != 3 or joints.shape[1:] != (self.skeleton.num_joints, 3):
+    def _checked(self, joints: np.ndarray | None) -> np.ndarray:
+        if joints is None:
+            raise ClipError("not readable")
+        if joints.dtype.kind not in "fiu" or joints.ndim != 3 or joints.shape[1:] != (self.skeleton.num_joints, 3):
             raise ClipError(f"not of shape (frames, {self.skeleton.num_joints}, 3)")
         if not np.isfinite(joints).all():
             raise ClipError("with NaN or infinite joints")
@@ -172,6 +174,11 @@ class _Builder:
             "config": self.cfg.model_dump(),
             "crossdiff": __version__,
         }
+
+
+def _mirrored_already(clip_id: str, raw: RawSource) -> bool:
+    """Whether the source holds both a clip and its mirrored copy, as HumanML3D's own folders do (ID and MID)."""
+    return f"M{clip_id}" in raw.texts or (clip_id.startswith("M") and clip_id[1:] in raw.texts)
 
 
 def resample(joints: np.ndarray, fps: float, target_fps: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ import numpy as np
 
 from crossdiff.data.captions import Caption, parse_caption
 from crossdiff.errors import ClipError, InputError
-from crossdiff.files import load_npy, load_npz
+from crossdiff.files import load_npy, load_npz, npz_names
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 _PACKED = {"joints_delta", "offsets", "ids", "unit_m"}
@@ -28,20 +31,26 @@ class RawSource:
     texts: dict[str, list[str]] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
 
-    def clips(self) -> Iterator[tuple[str, np.ndarray]]:
-        """(id, joints of shape (frames, joints, 3) in metres, Y up) of every clip."""
+    def clips(self) -> Iterator[tuple[str, np.ndarray | None]]:
+        """(id, joints of shape (frames, joints, 3) in metres, Y up) of every clip; None for a damaged .npy file."""
         for path in self.motions:
             if path.suffix == ".npz":
                 yield from _npz_clips(path)
+                continue
+            try:
+                joints = load_npy(path)
+            except InputError as error:
+                log.warning("%s", error)
+                yield path.stem, None
             else:
-                yield path.stem, load_npy(path)
+                yield path.stem, joints
 
     def count(self) -> int:
         first = self.motions[0]
         if first.suffix != ".npz":
             return len(self.motions)
-        with np.load(first, allow_pickle=False) as z:
-            return len(z["ids"]) if set(z.files) >= _PACKED else len(z.files)
+        names = npz_names(first)
+        return len(load_npz(first, ["ids"])["ids"]) if set(names) >= _PACKED else len(names)
 
     def captions(self, clip_id: str) -> tuple[list[Caption], list[str]]:
         """Captions of a clip, and what was wrong with the lines that are left out."""
@@ -63,7 +72,7 @@ def open_source(source: Path) -> RawSource:
     if source.is_file() and source.suffix != ".npz":
         raise InputError(f"{source}: expected an .npz of joints or a folder, got a {source.suffix or 'plain'} file")
     lists = {s: folder / f"{s}.txt" for s in SPLITS}
-    splits = {i: s for s, path in lists.items() if path.is_file() for i in path.read_text("utf-8").split()}
+    splits = {i: s for s, path in lists.items() if path.is_file() for i in _text(path).split()}
     return RawSource(motions, _read_texts(folder), splits)
 
 
@@ -74,8 +83,11 @@ def _find_motions(folder: Path) -> list[Path]:
     for place in (folder / "new_joints", folder / "joints", folder):
         if found := sorted(place.glob("*.npy")):
             return found
-    if found := sorted(folder.glob("*.npz")):
-        return found[:1]
+    found = sorted(folder.glob("*.npz"))
+    if len(found) > 1:
+        raise InputError(f"{folder}: holds {len(found)} npz files; give one of them, such as {found[0]}")
+    if found:
+        return found
     raise InputError(f"{folder}: holds no motions; expected motions.npz, an .npz of joints, or .npy files")
 
 
@@ -99,4 +111,11 @@ def _read_texts(folder: Path) -> dict[str, list[str]]:
                 return {Path(n).stem: z.read(n).decode("utf-8").splitlines() for n in names}
         except (zipfile.BadZipFile, UnicodeDecodeError) as error:
             raise InputError(f"{archive}: not a readable zip of caption files ({error})") from None
-    return {p.stem: p.read_text("utf-8").splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
+    return {p.stem: _text(p).splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as text ({error}); save it as UTF-8") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from crossdiff.data.batch import Crop
 from crossdiff.data.captions import read_captions
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
+from crossdiff.types import Domain
 
 
 class WildDataset:
@@ -40,20 +42,38 @@ class WildDataset:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def fingerprint(self) -> str:
+        """Hash of features, labels and captions: another value, other clips."""
+        digest = hashlib.sha256()
+        for clip_id, clip, captions in zip(self.ids, self.clips, self.captions, strict=True):
+            digest.update(f"{clip_id} {captions}\n".encode())
+            for array in (clip.features["3d"], clip.features["2d"], clip.seen):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def dims(self) -> dict[Domain, int]:
+        """Widths of the features, the same for all clips."""
+        return {d: x.shape[1] for d, x in self.clips[0].features.items()}
+
     def _add(self, run: Path, clip_id: str) -> None:
         flat = load_npz(run / "features2d" / f"{clip_id}.npz", ("features", "mask"))
         lifted = load_npz(run / "pseudo3d" / f"{clip_id}.npz", ("features",))["features"]
         text = run / "texts" / f"{clip_id}.txt"
         captions = [c.text for c in read_captions(text)] if text.is_file() else []
-        self.clips.append(
-            Crop(
-                {"3d": lifted.astype(np.float32), "2d": flat["features"].astype(np.float32)},
-                {"3d": np.ones(lifted.shape, dtype=bool), "2d": flat["mask"]},
-                flat["mask"],
-                "",
-                wild=True,
-            )
+        clip = Crop(
+            {"3d": lifted.astype(np.float32), "2d": flat["features"].astype(np.float32)},
+            {"3d": np.ones(lifted.shape, dtype=bool), "2d": flat["mask"]},
+            flat["mask"],
+            "",
+            wild=True,
         )
+        for domain, x in clip.features.items():
+            if not len(x) or not np.isfinite(x).all():
+                raise ClipError(f"{clip_id}: {domain} features are empty, NaN or infinite")
+            if self.clips and x.shape[1] != self.dims[domain]:
+                raise ClipError(f"{clip_id}: expected {self.dims[domain]} {domain} values, got {x.shape[1]}")
+        self.clips.append(clip)
         self.captions.append(captions or [""])
 
     def crop(self, index: int, most: int, rng: Generator) -> Crop:

@@ -23,7 +23,7 @@ def lift(
     """
     x = model.normalize("2d", features)
     if mask is not None:
-        x = x * mask
+        x = x.masked_fill(~mask, 0.0)
     batch = x.shape[0]
     t = torch.zeros(batch, dtype=torch.long, device=x.device)
     null = x.new_zeros(batch, model.config.text_dim)

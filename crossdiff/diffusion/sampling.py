@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +32,8 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.switch_step < NUM_STEPS:
             raise InputError(f"switch step: expected 0 to {NUM_STEPS - 1}, got {self.switch_step}")
-        if self.guidance_scale < 0:
-            raise InputError(f"guidance scale: expected 0 or more, got {self.guidance_scale}")
+        if not 0 <= self.guidance_scale < math.inf:
+            raise InputError(f"guidance scale: expected a number, 0 or more, got {self.guidance_scale}")
         make_solver(self.solver, self.num_inference_steps)
 
 

@@ -69,7 +69,10 @@ def joints_to_features(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = H
     step = joints[..., 1:, :, :] - joints[..., :-1, :, :]
 
     velocity = rotate(then, step[..., 0, :])[..., [0, 2]]
-    yaw = multiply(then, inverse(now))[..., 2:3].clamp(-1.0, 1.0).asin()
+    turn = multiply(then, inverse(now))
+    # Of the two quaternions of this turn the one with w >= 0: the other's arcsin has the wrong sign. HumanML3D takes
+    # it where the heading passes straight behind the first one, and the path bends there when it is read back.
+    yaw = torch.where(turn[..., :1] < 0, -turn, turn)[..., 2:3].clamp(-1.0, 1.0).asin()
     height = joints[..., :-1, 0, 1:2]
     over_ground = joints[..., :-1, :1, :] * joints.new_tensor([1.0, 0.0, 1.0])
     local = rotate(now[..., None, :], joints[..., :-1, :, :] - over_ground)

@@ -47,7 +47,7 @@ class LoopConfig(Config):
     views: ViewConfig = ViewConfig()
     max_frames: int = Field(196, ge=8)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     log_every: int = Field(20, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     keep: int = Field(2, ge=1)

@@ -7,6 +7,7 @@ takes the very steps that it would have taken.
 from __future__ import annotations
 
 import io
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from crossdiff.text import CachedEmbeddings
 from crossdiff.training.config import LoopConfig, LossWeights
 from crossdiff.training.losses import cross_losses
 
+log = logging.getLogger(__name__)
+
 _FALLBACKS = (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH)
 
 
@@ -54,14 +57,23 @@ class TrainSummary:
 
 
 def fit(
-    model: CrossDiffModel, batches: BatchSource, cfg: LoopConfig, weights: LossWeights, out: Path, cache: Path | None
+    model: CrossDiffModel,
+    batches: BatchSource,
+    cfg: LoopConfig,
+    weights: LossWeights,
+    out: Path,
+    cache: Path | None,
+    inputs: dict[str, str],
+    start_over: bool = False,
 ) -> TrainSummary:
     """Train until `cfg.steps`, going on from the newest state in `out/state`; leaves the averaged model in `out`.
 
     out: gets `model.safetensors` and `config.json`, `train.yaml`, `loss.csv`, `state/` and TensorBoard files in `log/`.
-    cache: folder that keeps the text embeddings for other runs.
+    cache: folder that keeps the text embeddings for other runs. inputs: what else the result depends on (hashes of
+    data and starting model). A run is gone on with only under the configuration and inputs that it was started with;
+    `start_over` begins anew where they differ instead of raising ConfigError.
     """
-    _pin_config(cfg, out)
+    _pin(cfg, inputs, out, start_over)
     trainer = _Trainer(model, cfg, weights, out, cache)
     trainer.resume()
     trainer.embed(batches.captions())
@@ -116,15 +128,16 @@ class _Trainer:
             terms = cross_losses(self.network, self.model, batch, text, self.weights, rng)
         loss = torch.stack([self.weights[pair] * value for pair, value in terms.items()]).sum()
         if not torch.isfinite(loss):
-            raise DivergedError(
-                f"{self.out}: the loss became {loss.item()} at step {self.step}; the last good state is in "
-                f"{self.out / 'state'}; lower learning_rate or use precision 32-true"
-            )
+            raise self._diverged(f"the loss became {loss.item()}")
         for group in self.optimizer.param_groups:
             group["lr"] = self.cfg.learning_rate * _rate(self.step, self.cfg)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.network, self.optimizer, max_norm=self.cfg.gradient_clip)
+        norm = self.fabric.clip_gradients(
+            self.network, self.optimizer, max_norm=self.cfg.gradient_clip, error_if_nonfinite=False
+        )
+        if norm is not None and not torch.isfinite(norm):
+            raise self._diverged(f"the gradients' norm became {norm.item()}")
         self.optimizer.step()
         self.step += 1
         if self.step >= self.cfg.warmup_steps:
@@ -133,6 +146,12 @@ class _Trainer:
         for name, value in named.items():
             self._recent.setdefault(name, []).append(float(value))
         return named
+
+    def _diverged(self, what: str) -> DivergedError:
+        return DivergedError(
+            f"{self.out}: {what} at step {self.step}; the last good state is in {self.out / 'state'}; "
+            "lower learning_rate or use precision 32-true"
+        )
 
     def log(self, losses: dict[str, Tensor]) -> dict[str, float]:
         """Means since the last row of the history."""
@@ -202,16 +221,28 @@ def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
     return update
 
 
-def _pin_config(cfg: LoopConfig, out: Path) -> None:
-    """Save the resolved configuration; a run is only resumed under the one that it was started with."""
-    path = out / "train.yaml"
-    text = yaml.safe_dump(cfg.model_dump(mode="json"), sort_keys=False)
-    if path.is_file() and latest_state(out / "state") is not None:
-        before = yaml.safe_load(path.read_text("utf-8"))
-        changed = [k for k, v in yaml.safe_load(text).items() if before.get(k) != v]
-        if changed:
+def _pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) -> None:
+    path, states = out / "train.yaml", out / "state"
+    resolved = {"config": cfg.model_dump(mode="json"), "inputs": inputs}
+    if latest_state(states) is not None:
+        changed = _differences(_read_yaml(path), resolved)
+        if changed and not start_over:
             raise ConfigError(
-                f"{out}: was started with another configuration (differs in {', '.join(changed)}); "
-                "give another --out, or delete it to start over"
+                f"{out}: was started with another {', '.join(changed)}; give another --out, or delete it to start over"
             )
-    write_text(path, text)
+        if changed:
+            log.warning("%s: %s changed, training starts over", out, ", ".join(changed))
+            keep_newest(states, 0)
+    write_text(path, yaml.safe_dump(resolved, sort_keys=False))
+
+
+def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        return yaml.safe_load(path.read_text("utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+
+
+def _differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:
+    parts = [(part, key) for part in now for key in now[part]]
+    return [key for part, key in parts if before.get(part, {}).get(key) != now[part][key]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from crossdiff.checkpoint import load_model
+from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.wild import WildDataset
@@ -32,14 +32,32 @@ def train(cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = Non
         dataset = MocapDataset(data, "train", cfg.model.layout_2d)
         model = new_model(cfg.model, dataset, cfg.seed)
     batches = MocapBatches(dataset, cfg.batch_size, min(cfg.max_frames, model.config.max_frames), cfg.views, cfg.seed)
-    return fit(model, batches, cfg, cfg.objective(), out, cache=data)
+    inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else ""}
+    return fit(model, batches, cfg, cfg.objective(), out, data, inputs)
 
 
-def finetune(cfg: FinetuneConfig, run: Path, checkpoint: Path, out: Path, data: Path | None = None) -> TrainSummary:
-    """Fine-tune on a run's wild clips and pseudo labels; `wild_ratio` of a batch is wild where 3D data is given."""
+def finetune(
+    cfg: FinetuneConfig,
+    run: Path,
+    checkpoint: Path,
+    out: Path,
+    data: Path | None = None,
+    start_over: bool = False,
+) -> TrainSummary:
+    """Fine-tune on a run's wild clips and pseudo labels; `wild_ratio` of a batch is wild where 3D data is given.
+
+    Resumes by itself when `out` holds a state of the same labels, model and configuration; see `fit` for others.
+    """
     model = load_model(checkpoint)
     most = min(cfg.max_frames, model.config.max_frames)
     wild = WildDataset(run)
+    wanted = {d: model.config.layout(d).dim for d in wild.dims}
+    if wild.dims != wanted:
+        raise ConfigError(
+            f"{run}: holds features of {wild.dims} values, the model wants {wanted}; "
+            f"build the run again with --set layout={model.config.layout_2d}, and label it with this model"
+        )
+    inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
     batches: BatchSource
     if data is None:
         batches = WildBatches(wild, cfg.batch_size, most, cfg.seed)
@@ -49,8 +67,9 @@ def finetune(cfg: FinetuneConfig, run: Path, checkpoint: Path, out: Path, data: 
         if rest := cfg.batch_size - count:
             dataset = MocapDataset(data, "train", model.config.layout_2d)
             _check_skeleton(model, dataset)
+            inputs["data"] = dataset.fingerprint()
             batches = MixedBatches(batches, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
-    return fit(model, batches, cfg, cfg.weights, out, cache=out)
+    return fit(model, batches, cfg, cfg.weights, out, out, inputs, start_over)
 
 
 def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffModel:

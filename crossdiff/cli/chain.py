@@ -1,0 +1,88 @@
+"""All stages one after the other, for `crossdiff run` and `crossdiff demo`; what is done already is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
+from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.errors import InputError, PartialFailure
+from crossdiff.pipeline.build import BuildConfig, build_2d
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.filter import FilterConfig, filter_clips
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
+from crossdiff.pipeline.run import Run
+from crossdiff.training.config import FinetuneConfig
+from crossdiff.training.loop import TrainSummary
+from crossdiff.training.stages import finetune
+
+Report = Callable[[str, object], None]
+
+
+@dataclass(frozen=True)
+class ChainConfig:
+    """Settings of the stages, each as its own command takes them."""
+
+    backend: str = "mediapipe"
+    captions: Path | None = None
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    build: BuildConfig = field(default_factory=BuildConfig)
+    lift: PseudoLabelConfig = field(default_factory=PseudoLabelConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(mixture=True))
+    frames: int = 120
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ChainResult:
+    """What the last stages made, the prompts that were sampled, and the failures on the way."""
+
+    finetuned: TrainSummary
+    samples: SampleSummary
+    prompts: list[str]
+    failures: list[str]
+
+    def raise_failures(self) -> None:
+        if self.failures:
+            raise PartialFailure("\n".join(self.failures))
+
+
+def run_chain(
+    videos: Sequence[Path],
+    run: Run,
+    checkpoint: Path,
+    prompts: Sequence[str],
+    cfg: ChainConfig,
+    report: Report,
+    data: Path | None = None,
+) -> ChainResult:
+    """extract-2d, filter, build-2d, pseudo-label, finetune, sample. `report(stage, summary)` is called after each.
+
+    Inputs that fail are collected and do not stop the rest. Without prompts, captions of the run are sampled.
+    """
+    failures: list[str] = []
+
+    def done(stage: str, result: object) -> None:
+        report(stage, result)
+        raise_failures = getattr(result, "raise_failures", None)
+        if raise_failures is not None:
+            try:
+                raise_failures()
+            except PartialFailure as error:
+                failures.append(f"{stage}: {error}")
+
+    done("extract-2d", extract_2d(videos, run, cfg.backend, cfg.captions))
+    done("filter", filter_clips(run, cfg.filter))
+    done("build-2d", build_2d(run, cfg.build))
+    done("pseudo-label", pseudo_label(run, checkpoint, cfg.lift))
+    tuned = finetune(cfg.finetune, run.root, checkpoint, run.finetuned, data, start_over=True)
+    done("finetune", tuned)
+    chosen = list(prompts) or run_captions(run)
+    if not chosen:
+        raise InputError(f"{run.root}: no captions to sample; give a prompt")
+    samples = sample_to_folder(chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples")
+    done("sample", samples)
+    return ChainResult(tuned, samples, chosen, failures)

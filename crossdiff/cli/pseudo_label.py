@@ -1,0 +1,41 @@
+"""`crossdiff pseudo-label`: 2D motion to pseudo-3D labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossdiff.cli import app
+from crossdiff.cli.common import open_run, pick_checkpoint, summary
+
+
+@app.command("pseudo-label")
+def pseudo_label(
+    run: Annotated[Path | None, typer.Argument(help="Run folder; without it the latest under runs/.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Stage-I model (the teacher); without it the shipped one.")
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, such as smooth_sigma=2.")] = None,
+) -> None:
+    """Lift a run's 2D motion to 3D with a trained model; filters and builds first where that is missing.
+
+    Example: crossdiff pseudo-label runs/ucf --checkpoint trained/stage1
+    """
+    from crossdiff.config import load_config
+    from crossdiff.pipeline.build import build_2d
+    from crossdiff.pipeline.filter import filter_clips
+    from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
+    from crossdiff.pipeline.pseudo_label import pseudo_label as lift_run
+
+    cfg = load_config(PseudoLabelConfig, None, set_)
+    opened = open_run(run)
+    teacher = pick_checkpoint(checkpoint)
+    if not opened.ledger.rows("filter"):
+        summary(f"filter: {filter_clips(opened)}")
+    if not opened.ledger.rows("build"):
+        summary(f"build-2d: {build_2d(opened)}")
+    result = lift_run(opened, teacher, cfg)
+    summary(str(result))
+    result.raise_failures()

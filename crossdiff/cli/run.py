@@ -1,0 +1,52 @@
+"""`crossdiff run`: from videos to motions in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossdiff.cli import app
+from crossdiff.cli.common import pick_checkpoint, summary, took
+
+
+@app.command(no_args_is_help=True)
+def run(
+    videos: Annotated[Path, typer.Argument(help="Video file, or folder that is searched for videos.")],
+    prompts: Annotated[
+        list[str] | None, typer.Argument(help="What to sample at the end; else captions of the run.")
+    ] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Stage-I model; without it the shipped one.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
+    data: Annotated[Path | None, typer.Option(help="3D dataset to mix into fine-tuning.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
+    mixture: Annotated[bool, typer.Option("--mixture/--standard", help="How to sample.")] = True,
+    frames: Annotated[int, typer.Option(help="Length of each sampled motion, at 20 frames a second.")] = 120,
+    seed: Annotated[int, typer.Option(help="Seed of fine-tuning and sampling.")] = 0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Fine-tuning setting, such as steps=500.")] = None,
+) -> None:
+    """Extract, filter, build, pseudo-label, fine-tune and sample; run again, it does only what is missing.
+
+    Example: crossdiff run UCF101/ --out runs/ucf "a person does pull-ups" "a person rides a bike"
+    """
+    from crossdiff.cli.chain import ChainConfig, run_chain
+    from crossdiff.config import load_config
+    from crossdiff.diffusion.sampling import SamplingOptions
+    from crossdiff.pipeline.inputs import find_videos
+    from crossdiff.pipeline.run import Run
+    from crossdiff.text import check_prompts
+    from crossdiff.training.config import FinetuneConfig
+
+    find_videos([videos])
+    tuning = load_config(FinetuneConfig, "finetune", [f"seed={seed}", *(set_ or [])])
+    cfg = ChainConfig(
+        captions=captions, finetune=tuning, sampling=SamplingOptions(mixture=mixture), frames=frames, seed=seed
+    )
+    teacher = pick_checkpoint(checkpoint)
+    wanted = check_prompts(prompts or [])
+    opened = Run.create(out)
+    if out is None:
+        took("run", opened.root, "a new run; name it with --out")
+    result = run_chain([videos], opened, teacher, wanted, cfg, lambda stage, what: summary(f"{stage}: {what}"), data)
+    result.raise_failures()

@@ -1,0 +1,59 @@
+"""`crossdiff sample`: text to motion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossdiff.cli import app
+from crossdiff.cli.common import pick_checkpoint, summary, took
+
+
+@app.command()
+def sample(
+    prompts: Annotated[list[str] | None, typer.Argument(help="Sentences; without any, captions of the run.")] = None,
+    mixture: Annotated[
+        bool, typer.Option("--mixture", help="Denoise in 2D first, then in 3D (mixture sampling).")
+    ] = False,
+    switch_step: Annotated[int, typer.Option(help="Diffusion step alpha at which mixture sampling goes to 3D.")] = 1,
+    frames: Annotated[int, typer.Option(help="Length of each motion, at 20 frames a second.")] = 120,
+    seed: Annotated[int, typer.Option(help="Same seed, same motion; prompt i takes seed + i.")] = 0,
+    steps: Annotated[int, typer.Option(help="Solver steps.")] = 50,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")] = 2.5,
+    solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",
+    run: Annotated[
+        Path | None, typer.Option(help="Run whose model and captions to use; the latest if there is one.")
+    ] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Model; else the run's fine-tuned one, else the shipped one.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the motions; else RUN/samples, or samples.")] = None,
+    video: Annotated[bool, typer.Option("--video/--no-video", help="Also draw each motion as an .mp4.")] = True,
+) -> None:
+    """Make 3D motion from text: joints as .npy of shape (frames, 22, 3), in metres, Y up, and an .mp4 of each.
+
+    Example: crossdiff sample "a person squats" --mixture --frames 120 --seed 0 --out squats
+    """
+    from crossdiff.cli.steps import run_captions, sample_to_folder
+    from crossdiff.diffusion.sampling import SamplingOptions
+    from crossdiff.errors import InputError
+    from crossdiff.pipeline.run import Run
+
+    opened = Run.open(run) if run is not None else Run.latest()
+    if run is None and opened is not None:
+        took("run", opened.root, "the latest run")
+    if not prompts:
+        prompts = run_captions(opened) if opened is not None else []
+        if not prompts:
+            raise InputError(
+                'no prompt, and no run with captions to take one from; try: crossdiff sample "a person walks"'
+            )
+        took("prompts", "; ".join(prompts), "captions of the run")
+    if out is None:
+        out = Path("samples") if opened is None else opened.root / "samples"
+        took("out", out, "name it with --out")
+    options = SamplingOptions(steps, guidance, solver, mixture, switch_step)
+    model = pick_checkpoint(checkpoint, opened)
+    summary(str(sample_to_folder(prompts, frames, seed, options, model, out, video)))
