@@ -23,4 +23,4 @@ def rebuild(features: Float[Tensor, "t d"], sigma: float, skeleton: Skeleton = H
         joints = gaussian_in_time(joints.flatten(-2), sigma).unflatten(-1, (skeleton.num_joints, 3))
     if skeleton.body is not None:
         joints = retarget(joints, torch.tensor(skeleton.body, device=joints.device), skeleton)
-    return joints_to_features(joints, skeleton)
+    return joints_to_features(joints, skeleton, parity=False)

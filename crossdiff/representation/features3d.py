@@ -57,11 +57,17 @@ def canonicalise(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML
     return rotate(turn[..., None, None, :], moved)
 
 
-def joints_to_features(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D) -> Float[Tensor, "*b t-1 d"]:
+def joints_to_features(
+    joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D, parity: bool = True
+) -> Float[Tensor, "*b t-1 d"]:
     """Features of T - 1 frames from T frames of joints (Y up; any place and heading).
 
     Row t: [yaw velocity (half angle per frame), root x and z velocity in the root frame, root height | local
     positions | local 6D rotations | joint velocities | foot contacts], as in HumanML3D's published features.
+
+    parity: keep a flaw of theirs: in the frame where the heading passes straight behind the first one, the yaw
+    velocity has the wrong sign, so the path bends there when it is read back. Without it every motion is read back
+    as it was.
     """
     joints = canonicalise(joints, skeleton)
     root_turn = _root_rotations(joints, skeleton)
@@ -70,9 +76,10 @@ def joints_to_features(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = H
 
     velocity = rotate(then, step[..., 0, :])[..., [0, 2]]
     turn = multiply(then, inverse(now))
-    # Of the two quaternions of this turn the one with w >= 0: the other's arcsin has the wrong sign. HumanML3D takes
-    # it where the heading passes straight behind the first one, and the path bends there when it is read back.
-    yaw = torch.where(turn[..., :1] < 0, -turn, turn)[..., 2:3].clamp(-1.0, 1.0).asin()
+    if not parity:
+        # Of the two quaternions of this turn, the one whose arcsin has the right sign.
+        turn = torch.where(turn[..., :1] < 0, -turn, turn)
+    yaw = turn[..., 2:3].clamp(-1.0, 1.0).asin()
     height = joints[..., :-1, 0, 1:2]
     over_ground = joints[..., :-1, :1, :] * joints.new_tensor([1.0, 0.0, 1.0])
     local = rotate(now[..., None, :], joints[..., :-1, :, :] - over_ground)

@@ -66,7 +66,7 @@ class TrainConfig(LoopConfig):
 class FinetuneConfig(LoopConfig):
     """Learning from wild clips (paper, section 4.3): the cross terms count a tenth, half of a batch is wild."""
 
-    steps: int = Field(2000, ge=1)
+    steps: int = Field(1000, ge=1)
     batch_size: int = Field(8, ge=1)
     learning_rate: float = Field(1e-5, gt=0)
     warmup_steps: int = Field(50, ge=0)

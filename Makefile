@@ -1,0 +1,42 @@
+# Two commands do everything on a machine with Python 3.11 or 3.12: `make demo` and `make test`.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_OFFLINE := 1
+
+.PHONY: demo test install lint types format wheel clean
+
+demo: install  ## the whole chain on a real clip; writes runs/demo/index.html
+	$(BIN)/crossdiff demo
+
+test: install  ## the whole test suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or 3.12; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# mypy does not know the folder mapping of pyproject.toml; a folder of links shows it the package as it is installed.
+types: install
+	rm -rf build/types && mkdir -p build/types/crossdiff
+	ln -s $(CURDIR)/crossdiff/* $(CURDIR)/pipeline $(CURDIR)/annotations $(CURDIR)/configs $(CURDIR)/pretrained build/types/crossdiff/
+	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p crossdiff
+
+wheel: install
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
