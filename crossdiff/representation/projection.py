@@ -22,8 +22,9 @@ _DISTANCE = 1.0 / _TAN_HALF_FOV + 10.0
 
 def rotate_y(joints: Float[Tensor, "*b 3"], degrees: float | Tensor) -> Float[Tensor, "*b 3"]:
     """Turn the scene so that the camera at this yaw looks along -z; a tensor of yaws broadcasts over `*b`."""
-    angle = torch.deg2rad(torch.as_tensor(degrees, dtype=joints.dtype, device=joints.device))
-    cos, sin = angle.cos(), angle.sin()
+    angle = torch.deg2rad(torch.as_tensor(degrees, dtype=torch.float64))
+    # In double precision a right angle's cosine is nothing; in single precision it moves points by micrometres.
+    cos, sin = angle.cos().to(joints), angle.sin().to(joints)
     x, y, z = torch.broadcast_tensors(*joints.unbind(-1), cos)[:3]
     return torch.stack([x * cos - z * sin, y, x * sin + z * cos], dim=-1)
 
