@@ -1,0 +1,79 @@
+"""Rebuilding predicted features into one consistent motion, and the filter it uses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter1d
+from synthetic import person
+from torch.testing import assert_close
+
+from crossdiff.representation.cleanup import rebuild
+from crossdiff.representation.features3d import bone_lengths, features_to_joints, joints_to_features, retarget
+from crossdiff.representation.filters import gaussian_in_time
+from crossdiff.representation.layouts import layout_3d
+from crossdiff.skeleton import HUMANML3D, KIT
+
+BODY = torch.tensor(HUMANML3D.body)
+
+
+def clean(frames: int = 60, seed: int = 0) -> torch.Tensor:
+    return joints_to_features(retarget(person(frames, seed=seed), BODY))
+
+
+def test_a_clean_motion_stays_as_it_is_without_smoothing():
+    features = clean()
+    again = rebuild(features, sigma=0.0)
+    contacts = layout_3d().contacts
+    assert_close(again[:, : contacts.start], features[:, : contacts.start], atol=1e-3, rtol=0)
+    assert (again[:, contacts] == features[:, contacts]).float().mean() > 0.98
+
+
+def test_a_clean_motion_moves_little_under_smoothing():
+    features = clean()
+    before, after = (features_to_joints(f) for f in (features, rebuild(features, sigma=1.5)))
+    moved = ((after - after[:, :1]) - (before - before[:, :1])).norm(dim=-1)
+    assert moved.mean() < 0.02
+    assert (after[:, 0] - before[:, 0]).norm(dim=-1).max() < 0.1  # the origin is that of the smoothed first frame
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.5])
+@pytest.mark.parametrize("frames", [2, 3, 40])
+def test_noisy_predictions_become_one_body_with_clear_contacts(sigma, frames):
+    noisy = clean(frames) + 0.05 * torch.randn(frames - 1, 263, generator=torch.Generator().manual_seed(0))
+    again = rebuild(noisy, sigma)
+    assert again.shape == noisy.shape
+    lengths = bone_lengths(features_to_joints(again))
+    assert_close(lengths, BODY.expand_as(lengths), atol=1e-4, rtol=0)
+    assert set(again[:, layout_3d().contacts].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_all_values_agree_after_rebuilding():
+    noisy = clean() + 0.05 * torch.randn(59, 263, generator=torch.Generator().manual_seed(0))
+    once = rebuild(noisy, sigma=1.5)
+    assert_close(rebuild(once, sigma=0.0), once, atol=2e-3, rtol=0)
+
+
+def test_smoothing_takes_out_jitter():
+    noisy = clean() + 0.02 * torch.randn(59, 263, generator=torch.Generator().manual_seed(0))
+
+    def jerk(features: torch.Tensor) -> torch.Tensor:
+        return features_to_joints(features).diff(n=3, dim=0).norm(dim=-1).mean()
+
+    assert jerk(rebuild(noisy, 1.5)) < 0.3 * jerk(rebuild(noisy, 0.0))
+
+
+def test_a_skeleton_without_a_body_keeps_its_bones():
+    features = joints_to_features(person(20, KIT), KIT)
+    again = rebuild(features, 0.0, KIT)
+    assert_close(
+        bone_lengths(features_to_joints(again, KIT), KIT)[0], bone_lengths(person(1, KIT), KIT)[0], atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.parametrize(("frames", "sigma"), [(50, 2.0), (3, 20.0), (10, 0.05), (1, 1.0)])
+def test_the_filter_is_scipys(frames, sigma):
+    x = np.random.default_rng(0).normal(size=(2, frames, 3)).astype(np.float32)
+    expected = gaussian_filter1d(x.astype(np.float64), sigma, axis=1, mode="nearest")
+    assert_close(gaussian_in_time(torch.from_numpy(x), sigma).numpy(), expected.astype(np.float32), atol=1e-5, rtol=0)
