@@ -24,6 +24,8 @@ from crossdiff.representation.projection import VIEW_YAW, project_orthographic, 
 from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.types import Domain
 
+NO_CAPTION = Caption("", "")
+
 
 class ViewConfig(Config):
     """Which 2D views a clip is seen in. `yaw_jitter`: degrees that a view may be off to either side; `hide`: share of
@@ -64,7 +66,7 @@ class MocapDataset:
                 self.skipped[clip_id] = str(error)
                 continue
             self.ids.append(clip_id)
-            self.captions.append(captions)
+            self.captions.append(captions or [NO_CAPTION])
             lengths.append(length)
         self.lengths = np.array(lengths, dtype=int)
         if not self.ids:

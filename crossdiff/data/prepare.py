@@ -57,6 +57,7 @@ class PrepareSummary:
 def prepare(source: Path, out: Path, cfg: PrepareConfig | None = None) -> PrepareSummary:
     """Write `new_joints/`, `new_joint_vecs/`, `texts/`, split lists, `Mean.npy`, `Std.npy` (3D), `Mean2d.npy`, ...
 
+    Where the source has no caption files at all, clips are prepared without captions and train the null condition.
     Statistics come from the training split; those of the 2D features from its four orthographic side views. Clips
     that cannot be used are counted by reason; more than `max_bad_share` broken ones (not: too short) is an error.
     """
@@ -91,7 +92,7 @@ class _Builder:
             self.skipped[str(error)] += 1
             self.broken += 1
             return
-        if not captions:
+        if not captions and raw.texts:
             self.skipped["without a caption"] += 1
             return
         if len(joints) - 1 < self.cfg.min_frames:

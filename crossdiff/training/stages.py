@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import torch
@@ -16,6 +17,8 @@ from crossdiff.text import load_text_encoder
 from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.training.loop import TrainSummary, fit
 
+log = logging.getLogger(__name__)
+
 
 def train(cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = None) -> TrainSummary:
     """Train on a HumanML3D folder (from `crossdiff prepare`). Stage II starts from a stage-I checkpoint.
@@ -27,7 +30,7 @@ def train(cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = Non
     if checkpoint is not None:
         model = load_model(checkpoint)
         dataset = MocapDataset(data, "train", model.config.layout_2d)
-        _check_skeleton(model, dataset)
+        _check_data(model, dataset)
     else:
         dataset = MocapDataset(data, "train", cfg.model.layout_2d)
         model = new_model(cfg.model, dataset, cfg.seed)
@@ -66,7 +69,7 @@ def finetune(
         batches = WildBatches(wild, count, most, cfg.seed)
         if rest := cfg.batch_size - count:
             dataset = MocapDataset(data, "train", model.config.layout_2d)
-            _check_skeleton(model, dataset)
+            _check_data(model, dataset)
             inputs["data"] = dataset.fingerprint()
             batches = MixedBatches(batches, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
     return fit(model, batches, cfg, cfg.weights, out, out, inputs, start_over)
@@ -78,13 +81,17 @@ def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffMo
     torch.manual_seed(seed)
     bound = cfg.model_copy(update={"text_dim": encoder.dim, "text_fingerprint": encoder.fingerprint})
     model = CrossDiffModel(bound)
-    _check_skeleton(model, dataset)
+    _check_data(model, dataset)
     for domain, stats in dataset.statistics().items():
         model.set_statistics(domain, torch.from_numpy(stats.mean), torch.from_numpy(stats.std))
     return model
 
 
-def _check_skeleton(model: CrossDiffModel, dataset: MocapDataset) -> None:
+def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
+    """Refuse another skeleton, and say how many clips could not be read."""
+    if dataset.skipped:
+        clip_id, reason = next(iter(dataset.skipped.items()))
+        log.warning("%s: %d clips left out, such as %s (%s)", dataset.folder, len(dataset.skipped), clip_id, reason)
     if model.skeleton != dataset.skeleton:
         raise ConfigError(
             f"{dataset.folder}: holds {dataset.skeleton.name} motion, the model wants {model.skeleton.name}; "
