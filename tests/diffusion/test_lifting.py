@@ -1,0 +1,41 @@
+"""Lifting 2D features with a model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from synthetic import small_model
+from torch.testing import assert_close
+
+from crossdiff.diffusion.lifting import lift
+
+
+@pytest.fixture
+def model():
+    return small_model()
+
+
+FLAT = torch.randn(2, 10, 132, generator=torch.Generator().manual_seed(0))
+SEEN = torch.rand(2, 10, 132, generator=torch.Generator().manual_seed(1)) < 0.7
+
+
+def test_what_was_not_seen_does_not_matter(model):
+    lifted = lift(model, FLAT, SEEN)
+    assert lifted.shape == (2, 10, 263)
+    for other in (0.0, 1e6, float("nan")):
+        assert torch.equal(lift(model, FLAT.masked_fill(~SEEN, other), SEEN), lifted)
+    assert not torch.allclose(lift(model, FLAT), lifted)
+
+
+def test_padding_does_not_matter(model):
+    frames = torch.arange(10) < torch.tensor([[10], [6]])
+    lifted = lift(model, FLAT, SEEN, frames)
+    assert_close(lifted[1:, :6], lift(model, FLAT[1:, :6], SEEN[1:, :6]), atol=1e-5, rtol=1e-5)
+
+
+def test_it_is_the_networks_2d_to_3d_at_zero_without_text(model):
+    with torch.no_grad():
+        t, null = torch.zeros(2, dtype=torch.long), torch.zeros(2, 6)
+        direct = model.network({"2d": model.normalize("2d", FLAT)}, t, null)["2d", "3d"]
+    assert_close(lift(model, FLAT), model.denormalize("3d", direct))
+    assert not lift(model, FLAT).requires_grad

@@ -1,0 +1,186 @@
+"""Sampling: seeds, lengths, guidance, and the switch of mixture sampling."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from synthetic import small_model
+from torch import nn
+from torch.testing import assert_close
+
+from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.schedule import make_solver
+from crossdiff.errors import InputError
+
+solvers = pytest.mark.parametrize("solver", ["dpm++", "ddim", "ddpm"])
+modes = pytest.mark.parametrize("mixture", [False, True], ids=["standard", "mixture"])
+
+
+class Oracle(nn.Module):
+    """Stands in for the network: always says the same clean motion, and keeps what it was asked."""
+
+    def __init__(self, model) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.zeros(1))
+        generator = torch.Generator().manual_seed(1)
+        cfg = model.config
+        self.x_start = {d: torch.randn(cfg.max_frames, cfg.layout(d).dim, generator=generator) for d in ("2d", "3d")}
+        self.calls: list[tuple[int, str, str]] = []
+        self.inputs: list[torch.Tensor] = []
+        self.texts: list[torch.Tensor] = []
+
+    def forward(self, inputs, t, text, mask, targets):
+        ((source, x),) = inputs.items()
+        (target,) = targets
+        assert (t == t[0]).all()
+        self.calls.append((int(t[0]), source, target))
+        self.inputs.append(x)
+        self.texts.append(text)
+        return {(source, target): self.x_start[target][: x.shape[1]].expand(len(x), -1, -1)}
+
+
+@pytest.fixture
+def model():
+    return small_model()
+
+
+@pytest.fixture
+def oracle(model):
+    model.network = Oracle(model)
+    return model
+
+
+TEXT = torch.randn(3, 6, generator=torch.Generator().manual_seed(5))
+
+
+@solvers
+@modes
+def test_a_motion_does_not_depend_on_what_it_is_sampled_with(model, solver, mixture):
+    options = SamplingOptions(4, 2.0, solver, mixture, switch_step=400)
+    together = sample(model, TEXT, [24, 9, 14], options, [7, 8, 9])
+    for row, (n, seed) in enumerate([(24, 7), (9, 8), (14, 9)]):
+        alone = sample(model, TEXT[row : row + 1], [n], options, [seed])
+        assert alone.shape == (1, n, 263)
+        assert_close(together[row, :n], alone[0], atol=1e-3, rtol=1e-3)
+
+
+@solvers
+@modes
+def test_the_same_seed_gives_the_same_motion_and_another_seed_another(model, solver, mixture):
+    options = SamplingOptions(3, 1.0, solver, mixture, switch_step=400)
+    first, again = (sample(model, TEXT, [12, 12, 12], options, [1, 1, 2]) for _ in range(2))
+    assert torch.equal(first, again)
+    same_text = sample(model, TEXT[:1].expand(3, -1), [12, 12, 12], options, [1, 1, 2])
+    assert_close(same_text[0], same_text[1])
+    assert (same_text[0] - same_text[2]).abs().max() > 1e-2
+
+
+def test_frames_after_the_length_are_zero(model):
+    motion = sample(model, TEXT, [24, 1, 10], SamplingOptions(3), [0, 1, 2])
+    assert motion.shape == (3, 24, 263)
+    assert torch.isfinite(motion).all()
+    assert (motion[1, 1:] == 0).all()
+    assert (motion[2, 10:] == 0).all()
+    assert (motion[2, :10] != 0).any(dim=-1).all()
+
+
+@solvers
+@modes
+@pytest.mark.parametrize("steps", [1, 7, 50])
+def test_with_a_perfect_denoiser_every_solver_ends_at_its_motion(oracle, solver, mixture, steps):
+    for switch_step in (0, 1, 300, 999):
+        motion = sample(oracle, TEXT, [20] * 3, SamplingOptions(steps, 2.5, solver, mixture, switch_step), [0, 1, 2])
+        assert_close(motion, oracle.network.x_start["3d"][:20].expand(3, -1, -1), atol=1e-4, rtol=0)
+
+
+def test_standard_sampling_asks_once_per_timestep_in_3d(oracle):
+    sample(oracle, TEXT, [8] * 3, SamplingOptions(10), [0, 1, 2])
+    assert oracle.network.calls == [(t, "3d", "3d") for t in range(999, 0, -100)]
+
+
+@solvers
+@pytest.mark.parametrize(
+    ("switch_step", "in_2d"),
+    [(999, 0), (899, 1), (898, 2), (300, 7), (100, 9), (99, 9), (1, 9), (0, 9)],
+)
+def test_mixture_denoises_2d_above_the_switch_and_3d_below_it(oracle, solver, switch_step, in_2d):
+    sample(oracle, TEXT, [8] * 3, SamplingOptions(10, 2.5, solver, True, switch_step), [0, 1, 2])
+    timesteps = list(range(999, 0, -100))
+    expected = [(t, "2d", "2d") for t in timesteps[:in_2d]]
+    expected += [(timesteps[in_2d], "2d", "3d")]
+    expected += [(t, "3d", "3d") for t in timesteps[in_2d + 1 :]]
+    assert oracle.network.calls == expected
+
+
+def test_the_lifted_motion_is_noised_to_the_next_timestep_and_the_solver_starts_afresh(oracle, monkeypatch):
+    made = []
+
+    def recording(*args, **kwargs):
+        made.append((args, kwargs))
+        return make_solver(*args, **kwargs)
+
+    monkeypatch.setattr("crossdiff.diffusion.sampling.make_solver", recording)
+    options = SamplingOptions(10, 1.0, "dpm++", True, 500)
+    made.clear()
+    sample(oracle, TEXT, [24] * 3, options, [0, 1, 2])
+    network = oracle.network
+    lifted = network.calls.index((499, "2d", "3d"))
+    assert [kwargs.get("begin", 0) for _, kwargs in made] == [0, lifted + 1]
+    kept = make_solver("ddim", 10).alphas_cumprod[network.calls[lifted + 1][0]]
+    noise = (network.inputs[lifted + 1] - kept.sqrt() * network.x_start["3d"]) / (1 - kept).sqrt()
+    assert abs(float(noise.mean())) < 0.05
+    assert abs(float(noise.std()) - 1) < 0.05
+
+
+def test_guidance_of_one_asks_with_text_alone(oracle):
+    sample(oracle, TEXT, [8] * 3, SamplingOptions(2, 1.0), [0, 1, 2])
+    assert all(torch.equal(text, TEXT) for text in oracle.network.texts)
+
+
+def test_guidance_asks_with_and_without_text_and_extrapolates(oracle):
+    network = oracle.network
+
+    def forward(inputs, t, text, mask, targets):
+        network.texts.append(text)
+        return {("3d", "3d"): text[:, :1, None].expand(-1, 8, 263)}
+
+    network.forward = forward
+    motion = sample(oracle, TEXT, [8] * 3, SamplingOptions(1, 3.0), [0, 1, 2])
+    assert torch.equal(network.texts[0], torch.cat([TEXT, torch.zeros_like(TEXT)]))
+    assert_close(motion, 3.0 * TEXT[:, :1, None].expand(-1, 8, 263))
+
+
+def test_guidance_of_zero_ignores_the_text(model):
+    options = SamplingOptions(2, 0.0)
+    assert_close(sample(model, TEXT, [8] * 3, options, [0, 1, 2]), sample(model, -TEXT, [8] * 3, options, [0, 1, 2]))
+
+
+@modes
+def test_progress_is_told_once_per_step(model, mixture):
+    told = []
+    sample(model, TEXT, [5] * 3, SamplingOptions(4, mixture=mixture), [0, 1, 2], lambda i, n: told.append((i, n)))
+    assert told == [(i, 4) for i in range(1, 5)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"num_inference_steps": 0},
+        {"num_inference_steps": 1001},
+        {"guidance_scale": -0.1},
+        {"guidance_scale": float("nan")},
+        {"guidance_scale": float("inf")},
+        {"solver": "euler"},
+        {"switch_step": -1},
+        {"switch_step": 1000},
+    ],
+)
+def test_options_that_make_no_sense(wrong):
+    with pytest.raises(InputError, match="expected"):
+        SamplingOptions(**wrong)
+
+
+@pytest.mark.parametrize(("lengths", "seeds"), [([0, 5, 5], [0, 1, 2]), ([25, 5, 5], [0, 1, 2]), ([5, 5, 5], [0, 1])])
+def test_lengths_and_seeds_that_cannot_be(model, lengths, seeds):
+    with pytest.raises(InputError, match="expected"):
+        sample(model, TEXT, lengths, SamplingOptions(2), seeds)

@@ -1,0 +1,137 @@
+"""The two-domain network: padding, lengths, directions, gradients, sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pydantic import ValidationError
+from synthetic import small_config, small_model
+from torch.testing import assert_close
+
+from crossdiff.models import ModelConfig
+from crossdiff.models.network import CrossDiffNetwork, sinusoids
+from crossdiff.types import DOMAINS
+
+PAIRS = [(s, d) for s in DOMAINS for d in DOMAINS]
+variants = pytest.mark.parametrize(
+    "changes",
+    [{}, {"frames_per_token": 4}, {"norm_first": True}, {"skeleton": "kit", "layout_2d": "official"}],
+    ids=str,
+)
+
+
+def inputs_of(cfg: ModelConfig, frames: int, batch: int = 3) -> tuple[dict, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(frames)
+    x = {d: torch.randn(batch, frames, cfg.layout(d).dim, generator=generator) for d in DOMAINS}
+    return x, torch.tensor([0, 500, 999])[:batch], torch.randn(batch, cfg.text_dim, generator=generator)
+
+
+@variants
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_padding_changes_no_real_frame(changes, mode):
+    network = small_model(**changes).network.train(mode == "train")
+    x, t, text = inputs_of(network.cfg, 13)
+    with torch.no_grad():
+        alone = network(x, t, text)
+        padded = {d: torch.cat([v, 1e3 * torch.ones(3, 7, v.shape[-1])], dim=1) for d, v in x.items()}
+        mask = torch.arange(20).expand(3, -1) < 13
+        together = network(padded, t, text, mask)
+    for pair in PAIRS:
+        assert_close(together[pair][:, :13], alone[pair], atol=1e-5, rtol=0)
+
+
+@variants
+def test_clips_of_different_lengths_are_as_they_would_be_alone(changes):
+    network = small_model(**changes).network
+    lengths = torch.tensor([24, 5, 10])
+    x, t, text = inputs_of(network.cfg, 24)
+    mask = torch.arange(24) < lengths[:, None]
+    with torch.no_grad():
+        together = network(x, t, text, mask)
+        for row, n in enumerate(lengths.tolist()):
+            one = network({d: v[row : row + 1, :n] for d, v in x.items()}, t[row : row + 1], text[row : row + 1])
+            for pair in PAIRS:
+                assert_close(together[pair][row, :n], one[pair][0], atol=1e-5, rtol=0)
+
+
+@variants
+@pytest.mark.parametrize("frames", [1, 2, 7, 8, 23, 24])
+def test_any_length_up_to_the_maximum(changes, frames):
+    network = small_model(**changes).network
+    x, t, text = inputs_of(network.cfg, frames)
+    with torch.no_grad():
+        outputs = network(x, t, text)
+    assert set(outputs) == set(PAIRS)
+    for (_, target), y in outputs.items():
+        assert y.shape == (3, frames, network.cfg.layout(target).dim)
+        assert torch.isfinite(y).all()
+
+
+def test_too_long_is_an_error_that_says_the_maximum():
+    network = small_model().network
+    x, t, text = inputs_of(network.cfg, 25)
+    with pytest.raises(ValueError, match="at most 24 frames, got 25"):
+        network(x, t, text)
+
+
+def test_one_domain_alone_gives_the_same_as_beside_the_other():
+    network = small_model().network
+    x, t, text = inputs_of(network.cfg, 9)
+    with torch.no_grad():
+        both = network(x, t, text)
+        for source, target in PAIRS:
+            alone = network({source: x[source]}, t, text, targets=(target,))
+            assert list(alone) == [(source, target)]
+            assert_close(alone[source, target], both[source, target], atol=1e-5, rtol=0)
+
+
+def test_text_and_timestep_matter():
+    network = small_model().network
+    x, t, text = inputs_of(network.cfg, 9)
+    with torch.no_grad():
+        before = network(x, t, text)["3d", "3d"]
+        assert (network(x, t, text + 1)["3d", "3d"] - before).abs().max() > 1e-4
+        assert (network(x, (t + 100) % 1000, text)["3d", "3d"] - before).abs().max() > 1e-4
+
+
+def test_every_parameter_learns_in_stage_one():
+    network = small_model(root_layers=2, domain_layers=2, shared_layers=3, dropout=0.1).network.train()
+    x, t, text = inputs_of(network.cfg, 24)
+    sum(y.square().mean() for y in network(x, t, text).values()).backward()
+    untouched = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert untouched == []
+
+
+def test_the_papers_size():
+    with torch.device("meta"):
+        network = CrossDiffNetwork(ModelConfig(layout_2d="official", text_dim=512))
+    learned = sum(p.numel() for p in network.parameters())
+    assert round(learned / 1e6, 2) == 85.52
+    # The authors count their position table as parameters too.
+    assert round((learned + network.table.numel()) / 1e6, 2) == 88.08
+
+
+def test_positions_are_sines_and_cosines():
+    table = sinusoids(50, 8)
+    assert table.shape == (50, 8)
+    assert_close(table[0], torch.tensor([0.0, 1] * 4))
+    assert_close(table[3, :2], torch.tensor([3.0, 3.0]).sin() * torch.tensor([1.0, 0]) + torch.tensor([0, -0.9899925]))
+    assert_close(table[7, 6], torch.tensor(7.0 / 10000**0.75).sin())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"heads": 3}, "not a multiple of heads"),
+        ({"width": 9, "heads": 3}, "must be even"),
+        ({"root_layers": 3}, "exceeds shared_layers"),
+        ({"frames_per_token": 5}, "not a multiple of frames_per_token"),
+        ({"dropout": 1.0}, "less than 1"),
+        ({"skeleton": "dog"}, "humanml3d"),
+        ({"widht": 8}, "Extra inputs"),
+        ({"domain_layers": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_sizes_that_contradict_each_other(changes, said):
+    with pytest.raises(ValidationError, match=said):
+        small_config(**changes)
