@@ -1,4 +1,4 @@
-"""How well a model lifts clean 2D views to 3D: error of the root-relative joints against the truth, and of the mean pose.
+"""How well a model lifts clean 2D views to 3D: error of the root-relative joints, beside that of the mean pose.
 
     python benchmarks/lifting.py DATASET [CHECKPOINT] [SPLIT]
 

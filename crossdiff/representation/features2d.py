@@ -18,15 +18,21 @@ CONTACT_THRESHOLD = 0.002
 
 
 @cache
-def _bone_table(skeleton: Skeleton) -> tuple[list[int], list[int]]:
-    """For joints 1..J-1: the parent of its bone, and the joint that ends the bone before it (-1 at a chain's start)."""
+def _bone_table(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tensor]:
+    """For joints 1..J-1: the parent of its bone, and the place among the bones of the one before it.
+
+    The bone that ends in joint j stands at j - 1; at a chain's start the place is J - 1, one after the last bone.
+    """
+    joints = range(1, skeleton.num_joints)
     parent, previous = {}, {}
     for chain in skeleton.chains:
         for i in range(1, len(chain)):
             parent[chain[i]] = chain[i - 1]
-            previous[chain[i]] = chain[i - 1] if i > 1 else -1
-    joints = range(1, skeleton.num_joints)
-    return [parent[j] for j in joints], [previous[j] for j in joints]
+            previous[chain[i]] = chain[i - 1] - 1 if i > 1 else skeleton.num_joints - 1
+    return (
+        torch.tensor([parent[j] for j in joints], device=device),
+        torch.tensor([previous[j] for j in joints], device=device),
+    )
 
 
 def joints_to_features(
@@ -42,62 +48,71 @@ def joints_to_features(
     velocity, joint velocities and contacts from t to t + 1. A value is masked when any joint that it is made of
     was not seen; a zero-length bone has rotation (1, 0) and is masked. Nothing is ever NaN for finite input.
     """
-    if valid is None:
-        valid = torch.ones(joints.shape[:-1], dtype=torch.bool, device=joints.device)
-    joints = torch.where(valid[..., None], joints, joints.new_zeros(()))
-    root, root_seen = joints[..., 0, :], valid[..., 0]
-    step = joints[..., 1:, :, :] - joints[..., :-1, :, :]
-    step_seen = valid[..., 1:, :] & valid[..., :-1, :]
-
-    if layout == "paper":
-        root_part, root_mask = step[..., 0, :], step_seen[..., 0]
-    else:
-        root_part = root[..., 1:, :] - root[..., :1, :]
-        root_mask = root_seen[..., 1:] & root_seen[..., :1]
-
-    local = joints[..., :-1, 1:, :] - root[..., :-1, None, :]
-    local_seen = valid[..., :-1, 1:] & root_seen[..., :-1, None]
-    turn, turn_seen = _rotations(joints[..., :-1, :, :], valid[..., :-1, :], skeleton)
-
-    joint_ids = list(layout_2d(skeleton, layout).velocity_joints)
-    velocity, velocity_seen = step[..., joint_ids, :], step_seen[..., joint_ids]
+    # A point of the plane is a complex number: products turn it, and one operation does the work of four.
+    if valid is not None:
+        joints = torch.where(valid[..., None], joints, joints.new_zeros(()))
+    points = torch.complex(joints[..., 0], joints[..., 1])
+    now, step = points[..., :-1, :], points[..., 1:, :] - points[..., :-1, :]
+    root = step[..., :1] if layout == "paper" else points[..., 1:, :1] - points[..., :1, :1]
+    turn, directed = _rotations(now, skeleton)
+    moving = layout_2d(skeleton, layout).velocity_joints
     feet = list(skeleton.feet)
-    contact = (step[..., feet, :].square().sum(-1) < CONTACT_THRESHOLD).to(joints.dtype)
-
-    local_seen, turn_seen, velocity_seen = (
-        seen[..., None].expand(*seen.shape, 2) for seen in (local_seen, turn_seen, velocity_seen)
-    )
-    features = torch.cat([root_part, local.flatten(-2), turn.flatten(-2), velocity.flatten(-2), contact], dim=-1)
-    mask = torch.cat(
+    contact = _squared(step[..., feet]) < CONTACT_THRESHOLD
+    features = torch.cat(
         [
-            root_mask[..., None].expand(*root_mask.shape, 2),
-            local_seen.flatten(-2),
-            turn_seen.flatten(-2),
-            velocity_seen.flatten(-2),
-            step_seen[..., feet],
+            _pairs(root),
+            _pairs(now[..., 1:] - now[..., :1]),
+            _pairs(turn),
+            _pairs(step[..., moving[0] :]),
+            contact.to(joints.dtype),
         ],
         dim=-1,
     )
-    return features * mask + _neutral(features, skeleton, layout) * ~mask, mask
+    if valid is None:
+        mask = torch.ones_like(features, dtype=torch.bool)
+        mask[..., layout_2d(skeleton, layout).rotations] = directed.repeat_interleave(2, dim=-1)
+        return features, mask
+    mask = _mask(valid, directed, skeleton, layout)
+    return torch.where(mask, features, _neutral(features, skeleton, layout)), mask
 
 
-def _rotations(joints: Tensor, valid: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
-    """(cos, -sin) of the angle from the previous bone of the chain to each bone, and where it is known."""
-    parents, previous = _bone_table(skeleton)
-    bone = joints[..., 1:, :] - joints[..., parents, :]
-    length = bone.square().sum(-1).clamp_min(MIN_BONE**2).sqrt()
-    unit = bone / length[..., None]
-    known = valid[..., 1:] & valid[..., parents] & (length > MIN_BONE)
+def _rotations(points: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+    """(cos, -sin), as complex numbers, of the angle from the previous bone to each bone, and where it is defined."""
+    parents, previous = _bone_table(skeleton, points.device)
+    bone = points[..., 1:] - points.index_select(-1, parents)
+    square = _squared(bone)
+    directed = square > MIN_BONE**2
+    unit = bone / square.clamp_min(MIN_BONE**2).sqrt()
+    # Bones are stored at joint - 1; the reference direction (1, 0) of the chains' starts is appended.
+    before = torch.cat([unit, torch.ones_like(unit[..., :1])], dim=-1).index_select(-1, previous)
+    directed = directed & _of_previous(directed, previous)
+    return torch.where(directed, unit.conj() * before, torch.ones((), dtype=unit.dtype, device=unit.device)), directed
 
-    # Bones are stored at joint - 1; the reference direction (1, 0) is appended and found by index -1.
-    reference = unit.new_tensor([1.0, 0.0]).expand(*unit.shape[:-2], 1, 2)
-    before = torch.cat([unit, reference], dim=-2)[..., [p - 1 if p > 0 else -1 for p in previous], :]
-    always = torch.ones_like(known[..., :1])
-    known = known & torch.cat([known, always], dim=-1)[..., [p - 1 if p > 0 else -1 for p in previous]]
 
-    cos = (unit * before).sum(-1)
-    minus_sin = unit[..., 0] * before[..., 1] - unit[..., 1] * before[..., 0]
-    return torch.stack([cos, minus_sin], dim=-1), known
+def _mask(valid: Tensor, directed: Tensor, skeleton: Skeleton, layout: Layout2D) -> Tensor:
+    """Which values are made of seen joints alone."""
+    parents, previous = _bone_table(skeleton, valid.device)
+    now, both = valid[..., :-1, :], valid[..., 1:, :] & valid[..., :-1, :]
+    root = both[..., :1] if layout == "paper" else valid[..., 1:, :1] & valid[..., :1, :1]
+    bone = now[..., 1:] & now[..., parents]
+    before = _of_previous(bone, previous)
+    moving = layout_2d(skeleton, layout).velocity_joints
+    pairs = torch.cat([root, now[..., 1:] & now[..., :1], bone & before & directed, both[..., moving[0] :]], dim=-1)
+    return torch.cat([pairs.repeat_interleave(2, dim=-1), both[..., list(skeleton.feet)]], dim=-1)
+
+
+def _of_previous(bones: Tensor, previous: Tensor) -> Tensor:
+    """The flag of the bone before each bone; True at the start of a chain."""
+    return torch.cat([bones, torch.ones_like(bones[..., :1])], dim=-1).index_select(-1, previous)
+
+
+def _pairs(points: Tensor) -> Tensor:
+    """(x, y) of complex numbers, one after the other."""
+    return torch.view_as_real(points.resolve_conj()).flatten(-2)
+
+
+def _squared(points: Tensor) -> Tensor:
+    return torch.view_as_real(points).square().sum(-1)
 
 
 def _neutral(like: Tensor, skeleton: Skeleton, layout: Layout2D) -> Tensor:
