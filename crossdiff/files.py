@@ -94,11 +94,13 @@ def npz_names(path: Path) -> list[str]:
 @contextmanager
 def _open_npz(path: Path) -> Iterator[NpzFile]:
     try:
-        opened = np.load(path, allow_pickle=False)
-        if isinstance(opened, np.ndarray):
-            raise ValueError("a single array")
-        with opened:
-            yield opened
+        # Opened here: numpy leaves a file that is no archive open.
+        with path.open("rb") as handle:
+            opened = np.load(handle, allow_pickle=False)
+            if isinstance(opened, np.ndarray):
+                raise ValueError("a single array")
+            with opened:
+                yield opened
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except _UNREADABLE as error:

@@ -31,7 +31,7 @@ class ViewConfig(Config):
     """Which 2D views a clip is seen in. `yaw_jitter`: degrees that a view may be off to either side; `hide`: share of
     clips of which some joints are hidden for a while, as a detector would miss them."""
 
-    views: tuple[str, ...] = tuple(VIEW_YAW)
+    views: tuple[str, ...] = Field(tuple(VIEW_YAW), min_length=1)
     yaw_jitter: float = Field(0.0, ge=0, le=180)
     hide: float = Field(0.0, ge=0, le=1)
 
@@ -53,14 +53,14 @@ class MocapDataset:
         if not names.is_file():
             raise InputError(f"{folder}: no {split}.txt; make a dataset with: crossdiff prepare SOURCE --out {folder}")
         record = read_json(folder / "dataset.json") if (folder / "dataset.json").is_file() else {}
-        self.skeleton: Skeleton = SKELETONS[record.get("skeleton", "humanml3d")]
+        self.skeleton = _skeleton(record.get("skeleton", "humanml3d"), folder)
         self.ids: list[str] = []
         self.captions: list[list[Caption]] = []
         self.skipped: dict[str, str] = {}
         lengths = []
         for clip_id in names.read_text(encoding="utf-8").split():
             try:
-                captions = self._captions(clip_id)
+                captions = read_captions(folder / "texts" / f"{clip_id}.txt")
                 length = self._length(clip_id)
             except (ClipError, InputError) as error:
                 self.skipped[clip_id] = str(error)
@@ -128,13 +128,6 @@ class MocapDataset:
         stop = min(stop, frames)
         return (start, stop) if stop - start >= self.skeleton.min_frames else (0, frames)
 
-    def _captions(self, clip_id: str) -> list[Caption]:
-        path = self.folder / "texts" / f"{clip_id}.txt"
-        captions = read_captions(path)
-        if not captions:
-            raise ClipError(f"{path}: holds no caption")
-        return captions
-
     def _length(self, clip_id: str) -> int:
         """Frames that have features, and joints for themselves and the frame after.
 
@@ -159,6 +152,12 @@ class MocapDataset:
     @property
     def dims(self) -> dict[Domain, int]:
         return {"3d": layout_3d(self.skeleton).dim, "2d": layout_2d(self.skeleton, self.layout).dim}
+
+
+def _skeleton(name: str, folder: Path) -> Skeleton:
+    if name not in SKELETONS:
+        raise InputError(f"{folder}: expected the skeleton {' or '.join(SKELETONS)} in dataset.json, got {name!r}")
+    return SKELETONS[name]
 
 
 def _hidden(frames: int, joints: int, rng: Generator) -> ndarray:
