@@ -1,10 +1,13 @@
-"""What many tests use: the reference arrays beside the checkout, and hypothesis settings."""
+"""What many tests use: the reference arrays beside the checkout, a small dataset, hypothesis settings."""
 
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from synthetic import write_raw
+
+from crossdiff.data.prepare import PrepareConfig, prepare
 
 settings.register_profile("crossdiff", deadline=None, max_examples=25)
 settings.load_profile("crossdiff")
@@ -21,3 +24,12 @@ def shared() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of eight clips and their mirrored copies, 4 + 4 of them for training. Not to be changed."""
+    folder = tmp_path_factory.mktemp("dataset")
+    write_raw(folder / "raw", [45, 60, 52, 70, 41, 48, 55, 66])
+    prepare(folder / "raw", folder / "data", PrepareConfig())
+    return folder / "data"

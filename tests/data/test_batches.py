@@ -1,0 +1,262 @@
+"""Datasets and batches: pure functions of seed and step, padding, spans, what is skipped and why."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from synthetic import write_run
+
+from crossdiff.data.batch import Crop, collate
+from crossdiff.data.batches import MixedBatches, MocapBatches, WildBatches
+from crossdiff.data.mocap import MocapDataset, ViewConfig
+from crossdiff.data.wild import WildDataset
+from crossdiff.errors import ClipError, InputError
+from crossdiff.files import load_npz, save_npz
+from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.projection import project_orthographic
+
+ALL_VIEWS = ViewConfig(yaw_jitter=20, hide=0.5)
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_run(tmp_path / "run", [30, 44, 50])
+    return tmp_path / "run"
+
+
+def equal(one, other) -> bool:
+    return (
+        one.captions == other.captions
+        and all(torch.equal(one.features[d], other.features[d]) for d in one.features)
+        and all(torch.equal(one.trusted[d], other.trusted[d]) for d in one.features)
+        and torch.equal(one.seen, other.seen)
+        and torch.equal(one.frames, other.frames)
+        and torch.equal(one.wild, other.wild)
+    )
+
+
+def sources(prepared, run, seed=0):
+    mocap = MocapBatches(MocapDataset(prepared), 3, 48, ALL_VIEWS, seed)
+    wild = WildBatches(WildDataset(run), 2, 40, seed)
+    return {"mocap": mocap, "wild": wild, "mixed": MixedBatches(wild, mocap)}
+
+
+@pytest.mark.parametrize("kind", ["mocap", "wild", "mixed"])
+def test_a_batch_is_a_function_of_seed_and_step_alone(prepared, run, kind):
+    one, other = (sources(prepared, run)[kind] for _ in range(2))
+    forwards = [one.batch(step) for step in range(6)]
+    backwards = [other.batch(step) for step in reversed(range(6))][::-1]
+    assert all(equal(a, b) for a, b in zip(forwards, backwards, strict=True))
+    assert not equal(forwards[0], forwards[3])
+    assert not equal(forwards[0], sources(prepared, run, seed=1)[kind].batch(0))
+
+
+@pytest.mark.parametrize("kind", ["mocap", "wild", "mixed"])
+def test_padding_is_zero_and_never_counts(prepared, run, kind):
+    source = sources(prepared, run)[kind]
+    for step in range(4):
+        batch = source.batch(step)
+        assert batch.frames.any(dim=1).all()
+        assert batch.frames.shape[1] == int(batch.frames.sum(1).max())
+        for d, x in batch.features.items():
+            assert x.shape[:2] == batch.frames.shape
+            assert (x[~batch.frames] == 0).all()
+            assert not batch.trusted[d][~batch.frames].any()
+        assert not batch.seen[~batch.frames].any()
+        assert set(batch.captions) <= {"", *source.captions()}
+
+
+def test_an_epoch_holds_every_clip_once(prepared):
+    source = MocapBatches(MocapDataset(prepared), 4, 196, ViewConfig(), 0)
+    for epoch in (0, 1):
+        seen = [c for step in (2 * epoch, 2 * epoch + 1) for c in source.batch(step).captions]
+        sides = [f"person {i} turns {s}" for i in range(4) for s in ("left", "right")]
+        assert sorted(seen) == sides
+    assert [source.batch(s).captions for s in (0, 1)] != [source.batch(s).captions for s in (2, 3)]
+
+
+def test_fewer_clips_than_a_batch_are_drawn_again(prepared):
+    source = MocapBatches(MocapDataset(prepared), 20, 196, ViewConfig(), 0)
+    assert len(source.batch(0).captions) == len(source.batch(5).captions) == 20
+
+
+def test_mixed_batches_hold_both_kinds_and_say_which(prepared, run):
+    batch = sources(prepared, run)["mixed"].batch(0)
+    assert batch.wild.tolist() == [True, True, False, False, False]
+    assert all(("wild" in c or c == "") == w for c, w in zip(batch.captions, batch.wild.tolist(), strict=True))
+    assert batch.to(torch.device("cpu")).captions == batch.captions
+
+
+def test_a_crop_is_a_stretch_of_the_clip_seen_in_one_view(prepared):
+    data = MocapDataset(prepared)
+    features = np.load(prepared / "new_joint_vecs" / "clip3.npy")
+    joints = torch.from_numpy(np.load(prepared / "new_joints" / "clip3.npy"))
+    rng = np.random.default_rng(0)
+    starts = set()
+    for _ in range(20):
+        crop = data.crop(data.ids.index("clip3"), 40, ViewConfig(views=("left",)), rng)
+        start = int(np.flatnonzero((features == crop.features["3d"][0]).all(1))[0])
+        starts.add(start)
+        np.testing.assert_array_equal(crop.features["3d"], features[start : start + 40])
+        flat, mask = joints_to_features(project_orthographic(joints[start : start + 41], "left"))
+        np.testing.assert_array_equal(crop.features["2d"], flat.numpy())
+        np.testing.assert_array_equal(crop.seen, mask.numpy())
+    assert len(starts) > 5
+
+
+def test_hidden_joints_are_not_seen_but_still_count_in_the_loss(prepared):
+    data = MocapDataset(prepared)
+    rng = np.random.default_rng(0)
+    crops = [data.crop(0, 40, ViewConfig(hide=1.0), rng) for _ in range(10)]
+    assert any(not c.seen.all() for c in crops)
+    assert all(c.trusted["2d"].all() for c in crops)
+    assert all((c.seen <= c.trusted["2d"]).all() for c in crops)
+    assert all(c.seen[:, :2].all() for c in crops)  # the root is never hidden
+
+
+@pytest.fixture
+def copy(prepared, tmp_path):
+    return shutil.copytree(prepared, tmp_path / "copy")
+
+
+def test_a_captions_span_is_cut_out(copy):
+    (copy / "texts" / "clip3.txt").write_text("a#a/X#1.0#3.2\n")
+    data = MocapDataset(copy)
+    crop = data.crop(data.ids.index("clip3"), 196, ViewConfig(), np.random.default_rng(0))
+    np.testing.assert_array_equal(crop.features["3d"], np.load(copy / "new_joint_vecs" / "clip3.npy")[20:64])
+
+
+@pytest.mark.parametrize("span", ["0.0#1.0", "3.0#1.0", "90#95", "0.0#0.0", "nan#nan"])
+def test_spans_too_short_or_outside_mean_the_whole_clip(copy, span):
+    (copy / "texts" / "clip3.txt").write_text(f"a#a/X#{span}\n")
+    data = MocapDataset(copy)
+    crop = data.crop(data.ids.index("clip3"), 196, ViewConfig(), np.random.default_rng(0))
+    assert crop.num_frames == 69
+
+
+def test_unusable_clips_are_skipped_with_their_reasons(copy):
+    vecs, joints, texts = (copy / name for name in ("new_joint_vecs", "new_joints", "texts"))
+    np.save(vecs / "clip0.npy", np.zeros((44, 251), np.float32))
+    (vecs / "Mclip0.npy").unlink()
+    np.save(joints / "clip1.npy", np.zeros((30, 22, 3), np.float32))
+    (joints / "Mclip1.npy").write_bytes(b"")
+    np.savez(vecs / "clip2", np.zeros(3))
+    (vecs / "clip2.npz").replace(vecs / "clip2.npy")
+    (texts / "Mclip2.txt").unlink()
+    (texts / "clip3.txt").write_text("no caption\n")
+    data = MocapDataset(copy)
+    assert data.ids == ["Mclip3"]
+    assert list(data.skipped) == ["clip0", "Mclip0", "clip1", "Mclip1", "clip2", "Mclip2", "clip3"]
+    words = [
+        "width 263",
+        "no such file",
+        "joints of shape",
+        "not a plain",
+        "an npz archive",
+        "no caption file",
+        "expected",
+    ]
+    for reason, word in zip(data.skipped.values(), words, strict=True):
+        assert word in reason
+    shutil.rmtree(texts)
+    with pytest.raises(InputError, match="no usable clip"):
+        MocapDataset(copy)
+
+
+def test_a_clip_with_an_empty_caption_file_is_learnt_from_without_text(copy):
+    (copy / "texts" / "clip3.txt").write_text("\n")
+    data = MocapDataset(copy)
+    assert data.crop(data.ids.index("clip3"), 196, ViewConfig(), np.random.default_rng(0)).caption == ""
+
+
+def test_an_unknown_skeleton_and_no_views_at_all_are_refused(copy):
+    (copy / "dataset.json").write_text('{"skeleton": "dog"}')
+    with pytest.raises(InputError, match=r"humanml3d or kit.*'dog'"):
+        MocapDataset(copy)
+    with pytest.raises(ValidationError, match="at least 1"):
+        ViewConfig(views=())
+
+
+def test_humanml3ds_own_folders_have_no_joints_after_the_last_features(copy):
+    (copy / "dataset.json").unlink()
+    for path in (copy / "new_joints").glob("*.npy"):
+        np.save(path, np.load(path)[:-1])
+    data = MocapDataset(copy)
+    assert len(data) == 8
+    assert data.lengths[data.ids.index("clip3")] == 68
+    crop = data.crop(data.ids.index("clip3"), 196, ViewConfig(), np.random.default_rng(0))
+    assert crop.features["2d"].shape == (68, 132)
+    assert crop.features["3d"].shape == (68, 263)
+
+
+def test_a_folder_without_lists_says_how_to_make_them(tmp_path):
+    with pytest.raises(InputError, match=r"no train\.txt; make a dataset with: crossdiff prepare"):
+        MocapDataset(tmp_path)
+
+
+def test_statistics_are_those_on_disk(prepared):
+    stats = MocapDataset(prepared).statistics()
+    np.testing.assert_array_equal(stats["3d"].mean, np.load(prepared / "Mean.npy"))
+    np.testing.assert_array_equal(stats["2d"].std, np.load(prepared / "Std2d.npy"))
+
+
+def test_wild_clips_with_their_captions(run):
+    data = WildDataset(run)
+    assert data.ids == ["wild0", "wild1", "wild2"]
+    assert data.captions == [[""], ["wild caption 1"], ["wild caption 2"]]
+    assert data.lengths.tolist() == [30, 44, 50]
+    assert data.dims == {"2d": 132, "3d": 263}
+    stored = load_npz(run / "features2d" / "wild1.npz")
+    crop = data.crop(1, 20, np.random.default_rng(0))
+    start = int(np.flatnonzero((stored["features"] == crop.features["2d"][0]).all(1))[0])
+    np.testing.assert_array_equal(crop.seen, stored["mask"][start : start + 20])
+    np.testing.assert_array_equal(crop.trusted["2d"], crop.seen)
+    assert crop.trusted["3d"].all()
+    assert crop.caption == "wild caption 1"
+
+
+def test_unusable_wild_clips_are_skipped_with_their_reasons(run):
+    write_run(run, [30, 44, 50, 40, 40, 40, 40])
+    flat, solid = run / "features2d", run / "pseudo3d"
+    (flat / "wild0.npz").unlink()
+    (solid / "wild1.npz").write_bytes(b"PK")
+    save_npz(solid / "wild2.npz", features=np.zeros((49, 263), np.float32))
+    save_npz(solid / "wild3.npz", features=np.full((40, 263), np.nan, np.float32))
+    save_npz(flat / "wild4.npz", features=np.zeros((40, 132), np.float32), mask=np.ones((40, 131), bool))
+    (run / "texts" / "wild5.txt").write_text("no caption\n")
+    data = WildDataset(run)
+    assert data.ids == ["wild6"]
+    words = ["no such file", "not a readable npz", "as many 2D as 3D", "NaN", "masks of shape", "expected caption"]
+    for reason, word in zip(data.skipped.values(), words, strict=True):
+        assert word in reason
+    (solid / "wild6.npz").unlink()
+    with pytest.raises(InputError, match="crossdiff pseudo-label"):
+        WildDataset(run)
+
+
+def test_a_run_without_labels_says_how_to_make_them(tmp_path):
+    with pytest.raises(InputError, match=r"pseudo3d/ is empty.*crossdiff pseudo-label"):
+        WildDataset(tmp_path)
+
+
+def test_crops_of_unequal_lengths_or_masks_are_refused():
+    x2, x3 = np.zeros((4, 132), np.float32), np.zeros((5, 263), np.float32)
+    with pytest.raises(ClipError, match="as many 2D as 3D"):
+        Crop({"2d": x2, "3d": x3}, {"2d": x2 == 0, "3d": x3 == 0}, x2 == 0, "")
+    with pytest.raises(ClipError, match=r"2d masks of shape \(4, 132\)"):
+        Crop({"2d": x2, "3d": x3[:4]}, {"2d": x2 == 0, "3d": x3[:4] == 0}, x2[:3] == 0, "")
+
+
+def test_collating_pads_to_the_longest():
+    def crop(frames: int) -> Crop:
+        x2, x3 = np.ones((frames, 132), np.float32), np.ones((frames, 263), np.float32)
+        return Crop({"2d": x2, "3d": x3}, {"2d": x2 > 0, "3d": x3 > 0}, x2 > 0, str(frames))
+
+    batch = collate([crop(3), crop(7), crop(1)])
+    assert batch.features["3d"].shape == (3, 7, 263)
+    assert batch.frames.sum(1).tolist() == [3, 7, 1]
+    assert torch.equal(batch.features["2d"][..., 0] > 0, batch.frames)

@@ -1,0 +1,205 @@
+"""Preparing raw motion: what is written, what is left out and why, and statistics."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic import person, write_raw
+
+from crossdiff.data.prepare import PrepareConfig, prepare, resample
+from crossdiff.data.sources import open_source
+from crossdiff.errors import InputError
+from crossdiff.files import read_json
+from crossdiff.representation.features2d import joints_to_features as features_2d
+from crossdiff.representation.features3d import bone_lengths, canonicalise, joints_to_features
+from crossdiff.representation.layouts import layout_2d, layout_3d
+from crossdiff.representation.projection import project_orthographic
+from crossdiff.skeleton import HUMANML3D
+
+FEW = PrepareConfig(max_bad_share=0.5)
+
+
+def ids_of(folder: Path, split: str) -> list[str]:
+    return (folder / f"{split}.txt").read_text().split()
+
+
+def test_a_humanml3d_folder_is_written(prepared):
+    assert ids_of(prepared, "train") == ["clip0", "Mclip0", "clip1", "Mclip1", "clip2", "Mclip2", "clip3", "Mclip3"]
+    assert ids_of(prepared, "val") == ["clip4", "Mclip4", "clip5", "Mclip5"]
+    assert ids_of(prepared, "test") == ["clip6", "Mclip6", "clip7", "Mclip7"]
+    for clip_id, frames in (("clip0", 45), ("Mclip3", 70)):
+        features = np.load(prepared / "new_joint_vecs" / f"{clip_id}.npy")
+        joints = torch.from_numpy(np.load(prepared / "new_joints" / f"{clip_id}.npy"))
+        assert features.shape == (frames - 1, 263)
+        assert joints.shape == (frames, 22, 3)
+        torch.testing.assert_close(canonicalise(joints), joints, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(joints_to_features(joints).numpy()[:, :259], features[:, :259], atol=1e-4)
+        torch.testing.assert_close(bone_lengths(joints)[0], torch.tensor(HUMANML3D.body), atol=1e-4, rtol=0)
+    record = read_json(prepared / "dataset.json")
+    assert record["clips"] == {"train": 8, "val": 4, "test": 4}
+    assert record["skeleton"] == "humanml3d"
+
+
+def test_mirrored_copies_have_mirrored_motion_and_captions(prepared):
+    one, other = (np.load(prepared / "new_joints" / f"{i}.npy") for i in ("clip1", "Mclip1"))
+    np.testing.assert_allclose(other, one[:, list(HUMANML3D.mirror)] * (-1, 1, 1), atol=2e-2)
+    assert (prepared / "texts" / "clip1.txt").read_text().startswith("person 1 turns left#")
+    assert (prepared / "texts" / "Mclip1.txt").read_text().startswith("person 1 turns right#")
+    assert "right/ADV" in (prepared / "texts" / "Mclip1.txt").read_text()
+
+
+def test_statistics_are_numpys_over_the_training_clips(prepared):
+    solid, flat = [], []
+    for clip_id in ids_of(prepared, "train"):
+        solid.append(np.load(prepared / "new_joint_vecs" / f"{clip_id}.npy"))
+        joints = torch.from_numpy(np.load(prepared / "new_joints" / f"{clip_id}.npy"))
+        flat += [features_2d(project_orthographic(joints, v))[0].numpy() for v in ("front", "left", "back", "right")]
+    for suffix, clips, layout in (("", solid, layout_3d()), ("2d", flat, layout_2d())):
+        every = np.concatenate(clips).astype(np.float64)
+        np.testing.assert_allclose(np.load(prepared / f"Mean{suffix}.npy"), every.mean(0), atol=1e-5)
+        std, plain = np.load(prepared / f"Std{suffix}.npy"), every.std(0)
+        for part in (layout.positions, layout.rotations, layout.velocities, layout.contacts):
+            np.testing.assert_allclose(std[part], plain[part].mean(), rtol=1e-4)
+        root = [slice(0, 1), slice(1, 3), slice(3, 4)] if not suffix else [slice(0, 2)]
+        for part in root:
+            np.testing.assert_allclose(std[part], plain[part].mean(), rtol=1e-4)
+
+
+def test_every_clip_left_out_is_counted_by_its_reason(tmp_path):
+    write_raw(tmp_path / "raw", [50] * 12)
+    joints = tmp_path / "raw" / "joints"
+    broken = np.load(joints / "clip0.npy")
+    broken[3, 4, 1] = np.nan
+    np.save(joints / "clip0.npy", broken)
+    np.save(joints / "clip1.npy", np.zeros((50, 21, 3)))
+    (joints / "clip2.npy").write_bytes((joints / "clip2.npy").read_bytes()[:300])
+    np.save(joints / "clip3.npy", person(30).numpy())
+    (tmp_path / "raw" / "texts" / "clip4.txt").unlink()
+    np.save(joints / "extra.npy", person(50).numpy())
+    (tmp_path / "raw" / "texts" / "extra.txt").write_text("a#a/X#0.0#0.0\nno caption\n")
+    summary = prepare(tmp_path / "raw", tmp_path / "data", FEW)
+    assert summary.skipped == {
+        "with NaN or infinite joints": 1,
+        "not of shape (frames, 22, 3)": 1,
+        "not readable": 1,
+        "shorter than 40 frames": 1,
+        "without a caption": 1,
+        "in no split list": 1,
+        "caption lines not readable": 1,
+    }
+    assert summary.clips == {"train": 2, "val": 6, "test": 6}
+    assert "1 not readable" in str(summary)
+    assert read_json(tmp_path / "data" / "dataset.json")["left_out"] == summary.skipped
+
+
+def test_too_many_broken_clips_are_an_error_and_nothing_is_listed(tmp_path):
+    write_raw(tmp_path / "raw", [50] * 4)
+    np.save(tmp_path / "raw" / "joints" / "clip0.npy", np.full((50, 22, 3), np.inf))
+    with pytest.raises(InputError, match=r"1 of 4 clips are broken .*infinite.*--max-bad-share"):
+        prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig())
+    assert not (tmp_path / "data" / "train.txt").exists()
+
+
+def test_long_clips_are_cut_and_many_short_ones_are_not_broken(tmp_path):
+    write_raw(tmp_path / "raw", [230, 50, 10, 10])
+    summary = prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(mirror=False))
+    assert summary.skipped == {"shorter than 40 frames": 2}
+    assert np.load(tmp_path / "data" / "new_joint_vecs" / "clip0.npy").shape == (199, 263)
+
+
+def test_no_training_clip_is_an_error(tmp_path):
+    write_raw(tmp_path / "raw", [10, 10, 50, 50])
+    with pytest.raises(InputError, match="no training clip left of 4"):
+        prepare(tmp_path / "raw", tmp_path / "data")
+
+
+def test_an_npz_of_clips_without_split_lists(tmp_path):
+    clips = {f"c{i:03d}": person(42, seed=i).numpy() for i in range(30)}
+    np.savez(tmp_path / "raw.npz", **clips)
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as z:
+        for name in clips:
+            z.writestr(f"texts/{name}.txt", "someone moves#someone/X#0.0#0.0\n")
+    cfg = PrepareConfig(mirror=False, val_share=0.2, test_share=0.3)
+    summary = prepare(tmp_path / "raw.npz", tmp_path / "one", cfg)
+    assert sum(summary.clips.values()) == 30
+    assert all(n > 0 for n in summary.clips.values())
+    prepare(tmp_path / "raw.npz", tmp_path / "two", cfg)
+    assert all(ids_of(tmp_path / "one", s) == ids_of(tmp_path / "two", s) for s in summary.clips)
+
+
+def test_packed_clips_are_running_sums_in_small_units(tmp_path):
+    clips = [person(n, seed=n).numpy() for n in (5, 9)]
+    ticks = [np.round(c / 0.0002).astype(np.int32) for c in clips]
+    delta = np.concatenate([np.diff(t, axis=0, prepend=0) for t in ticks])
+    np.savez(
+        tmp_path / "motions.npz",
+        joints_delta=delta.astype(np.int16),
+        offsets=np.array([0, 5, 14]),
+        ids=np.array(["a", "b"]),
+        unit_m=0.0002,
+    )
+    source = open_source(tmp_path)
+    assert source.count() == 2
+    for (name, joints), expected, clip_id in zip(source.clips(), clips, "ab", strict=True):
+        assert name == clip_id
+        np.testing.assert_allclose(joints, expected, atol=1.1e-4)
+
+
+@pytest.mark.shared
+def test_the_shared_clips_can_be_read(shared):
+    source = open_source(shared / "data")
+    assert source.count() == 3925
+    clip_id, joints = next(source.clips())
+    assert joints.shape[1:] == (22, 3)
+    assert abs(float(joints[..., 1].min())) < 1e-3
+    assert source.captions(clip_id)[0]
+    assert clip_id in source.splits
+
+
+def test_a_source_that_holds_mirrored_copies_is_not_mirrored_again(tmp_path):
+    raw = tmp_path / "raw"
+    write_raw(raw, [50] * 4)
+    for kind, suffix in (("joints", "npy"), ("texts", "txt")):
+        (raw / kind / f"Mclip0.{suffix}").write_bytes((raw / kind / f"clip1.{suffix}").read_bytes())
+    (raw / "train.txt").write_text("clip0\nMclip0\nclip1\n")
+    prepare(raw, tmp_path / "data")
+    assert ids_of(tmp_path / "data", "train") == ["Mclip0", "clip0", "clip1", "Mclip1"]
+    assert "person 1" in (tmp_path / "data" / "texts" / "Mclip0.txt").read_text()
+
+
+def test_sources_that_cannot_be_used(tmp_path):
+    with pytest.raises(InputError, match="no such file or folder"):
+        open_source(tmp_path / "nothing")
+    with pytest.raises(InputError, match="holds no motions"):
+        open_source(tmp_path)
+    (tmp_path / "a.csv").write_text("")
+    with pytest.raises(InputError, match=r"expected an \.npz"):
+        open_source(tmp_path / "a.csv")
+    for name in "ab":
+        np.savez(tmp_path / f"{name}.npz", x=np.zeros(3))
+    with pytest.raises(InputError, match="holds 2 npz files; give one of them"):
+        open_source(tmp_path)
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 not a zip")
+    with pytest.raises(InputError, match=r"a\.npz: not a readable npz"):
+        prepare(tmp_path / "a.npz", tmp_path / "out")
+
+
+def test_resampling_keeps_the_first_frame_and_the_shape_of_the_path():
+    line = np.arange(31, dtype=np.float32)[:, None, None] * np.ones((1, 22, 3), np.float32)
+    slow = resample(line, 30.0, 20.0)
+    assert slow.shape == (21, 22, 3)
+    np.testing.assert_allclose(slow[:, 0, 0], np.arange(21) * 1.5, atol=1e-5)
+    fast = resample(line, 12.5, 20.0)
+    np.testing.assert_allclose(fast[:, 0, 0], np.arange(len(fast)) * 0.625, atol=1e-4)
+    assert resample(line, 20.0, 20.0) is line
+    assert len(resample(line[:1], 30.0, 20.0)) == 1
+
+
+def test_the_sources_frame_rate_is_brought_to_the_skeletons(tmp_path):
+    write_raw(tmp_path / "raw", [121, 121, 121])
+    prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(fps=40, mirror=False))
+    assert np.load(tmp_path / "data" / "new_joints" / "clip0.npy").shape == (61, 22, 3)

@@ -1,0 +1,61 @@
+"""Training runs of a few steps; started as a script, one that can be killed in the middle."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+from synthetic import StubEncoder, small_model
+
+import crossdiff.text
+from crossdiff.data.batch import MotionBatch
+from crossdiff.data.batches import BatchSource, MocapBatches
+from crossdiff.data.mocap import MocapDataset, ViewConfig
+from crossdiff.training.config import LoopConfig
+from crossdiff.training.loop import TrainSummary, fit
+
+STEPS = 6
+VIEWS = ViewConfig(yaw_jitter=10, hide=0.5)
+
+
+def loop_config(**changes) -> LoopConfig:
+    few = {"batch_size": 3, "warmup_steps": 2, "log_every": 2, "checkpoint_every": 3, "learning_rate": 1e-3, "keep": 9}
+    return LoopConfig.model_validate({"steps": STEPS, **few, "text_dropout": 0.3, "ema_decay": 0.9, **changes})
+
+
+class Meddled:
+    """Batches that take `pause` seconds each; step `at` raises, or comes out as NaN."""
+
+    def __init__(self, source: BatchSource, at: int = -1, error: type[BaseException] | None = None, pause: float = 0):
+        self.source, self.at, self.error, self.pause = source, at, error, pause
+
+    def batch(self, step: int) -> MotionBatch:
+        time.sleep(self.pause)
+        batch = self.source.batch(step)
+        if step == self.at:
+            if self.error is not None:
+                raise self.error
+            batch.features["3d"].fill_(float("nan"))
+        return batch
+
+    def captions(self) -> list[str]:
+        return self.source.captions()
+
+
+def run(data: Path, out: Path, cfg: LoopConfig | None = None, **meddling) -> TrainSummary:
+    """A run of a small network with dropout on a prepared dataset; the text encoder must be stubbed."""
+    cfg = cfg or loop_config()
+    model = small_model(seed=3, dropout=0.1)
+    batches = MocapBatches(MocapDataset(data), cfg.batch_size, 24, VIEWS, cfg.seed)
+    return fit(model, Meddled(batches, **meddling), cfg, cfg.weights, out, None, {"data": "test"})
+
+
+def state_of(out: Path, step: int = STEPS) -> dict:
+    return torch.load(out / "state" / f"step_{step:08d}.pt", weights_only=True)
+
+
+if __name__ == "__main__":
+    crossdiff.text.load_text_encoder = lambda name="minilm": StubEncoder()
+    run(Path(sys.argv[1]), Path(sys.argv[2]), loop_config(checkpoint_every=1), pause=0.3)

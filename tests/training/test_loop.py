@@ -1,0 +1,194 @@
+"""The training loop: learning, exact resuming, averages, divergence."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_runs import STEPS, loop_config, run, state_of
+from synthetic import StubEncoder
+from torch.testing import assert_close
+
+from crossdiff.checkpoint import load_model
+from crossdiff.errors import ConfigError
+from crossdiff.training.loop import DivergedError, _rate
+
+
+@pytest.fixture(autouse=True)
+def encoder(monkeypatch):
+    stub = StubEncoder()
+    monkeypatch.setattr("crossdiff.text.load_text_encoder", lambda name="minilm": stub)
+    return stub
+
+
+def same(one, other) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return one == other
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert same(state_of(one), state_of(other))
+    assert same(load_file(one / "model.safetensors"), load_file(other / "model.safetensors"))
+    assert (one / "loss.csv").read_text() == (other / "loss.csv").read_text()
+
+
+@pytest.fixture(scope="module")
+def unbroken(prepared, tmp_path_factory):
+    """A run from start to end, with a state every three steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("crossdiff.text.load_text_encoder", lambda name="minilm": StubEncoder())
+        out = tmp_path_factory.mktemp("unbroken")
+        run(prepared, out)
+    return out
+
+
+def test_a_run_leaves_model_configuration_history_and_states(unbroken):
+    names = {path.name for path in unbroken.iterdir()}
+    assert names == {"model.safetensors", "config.json", "train.yaml", "loss.csv", "state", "log"}
+    table = pd.read_csv(unbroken / "loss.csv")
+    assert table["step"].tolist() == [2, 4, 6]
+    assert set(table.columns) == {"step", "loss", "3d->3d", "2d->3d", "3d->2d", "2d->2d"}
+    np.testing.assert_allclose(table["loss"], table.iloc[:, 2:].sum(axis=1), rtol=1e-4)
+    assert sorted(p.name for p in (unbroken / "state").iterdir()) == ["step_00000003.pt", "step_00000006.pt"]
+    assert not load_model(unbroken).training
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(prepared, unbroken, tmp_path, stop):
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, tmp_path, at=stop, error=KeyboardInterrupt)
+    assert not (tmp_path / "model.safetensors").exists()
+    run(prepared, tmp_path)
+    assert_same_run(tmp_path, unbroken)
+
+
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(prepared, unbroken, tmp_path):
+    script = Path(__file__).with_name("small_runs.py")
+    path = os.pathsep.join([str(script.parent), str(script.parents[1])])
+    command = [sys.executable, str(script), str(prepared), str(tmp_path)]
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "state" / "step_00000002.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "state" / f"step_{STEPS:08d}.pt").exists()
+    run(prepared, tmp_path, loop_config(checkpoint_every=1))
+    assert_same_run(tmp_path, unbroken)
+
+
+def test_a_finished_run_is_not_trained_again(prepared, unbroken):
+    before = state_of(unbroken)
+    summary = run(prepared, unbroken, at=0, error=AssertionError)
+    assert summary.steps == STEPS
+    assert same(before, state_of(unbroken))
+
+
+def test_another_configuration_is_not_mixed_in(prepared, unbroken):
+    with pytest.raises(ConfigError, match=r"was started with another learning_rate, seed; give another --out"):
+        run(prepared, unbroken, loop_config(learning_rate=0.5, seed=4))
+
+
+def test_a_damaged_state_is_named(prepared, unbroken, tmp_path):
+    from shutil import copytree
+
+    from crossdiff.errors import CheckpointError
+
+    copytree(unbroken, tmp_path / "copy")
+    newest = tmp_path / "copy" / "state" / "step_00000006.pt"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"step_00000006\.pt: .*delete it"):
+        run(prepared, tmp_path / "copy")
+    newest.unlink()
+    run(prepared, tmp_path / "copy")
+    assert_same_run(tmp_path / "copy", unbroken)
+
+
+def test_only_the_newest_states_are_kept(prepared, tmp_path):
+    run(prepared, tmp_path, loop_config(checkpoint_every=1, keep=2))
+    assert sorted(p.name for p in (tmp_path / "state").iterdir()) == ["step_00000005.pt", "step_00000006.pt"]
+
+
+def test_the_loss_goes_down(prepared, tmp_path):
+    run(prepared, tmp_path, loop_config(steps=50, learning_rate=1e-2, log_every=1, checkpoint_every=50, seed=1))
+    loss = pd.read_csv(tmp_path / "loss.csv")["loss"]
+    assert loss[-10:].mean() < 0.85 * loss[:5].mean()
+
+
+def test_a_nan_loss_stops_the_run_and_the_last_state_stays(prepared, unbroken, tmp_path):
+    with pytest.raises(DivergedError, match=r"the loss became nan at step 4; .*state; lower learning_rate"):
+        run(prepared, tmp_path, at=4)
+    state = state_of(tmp_path, 3)
+    assert all(torch.isfinite(v).all() for v in state["network"].values())
+    run(prepared, tmp_path)
+    assert_same_run(tmp_path, unbroken)
+
+
+def test_nan_gradients_of_a_finite_loss_stop_the_run_too(prepared, tmp_path, monkeypatch):
+    def losses(network, model, batch, text, weights, rng):
+        zero = sum((p * 0).sum() for p in model.network.parameters())
+        return {("3d", "3d"): zero.abs().sqrt()}
+
+    monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)
+    with pytest.raises(DivergedError, match=r"gradients' norm became nan at step 0"):
+        run(prepared, tmp_path)
+
+
+def test_the_model_that_is_left_is_the_moving_average(prepared, tmp_path):
+    cfg = loop_config(checkpoint_every=1, warmup_steps=3, ema_decay=0.15)
+    run(prepared, tmp_path, cfg)
+    average = state_of(tmp_path, 3)["network"]  # averaging starts where the warm-up ends
+    for updates, step in enumerate((4, 5, 6), start=1):
+        weights = state_of(tmp_path, step)["network"]
+        keep = min(0.15, (1 + updates) / (10 + updates))
+        average = {k: keep * average[k] + (1 - keep) * weights[k] for k in weights}
+    left = load_file(tmp_path / "model.safetensors")
+    for name, value in average.items():
+        assert_close(left[f"network.{name}"], value, atol=1e-6, rtol=1e-5)
+    last = state_of(tmp_path)["network"]
+    assert any(not torch.equal(left[f"network.{k}"], v) for k, v in last.items())
+
+
+def test_a_run_shorter_than_its_warm_up_leaves_the_last_weights(prepared, tmp_path):
+    run(prepared, tmp_path, loop_config(steps=2, warmup_steps=50))
+    left, last = load_file(tmp_path / "model.safetensors"), state_of(tmp_path, 2)["network"]
+    assert all(torch.equal(left[f"network.{k}"], v) for k, v in last.items())
+
+
+def test_texts_are_encoded_once(prepared, tmp_path, encoder):
+    run(prepared, tmp_path)
+    assert len(encoder.encoded) == len(set(encoder.encoded)) == 8
+
+
+def test_half_precision_trains_too(prepared, tmp_path):
+    summary = run(prepared, tmp_path, loop_config(steps=2, precision="bf16-mixed"))
+    assert 0 < summary.loss < 100
+    assert all(v.dtype == torch.float32 for v in load_file(tmp_path / "model.safetensors").values())
+
+
+def test_the_rate_warms_up_and_decays_to_a_hundredth():
+    cfg = loop_config(steps=100, warmup_steps=10, decay="cosine")
+    rates = [_rate(step, cfg) for step in range(101)]
+    assert rates[:10] == [(k + 1) / 10 for k in range(10)]
+    assert rates[10] == 1.0
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
+    assert abs(rates[100] - 0.01) < 1e-9
+    assert _rate(99, loop_config(steps=100, warmup_steps=10)) == 1.0

@@ -1,0 +1,114 @@
+"""The objective: what it weighs, what it hides, what it ignores."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from synthetic import small_model
+from torch.testing import assert_close
+
+from crossdiff.data.batch import MotionBatch
+from crossdiff.diffusion.schedule import add_noise
+from crossdiff.training.config import FinetuneConfig, LossWeights, TrainConfig
+from crossdiff.training.losses import cross_losses, masked_mse
+
+ALL = {("3d", "3d"): 1.0, ("2d", "3d"): 1.0, ("3d", "2d"): 1.0, ("2d", "2d"): 1.0}
+
+
+@pytest.fixture
+def batch() -> MotionBatch:
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.arange(8) < torch.tensor([[8], [5]])
+    x = {d: torch.randn(2, 8, n, generator=generator) for d, n in (("2d", 132), ("3d", 263))}
+    trusted = {d: frames[..., None].expand_as(v).clone() for d, v in x.items()}
+    seen = trusted["2d"] & (torch.rand(2, 8, 132, generator=generator) < 0.7)
+    return MotionBatch(x, trusted, seen, frames, ["a", "b"], torch.tensor([False, False]))
+
+
+class Recorder:
+    """Stands in for the network: keeps its inputs, answers with `answer[target]`."""
+
+    def __init__(self, answer) -> None:
+        self.answer = answer
+
+    def __call__(self, inputs, t, text, mask, targets):
+        self.inputs, self.t, self.mask, self.targets = inputs, t, mask, targets
+        return {(s, d): self.answer[d] for s in inputs for d in targets}
+
+
+def losses(model, batch, network, weights=ALL, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return cross_losses(network, model, batch, torch.zeros(2, 6), weights, rng)
+
+
+def test_the_mean_is_over_trusted_values_of_a_clip_then_over_clips():
+    predicted, target = torch.zeros(2, 2, 3), torch.zeros(2, 2, 3)
+    target[0] = 1.0
+    target[1, 0, 0] = 3.0
+    trusted = torch.ones(2, 2, 3, dtype=torch.bool)
+    trusted[1, 1] = False
+    target[1, 1] = 1e6
+    assert masked_mse(predicted, target, trusted).item() == pytest.approx((1.0 + 9.0 / 3) / 2)
+    assert masked_mse(predicted, target, torch.zeros_like(trusted)).item() == 0.0
+
+
+def test_a_perfect_prediction_costs_nothing_and_padding_never_counts(batch):
+    model = small_model()
+    answer = {d: model.normalize(d, x) for d, x in batch.features.items()}
+    assert all(v == 0 for v in losses(model, batch, Recorder(answer)).values())
+    worse = {d: torch.where(batch.frames[..., None], x, 1e3) for d, x in answer.items()}
+    assert all(v == 0 for v in losses(model, batch, Recorder(worse)).values())
+
+
+def test_both_domains_get_one_timestep_noise_of_their_own_and_hidden_2d_values_are_zero(batch):
+    model = small_model()
+    network = Recorder(batch.features)
+    losses(model, batch, network)
+    flat = network.inputs["2d"]
+    assert (flat[~batch.seen] == 0).all()
+    assert (flat[batch.seen] != 0).all()
+    assert network.t.shape == (2,)
+    assert torch.equal(network.mask, batch.frames)
+    for domain in ("2d", "3d"):
+        clean = model.normalize(domain, batch.features[domain])
+        signal = add_noise(clean, torch.zeros_like(clean), network.t)
+        noise = add_noise(torch.zeros_like(clean), torch.ones_like(clean), network.t)
+        drawn = ((network.inputs[domain] - signal) / noise)[batch.trusted[domain] if domain == "3d" else batch.seen]
+        assert abs(float(drawn.mean())) < 0.1
+        assert abs(float(drawn.std()) - 1) < 0.1
+
+
+def test_only_the_directions_with_a_weight_are_asked_for(batch):
+    model = small_model()
+    network = Recorder(batch.features)
+    assert set(losses(model, batch, network, {("3d", "3d"): 1.0})) == {("3d", "3d")}
+    assert list(network.inputs) == ["3d"]
+    assert list(network.targets) == ["3d"]
+    assert set(losses(model, batch, network)) == set(ALL)
+
+
+def test_the_same_generator_state_gives_the_same_loss(batch):
+    model = small_model()
+    first, again, other = (losses(model, batch, model.network, seed=s)["3d", "3d"] for s in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_weights_of_the_stages():
+    assert TrainConfig(steps=1).objective().terms() == ALL
+    assert TrainConfig(steps=1, stage=2).objective().terms() == {("3d", "3d"): 1.0}
+    wild = FinetuneConfig().weights.terms()
+    assert wild == {("3d", "3d"): 1.0, ("2d", "3d"): 0.1, ("3d", "2d"): 0.1, ("2d", "2d"): 1.0}
+    assert LossWeights(w33=0, w23=0, w32=0).terms() == {("2d", "2d"): 1.0}
+
+
+def test_a_layout_of_many_clips_does_not_change_a_clips_loss(batch):
+    assert_close(
+        masked_mse(batch.features["3d"], torch.zeros(2, 8, 263), batch.trusted["3d"]),
+        torch.stack(
+            [
+                masked_mse(batch.features["3d"][:1], torch.zeros(1, 8, 263), batch.trusted["3d"][:1]),
+                masked_mse(batch.features["3d"][1:, :5], torch.zeros(1, 5, 263), batch.trusted["3d"][1:, :5]),
+            ]
+        ).mean(),
+    )

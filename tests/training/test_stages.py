@@ -1,0 +1,161 @@
+"""Stage I, stage II, and fine-tuning on wild clips, from folders to folders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from synthetic import StubEncoder, small_config, small_model, write_run
+
+from crossdiff.checkpoint import load_model, save_model
+from crossdiff.config import load_config, shipped_configs
+from crossdiff.errors import ConfigError, InputError
+from crossdiff.training import stages
+from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.stages import finetune, train
+
+FEW = {"steps": 2, "batch_size": 2, "log_every": 1, "warmup_steps": 0, "learning_rate": 1e-3}
+
+
+@pytest.fixture(autouse=True)
+def encoder(monkeypatch):
+    stub = StubEncoder()
+    monkeypatch.setattr("crossdiff.text.load_text_encoder", lambda name="minilm": stub)
+    monkeypatch.setattr("crossdiff.training.stages.load_text_encoder", lambda name="minilm": stub)
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_run(tmp_path / "run", [12, 30, 20])
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return save_model(small_model(text_fingerprint="stub-weights"), tmp_path / "stage1")
+
+
+def stage1(**changes) -> TrainConfig:
+    return TrainConfig.model_validate(FEW | {"model": small_config(), **changes})
+
+
+def test_stage_one_learns_all_directions_with_the_datas_statistics_and_the_encoders_identity(prepared, tmp_path):
+    summary = train(stage1(), prepared, tmp_path / "out")
+    assert set(summary.terms) == {"3d->3d", "2d->3d", "3d->2d", "2d->2d"}
+    model = load_model(tmp_path / "out")
+    assert model.config.text_dim == 6
+    assert model.config.text_fingerprint == "stub-weights"
+    np.testing.assert_array_equal(model.normalizers["3d"].mean, np.load(prepared / "Mean.npy"))
+    np.testing.assert_array_equal(model.normalizers["2d"].std, np.load(prepared / "Std2d.npy"))
+
+
+def test_fresh_weights_depend_on_the_seed_alone(prepared, tmp_path):
+    from crossdiff.data.mocap import MocapDataset
+
+    data = MocapDataset(prepared)
+    first, again, other = (stages.new_model(small_config(), data, seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(v, again[k]) for k, v in first.items())
+    assert any(not torch.equal(v, other[k]) for k, v in first.items())
+
+
+def test_stage_two_goes_on_from_stage_one_with_3d_alone(prepared, tmp_path):
+    train(stage1(), prepared, tmp_path / "one")
+    summary = train(stage1(stage=2, learning_rate=1e-12), prepared, tmp_path / "two", tmp_path / "one")
+    assert set(summary.terms) == {"3d->3d"}
+    before, after = (load_model(tmp_path / n).state_dict() for n in ("one", "two"))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, atol=1e-6, rtol=0)
+
+
+def test_stage_two_needs_a_checkpoint(prepared, tmp_path):
+    with pytest.raises(ConfigError, match="give --checkpoint FOLDER"):
+        train(stage1(stage=2), prepared, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_skeleton_than_the_datas_is_refused(prepared, tmp_path):
+    with pytest.raises(ConfigError, match="holds humanml3d motion, the model wants kit"):
+        train(stage1(model=small_config(skeleton="kit")), prepared, tmp_path / "out")
+
+
+def test_resuming_from_another_checkpoint_is_refused(prepared, checkpoint, tmp_path):
+    train(stage1(stage=2), prepared, tmp_path / "out", checkpoint)
+    other = save_model(small_model(seed=9, text_fingerprint="stub-weights"), tmp_path / "other")
+    with pytest.raises(ConfigError, match="another checkpoint"):
+        train(stage1(stage=2), prepared, tmp_path / "out", other)
+
+
+def test_fine_tuning_on_wild_clips_alone_changes_weights_but_no_statistics(run, checkpoint, tmp_path):
+    summary = finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out")
+    assert set(summary.terms) == {"3d->3d", "2d->3d", "3d->2d", "2d->2d"}
+    before, after = (load_model(f).state_dict() for f in (checkpoint, tmp_path / "out"))
+    for name, value in before.items():
+        if name.startswith("normalizers"):
+            assert torch.equal(value, after[name])
+    assert any(not torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_fine_tuning_beside_3d_data(run, checkpoint, prepared, tmp_path):
+    finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out", prepared)
+    assert load_model(tmp_path / "out").config == load_model(checkpoint).config
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "ratio", "data", "wild"),
+    [
+        (8, 0.5, True, 4),
+        (8, 0.5, False, 8),
+        (8, 0.01, True, 1),
+        (8, 1.0, True, 8),
+        (1, 0.5, True, 1),
+        (8, 0.9, True, 7),
+    ],
+)
+def test_how_much_of_a_batch_is_wild(run, checkpoint, prepared, tmp_path, monkeypatch, batch_size, ratio, data, wild):
+    taken = []
+    monkeypatch.setattr(stages, "fit", lambda model, batches, *rest, **more: taken.append(batches.batch(0)))
+    cfg = FinetuneConfig(**FEW | {"batch_size": batch_size}, wild_ratio=ratio)
+    finetune(cfg, run, checkpoint, tmp_path / "out", prepared if data else None)
+    assert int(taken[0].wild.sum()) == wild
+    assert len(taken[0].wild) == batch_size
+
+
+def test_new_labels_start_over_only_when_asked_for(run, checkpoint, tmp_path):
+    finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out")
+    write_run(run, [12, 30, 20, 16])
+    with pytest.raises(ConfigError, match="another labels"):
+        finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out")
+    assert finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out", start_over=True).steps == 2
+
+
+def test_features_of_another_layout_are_refused(checkpoint, tmp_path):
+    write_run(tmp_path / "run", [12], dims=(134, 263))
+    with pytest.raises(ConfigError, match=r"134.*132.*layout=paper"):
+        finetune(FinetuneConfig(**FEW), tmp_path / "run", checkpoint, tmp_path / "out")
+
+
+def test_another_text_encoder_than_the_checkpoints_is_refused(run, tmp_path):
+    checkpoint = save_model(small_model(text_fingerprint="0123456789abcdef"), tmp_path / "stage1")
+    with pytest.raises(InputError, match="trained with weights of hash 0123456789ab"):
+        finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["stage1", "stage2", "stage1-small"])
+def test_shipped_recipes_load(name):
+    cfg = load_config(TrainConfig, name)
+    assert cfg.steps > 100
+    assert cfg.model.max_frames >= cfg.max_frames or cfg.max_frames == 196
+    assert load_config(TrainConfig, name, ["steps=3", "model.width=64"]).model.width == 64
+
+
+def test_the_shipped_fine_tuning_recipe_is_the_papers():
+    assert load_config(FinetuneConfig, "finetune") == FinetuneConfig()
+    assert "finetune.yaml" in shipped_configs()
+
+
+@pytest.mark.parametrize(
+    ("cls", "wrong"), [(TrainConfig, {}), (TrainConfig, {"steps": 1, "seed": -1}), (FinetuneConfig, {"wild_ratio": 0})]
+)
+def test_recipes_that_make_no_sense(cls, wrong):
+    with pytest.raises(ValueError, match="1 validation error"):
+        cls(**wrong)
