@@ -1,7 +1,6 @@
 """The model that is trained, saved and loaded: the network together with the statistics of its features."""
 
-from __future__ import annotations
-
+# Annotations stay evaluated here: the hub's mixin decodes `config` by the class in the signature of `__init__`.
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from crossdiff.files import write_json
 from crossdiff.models.config import ModelConfig
 from crossdiff.models.network import CrossDiffNetwork
 from crossdiff.representation.features3d import features_to_joints
@@ -60,3 +60,5 @@ class CrossDiffModel(
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_file(self.state_dict(), save_directory / "model.safetensors", metadata={"format": "pt"})
+        # The mixin would write the configuration without the key that `crossdiff.checkpoint` reads.
+        write_json(save_directory / "config.json", {"config": self.config.model_dump()})
