@@ -14,6 +14,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
 
 from crossdiff.errors import InputError
@@ -64,13 +65,14 @@ def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
     """Read one array, or map it into memory; errors name the file."""
     try:
-        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        # Opened here: numpy leaves a file that only looks like an archive open.
+        with path.open("rb") as handle:
+            array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except _UNREADABLE as error:
         raise InputError(f"{path}: not a plain numpy array ({error})") from None
     if not isinstance(array, np.ndarray):
-        array.close()
         raise InputError(f"{path}: not a plain numpy array (an npz archive); name it .npz, or save its array alone")
     return array
 
@@ -94,7 +96,6 @@ def npz_names(path: Path) -> list[str]:
 @contextmanager
 def _open_npz(path: Path) -> Iterator[NpzFile]:
     try:
-        # Opened here: numpy leaves a file that is no archive open.
         with path.open("rb") as handle:
             opened = np.load(handle, allow_pickle=False)
             if isinstance(opened, np.ndarray):
