@@ -1,0 +1,124 @@
+"""Files: written whole or not at all, and read back with errors that name them."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crossdiff.errors import InputError
+from crossdiff.files import (
+    load_npy,
+    load_npz,
+    npz_names,
+    read_json,
+    save_npy,
+    save_npz,
+    sha256,
+    write_atomically,
+    write_json,
+    write_text,
+)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def half(tmp):
+        tmp.write_text("half")
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        write_atomically(path, half)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made_and_text_is_utf8(tmp_path):
+    write_text(tmp_path / "a" / "b" / "c.txt", "Schritt für Schritt 走る")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes().decode() == "Schritt für Schritt 走る"
+    write_json(tmp_path / "d.json", {"走る": [1, None]})
+    assert read_json(tmp_path / "d.json") == {"走る": [1, None]}
+
+
+def test_arrays_come_back(tmp_path):
+    x = np.arange(6).reshape(2, 3)
+    save_npy(tmp_path / "x.npy", x)
+    np.testing.assert_array_equal(load_npy(tmp_path / "x.npy"), x)
+    np.testing.assert_array_equal(load_npy(tmp_path / "x.npy", mapped=True), x)
+    save_npz(tmp_path / "x.npz", x=x, name=np.array("walk"))
+    assert npz_names(tmp_path / "x.npz") == ["x", "name"]
+    assert load_npz(tmp_path / "x.npz").keys() == {"x", "name"}
+    assert str(load_npz(tmp_path / "x.npz", ["name"])["name"]) == "walk"
+    with pytest.raises(InputError, match=r"x\.npz: lacks y, z; it holds x, name"):
+        load_npz(tmp_path / "x.npz", ["y", "x", "z"])
+
+
+def test_objects_are_neither_written_nor_read(tmp_path):
+    thing = np.array([{"a": 1}], dtype=object)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        save_npy(tmp_path / "x.npy", thing)
+    assert not list(tmp_path.iterdir())
+    np.save(tmp_path / "x.npy", thing)
+    np.savez(tmp_path / "x.npz", x=thing)
+    with pytest.raises(InputError, match=r"x\.npy: not a plain numpy array"):
+        load_npy(tmp_path / "x.npy")
+    with pytest.raises(InputError, match=r"x\.npz: not a readable npz file"):
+        load_npz(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("load", [load_npy, partial(load_npy, mapped=True), load_npz, npz_names, read_json])
+def test_missing_files_folders_and_other_kinds_are_named(tmp_path, load):
+    with pytest.raises(InputError, match="nothing: no such file"):
+        load(tmp_path / "nothing")
+    contents = {"empty": b"", "text": b"hello", "binary": b"\xff\xfe\x00", "zip": b"PK\x03\x04", "pickle": b"\x80\x04."}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=name):
+            load(tmp_path / name)
+
+
+def test_npy_and_npz_under_each_others_name(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"a\.npy: .*npz archive"):
+        load_npy(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"a\.npy: not a plain"):
+        load_npy(tmp_path / "a.npy", mapped=True)
+    np.save(tmp_path / "b.npy", np.zeros(3))
+    (tmp_path / "b.npy").rename(tmp_path / "b.npz")
+    for load in (load_npz, npz_names):
+        with pytest.raises(InputError, match=r"b\.npz: .*single array"):
+            load(tmp_path / "b.npz")
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as z:
+        z.writestr("readme.txt", "no arrays here")
+    with pytest.raises(InputError, match=r"c\.npz: lacks x"):
+        load_npz(tmp_path / "c.npz", ["x"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(place=st.integers(0, 700), change=st.integers(1, 255), cut=st.booleans())
+def test_a_damaged_file_is_an_input_error_or_still_readable(tmp_path, place, change, cut):
+    x = np.random.default_rng(0).integers(0, 9, size=200)
+    for name, save, load in (("x.npy", save_npy, load_npy), ("x.npz", lambda p, a: save_npz(p, x=a), load_npz)):
+        path = tmp_path / name
+        save(path, x)
+        content = bytearray(path.read_bytes())
+        place = min(place, len(content) - 1)
+        content[place] ^= change
+        path.write_bytes(content[: place if cut else None])
+        try:
+            load(path)
+        except InputError as error:
+            assert str(path) in str(error)
+
+
+def test_the_hash_is_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"walk")
+    assert sha256(tmp_path / "a") == hashlib.sha256(b"walk").hexdigest()

