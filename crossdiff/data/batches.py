@@ -40,7 +40,7 @@ class MocapBatches:
         if self._order[0] != epoch:
             self._order = (epoch, self._shuffled(epoch))
         rng = np.random.default_rng((self.seed, 1, step))
-        return [self.data.crop(int(i), self.most, self.views, rng) for i in self._order[1][number]]
+        return self.data.crops(self._order[1][number].tolist(), self.most, self.views, rng)
 
     def batch(self, step: int) -> MotionBatch:
         return collate(self.crops(step))

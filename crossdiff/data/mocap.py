@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy import ndarray
 from numpy.random import Generator
 from pydantic import Field
+from torch import Tensor
 
 from crossdiff.config import Config
 from crossdiff.data.batch import Crop
 from crossdiff.data.captions import Caption, read_captions
+from crossdiff.data.packed import PackedClips
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npy, read_json
 from crossdiff.representation.features2d import joints_to_features
@@ -45,7 +48,10 @@ class Statistics:
 
 
 class MocapDataset:
-    """One split of a HumanML3D folder. Arrays stay on disk (memory-mapped) until a clip is read."""
+    """One split of a HumanML3D folder; clips that cannot be used are in `skipped` with their reasons.
+
+    Arrays stay on disk until a clip is read. When the first one is, all are packed into two files (see `PackedClips`).
+    """
 
     def __init__(self, folder: Path, split: str = "train", layout: Layout2D = "paper") -> None:
         self.folder, self.split, self.layout = folder, split, layout
@@ -76,6 +82,10 @@ class MocapDataset:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def packed(self) -> PackedClips:
+        return PackedClips(self.folder, self.split, self.ids, self.lengths.tolist())
+
     def fingerprint(self) -> str:
         """Hash of the clips' names, lengths and captions: another value, another dataset."""
         digest = hashlib.sha256()
@@ -93,34 +103,43 @@ class MocapDataset:
 
     def crop(self, index: int, most: int, views: ViewConfig, rng: Generator) -> Crop:
         """A random caption of the clip, its span, a random stretch of at most `most` frames, seen in a random view."""
-        caption = self.captions[index][rng.integers(len(self.captions[index]))]
-        features = self._array("new_joint_vecs", self.ids[index])
-        start, stop = self._span(caption, int(self.lengths[index]))
-        length = stop - start
-        if length > most:
-            start += int(rng.integers(length - most + 1))
-            length = most
-        rows = slice(start, start + length)
-        joints = torch.from_numpy(np.array(self._array("new_joints", self.ids[index])[start : start + length + 1]))
-        flat, seen = self._view(joints, views, rng)
-        exact, trusted = flat
-        return Crop(
-            {"3d": np.array(features[rows]), "2d": exact},
-            {"3d": np.ones((length, features.shape[1]), dtype=bool), "2d": trusted},
-            seen,
-            caption.text,
-        )
+        return self.crops([index], most, views, rng)[0]
 
-    def _view(self, joints: torch.Tensor, views: ViewConfig, rng: Generator) -> tuple[tuple[ndarray, ndarray], ndarray]:
-        name = views.views[rng.integers(len(views.views))]
-        view: Any = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter
-        flat = project_orthographic(joints, view)
+    def crops(self, indices: Sequence[int], most: int, views: ViewConfig, rng: Generator) -> list[Crop]:
+        """A crop of each clip; their 2D features are computed together."""
+        drawn = [self._draw(index, most, views, rng) for index in indices]
+        longest = max(len(d.joints) for d in drawn)
+        shape = (len(drawn), longest, self.skeleton.num_joints)
+        joints, valid = np.zeros((*shape, 3), dtype=np.float32), np.ones(shape, dtype=bool)
+        for row, d in enumerate(drawn):
+            joints[row, : len(d.joints)] = d.joints
+            valid[row, : len(d.joints)] = d.valid
+        metres = torch.from_numpy(joints) * self.skeleton.metres_per_unit
+        flat = _project(metres, [d.view for d in drawn])
         features, trusted = joints_to_features(flat, self.skeleton, self.layout)
-        seen = trusted
-        if rng.random() < views.hide:
-            valid = torch.from_numpy(_hidden(len(joints), self.skeleton.num_joints, rng))
-            seen = joints_to_features(flat, self.skeleton, self.layout, valid)[1]
-        return (features.numpy(), trusted.numpy()), seen.numpy()
+        hidden = not valid.all()
+        seen = joints_to_features(flat, self.skeleton, self.layout, torch.from_numpy(valid))[1] if hidden else trusted
+        return [
+            Crop(
+                {"3d": d.features, "2d": two_d[: len(d.features)]},
+                {"3d": np.broadcast_to(True, d.features.shape), "2d": sure[: len(d.features)]},
+                read[: len(d.features)],
+                d.caption,
+            )
+            for d, two_d, sure, read in zip(drawn, features.numpy(), trusted.numpy(), seen.numpy(), strict=True)
+        ]
+
+    def _draw(self, index: int, most: int, views: ViewConfig, rng: Generator) -> _Drawn:
+        caption = self.captions[index][rng.integers(len(self.captions[index]))]
+        start, stop = self._span(caption, int(self.lengths[index]))
+        length = min(stop - start, most)
+        start += int(rng.integers(stop - start - length + 1))
+        name = views.views[rng.integers(len(views.views))]
+        view = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter
+        joints = self.packed.joints(index, start, start + length + 1)
+        hide = rng.random() < views.hide
+        valid = _hidden(*joints.shape[:2], rng) if hide else np.ones(joints.shape[:2], dtype=bool)
+        return _Drawn(self.packed.features(index, start, start + length), joints, valid, view, caption.text)
 
     def _span(self, caption: Caption, frames: int) -> tuple[int, int]:
         """Frames that a caption is about; all of them where its span is empty or too short to learn from."""
@@ -158,6 +177,25 @@ def _skeleton(name: str, folder: Path) -> Skeleton:
     if name not in SKELETONS:
         raise InputError(f"{folder}: expected the skeleton {' or '.join(SKELETONS)} in dataset.json, got {name!r}")
     return SKELETONS[name]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What chance made of a clip: T rows of 3D features, T + 1 of joints, and which of them are seen from where."""
+
+    features: ndarray
+    joints: ndarray
+    valid: ndarray
+    view: str | float
+    caption: str
+
+
+def _project(joints: Tensor, views: Sequence[str | float]) -> Tensor:
+    """Each clip of (B, T, J, 3) in a view of its own: a yaw in degrees, or "top"."""
+    yaws = torch.tensor([0.0 if view == "top" else float(view) for view in views], dtype=torch.float64)
+    flat = project_orthographic(joints, yaws[:, None, None])
+    top = torch.tensor([view == "top" for view in views])
+    return torch.where(top[:, None, None, None], project_orthographic(joints, "top"), flat) if top.any() else flat
 
 
 def _hidden(frames: int, joints: int, rng: Generator) -> ndarray:

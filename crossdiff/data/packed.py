@@ -1,0 +1,81 @@
+"""All clips of a split in two files, so that reading a stretch of a clip is a slice of a memory map."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy import ndarray
+from numpy.lib.format import open_memmap
+
+from crossdiff.errors import InputError
+from crossdiff.files import load_npy, write_atomically
+from crossdiff.progress import track
+
+log = logging.getLogger(__name__)
+
+KINDS = ("new_joint_vecs", "new_joints")
+# A file is opened in a third of a millisecond; at two files a clip that was most of the time of a batch.
+FOLDER = "packed"
+
+
+class PackedClips:
+    """Features (T, D) and joints (T + 1, J, 3) of clips, packed beside the dataset when first used.
+
+    The packs' names hold a hash of the clips' names, lengths, sizes and times, so a changed dataset is packed anew.
+    A dataset in a folder that cannot be written to is kept in memory instead.
+    """
+
+    def __init__(self, folder: Path, split: str, ids: Sequence[str], lengths: Sequence[int]) -> None:
+        self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
+        key = _key(folder, ids, lengths)
+        self._features = _pack(folder, split, KINDS[0], key, ids, lengths)
+        self._joints = _pack(folder, split, KINDS[1], key, ids, [n + 1 for n in lengths])
+
+    def features(self, index: int, start: int, stop: int) -> ndarray:
+        """Rows start..stop of a clip's features, copied."""
+        first = self._starts[index]
+        return np.array(self._features[first + start : first + stop])
+
+    def joints(self, index: int, start: int, stop: int) -> ndarray:
+        """Frames start..stop of a clip's joints, copied; there is one more than of features."""
+        first = self._starts[index] + index
+        return np.array(self._joints[first + start : first + stop])
+
+
+def _key(folder: Path, ids: Sequence[str], lengths: Sequence[int]) -> str:
+    digest = hashlib.sha256()
+    for clip_id, length in zip(ids, lengths, strict=True):
+        stats = [(folder / kind / f"{clip_id}.npy").stat() for kind in KINDS]
+        digest.update(f"{clip_id} {length} {[(s.st_size, s.st_mtime_ns) for s in stats]}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _pack(folder: Path, split: str, kind: str, key: str, ids: Sequence[str], lengths: Sequence[int]) -> ndarray:
+    path = folder / FOLDER / f"{split}.{kind}.{key}.npy"
+    if not path.is_file():
+        try:
+            write_atomically(path, lambda tmp: _write(tmp, folder / kind, ids, lengths))
+        except OSError as error:
+            log.warning("%s: cannot be written (%s); the clips are kept in memory", path, error)
+            return np.concatenate([load_npy(folder / kind / f"{i}.npy")[:n] for i, n in zip(ids, lengths, strict=True)])
+        for old in path.parent.glob(f"{split}.{kind}.*.npy"):
+            if old != path:
+                old.unlink()
+    packed = load_npy(path, mapped=True)
+    if len(packed) != sum(lengths):
+        raise InputError(f"{path}: expected {sum(lengths)} frames, got {len(packed)}; delete {path.parent}")
+    return packed
+
+
+def _write(path: Path, folder: Path, ids: Sequence[str], lengths: Sequence[int]) -> None:
+    shape = load_npy(folder / f"{ids[0]}.npy", mapped=True).shape[1:]
+    packed = open_memmap(path, mode="w+", dtype=np.float32, shape=(sum(lengths), *shape))
+    start = 0
+    for clip_id, length in track(list(zip(ids, lengths, strict=True)), "pack"):
+        packed[start : start + length] = load_npy(folder / f"{clip_id}.npy")[:length]
+        start += length
+    packed.flush()
