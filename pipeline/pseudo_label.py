@@ -76,7 +76,8 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
     for row in built:
         key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size"}))
         before = run.ledger.get("pseudo", row.id)
-        if before is not None and before.key == key and before.state == "done":
+        there = (run.pseudo3d / f"{row.id}.npz").is_file()
+        if there and before is not None and before.key == key and before.state == "done":
             summary.unchanged += 1
         else:
             stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
@@ -103,6 +104,8 @@ def _batches(
             clips.append(_read(run, model, row))
         except (ClipError, InputError) as error:
             summary.failed[row.id] = str(error)
+            # A label of earlier features must not be learnt from beside these.
+            (run.pseudo3d / f"{row.id}.npz").unlink(missing_ok=True)
             run.ledger.put([Row("pseudo", row.id, "failed", row.key, parent=row.parent, reason=str(error))])
     clips.sort(key=lambda clip: len(clip.features))
     for start in range(0, len(clips), size):
@@ -113,13 +116,18 @@ def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
     path = run.features2d / f"{row.id}.npz"
     z = load_npz(path, ("features", "mask", "layout"))
     wanted = model.config.layout("2d")
-    if str(z["layout"]) != wanted.name or z["features"].shape[1] != wanted.dim:
+    if str(z["layout"]) != wanted.name or z["features"].shape[1:] != (wanted.dim,):
         raise ClipError(
-            f"{path}: features of layout {z['layout']} ({z['features'].shape[1]} values), the teacher wants "
-            f"{wanted.name} ({wanted.dim}); build again with --set layout={wanted.name}"
+            f"{path}: features of layout {z['layout']}, shape {z['features'].shape}, the teacher wants "
+            f"{wanted.name} ({wanted.dim} values); build again with --set layout={wanted.name}"
         )
     if len(z["features"]) > model.config.max_frames:
         raise ClipError(f"{path}: {len(z['features'])} frames, the teacher takes at most {model.config.max_frames}")
+    if not len(z["features"]) or z["mask"].shape != z["features"].shape or z["mask"].dtype != bool:
+        raise ClipError(
+            f"{path}: expected features with a mask of their shape, got {z['features'].shape} and {z['mask'].shape}; "
+            "build it again"
+        )
     return _Clip(row, z["features"].astype(np.float32), z["mask"])
 
 
