@@ -19,6 +19,7 @@ from crossdiff.representation.features2d import CONTACT_THRESHOLD, joints_to_fea
 from crossdiff.representation.features3d import joints_to_features as joints_to_features_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import HUMANML3D
+import itertools
 
 CLIPS, FRAMES = 16, 197
 SECONDS = 3.0
@@ -41,7 +42,7 @@ def loop_2d(joints: np.ndarray) -> np.ndarray:
     turns = np.zeros((frames, count, 2))
     for chain in HUMANML3D.chains:
         before = np.tile(np.eye(2), (frames, 1, 1))
-        for parent, joint in zip(chain[:-1], chain[1:], strict=True):
+        for parent, joint in itertools.pairwise(chain):
             bone = joints[:, joint] - joints[:, parent]
             bone = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
             world = np.stack([np.stack([bone[:, 0], -bone[:, 1]], -1), np.stack([bone[:, 1], bone[:, 0]], -1)], -2)

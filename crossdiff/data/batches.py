@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 from numpy import ndarray
+from torch.utils.data import DataLoader, Dataset
 
 from crossdiff.data.batch import Crop, MotionBatch, collate
 from crossdiff.data.mocap import MocapDataset, ViewConfig
@@ -25,6 +27,25 @@ class BatchSource(Protocol):
     def captions(self) -> list[str]:
         """Every caption that can come up."""
         ...
+
+
+class _Steps(Dataset[MotionBatch]):
+    """Batches by step, as torch's loader wants them."""
+
+    def __init__(self, batches: BatchSource) -> None:
+        self._batches = batches
+
+    def __getitem__(self, step: int) -> MotionBatch:
+        return self._batches.batch(step)
+
+
+def load_steps(batches: BatchSource, steps: range, workers: int = 0) -> Iterable[MotionBatch]:
+    """The batches of the steps, in order; with workers they are made ahead of time in processes of their own."""
+    return DataLoader(_Steps(batches), batch_size=None, sampler=steps, num_workers=workers, collate_fn=_as_is)
+
+
+def _as_is(batch: MotionBatch) -> MotionBatch:
+    return batch
 
 
 class MocapBatches:

@@ -32,7 +32,10 @@ class LossWeights(Config):
 
 
 class LoopConfig(Config):
-    """What every kind of training shares. `steps` counts optimiser steps; checkpoints are written every so many."""
+    """What every kind of training shares. `steps` counts optimiser steps; checkpoints are written every so many.
+
+    `workers`: processes that make batches ahead of time; 0 makes them in the training process.
+    """
 
     steps: int = Field(ge=1)
     batch_size: int = Field(32, ge=1)
@@ -48,6 +51,7 @@ class LoopConfig(Config):
     max_frames: int = Field(196, ge=8)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     seed: int = Field(0, ge=0)
+    workers: int = Field(0, ge=0)
     log_every: int = Field(20, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     keep: int = Field(2, ge=1)

@@ -18,13 +18,13 @@ import pandas as pd
 import torch
 import yaml
 from lightning_fabric import Fabric
-from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
 from crossdiff.checkpoint import keep_newest, latest_state, load_state, save_model, save_state
-from crossdiff.data.batches import BatchSource
+from crossdiff.data.batch import MotionBatch
+from crossdiff.data.batches import BatchSource, load_steps
 from crossdiff.errors import ConfigError, CrossDiffError
 from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
@@ -80,10 +80,10 @@ def fit(
     writer = SummaryWriter(str(out / "log"), purge_step=trainer.step)
     with progress_bar() as bar:
         task = bar.add_task("train", total=cfg.steps, completed=trainer.step, note="")
-        while trainer.step < cfg.steps:
-            losses = trainer.train_step(batches)
+        for batch in load_steps(batches, range(trainer.step, cfg.steps), cfg.workers):
+            trainer.train_step(batch)
             if trainer.step % cfg.log_every == 0 or trainer.step == cfg.steps:
-                row = trainer.log(losses)
+                row = trainer.log()
                 for name, value in row.items():
                     writer.add_scalar(name, value, trainer.step)
                 bar.update(task, note=f"loss {row['loss']:.4f}")
@@ -117,10 +117,10 @@ class _Trainer:
     def embed(self, captions: list[str]) -> None:
         self.embeddings.add(captions)
 
-    def train_step(self, batches: BatchSource) -> dict[str, Tensor]:
+    def train_step(self, batch: MotionBatch) -> None:
         rng = torch.Generator().manual_seed(_seed(self.cfg.seed, self.step))
         torch.manual_seed(_seed(self.cfg.seed + 1, self.step))  # dropout
-        batch = batches.batch(self.step).to(self.fabric.device)
+        batch = batch.to(self.fabric.device)
         dropped = torch.rand(len(batch.captions), generator=rng) < self.cfg.text_dropout
         captions = ["" if drop else c for c, drop in zip(batch.captions, dropped.tolist(), strict=True)]
         text = self.embeddings(captions, self.model.config.text_dim).to(self.fabric.device)
@@ -145,7 +145,6 @@ class _Trainer:
         named = {"loss": loss.detach()} | {f"{s}->{d}": v.detach() for (s, d), v in terms.items()}
         for name, value in named.items():
             self._recent.setdefault(name, []).append(float(value))
-        return named
 
     def _diverged(self, what: str) -> DivergedError:
         return DivergedError(
@@ -153,7 +152,7 @@ class _Trainer:
             "lower learning_rate or use precision 32-true"
         )
 
-    def log(self, losses: dict[str, Tensor]) -> dict[str, float]:
+    def log(self) -> dict[str, float]:
         """Means since the last row of the history."""
         row = {name: sum(values) / len(values) for name, values in self._recent.items()}
         self.history.append({"step": float(self.step), **row})
@@ -223,7 +222,7 @@ def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
 
 def _pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) -> None:
     path, states = out / "train.yaml", out / "state"
-    resolved = {"config": cfg.model_dump(mode="json"), "inputs": inputs}
+    resolved = {"config": cfg.model_dump(mode="json", exclude={"workers"}), "inputs": inputs}
     if latest_state(states) is not None:
         changed = _differences(_read_yaml(path), resolved)
         if changed and not start_over:
