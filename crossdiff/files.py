@@ -5,22 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
 
 from crossdiff.errors import InputError
-
-# What numpy raises for files that are cut off, flipped, or of another kind.
-_UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TokenError, BadZipFile, zlib.error)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -70,7 +64,7 @@ def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
             array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except _UNREADABLE as error:
+    except Exception as error:  # numpy raises a dozen kinds for files that are cut off, changed, or of another kind
         raise InputError(f"{path}: not a plain numpy array ({error})") from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path}: not a plain numpy array (an npz archive); name it .npz, or save its array alone")
@@ -102,9 +96,11 @@ def _open_npz(path: Path) -> Iterator[NpzFile]:
                 raise ValueError("a single array")
             with opened:
                 yield opened
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except _UNREADABLE as error:
+    except Exception as error:  # see `load_npy`
         raise InputError(f"{path}: not a readable npz file ({error})") from None
 
 

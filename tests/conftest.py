@@ -9,7 +9,7 @@ from synthetic import write_raw
 
 from crossdiff.data.prepare import PrepareConfig, prepare
 
-settings.register_profile("crossdiff", deadline=None, max_examples=25)
+settings.register_profile("crossdiff", deadline=None, max_examples=25, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("crossdiff")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

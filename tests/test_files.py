@@ -102,7 +102,7 @@ def test_npy_and_npz_under_each_others_name(tmp_path):
         load_npz(tmp_path / "c.npz", ["x"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(place=st.integers(0, 700), change=st.integers(1, 255), cut=st.booleans())
 def test_a_damaged_file_is_an_input_error_or_still_readable(tmp_path, place, change, cut):
     x = np.random.default_rng(0).integers(0, 9, size=200)

@@ -109,7 +109,7 @@ def _read_texts(folder: Path) -> dict[str, list[str]]:
             with zipfile.ZipFile(archive) as z:
                 names = [n for n in z.namelist() if n.endswith(".txt")]
                 return {Path(n).stem: z.read(n).decode("utf-8").splitlines() for n in names}
-        except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+        except Exception as error:  # zipfile raises many kinds for damaged archives
             raise InputError(f"{archive}: not a readable zip of caption files ({error})") from None
     return {p.stem: _text(p).splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
 

@@ -131,6 +131,17 @@ def test_an_npz_of_clips_without_split_lists(tmp_path):
     assert all(ids_of(tmp_path / "one", s) == ids_of(tmp_path / "two", s) for s in summary.clips)
 
 
+def test_a_damaged_archive_of_captions_is_named(tmp_path):
+    write_raw(tmp_path / "raw", [50])
+    (tmp_path / "raw" / "texts.zip").write_bytes(b"PK\x03\x04 not a zip")
+    with pytest.raises(InputError, match=r"texts\.zip: not a readable zip"):
+        open_source(tmp_path / "raw")
+    (tmp_path / "raw" / "texts.zip").unlink()
+    (tmp_path / "raw" / "train.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"train\.txt: not readable as text"):
+        open_source(tmp_path / "raw")
+
+
 def test_packed_clips_are_running_sums_in_small_units(tmp_path):
     clips = [person(n, seed=n).numpy() for n in (5, 9)]
     ticks = [np.round(c / 0.0002).astype(np.int32) for c in clips]
