@@ -167,6 +167,31 @@ def test_unusable_clips_are_skipped_with_their_reasons(copy):
         MocapDataset(copy)
 
 
+def test_packed_clips_are_the_clips_and_are_packed_anew_after_a_change(copy):
+    def first_rows() -> list[float]:
+        data = MocapDataset(copy)
+        rng = np.random.default_rng(0)
+        return [float(data.crop(i, 196, ViewConfig(), rng).features["3d"][-1, 50]) for i in range(len(data))]
+
+    def on_disk() -> list[float]:
+        ids = (copy / "train.txt").read_text().split()
+        return [float(np.load(copy / "new_joint_vecs" / f"{i}.npy")[-1, 50]) for i in ids]
+
+    assert first_rows() == on_disk()
+    packs = sorted(p.name for p in (copy / "packed").iterdir())
+    assert first_rows() == on_disk()
+    assert sorted(p.name for p in (copy / "packed").iterdir()) == packs
+    changed = np.load(copy / "new_joint_vecs" / "clip2.npy")
+    np.save(copy / "new_joint_vecs" / "clip2.npy", changed + 1)
+    assert first_rows() == on_disk()
+    again = sorted(p.name for p in (copy / "packed").iterdir())
+    assert len(again) == len(packs) == 2
+    assert not set(again) & set(packs)
+    shutil.rmtree(copy / "packed")
+    (copy / "packed").write_text("a folder cannot be made here")
+    assert first_rows() == on_disk()
+
+
 def test_a_clip_with_an_empty_caption_file_is_learnt_from_without_text(copy):
     (copy / "texts" / "clip3.txt").write_text("\n")
     data = MocapDataset(copy)

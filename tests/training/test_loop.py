@@ -95,6 +95,13 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(prepared, unbroken,
     assert_same_run(tmp_path, unbroken)
 
 
+def test_batches_made_in_another_process_are_the_same(prepared, unbroken, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, tmp_path, at=4, error=KeyboardInterrupt)
+    run(prepared, tmp_path, loop_config(workers=1))
+    assert_same_run(tmp_path, unbroken)
+
+
 def test_a_finished_run_is_not_trained_again(prepared, unbroken):
     before = state_of(unbroken)
     summary = run(prepared, unbroken, at=0, error=AssertionError)
