@@ -79,6 +79,14 @@ def test_an_epoch_holds_every_clip_once(prepared):
     assert [source.batch(s).captions for s in (0, 1)] != [source.batch(s).captions for s in (2, 3)]
 
 
+def test_each_epoch_cuts_and_sees_a_clip_anew(prepared, run):
+    mocap = MocapBatches(MocapDataset(prepared), 8, 40, ViewConfig(), 0)
+    wild = WildBatches(WildDataset(run), 8, 10, 0)
+    for source in (mocap, wild):
+        first_frames = {step: set(source.batch(step).features["2d"][:, 0, 5].tolist()) for step in (0, 1)}
+        assert len(first_frames[0] - first_frames[1]) > 3
+
+
 def test_fewer_clips_than_a_batch_are_drawn_again(prepared):
     source = MocapBatches(MocapDataset(prepared), 20, 196, ViewConfig(), 0)
     assert len(source.batch(0).captions) == len(source.batch(5).captions) == 20
@@ -120,7 +128,14 @@ def test_hidden_joints_are_not_seen_but_still_count_in_the_loss(prepared):
 
 @pytest.fixture
 def copy(prepared, tmp_path):
-    return shutil.copytree(prepared, tmp_path / "copy")
+    return shutil.copytree(prepared, tmp_path / "copy", ignore=shutil.ignore_patterns("packed"))
+
+
+def test_a_clip_that_comes_alone_is_cut_and_seen_anew_each_time(copy):
+    (copy / "train.txt").write_text("clip3\n")
+    source = MocapBatches(MocapDataset(copy), 1, 40, ViewConfig(), 0)
+    for domain in ("3d", "2d"):
+        assert len({float(source.batch(step).features[domain][0, 0, 5]) for step in range(8)}) > 4
 
 
 def test_a_captions_span_is_cut_out(copy):
