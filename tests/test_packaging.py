@@ -7,6 +7,7 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from shutil import copy, copytree, ignore_patterns
 
 import pytest
 
@@ -30,16 +31,21 @@ def test_every_package_folder_is_listed(project):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> set[str]:
-    """Names in the wheel, built from a copy of the sources so that the checkout stays as it is."""
-    from shutil import copy, copytree, ignore_patterns
-
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+def source(tmp_path_factory) -> Path:
+    """A copy of the sources to build from, so that the checkout stays as it is."""
+    source = tmp_path_factory.mktemp("source")
     for top in ("crossdiff", *MAPPED):
         copytree(REPO / top, source / top, ignore=ignore_patterns("__pycache__"))
     for path in REPO.iterdir():
         if path.is_file():
             copy(path, source)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory) -> set[str]:
+    """Names in the wheel."""
+    out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -53,13 +59,12 @@ def test_the_wheel_has_one_top_level_name(wheel):
     assert {t for t in tops if not t.endswith(".dist-info")} == {"crossdiff"}
 
 
-def test_the_wheel_holds_all_sources_and_what_they_read(wheel):
+def test_the_wheel_holds_all_sources_and_what_they_read(source, wheel):
     for top in ("crossdiff", *MAPPED):
         prefix = "" if top == "crossdiff" else "crossdiff/"
         for pattern in ("*.py", "*.yaml", "*.html", "*.safetensors", "*.json", "py.typed"):
-            for path in (REPO / top).rglob(pattern):
-                if "__pycache__" not in path.parts:
-                    assert prefix + str(path.relative_to(REPO)) in wheel
+            for path in (source / top).rglob(pattern):
+                assert prefix + str(path.relative_to(source)) in wheel
     assert "crossdiff/viewing/page.html" in wheel
     assert "crossdiff/annotations/ucf101.yaml" in wheel
     assert "crossdiff/configs/stage1-small.yaml" in wheel
