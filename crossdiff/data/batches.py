@@ -53,6 +53,7 @@ class MocapBatches:
 
     def __init__(self, data: MocapDataset, batch_size: int, most: int, views: ViewConfig, seed: int) -> None:
         self.data, self.batch_size, self.most, self.views, self.seed = data, batch_size, most, views, seed
+        _ = data.packed  # here, once, and not by every worker
         self._order: tuple[int, list[ndarray]] = (-1, [])
 
     def crops(self, step: int) -> list[Crop]:
