@@ -44,6 +44,33 @@ def parse_caption(line: str) -> Caption:
     return Caption(parts[0].strip(), parts[1].strip(), start, end)
 
 
+def parse_captions(lines: list[str]) -> tuple[list[Caption], list[str]]:
+    """Captions of a file's lines, and what was wrong with those that are left out; blank lines are nothing."""
+    good, bad = [], []
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            good.append(parse_caption(line))
+        except ClipError as error:
+            bad.append(str(error))
+    return good, bad
+
+
+def keep_captions(
+    captions: list[Caption], frames: int, max_frames: int, fps: float
+) -> tuple[list[Caption], list[Caption]]:
+    """Captions of a clip that is cut to `max_frames`, and those whose span loses more than half of itself by that."""
+    if frames <= max_frames:
+        return captions, []
+
+    def middle(caption: Caption) -> float:
+        return (caption.start + min(caption.end, frames / fps)) / 2 if caption.end else 0.0
+
+    kept = [c for c in captions if middle(c) * fps < max_frames]
+    return kept, [c for c in captions if c not in kept]
+
+
 def read_captions(path: Path) -> list[Caption]:
     """All captions of one clip."""
     try:

@@ -1,37 +1,50 @@
-"""Raw joint positions -> a HumanML3D folder: features, statistics, captions, splits, and what was left out."""
+"""Raw motion, or published features -> a HumanML3D folder: features, captions, splits, statistics, what is left out."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from pydantic import Field
 
-from crossdiff import __version__
 from crossdiff.config import Config
-from crossdiff.data.captions import Caption, mirror_caption
-from crossdiff.data.sources import SPLITS, RawSource, open_source
-from crossdiff.errors import ClipError, InputError
-from crossdiff.files import save_npy, write_json, write_text
+from crossdiff.data.bvh import JointMap
+from crossdiff.data.captions import Caption, keep_captions, mirror_caption
+from crossdiff.data.published import PublishedFolder
+from crossdiff.data.sources import RawClip, RawSource, open_source
+from crossdiff.data.tally import BAD_LINE, LeftOut, Outcome, PrepareSummary, Tally, Written
+from crossdiff.errors import ClipError, ConfigError, InputError
+from crossdiff.files import save_npy, write_text
 from crossdiff.progress import track
-from crossdiff.representation.features2d import joints_to_features as features_2d
 from crossdiff.representation.features3d import canonicalise, joints_to_features, retarget
-from crossdiff.representation.layouts import layout_2d, layout_3d
-from crossdiff.representation.normalizer import RunningStatistics
-from crossdiff.representation.projection import VIEW_YAW, project_orthographic
-from crossdiff.skeleton import HUMANML3D, Skeleton
+from crossdiff.skeleton import SKELETONS, Skeleton
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+# Half of the time goes by waiting for files to be synced; the rest mostly runs without Python's lock.
+_THREADS = 4
+_CHUNK = 64
 
 
 class PrepareConfig(Config):
-    """`fps` is the source's frame rate; `min_frames` counts feature frames after resampling."""
+    """How motion becomes a dataset. None stands for what the source says, else for the skeleton's own value.
 
-    fps: float = Field(20.0, gt=0)
-    min_frames: int = Field(40, ge=2)
+    fps: frames per second of joint arrays; metres_per_unit: size of their unit; min_frames: fewest feature frames
+    after resampling; max_frames: what longer clips are cut to; max_bad_share: of broken clips, or of caption lines
+    that cannot be read, above which nothing is prepared.
+    """
+
+    skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    fps: float | None = Field(None, gt=0)
+    metres_per_unit: float | None = Field(None, gt=0)
+    min_frames: int | None = Field(None, ge=2)
     max_frames: int = Field(199, ge=2)
     retarget: bool = True
     mirror: bool = True
@@ -40,146 +53,149 @@ class PrepareConfig(Config):
     max_bad_share: float = Field(0.05, ge=0, le=1)
 
 
-@dataclass(frozen=True)
-class PrepareSummary:
-    """Counts per split (mirrored copies included) and per reason for what was left out."""
-
-    out: Path
-    clips: dict[str, int]
-    skipped: dict[str, int]
-
-    def __str__(self) -> str:
-        kept = ", ".join(f"{n} {split}" for split, n in self.clips.items())
-        left = "; ".join(f"{n} {reason}" for reason, n in self.skipped.items()) or "none"
-        return f"{self.out}: {sum(self.clips.values())} clips ({kept}); left out: {left}"
-
-
-def prepare(source: Path, out: Path, cfg: PrepareConfig | None = None) -> PrepareSummary:
+def prepare(
+    source: Path,
+    out: Path,
+    cfg: PrepareConfig | None = None,
+    joint_map: JointMap | None = None,
+    body_models: Path | None = None,
+    index: Path | None = None,
+) -> PrepareSummary:
     """Write `new_joints/`, `new_joint_vecs/`, `texts/`, split lists, `Mean.npy`, `Std.npy` (3D), `Mean2d.npy`, ...
 
-    Where the source has no caption files at all, clips are prepared without captions and train the null condition.
-    Statistics come from the training split; those of the 2D features from its four orthographic side views. Clips
-    that cannot be used are counted by reason; more than `max_bad_share` broken ones (not: too short) is an error.
+    Published features (`new_joint_vecs/` in the source) stay as they are; other motions become features. Where the
+    source has no caption files at all, clips are prepared without captions and train the null condition. Statistics
+    come from the training split; those of the 2D features from its four orthographic side views. What is left out
+    stands in `left_out.csv` and is counted by reason; too large a broken share (not: too short) is an error.
     """
     cfg = cfg or PrepareConfig()
-    raw = open_source(source)
-    skeleton = HUMANML3D
-    builder = _Builder(out, skeleton, cfg)
-    total = raw.count()
-    for clip_id, joints in track(raw.clips(), "prepare", total):
-        builder.add(clip_id, joints, raw)
-    return builder.finish(raw, total)
+    if out.resolve() == (source if source.is_dir() else source.parent).resolve():
+        raise InputError(f"{out}: is the source; name another folder with --out (published arrays are hard-linked)")
+    published = PublishedFolder.find(source)
+    if published is not None:
+        return _take_over(published, out, cfg)
+    if joint_map is not None and joint_map.skeleton != cfg.skeleton:
+        raise ConfigError(f"joint map: for {joint_map.skeleton}, but the dataset is to be {cfg.skeleton}; set skeleton")
+    raw = open_source(source, joint_map, body_models, index)
+    skeleton = SKELETONS[cfg.skeleton]
+    tally = Tally(skeleton)
+    for clip_id in raw.absent:
+        tally.add(Outcome(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
+    for outcome in _in_threads(_Maker(raw, out, skeleton, cfg), raw.clips):
+        tally.add(outcome)
+    tally.check(cfg.max_bad_share)
+    return tally.finish(out, source=raw.kind, config=cfg.model_dump())
 
 
-class _Builder:
-    """Writes clip by clip, keeping only names and running statistics in memory."""
+def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> PrepareSummary:
+    min_frames = cfg.min_frames or published.skeleton.min_frames
+    tally = Tally(published.skeleton)
+    splits = published.splits or {i: _drawn_split(i, cfg) for i in published.ids}
 
-    def __init__(self, out: Path, skeleton: Skeleton, cfg: PrepareConfig) -> None:
-        self.out, self.skeleton, self.cfg = out, skeleton, cfg
-        self.splits: dict[str, list[str]] = {s: [] for s in SPLITS}
-        self.skipped: Counter[str] = Counter()
-        self.broken = 0
-        self.frames = 0
-        self.stats_3d = RunningStatistics(layout_3d(skeleton).dim)
-        self.stats_2d = RunningStatistics(layout_2d(skeleton).dim)
+    def place(clip_id: str) -> Outcome:
+        return published.place(clip_id, splits[clip_id], out, min_frames, cfg.max_frames)
 
-    def add(self, clip_id: str, raw_joints: np.ndarray | None, raw: RawSource) -> None:
-        captions, bad_lines = raw.captions(clip_id)
-        self.skipped["caption lines not readable"] += len(bad_lines)
+    for clip_id in published.ids:
+        if clip_id not in splits:
+            tally.add(Outcome(left_out=[LeftOut(clip_id, "in no split list")]))
+    for outcome in _in_threads(place, list(splits)):
+        tally.add(outcome)
+    tally.check(cfg.max_bad_share)
+    config = cfg.model_dump() | {"skeleton": published.skeleton.name, "mirror": False, "retarget": False}
+    return tally.finish(out, published.statistics(), source="published", config=config)
+
+
+def _in_threads(work: Callable[[T], Outcome], items: Sequence[T]) -> Iterator[Outcome]:
+    """Outcomes in the order of the items, under a progress bar; a chunk at a time, to bound what waits in memory."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        chunks = (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
+        yield from track((outcome for chunk in chunks for outcome in pool.map(work, chunk)), "prepare", len(items))
+
+
+class _Maker:
+    """Makes the features of one clip of the source and writes them, with those of its mirrored copy."""
+
+    def __init__(self, raw: RawSource, out: Path, skeleton: Skeleton, cfg: PrepareConfig) -> None:
+        self.raw, self.out, self.skeleton, self.cfg = raw, out, skeleton, cfg
+        self.min_frames = cfg.min_frames or skeleton.min_frames
+        self.ids = {clip.id for clip in raw.clips}
+
+    def __call__(self, clip: RawClip) -> Outcome:
+        captions, bad_lines = self.raw.captions(clip.id)
+        lines = len(captions) + len(bad_lines)
+        left = [LeftOut(clip.id, BAD_LINE, why) for why in bad_lines]
+        joints = self._joints(clip)
+        if isinstance(joints, LeftOut):
+            return Outcome([], [*left, joints], lines)
+        captions, cut_off = keep_captions(captions, len(joints) - 1, self.cfg.max_frames, self.skeleton.fps)
+        left += [LeftOut(clip.id, "captions of frames that are cut off", c.line) for c in cut_off]
+        joints = joints[: self.cfg.max_frames + 1]
+        split = self._split_of(clip.id)
+        if not captions and self.raw.texts:
+            left.append(LeftOut(clip.id, "without a caption"))
+        elif len(joints) - 1 < self.min_frames:
+            left.append(LeftOut(clip.id, f"shorter than {self.min_frames} frames", f"{len(joints) - 1} frames"))
+        elif split is None:
+            left.append(LeftOut(clip.id, "in no split list"))
+        else:
+            written = [self._write(clip.id, joints, captions, split)]
+            if self.cfg.mirror and not self._mirrored_already(clip.id):
+                flipped = joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype)
+                written.append(self._write(f"M{clip.id}", flipped, self._mirrored(clip.id, captions), split))
+            return Outcome(written, left, lines)
+        return Outcome([], left, lines)
+
+    def _joints(self, clip: RawClip) -> np.ndarray | LeftOut:
+        """Joints in the skeleton's unit, at its frame rate, of the clip's span."""
         try:
-            joints = self._checked(raw_joints)
-        except ClipError as error:
-            self.skipped[str(error)] += 1
-            self.broken += 1
-            return
-        if not captions and raw.texts:
-            self.skipped["without a caption"] += 1
-            return
-        if len(joints) - 1 < self.cfg.min_frames:
-            self.skipped[f"shorter than {self.cfg.min_frames} frames"] += 1
-            return
-        split = self._split_of(clip_id, raw)
-        if split is None:
-            self.skipped["in no split list"] += 1
-            return
-        self._write(clip_id, joints[: self.cfg.max_frames + 1], captions, split)
-        if self.cfg.mirror and not _mirrored_already(clip_id, raw):
-            flipped = joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype)
-            mirrored = [mirror_caption(c) for c in captions]
-            self._write(f"M{clip_id}", flipped[: self.cfg.max_frames + 1], mirrored, split)
-
-    def _checked(self, joints: np.ndarray | None) -> np.ndarray:
-        if joints is None:
-            raise ClipError("not readable")
-        if joints.dtype.kind not in "fiu" or joints.ndim != 3 or joints.shape[1:] != (self.skeleton.num_joints, 3):
-            raise ClipError(f"not of shape (frames, {self.skeleton.num_joints}, 3)")
+            motion = clip.read()
+        except (ClipError, InputError) as error:
+            log.warning("%s", error)
+            return LeftOut(clip.id, "not readable", str(error), broken=True)
+        joints, count = motion.joints, self.skeleton.num_joints
+        if joints.dtype.kind not in "fiu" or joints.ndim != 3 or joints.shape[1:] != (count, 3):
+            return LeftOut(clip.id, f"not of shape (frames, {count}, 3)", str(joints.shape), broken=True)
         if not np.isfinite(joints).all():
-            raise ClipError("with NaN or infinite joints")
-        return resample(joints.astype(np.float32), self.cfg.fps, self.skeleton.fps)
+            return LeftOut(clip.id, "with NaN or infinite joints", broken=True)
+        fps = motion.fps or self.cfg.fps or self.skeleton.fps
+        unit = motion.metres_per_unit or self.cfg.metres_per_unit or self.skeleton.metres_per_unit
+        resampled = resample(joints.astype(np.float32), fps, self.skeleton.fps)
+        if unit != self.skeleton.metres_per_unit:
+            resampled = resampled * np.float32(unit / self.skeleton.metres_per_unit)
+        if clip.span is None:
+            return resampled
+        start, stop = (None if s is None else round(s * self.skeleton.fps) for s in clip.span)
+        return resampled[start:stop]
 
-    def _split_of(self, clip_id: str, raw: RawSource) -> str | None:
-        if raw.splits:
-            return raw.splits.get(clip_id)
-        draw = int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
-        if draw < self.cfg.test_share:
-            return "test"
-        return "val" if draw < self.cfg.test_share + self.cfg.val_share else "train"
+    def _split_of(self, clip_id: str) -> str | None:
+        return self.raw.splits.get(clip_id) if self.raw.splits else _drawn_split(clip_id, self.cfg)
 
-    def _write(self, clip_id: str, joints: np.ndarray, captions: list[Caption], split: str) -> None:
+    def _mirrored_already(self, clip_id: str) -> bool:
+        """Whether the source holds both a clip and its mirrored copy, as HumanML3D's own folders do (ID and MID)."""
+        return f"M{clip_id}" in self.ids or (clip_id.startswith("M") and clip_id[1:] in self.ids)
+
+    def _mirrored(self, clip_id: str, captions: list[Caption]) -> list[Caption]:
+        """The captions that the source has for the mirrored copy (HumanML3D's do), or this clip's, mirrored."""
+        return self.raw.captions(f"M{clip_id}")[0] or [mirror_caption(c) for c in captions]
+
+    def _write(self, clip_id: str, joints: np.ndarray, captions: list[Caption], split: str) -> Written:
         motion = torch.from_numpy(np.ascontiguousarray(joints))
         if self.cfg.retarget and self.skeleton.body is not None:
             motion = retarget(motion, torch.tensor(self.skeleton.body), self.skeleton)
-        features = joints_to_features(motion, self.skeleton)
-        placed = canonicalise(motion, self.skeleton)
-        save_npy(self.out / "new_joint_vecs" / f"{clip_id}.npy", features.numpy())
-        save_npy(self.out / "new_joints" / f"{clip_id}.npy", placed.numpy())
+        features = joints_to_features(motion, self.skeleton).numpy()
+        placed = canonicalise(motion, self.skeleton).numpy()
+        save_npy(self.out / "new_joint_vecs" / f"{clip_id}.npy", features)
+        save_npy(self.out / "new_joints" / f"{clip_id}.npy", placed)
         write_text(self.out / "texts" / f"{clip_id}.txt", "".join(c.line + "\n" for c in captions))
-        self.splits[split].append(clip_id)
-        self.frames += len(features)
-        if split == "train":
-            self.stats_3d.add(features.numpy())
-            yaws = torch.tensor(list(VIEW_YAW.values()))[:, None, None]
-            views, mask = features_2d(project_orthographic(placed, yaws), self.skeleton)
-            self.stats_2d.add(views.flatten(0, 1).numpy(), mask.flatten(0, 1).numpy())
-
-    def finish(self, raw: RawSource, total: int) -> PrepareSummary:
-        counts = {s: len(ids) for s, ids in self.splits.items()}
-        skipped = {reason: n for reason, n in sorted(self.skipped.items()) if n}
-        if self.broken > self.cfg.max_bad_share * total:
-            raise InputError(
-                f"{self.broken} of {total} clips are broken ({skipped}); mend them or raise --max-bad-share"
-            )
-        if not counts["train"]:
-            raise InputError(f"no training clip left of {total} ({skipped}); check captions, splits and lengths")
-        for split, ids in self.splits.items():
-            write_text(self.out / f"{split}.txt", "".join(f"{i}\n" for i in ids))
-        for suffix, stats, layout in (
-            ("", self.stats_3d, layout_3d(self.skeleton)),
-            ("2d", self.stats_2d, layout_2d(self.skeleton)),
-        ):
-            mean, std = stats.result(layout)
-            save_npy(self.out / f"Mean{suffix}.npy", mean)
-            save_npy(self.out / f"Std{suffix}.npy", std)
-        write_json(self.out / "dataset.json", self._record(counts, skipped))
-        return PrepareSummary(self.out, counts, skipped)
-
-    def _record(self, counts: dict[str, int], skipped: dict[str, int]) -> dict[str, Any]:
-        return {
-            "format": "humanml3d",
-            "skeleton": self.skeleton.name,
-            "fps": self.skeleton.fps,
-            "clips": counts,
-            "frames": self.frames,
-            "minutes": round(self.frames / self.skeleton.fps / 60, 1),
-            "left_out": skipped,
-            "config": self.cfg.model_dump(),
-            "crossdiff": __version__,
-        }
+        return Written(clip_id, split, features, placed, len(captions))
 
 
-def _mirrored_already(clip_id: str, raw: RawSource) -> bool:
-    """Whether the source holds both a clip and its mirrored copy, as HumanML3D's own folders do (ID and MID)."""
-    return f"M{clip_id}" in raw.texts or (clip_id.startswith("M") and clip_id[1:] in raw.texts)
+def _drawn_split(clip_id: str, cfg: PrepareConfig) -> str:
+    """A split by the clip's name, so that a clip stays in its split when others come or go."""
+    draw = int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+    if draw < cfg.test_share:
+        return "test"
+    return "val" if draw < cfg.test_share + cfg.val_share else "train"
 
 
 def resample(joints: np.ndarray, fps: float, target_fps: float) -> np.ndarray:

@@ -1,82 +1,124 @@
-"""Raw motion that `crossdiff prepare` reads: packed or plain npz files, and folders of npy files."""
+"""Raw motion that `crossdiff prepare` reads: joint arrays, AMASS, BVH; with captions and split lists."""
 
 from __future__ import annotations
 
-import logging
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
-from crossdiff.data.captions import Caption, parse_caption
-from crossdiff.errors import ClipError, InputError
+from crossdiff.data.amass import BodyModels, is_amass, read_amass
+from crossdiff.data.bvh import JointMap, joints_of, read_bvh
+from crossdiff.data.captions import Caption, parse_captions
+from crossdiff.data.segments import find_index, read_segments
+from crossdiff.errors import InputError
 from crossdiff.files import load_npy, load_npz, npz_names
-
-log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 _PACKED = {"joints_delta", "offsets", "ids", "unit_m"}
+# An AMASS subject's folder holds this one beside the recordings: a body without a motion.
+_NO_MOTION = "shape"
+
+
+@dataclass(frozen=True)
+class RawMotion:
+    """joints: as the file has them, checked later; Y up. fps, metres_per_unit: None where the file does not say."""
+
+    joints: Float[ndarray, "f j 3"]
+    fps: float | None = None
+    metres_per_unit: float | None = None
+
+
+@dataclass(frozen=True)
+class RawClip:
+    """A clip that has not been read yet; `read` raises ClipError or InputError for a file that cannot be used.
+
+    recording: path of the file below the source's folder, without suffix; span: (start, stop) in seconds of the
+    stretch of it that the clip is, stop open where None; all of it where the span is None.
+    """
+
+    id: str
+    read: Callable[[], RawMotion]
+    recording: str = ""
+    span: tuple[float, float | None] | None = None
 
 
 @dataclass(frozen=True)
 class RawSource:
     """Where raw motion, captions and split lists come from.
 
-    motions: one npz, or npy files; texts: clip id -> lines of a caption file; splits: clip id -> split (may be empty).
+    texts: clip id -> lines of a caption file; splits: clip id -> split (may be empty); absent: ids of listed clips
+    that have no motion.
     """
 
-    motions: list[Path]
+    kind: str
+    clips: list[RawClip]
     texts: dict[str, list[str]] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
-
-    def clips(self) -> Iterator[tuple[str, np.ndarray | None]]:
-        """(id, joints of shape (frames, joints, 3) in metres, Y up) of every clip; None for a damaged .npy file."""
-        for path in self.motions:
-            if path.suffix == ".npz":
-                yield from _npz_clips(path)
-                continue
-            try:
-                joints = load_npy(path)
-            except InputError as error:
-                log.warning("%s", error)
-                yield path.stem, None
-            else:
-                yield path.stem, joints
-
-    def count(self) -> int:
-        first = self.motions[0]
-        if first.suffix != ".npz":
-            return len(self.motions)
-        names = npz_names(first)
-        return len(load_npz(first, ["ids"])["ids"]) if set(names) >= _PACKED else len(names)
+    absent: list[str] = field(default_factory=list)
 
     def captions(self, clip_id: str) -> tuple[list[Caption], list[str]]:
         """Captions of a clip, and what was wrong with the lines that are left out."""
-        good, bad = [], []
-        for line in self.texts.get(clip_id, []):
-            try:
-                good.append(parse_caption(line))
-            except ClipError as error:
-                bad.append(str(error))
-        return good, bad
+        return parse_captions(self.texts.get(clip_id, []))
 
 
-def open_source(source: Path) -> RawSource:
-    """Find motions, `texts/` or `texts.zip`, and `train|val|test.txt` in a folder (or beside an npz file)."""
+def open_source(
+    source: Path, joint_map: JointMap | None = None, body_models: Path | None = None, index: Path | None = None
+) -> RawSource:
+    """Find motions, `texts/` or `texts.zip`, and `train|val|test.txt` in a folder (or beside a single file).
+
+    joint_map: needed for BVH; body_models: folder, needed for AMASS; index: HumanML3D's index.csv of clips in
+    recordings, found in the folder where it is not given.
+    """
     if not source.exists():
-        raise InputError(f"{source}: no such file or folder; give a folder of .npy files, or an .npz of joints")
+        raise InputError(f"{source}: no such file or folder; give a folder of motions, or one .npz or .bvh file")
     folder = source if source.is_dir() else source.parent
-    motions = [source] if source.is_file() else _find_motions(source)
-    if source.is_file() and source.suffix != ".npz":
-        raise InputError(f"{source}: expected an .npz of joints or a folder, got a {source.suffix or 'plain'} file")
+    if source.is_file() and source.suffix.lower() not in (".npz", ".bvh"):
+        raise InputError(f"{source}: expected an .npz or .bvh file or a folder, got a {source.suffix or 'plain'} file")
+    raw = _recordings(source, joint_map, body_models) or _arrays(source)
+    index = index or (find_index(folder) if raw.kind in ("amass", "bvh") else None)
+    if index is not None:
+        raw = _cut(raw, index)
+    texts, splits = read_texts(folder), read_splits(folder)
+    ids = {clip.id for clip in raw.clips}
+    known = ids | {f"M{i}" for i in ids} | set(raw.absent)
+    absent = [*raw.absent, *(i for i in splits if i not in known and i.removeprefix("M") not in raw.absent)]
+    return replace(raw, texts=texts, splits=splits, absent=absent)
+
+
+def read_splits(folder: Path) -> dict[str, str]:
+    """Clip id -> split, from `train.txt`, `val.txt` and `test.txt`; other lists do not count."""
     lists = {s: folder / f"{s}.txt" for s in SPLITS}
-    splits = {i: s for s, path in lists.items() if path.is_file() for i in _text(path).split()}
-    return RawSource(motions, _read_texts(folder), splits)
+    return {i: s for s, path in lists.items() if path.is_file() for i in _text(path).split()}
 
 
-def _find_motions(folder: Path) -> list[Path]:
+def read_texts(folder: Path) -> dict[str, list[str]]:
+    """Clip id -> lines of its caption file, from `texts.zip` or `texts/`."""
+    archive = folder / "texts.zip"
+    if archive.is_file():
+        try:
+            with zipfile.ZipFile(archive) as z:
+                names = [n for n in z.namelist() if n.endswith(".txt")]
+                return {Path(n).stem: z.read(n).decode("utf-8").splitlines() for n in names}
+        except Exception as error:  # zipfile raises many kinds for damaged archives
+            raise InputError(f"{archive}: not a readable zip of caption files ({error})") from None
+    return {p.stem: _text(p).splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
+
+
+def _arrays(source: Path) -> RawSource:
+    """Joint arrays: a packed or plain npz, or a folder of npy files."""
+    motions = [source] if source.is_file() else _find_arrays(source)
+    if motions[0].suffix == ".npz":
+        return RawSource("joints", _npz_clips(motions[0]))
+    return RawSource("joints", [RawClip(path.stem, partial(_read_npy, path)) for path in motions])
+
+
+def _find_arrays(folder: Path) -> list[Path]:
     packed = folder / "motions.npz"
     if packed.is_file():
         return [packed]
@@ -88,30 +130,90 @@ def _find_motions(folder: Path) -> list[Path]:
         raise InputError(f"{folder}: holds {len(found)} npz files; give one of them, such as {found[0]}")
     if found:
         return found
-    raise InputError(f"{folder}: holds no motions; expected motions.npz, an .npz of joints, or .npy files")
+    raise InputError(
+        f"{folder}: holds no motions; expected new_joint_vecs/, .npy files, motions.npz, an .npz of joints, "
+        "AMASS's .npz files, or .bvh files"
+    )
 
 
-def _npz_clips(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    z = load_npz(path)
-    if not z.keys() >= _PACKED:
-        yield from z.items()
-        return
-    starts, unit = z["offsets"], float(z["unit_m"])
-    for clip_id, start, stop in zip(z["ids"], starts[:-1], starts[1:], strict=True):
-        steps = z["joints_delta"][start:stop].astype(np.int64)
-        yield str(clip_id), (np.cumsum(steps, axis=0) * unit).astype(np.float32)
+def _read_npy(path: Path) -> RawMotion:
+    return RawMotion(load_npy(path))
 
 
-def _read_texts(folder: Path) -> dict[str, list[str]]:
-    archive = folder / "texts.zip"
-    if archive.is_file():
-        try:
-            with zipfile.ZipFile(archive) as z:
-                names = [n for n in z.namelist() if n.endswith(".txt")]
-                return {Path(n).stem: z.read(n).decode("utf-8").splitlines() for n in names}
-        except Exception as error:  # zipfile raises many kinds for damaged archives
-            raise InputError(f"{archive}: not a readable zip of caption files ({error})") from None
-    return {p.stem: _text(p).splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
+def _npz_clips(path: Path) -> list[RawClip]:
+    names = npz_names(path)
+    if not set(names) >= _PACKED:
+        return [RawClip(name, partial(_read_named, path, name)) for name in names]
+    z = load_npz(path, _PACKED)
+    starts, delta, unit = z["offsets"], z["joints_delta"], float(z["unit_m"])
+    return [
+        RawClip(str(clip_id), partial(_unpack, delta[start:stop], unit))
+        for clip_id, start, stop in zip(z["ids"], starts[:-1], starts[1:], strict=True)
+    ]
+
+
+def _read_named(path: Path, name: str) -> RawMotion:
+    return RawMotion(load_npz(path, [name])[name])
+
+
+def _unpack(delta: ndarray, unit: float) -> RawMotion:
+    return RawMotion((np.cumsum(delta.astype(np.int64), axis=0) * unit).astype(np.float32))
+
+
+def _recordings(source: Path, joint_map: JointMap | None, body_models: Path | None) -> RawSource | None:
+    """BVH or AMASS files, in any folders below; None where there are none."""
+    folder = source if source.is_dir() else source.parent
+    if bvh := _files(source, ".bvh"):
+        if joint_map is None:
+            raise InputError(
+                f"{source}: BVH files need a joint map: --joint-map bvh_cmu, --joint-map bvh_bandai_namco, "
+                "or a YAML file of your own (docs/data.md)"
+            )
+        return RawSource("bvh", _named(bvh, folder, lambda path: partial(_read_bvh, path, joint_map)))
+    amass = [path for path in _files(source, ".npz") if path.stem != _NO_MOTION]
+    if not any(is_amass(path) for path in amass[:20]):
+        return None
+    models = BodyModels(body_models)
+    return RawSource("amass", _named(amass, folder, lambda path: partial(_read_amass, path, models)))
+
+
+def _files(source: Path, suffix: str) -> list[Path]:
+    if source.is_file():
+        return [source] if source.suffix.lower() == suffix else []
+    return sorted(p for p in source.rglob("*") if p.suffix.lower() == suffix and p.is_file())
+
+
+def _named(paths: list[Path], folder: Path, reader: Callable[[Path], Callable[[], RawMotion]]) -> list[RawClip]:
+    """Clips of recordings, named after their files, or after their paths below the folder where names repeat."""
+    unique = len({p.stem for p in paths}) == len(paths)
+    below = [p.relative_to(folder).with_suffix("") for p in paths]
+    return [
+        RawClip(path.stem if unique else "_".join(short.parts), reader(path), short.as_posix())
+        for path, short in zip(paths, below, strict=True)
+    ]
+
+
+def _read_bvh(path: Path, joint_map: JointMap) -> RawMotion:
+    bvh = read_bvh(path)
+    return RawMotion(joints_of(bvh, joint_map), bvh.fps, 1.0)
+
+
+def _read_amass(path: Path, models: BodyModels) -> RawMotion:
+    motion = read_amass(path)
+    return RawMotion(models.joints(motion), motion.fps, 1.0)
+
+
+def _cut(raw: RawSource, index: Path) -> RawSource:
+    """The clips that an index makes of the recordings."""
+    recordings = {clip.recording: clip for clip in raw.clips}
+    clips, absent = [], []
+    for segment in read_segments(index):
+        if segment.recording in recordings:
+            read = recordings[segment.recording].read
+            clips.append(RawClip(segment.clip_id, read, segment.recording, (segment.start, segment.stop)))
+        else:
+            absent.append(segment.clip_id)
+    return replace(raw, clips=clips, absent=absent)
 
 
 def _text(path: Path) -> str:

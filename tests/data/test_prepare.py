@@ -154,17 +154,17 @@ def test_packed_clips_are_running_sums_in_small_units(tmp_path):
         unit_m=0.0002,
     )
     source = open_source(tmp_path)
-    assert source.count() == 2
-    for (name, joints), expected, clip_id in zip(source.clips(), clips, "ab", strict=True):
-        assert name == clip_id
-        np.testing.assert_allclose(joints, expected, atol=1.1e-4)
+    for clip, expected, clip_id in zip(source.clips, clips, "ab", strict=True):
+        assert clip.id == clip_id
+        np.testing.assert_allclose(clip.read().joints, expected, atol=1.1e-4)
 
 
 @pytest.mark.shared
 def test_the_shared_clips_can_be_read(shared):
     source = open_source(shared / "data")
-    assert source.count() == 3925
-    clip_id, joints = next(source.clips())
+    assert len(source.clips) == 3925
+    assert not source.absent
+    clip_id, joints = source.clips[0].id, source.clips[0].read().joints
     assert joints.shape[1:] == (22, 3)
     assert abs(float(joints[..., 1].min())) < 1e-3
     assert source.captions(clip_id)[0]
@@ -188,7 +188,7 @@ def test_sources_that_cannot_be_used(tmp_path):
     with pytest.raises(InputError, match="holds no motions"):
         open_source(tmp_path)
     (tmp_path / "a.csv").write_text("")
-    with pytest.raises(InputError, match=r"expected an \.npz"):
+    with pytest.raises(InputError, match=r"expected an \.npz or \.bvh"):
         open_source(tmp_path / "a.csv")
     for name in "ab":
         np.savez(tmp_path / f"{name}.npz", x=np.zeros(3))

@@ -1,0 +1,173 @@
+"""What became of every clip that `crossdiff prepare` was given: splits, reasons, statistics."""
+
+from __future__ import annotations
+
+import csv
+import io
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+
+from crossdiff import __version__
+from crossdiff.data.distributions import FILE, Distributions
+from crossdiff.data.sources import SPLITS
+from crossdiff.errors import InputError
+from crossdiff.files import save_npy, write_json, write_text
+from crossdiff.representation.features2d import joints_to_features as features_2d
+from crossdiff.representation.layouts import layout_2d, layout_3d
+from crossdiff.representation.normalizer import RunningStatistics
+from crossdiff.representation.projection import VIEW_YAW, project_orthographic
+from crossdiff.skeleton import Skeleton
+
+BAD_LINE = "caption lines not readable"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A clip or a caption that was left out. broken: whether something is wrong with it, rather than unsuitable."""
+
+    clip_id: str
+    reason: str
+    detail: str = ""
+    broken: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """A clip that is in the dataset.
+
+    features: (T, D); joints: (T or T + 1, J, 3) in the skeleton's unit; captions: how many it has.
+    """
+
+    clip_id: str
+    split: str
+    features: Float[ndarray, "t d"]
+    joints: Float[ndarray, "f j 3"]
+    captions: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one clip of the source; lines: number of its captions, readable or not."""
+
+    written: list[Written] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    lines: int = 0
+
+
+@dataclass(frozen=True)
+class PrepareSummary:
+    """Counts per split (mirrored copies included) and per reason for what was left out."""
+
+    out: Path
+    clips: dict[str, int]
+    skipped: dict[str, int]
+
+    def __str__(self) -> str:
+        kept = ", ".join(f"{n} {split}" for split, n in self.clips.items())
+        left = "; ".join(f"{n} {reason}" for reason, n in self.skipped.items()) or "none"
+        return f"{self.out}: {sum(self.clips.values())} clips ({kept}); left out: {left}"
+
+
+class Tally:
+    """Counts outcomes in the order they come, keeping names and sums alone; `finish` writes them."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+        self.splits: dict[str, list[str]] = {s: [] for s in SPLITS}
+        self.left_out: list[LeftOut] = []
+        self.clips = self.lines = self.frames = self.captions = 0
+        self.distributions = Distributions(skeleton)
+        self.stats_3d = RunningStatistics(layout_3d(skeleton).dim)
+        self.stats_2d = RunningStatistics(layout_2d(skeleton).dim)
+
+    def add(self, outcome: Outcome) -> None:
+        self.clips += 1
+        self.lines += outcome.lines
+        self.left_out += outcome.left_out
+        for clip in outcome.written:
+            self.splits[clip.split].append(clip.clip_id)
+            self.frames += len(clip.features)
+            self.captions += clip.captions
+            self.distributions.add(clip.split, clip.joints)
+            if clip.split == "train":
+                self.stats_3d.add(clip.features)
+                self._add_views(clip.joints)
+
+    def _add_views(self, joints: ndarray) -> None:
+        """The 2D features, in metres, of the four orthographic side views."""
+        metres = torch.from_numpy(joints) * self.skeleton.metres_per_unit
+        yaws = torch.tensor(list(VIEW_YAW.values()))[:, None, None]
+        views, mask = features_2d(project_orthographic(metres, yaws), self.skeleton)
+        self.stats_2d.add(views.flatten(0, 1).numpy(), mask.flatten(0, 1).numpy())
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        return dict(sorted(Counter(x.reason for x in self.left_out).items()))
+
+    def check(self, max_bad_share: float) -> None:
+        """InputError where more than this share of clips or of caption lines is broken, or no training clip is left."""
+        broken = sum(x.broken for x in self.left_out)
+        bad_lines = self.reasons.get(BAD_LINE, 0)
+        for bad, total, what in ((broken, self.clips, "clips"), (bad_lines, self.lines, "caption lines")):
+            if bad > max_bad_share * total:
+                raise InputError(
+                    f"{bad} of {total} {what} are broken ({self._told()}); mend them or raise --max-bad-share"
+                )
+        if not self.splits["train"]:
+            raise InputError(f"no training clip left of {self.clips} ({self._told()}); check captions, splits, lengths")
+
+    def _told(self) -> str:
+        first = next((x for x in self.left_out if x.detail), None)
+        reasons = "; ".join(f"{n} {reason}" for reason, n in self.reasons.items()) or "nothing was left out"
+        return reasons + (f"; for instance {first.clip_id}: {first.detail}" if first else "")
+
+    def finish(self, out: Path, published: dict[str, ndarray] | None = None, **record: Any) -> PrepareSummary:
+        """Write lists, statistics, `left_out.csv`, distributions and, last, `dataset.json`.
+
+        published: `Mean` and `Std` that came with the features and stay as they are.
+        """
+        for split, ids in self.splits.items():
+            write_text(out / f"{split}.txt", "".join(f"{i}\n" for i in ids))
+        mean, std = self.stats_3d.result(layout_3d(self.skeleton))
+        mean_2d, std_2d = self.stats_2d.result(layout_2d(self.skeleton))
+        arrays = {"Mean": mean, "Std": std, **(published or {}), "Mean2d": mean_2d, "Std2d": std_2d}
+        for name, array in arrays.items():
+            save_npy(out / f"{name}.npy", array)
+        write_text(out / "left_out.csv", self._rows())
+        self.distributions.save(out / FILE)
+        counts = {s: len(ids) for s, ids in self.splits.items()}
+        write_json(out / "dataset.json", self._record(counts) | record)
+        return PrepareSummary(out, counts, self.reasons)
+
+    def _rows(self) -> str:
+        table = io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(("clip", "reason", "detail"))
+        rows.writerows((x.clip_id, x.reason, x.detail) for x in self.left_out)
+        return table.getvalue()
+
+    def _record(self, counts: dict[str, int]) -> dict[str, Any]:
+        return {
+            "format": "humanml3d",
+            "skeleton": self.skeleton.name,
+            "fps": self.skeleton.fps,
+            "clips": counts,
+            "frames": self.frames,
+            "minutes": round(self.frames / self.skeleton.fps / 60, 1),
+            "captions": self.captions,
+            "left_out": self.reasons,
+            "versions": {
+                "crossdiff": __version__,
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "torch": torch.__version__,
+            },
+        }
