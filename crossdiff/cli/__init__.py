@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -54,17 +55,37 @@ def _register() -> None:
 _register()
 
 
+# What typer exits with at Ctrl-C.
+_INTERRUPTED = 130
+
+# Libraries read these when they are loaded; what they log would land between our lines.
+_QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "GLOG_minloglevel": "2",
+    "OPENCV_LOG_LEVEL": "ERROR",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+}
+
+
 def main() -> None:
-    """Console script. A `CrossDiffError` becomes one line on stderr and its exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("GLOG_minloglevel", "2")
+    """Console script. A `CrossDiffError`, or one of the file system, becomes one line on stderr and an exit code."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         app()
     except CrossDiffError as error:
-        if logging.getLogger().isEnabledFor(logging.INFO):
-            logging.exception("failed")
-        typer.secho(f"crossdiff: {error}", err=True, fg=typer.colors.RED)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.secho("crossdiff: interrupted; run the same command again to go on", err=True)
-        sys.exit(130)
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        path = error.filename2 or error.filename or "the file system"
+        _fail(f"{path}: {error.strerror or error}; check the path, whether it may be written, and the free space", 1)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.secho("crossdiff: interrupted; run the same command again to go on", err=True)
+        raise
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    if logging.getLogger().isEnabledFor(logging.INFO):
+        logging.exception("failed")
+    typer.secho(f"crossdiff: {message}", err=True, fg=typer.colors.RED)
+    sys.exit(code)
