@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crossdiff.checkpoint import load_model
 from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError, PartialFailure
@@ -23,12 +24,12 @@ Report = Callable[[str, object], None]
 
 @dataclass(frozen=True)
 class ChainConfig:
-    """Settings of the stages, each as its own command takes them."""
+    """Settings of the stages, each as its own command takes them; None: as the run had them before."""
 
     backend: str = "mediapipe"
     captions: Path | None = None
-    filter: FilterConfig = field(default_factory=FilterConfig)
-    build: BuildConfig = field(default_factory=BuildConfig)
+    filter: FilterConfig | None = None
+    build: BuildConfig | None = None
     lift: PseudoLabelConfig = field(default_factory=PseudoLabelConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(mixture=True))
@@ -48,6 +49,13 @@ class ChainResult:
     def raise_failures(self) -> None:
         if self.failures:
             raise PartialFailure("\n".join(self.failures))
+
+
+def check_frames(frames: int, checkpoint: Path) -> None:
+    """Raise where a model cannot sample so many frames: at the end of a chain it would be late to say so."""
+    most = load_model(checkpoint).config.max_frames
+    if not 1 <= frames <= most:
+        raise InputError(f"frames: expected 1 to {most} per motion, got {frames}")
 
 
 def run_chain(

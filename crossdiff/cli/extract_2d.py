@@ -25,6 +25,7 @@ def extract_2d(
 
     Example: crossdiff extract-2d UCF101/ clip.mp4 --out runs/ucf
     """
+    from crossdiff.annotations.captions import read_captions
     from crossdiff.pipeline import extract
     from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.inputs import find_videos
@@ -32,6 +33,8 @@ def extract_2d(
 
     # What can be wrong with the command is said before a run folder is made for nothing.
     find_videos(videos)
+    if captions is not None:
+        read_captions(captions)
     pose = create_backend(backend)
     run = Run.create(out)
     if out is None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import pick_checkpoint, summary, took
+from crossdiff.cli.common import MOST_SEED, pick_checkpoint, summary, took
 
 
 @app.command(no_args_is_help=True)
@@ -23,28 +23,38 @@ def run(
     captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
     mixture: Annotated[bool, typer.Option("--mixture/--standard", help="How to sample.")] = True,
     frames: Annotated[int, typer.Option(help="Length of each sampled motion, at 20 frames a second.")] = 120,
-    seed: Annotated[int, typer.Option(help="Seed of fine-tuning and sampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of fine-tuning and sampling.")] = 0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Fine-tuning setting, such as steps=500.")] = None,
 ) -> None:
     """Extract, filter, build, pseudo-label, fine-tune and sample; run again, it does only what is missing.
 
     Example: crossdiff run UCF101/ --out runs/ucf "a person does pull-ups" "a person rides a bike"
     """
-    from crossdiff.cli.chain import ChainConfig, run_chain
+    from crossdiff.annotations.captions import read_captions
+    from crossdiff.cli.chain import ChainConfig, check_frames, run_chain
     from crossdiff.config import load_config
+    from crossdiff.data.mocap import MocapDataset
     from crossdiff.diffusion.sampling import SamplingOptions
+    from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.inputs import find_videos
     from crossdiff.pipeline.run import Run
     from crossdiff.text import check_prompts
     from crossdiff.training.config import FinetuneConfig
 
+    # What can be wrong with the command is said before a run folder is made for nothing.
     find_videos([videos])
+    if captions is not None:
+        read_captions(captions)
     tuning = load_config(FinetuneConfig, "finetune", [f"seed={seed}", *(set_ or [])])
     cfg = ChainConfig(
         captions=captions, finetune=tuning, sampling=SamplingOptions(mixture=mixture), frames=frames, seed=seed
     )
+    if data is not None:
+        MocapDataset(data)
     teacher = pick_checkpoint(checkpoint)
+    check_frames(frames, teacher)
     wanted = check_prompts(prompts or [])
+    create_backend(cfg.backend)
     opened = Run.create(out)
     if out is None:
         took("run", opened.root, "a new run; name it with --out")
