@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -49,8 +51,11 @@ class BuildSummary:
 
 
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
-    """Write motion2d/, features2d/ and texts/ of every clip that the filter kept; drop those of clips it did not."""
-    cfg = cfg or BuildConfig()
+    """Write motion2d/, features2d/ and texts/ of every clip that the filter kept; drop those of clips it did not.
+
+    What is built anew loses its pseudo label. Without `cfg` the run is built as it was before, else with the defaults.
+    """
+    cfg = cfg or run.recorded("build", BuildConfig)
     judged = run.ledger.rows("filter")
     if not judged:
         raise InputError(f"{run.root}: nothing filtered yet; run `crossdiff filter {run.root}` first")
@@ -63,7 +68,7 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
         content = run.ledger.get("track", clip.id)
         key = key_of(content.key if content else "", captions, cfg.model_dump())
         rows = run.ledger.rows("build", parent=clip.id)
-        if rows and all(row.key == key for row in rows):
+        if rows and all(row.key == key and _is_whole(run, row) for row in rows):
             summary.unchanged += 1
         else:
             rows = _build(run, clip.id, key, captions, cfg)
@@ -83,8 +88,15 @@ def _build(run: Run, clip: str, key: str, captions: tuple[str, ...], cfg: BuildC
         reason = "body not seen for long enough"
         rows = [Row("build", clip, "filtered", key, clip, reason=reason, threshold=cfg.min_frames)]
     run.ledger.put(rows, replace=("build", clip))
-    _remove(run, old - {row.id for row in rows if row.state == "done"})
+    built = {row.id for row in rows if row.state == "done"}
+    _remove(run, old - built)
+    _unlabel(run, old | built)
     return rows
+
+
+def _is_whole(run: Run, row: Row) -> bool:
+    """Whether there is nothing to do again: the row did not fail, and its files are there."""
+    return row.state == "filtered" or (row.state == "done" and all(path.is_file() for path in _files(run, row.id)))
 
 
 def _write(
@@ -121,16 +133,24 @@ def _drop_others(run: Run, kept: set[str]) -> None:
     stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
     run.ledger.drop("build", stale)
     _remove(run, stale)
+    _unlabel(run, stale)
 
 
-def _remove(run: Run, names: list[str] | set[str]) -> None:
+def _files(run: Run, name: str) -> tuple[Path, ...]:
+    return run.motion2d / f"{name}.npz", run.features2d / f"{name}.npz", run.texts / f"{name}.txt"
+
+
+def _remove(run: Run, names: Iterable[str]) -> None:
     for name in names:
-        for path in (
-            run.motion2d / f"{name}.npz",
-            run.features2d / f"{name}.npz",
-            run.texts / f"{name}.txt",
-        ):
+        for path in _files(run, name):
             path.unlink(missing_ok=True)
+
+
+def _unlabel(run: Run, names: Iterable[str]) -> None:
+    """Drop the pseudo labels of motions that are others now: training must not pair them."""
+    run.ledger.drop("pseudo", names)
+    for name in names:
+        (run.pseudo3d / f"{name}.npz").unlink(missing_ok=True)
 
 
 def _count(summary: BuildSummary, rows: list[Row]) -> None:

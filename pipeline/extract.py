@@ -52,7 +52,7 @@ class ExtractSummary:
             return
         lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
         if len(self.failed) == self.videos:
-            raise InputError(f"no video could be used:{lines}")
+            raise InputError(f"no video could be used; give others, or re-encode them:{lines}")
         raise PartialFailure(f"{len(self.failed)} of {self.videos} videos failed, the others are done:{lines}")
 
 
@@ -109,11 +109,16 @@ class _Extractor:
         self.run.ledger.put_video(seen)
         key = key_of(content, self.pose.identity, self.tracking.model_dump())
         row = self.run.ledger.get("extract", name)
-        if row is None or row.key != key or (row.state == "failed" and self.retry_failed):
+        again = row is not None and row.state == "failed" and self.retry_failed
+        if row is None or row.key != key or again or not self._has_keypoints(name):
             row = self._extract(name, video.path, key, tick)
         else:
             self.summary.unchanged += 1
         self._count(str(video.path), row)
+
+    def _has_keypoints(self, video: str) -> bool:
+        tracks = self.run.ledger.rows("track", parent=video)
+        return all((self.run.keypoints / f"{row.id}.npz").is_file() for row in tracks)
 
     def _extract(self, name: str, path: Path, key: str, tick: Tick) -> Row:
         import cv2

@@ -25,9 +25,9 @@ class FilterConfig(Config):
     """
 
     seen_score: float = Field(0.3, ge=0, le=1)
-    min_fps: NonNegativeFloat = 12
+    min_fps: NonNegativeFloat = 12.0
     min_frames: PositiveInt = 40
-    min_height: NonNegativeFloat = 50
+    min_height: NonNegativeFloat = 50.0
     min_score: float = Field(0.5, ge=0, le=1)
     # A limb behind the body counts as unseen: people seen from the side reach 0.3 to 0.5.
     min_whole: float = Field(0.25, ge=0, le=1)
@@ -91,11 +91,14 @@ def judge(measures: Mapping[str, float], cfg: FilterConfig) -> Verdict | None:
 
 
 def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
-    """Judge every track of a run; those judged before, with the same content and limits, are left alone."""
-    cfg = cfg or FilterConfig()
+    """Judge every track of a run; those judged before, with the same content and limits, are left alone.
+
+    Without `cfg` the limits are those that the run was filtered with before, else the defaults.
+    """
+    cfg = cfg or run.recorded("filter", FilterConfig)
     tracks = run.ledger.rows("track")
     if not tracks:
-        raise InputError(f"{run.root}: holds no clips; run `crossdiff extract-2d VIDEOS --out {run.root}` first")
+        raise InputError(f"{run.root}: {_why_none(run)}")
     run.record_config("filter", cfg.model_dump())
     gone = {row.id for row in run.ledger.rows("filter")} - {row.id for row in tracks}
     run.ledger.drop("filter", gone)
@@ -110,6 +113,16 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
             run.ledger.put([row])
         _count(summary, row)
     return summary
+
+
+def _why_none(run: Run) -> str:
+    add = f"`crossdiff extract-2d VIDEOS --out {run.root}`"
+    if tried := run.ledger.rows("extract"):
+        return (
+            f"no person was found in any of its videos ({len(tried)}); see `crossdiff status {run.root} "
+            f"--stage extract`, and add other videos with {add}"
+        )
+    return f"holds no clips; run {add} first"
 
 
 def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig) -> Row:

@@ -62,7 +62,7 @@ def _videos_at(given: Path) -> list[VideoInput]:
     if given.is_file():
         return [VideoInput(given, Path(given.name))]
     if not given.is_dir():
-        raise InputError(f"{given}: no such file or folder")
+        raise InputError(f"{given}: no such file or folder; name video files, or folders that hold some")
     relative = (path.relative_to(given) for path in sorted(given.rglob("*")) if path.is_file())
     shown = (p for p in relative if not any(part.startswith(".") for part in p.parts))
     videos = [VideoInput(given / p, p) for p in shown if p.suffix.lower() in SUFFIXES]

@@ -21,6 +21,7 @@ from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.representation.cleanup import rebuild
+from crossdiff.skeleton import HUMANML3D
 
 
 class PseudoLabelConfig(Config):
@@ -48,7 +49,8 @@ class PseudoLabelSummary:
     def raise_failures(self) -> None:
         if self.failed:
             lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
-            raise PartialFailure(f"{len(self.failed)} motions could not be lifted:{lines}")
+            some = bool(self.lifted or self.unchanged)
+            raise (PartialFailure if some else InputError)(f"{len(self.failed)} motions could not be lifted:{lines}")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
     if not built:
         raise InputError(f"{run.root}: no 2D motion to lift ({_why_none(run)}); try other videos or looser limits")
     model, teacher = load_model(checkpoint), weights_hash(checkpoint)
+    if model.skeleton != HUMANML3D:
+        raise InputError(
+            f"{checkpoint}: a teacher for the skeleton {model.skeleton.name}, but the motion of a run is of "
+            f"{HUMANML3D.name}; take a teacher for that"
+        )
     run.record_config("pseudo-label", {**cfg.model_dump(), "checkpoint": str(checkpoint), "teacher": teacher})
     _drop_others(run, {row.id for row in built})
     summary = PseudoLabelSummary(checkpoint)

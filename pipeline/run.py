@@ -10,7 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from crossdiff import __version__
+from crossdiff.config import C
 from crossdiff.errors import InputError
 from crossdiff.files import read_json, write_json
 from crossdiff.pipeline.ledger import Ledger
@@ -71,6 +74,14 @@ class Run:
         """The newest of the numbered runs under `runs/`, if there is any."""
         numbered = [folder for folder in _numbered_folders() if _is_run(folder)]
         return cls(numbered[-1]) if numbered else None
+
+    def recorded(self, stage: str, cls: type[C]) -> C:
+        """The configuration that a stage of this run had last; the defaults where it has not run yet."""
+        known = read_json(self.config) if self.config.exists() else {}
+        try:
+            return cls.model_validate(known[stage]["config"])
+        except (KeyError, TypeError, ValidationError):
+            return cls()
 
     def record_config(self, stage: str, config: dict[str, Any]) -> None:
         """Keep a stage's resolved configuration and the versions it ran with in config.json."""

@@ -19,7 +19,9 @@ def pseudo_label(
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, such as smooth_sigma=2.")] = None,
 ) -> None:
-    """Lift a run's 2D motion to 3D with a trained model; filters and builds first where that is missing.
+    """Lift a run's 2D motion to 3D with a trained model; filters and builds first what is not yet.
+
+    Limits and settings of filter and build-2d are those that the run had before.
 
     Example: crossdiff pseudo-label runs/ucf --checkpoint trained/stage1
     """
@@ -32,10 +34,11 @@ def pseudo_label(
     cfg = load_config(PseudoLabelConfig, None, set_)
     opened = open_run(run)
     teacher = pick_checkpoint(checkpoint)
-    if not opened.ledger.rows("filter"):
-        summary(f"filter: {filter_clips(opened)}")
-    if not opened.ledger.rows("build"):
-        summary(f"build-2d: {build_2d(opened)}")
+    filtered = filter_clips(opened)
+    summary(f"filter: {filtered}")
+    built = build_2d(opened)
+    summary(f"build-2d: {built}")
     result = lift_run(opened, teacher, cfg)
     summary(str(result))
-    result.raise_failures()
+    for stage in (filtered, built, result):
+        stage.raise_failures()
