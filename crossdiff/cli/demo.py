@@ -14,7 +14,7 @@ from crossdiff.cli.common import pick_checkpoint, summary, took
 @app.command()
 def demo(
     video: Annotated[
-        Path | None, typer.Option(help="Your own clip; without it one that is downloaded with pip.")
+        Path | None, typer.Option(dir_okay=False, help="Your own clip; without it one that is downloaded with pip.")
     ] = None,
     caption: Annotated[str | None, typer.Option(help="What the person in your clip does.")] = None,
     out: Annotated[Path, typer.Option(help="Run folder, which also gets the page.")] = Path("runs/demo"),

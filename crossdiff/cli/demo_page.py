@@ -14,10 +14,11 @@ import torch
 from crossdiff import __version__
 from crossdiff.checkpoint import load_model
 from crossdiff.cli.chain import ChainConfig, ChainResult, Report, run_chain
-from crossdiff.cli.steps import run_captions, sample_to_folder
+from crossdiff.cli.steps import sample_to_folder
 from crossdiff.config import load_config
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, load_npz, write_text
+from crossdiff.pipeline.inputs import captions_of, find_videos
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.training.config import FinetuneConfig
@@ -37,11 +38,10 @@ def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path,
     run = Run.create(out)
     times = _Stopwatch(report)
     cfg = ChainConfig(captions=_captions_file(video, captions, out), finetune=_short_tuning(steps))
-    prompts = [captions[0], KNOWN_PROMPT] if captions else [KNOWN_PROMPT]
+    (known,) = captions_of(find_videos([video]), cfg.captions).values()
+    prompts = [known[0], KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     result.raise_failures()
-    if not captions:
-        prompts = [*run_captions(run)[:1], KNOWN_PROMPT]
     before = sample_to_folder(prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False)
     times("sample before", before)
     motions = [row.id for row in run.ledger.rows("pseudo", state="done")][:_MOST_MOTIONS]
