@@ -10,6 +10,9 @@ import typer
 if TYPE_CHECKING:
     from crossdiff.pipeline.run import Run
 
+# Larger ones are refused by some of the libraries that take a seed.
+MOST_SEED = 2**32 - 1
+
 
 def took(name: str, value: object, why: str) -> None:
     """Say which default a command took, e.g. `run = runs/0003 (the latest run)`."""
@@ -33,11 +36,11 @@ def open_run(run: Path | None) -> Run:
 
 def pick_checkpoint(checkpoint: str | None, run: Run | None = None) -> Path:
     """The checkpoint that was named; else the run's fine-tuned model where it has one; else the shipped model."""
-    from crossdiff.checkpoint import WEIGHTS, find_checkpoint, shipped_model
+    from crossdiff.checkpoint import CONFIG, WEIGHTS, find_checkpoint, shipped_model
 
     if checkpoint is not None:
         return find_checkpoint(checkpoint)
-    if run is not None and (run.finetuned / WEIGHTS).is_file():
+    if run is not None and all((run.finetuned / name).is_file() for name in (WEIGHTS, CONFIG)):
         took("checkpoint", run.finetuned, "the run's fine-tuned model")
         return run.finetuned
     found = shipped_model()

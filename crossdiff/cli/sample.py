@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import pick_checkpoint, summary, took
+from crossdiff.cli.common import MOST_SEED, pick_checkpoint, summary, took
 
 
 @app.command()
@@ -19,7 +19,9 @@ def sample(
     ] = False,
     switch_step: Annotated[int, typer.Option(help="Diffusion step alpha at which mixture sampling goes to 3D.")] = 1,
     frames: Annotated[int, typer.Option(help="Length of each motion, at 20 frames a second.")] = 120,
-    seed: Annotated[int, typer.Option(help="Same seed, same motion; prompt i takes seed + i.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Same seed, same motion; prompt i takes seed + i.")
+    ] = 0,
     steps: Annotated[int, typer.Option(help="Solver steps.")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")] = 2.5,
     solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",

@@ -12,6 +12,7 @@ from crossdiff.checkpoint import weights_hash
 from crossdiff.data.captions import read_captions
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.errors import InputError
 from crossdiff.files import read_json, save_npy, write_json
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
@@ -55,7 +56,7 @@ def sample_to_folder(
         checkpoint, options, frames, [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
     )
     files = [out / f"{n}{kind}" for n in names for kind in ((".npy", ".mp4") if video else (".npy",))]
-    if all(f.is_file() for f in files) and (out / RECORD).is_file() and read_json(out / RECORD) == record:
+    if all(f.is_file() for f in files) and _recorded(out) == record:
         return result
     pipe = CrossDiffPipeline.from_pretrained(checkpoint)
     with progress_bar() as bar:
@@ -68,6 +69,14 @@ def sample_to_folder(
             render_motion([motion], out / f"{name}.mp4", [prompt])
     write_json(out / RECORD, record)
     return result
+
+
+def _recorded(out: Path) -> Any:
+    """The record of an earlier call; None where there is none, or none that can be read."""
+    try:
+        return read_json(out / RECORD)
+    except InputError:
+        return None
 
 
 def _record(
