@@ -154,10 +154,11 @@ class Ledger:
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(plain))
 
     def counts(self) -> pd.DataFrame:
-        """How many items of each stage are in each state, and why: columns stage, state, reason, items."""
+        """How many items are in each state, and why, stage by stage: columns stage, state, reason, items."""
         with self._transaction() as db:
             found = db.execute(
                 "SELECT stage, state, coalesce(reason, '') AS reason, count(*) AS items FROM rows"
-                " GROUP BY stage, state, reason ORDER BY stage, state, items DESC"
+                " GROUP BY stage, state, reason ORDER BY state, items DESC"
             ).fetchall()
-        return pd.DataFrame([dict(r) for r in found], columns=["stage", "state", "reason", "items"])
+        rows = sorted((dict(r) for r in found), key=lambda row: get_args(Stage).index(row["stage"]))
+        return pd.DataFrame(rows, columns=["stage", "state", "reason", "items"])

@@ -14,8 +14,10 @@ from crossdiff.cli.common import summary, took
 @app.command("status")
 def status(
     run: Annotated[Path | None, typer.Argument(help="Run folder; without it the latest under runs/.")] = None,
-    stage: Annotated[str | None, typer.Option(help="Every row of a stage: extract, track, filter or build.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the table to this file instead.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="Every row of a stage: extract, track, filter, build or pseudo.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the table to this file instead.")] = None,
 ) -> None:
     """Show how far a run is: how many items each stage has done, filtered (and why) and failed.
 
