@@ -1,0 +1,131 @@
+"""A tiny model that stands for the shipped one, a real clip, and runs and datasets that many tests copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from command import copy_to, crossdiff
+from synthetic import person, small_model
+
+from crossdiff import checkpoint
+from crossdiff.cli.demo_clip import fetch_demo_clip
+from crossdiff.errors import InputError
+from crossdiff.representation.features2d import joints_to_features as features_2d
+from crossdiff.representation.features3d import joints_to_features as features_3d
+from crossdiff.representation.projection import project_orthographic
+from crossdiff.training import stages
+
+# Instead of the thousand and more that a command takes when no number of steps is given.
+FEW_STEPS = 4
+
+
+def save_tiny(folder: Path, **changes: Any) -> Path:
+    """A model of a few thousand parameters that gives motion of a person's size."""
+    sizes = {"text_encoder": "minilm", "text_dim": 384, "max_frames": 196, "frames_per_token": 4}
+    model = small_model(**(sizes | changes))
+    joints = person(120, model.skeleton)
+    flat = features_2d(project_orthographic(joints, "front"), model.skeleton, model.config.layout_2d)[0]
+    for domain, x in (("2d", flat), ("3d", features_3d(joints, model.skeleton))):
+        model.set_statistics(domain, x.mean(0), x.std(0).clamp_min(0.05))
+    return checkpoint.save_model(model, folder)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def official(tmp_path_factory) -> Path:
+    """A tiny model that reads the other layout of 2D features."""
+    return save_tiny(tmp_path_factory.mktemp("models") / "official", layout_2d="official")
+
+
+@pytest.fixture(scope="session")
+def kit(tmp_path_factory) -> Path:
+    """A tiny model of the other skeleton."""
+    return save_tiny(tmp_path_factory.mktemp("models") / "kit", skeleton="kit")
+
+
+@pytest.fixture(scope="session")
+def clip() -> Path:
+    """The demo's video, downloaded once per machine."""
+    try:
+        return fetch_demo_clip()
+    except InputError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def quick(tiny):
+    """The shipped model is the tiny one, and training takes a few steps."""
+    fit = stages.fit
+
+    def short_fit(model, batches, cfg, *rest, **named):
+        steps = cfg.steps if cfg.steps < 1000 else FEW_STEPS
+        return fit(model, batches, cfg.model_copy(update={"steps": steps}), *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "shipped_model", lambda: tiny)
+        patch.setattr(stages, "fit", short_fit)
+        yield
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, quick) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _type(folder: Path, *commands: list[str]) -> list[str]:
+    """What the commands printed, typed in this folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return [crossdiff(*command).ok().out for command in commands]
+
+
+@pytest.fixture(scope="session")
+def extracted(tmp_path_factory, clip, quick) -> tuple[Path, list[str]]:
+    """A folder with `videos/` and the first of the four commands done, and what was printed."""
+    pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
+    folder = tmp_path_factory.mktemp("extracted")
+    (folder / "videos").mkdir()
+    shutil.copy(clip, folder / "videos" / "jumping_jacks.mp4")
+    return folder, _type(folder, ["extract-2d", "videos/"])
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, extracted) -> tuple[Path, list[str]]:
+    """A folder in which the four commands were typed, and what each printed."""
+    folder = tmp_path_factory.mktemp("finished") / "here"
+    shutil.copytree(extracted[0], folder)
+    return folder, extracted[1] + _type(folder, ["pseudo-label"], ["finetune"], ["sample", "--mixture"])
+
+
+@pytest.fixture
+def run(here, extracted) -> Path:
+    """A copy of the extracted run in the current folder, beside its videos."""
+    return copy_to(extracted[0], here)
+
+
+@pytest.fixture
+def labelled(here, finished) -> Path:
+    """A copy of the finished run without its fine-tuned model and samples."""
+    run = copy_to(finished[0], here)
+    for made in ("finetuned", "samples"):
+        shutil.rmtree(run / made)
+    return run
+
+
+@pytest.fixture(autouse=True)
+def same_draws():
+    """Nothing depends on which test ran before."""
+    torch.manual_seed(0)

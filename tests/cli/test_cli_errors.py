@@ -1,0 +1,193 @@
+"""What a command cannot use: one line that says what, got and what to do next, and an exit code; never a traceback."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import crossdiff, crossdiff_process, state_of
+from synthetic import small_config
+
+from crossdiff.viewing.encode import write_video
+
+
+def grey_video(path: Path, frames: int = 5) -> Path:
+    """A video without a person."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_video((np.full((120, 160, 3), 90 + n, np.uint8) for n in range(frames)), path, 20.0)
+
+
+@pytest.mark.parametrize("command", ["filter", "build-2d", "pseudo-label", "finetune", "status"])
+def test_without_a_run(here, command):
+    crossdiff(command).failed(f"no run under {here / 'runs'}", "crossdiff extract-2d VIDEOS")
+    crossdiff(command, "nowhere").failed("nowhere: not a run folder", "crossdiff extract-2d VIDEOS --out nowhere")
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("command", [["extract-2d"], ["run"], ["demo", "--video"]])
+def test_without_videos(here, command):
+    crossdiff(*command, "nowhere").failed("nowhere: no such file or folder; name")
+    if command != ["demo", "--video"]:
+        crossdiff(*command, ".").failed("holds no videos", "mp4")
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("args", [["demo", "--video", "."], ["status", "--csv", "."]])
+def test_a_folder_where_a_file_is_wanted_is_a_usage_error(here, args):
+    said = crossdiff(*args)
+    assert said.code == 2 and "is a directory" in said.err
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "words"),
+    [
+        ("extract-2d", ["--captions", "nowhere.csv"], ["nowhere.csv: no such file"]),
+        ("run", ["--captions", "nowhere.csv"], ["nowhere.csv: no such file"]),
+        ("extract-2d", ["--captions", "notes.csv"], ["lacks the column video and caption", "video,caption"]),
+        ("extract-2d", ["--out", "videos"], ["videos: exists and is not a run", "give a new folder"]),
+        ("run", ["--out", "videos"], ["videos: exists and is not a run", "give a new folder"]),
+        ("extract-2d", ["--backend", "magic"], ["no pose backend 'magic'", "mediapipe"]),
+        ("run", ["--frames", "500"], ["expected 1 to 196", "500"]),
+        ("run", [""], ["expected a sentence"]),
+        ("run", ["--data", "nowhere"], ["nowhere: no train.txt", "crossdiff prepare"]),
+        ("run", ["--checkpoint", "nowhere"], ["nowhere: no checkpoint", "model.safetensors"]),
+        ("run", ["--set", "stepps=3"], ["unknown key 'stepps'", "steps"]),
+    ],
+)
+def test_a_mistake_is_said_before_a_run_is_made(here, command, args, words):
+    grey_video(Path("videos/grey.mp4"))
+    Path("notes.csv").write_text("a,b\n1,2\n")
+    crossdiff(command, "videos", *args).failed(*words)
+    assert not Path("runs").exists()
+
+
+def test_a_video_without_a_person_leads_to_other_videos(here):
+    pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
+    grey_video(Path("videos/grey.mp4"))
+    assert "0 with people (0 tracks), 1 without, 0 failed" in crossdiff("extract-2d", "videos").ok().out
+    for command in ("filter", "pseudo-label"):
+        crossdiff(command).failed("no person was found", "crossdiff status runs/0001", "--out runs/0001")
+    crossdiff("build-2d").failed("nothing filtered yet", "crossdiff filter runs/0001")
+    crossdiff("finetune").failed("no clip to learn from", "crossdiff pseudo-label runs/0001")
+    crossdiff("sample", "--mixture").failed("no prompt")
+
+
+def test_damaged_videos_are_named_and_the_others_go_on(here, shared):
+    pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
+    shutil.copytree(shared / "videos/bad", "videos")
+    grey_video(Path("videos/grey.mp4"))
+    said = crossdiff_process("run", "videos", "--out", "r", "--set", "steps=1")
+    assert said.code != 0 and "WARN" not in said.err and "Traceback" not in said.err
+    said = crossdiff("extract-2d", "videos", "--out", "r").failed("6 of 7 videos failed", "the others are done", code=3)
+    for reason in ("corrupt.avi: truncated or damaged: decoded 162 of 164", "empty.avi: empty file", "text.mp4: not a"):
+        assert reason in said.err
+    said = crossdiff("extract-2d", "videos/text.mp4", "--out", "r2").failed(
+        "no video could be used", "re-encode", code=1
+    )
+    assert "1 unchanged" in crossdiff("extract-2d", "videos/text.mp4", "--out", "r2").out
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["finetune", "--set", "wombats=3"], ["unknown key 'wombats'", "nearest known keys"]),
+        (["finetune", "--set", "steps"], ["expected key=value"]),
+        (["finetune", "--set", "steps=many"], ["'steps': got 'many'", "integer"]),
+        (["finetune", "--set", "steps=0"], ["'steps': got 0", "greater than or equal to 1"]),
+        (["finetune", "--set", "weights.w33=[1"], ["not valid YAML"]),
+        (["finetune", "--config", "nowhere.yaml"], ["no such file", "those are: build"]),
+        (["finetune", "--config", "bad.yaml"], ["bad.yaml: unknown key 'min_fps'"]),
+        (["filter", "--config", "list.yaml"], ["list.yaml: expected `key: value` lines, got a list"]),
+        (["filter", "--set", "min_fps=fast"], ["'min_fps': got 'fast'"]),
+        (["build-2d", "--set", "layout=nice"], ["'layout': got 'nice'", "paper"]),
+        (["pseudo-label", "--set", "smooth_sigma=-1"], ["'smooth_sigma': got -1"]),
+        (["train", "--config", "stage1", "--set", "model.width=17"], ["width 17"]),
+        (["prepare", ".", "--set", "fps=0"], ["'fps': got 0"]),
+        (["status", "--stage", "sleep"], ["no stage 'sleep'", "pseudo"]),
+    ],
+)
+def test_a_setting_that_is_none(labelled, args, words):
+    Path("bad.yaml").write_text("min_fps: 3\n")
+    Path("list.yaml").write_text("- 3\n")
+    before = state_of(labelled)
+    crossdiff(*args).failed(*words)
+    assert state_of(labelled) == before
+
+
+def _with(tiny: Path, name: str, text: bytes | None = None, cut: int | None = None) -> Path:
+    folder = Path("model")
+    shutil.copytree(tiny, folder)
+    file = folder / name
+    file.write_bytes(file.read_bytes()[:cut] if text is None else text)
+    return folder
+
+
+OTHER = json.dumps({"config": small_config(skeleton="kit", text_dim=384).model_dump()}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cut", "words"),
+    [
+        ("model.safetensors", None, 3000, ["not a readable safetensors file"]),
+        ("model.safetensors", b"", None, ["not a readable safetensors file"]),
+        ("config.json", b"hello", None, ["not a CrossDiff configuration"]),
+        ("config.json", b'{"_class_name": "UNet2DModel"}', None, ["not a CrossDiff configuration"]),
+        ("config.json", b'{"config": {"wings": 2}}', None, ["not a CrossDiff configuration"]),
+        ("config.json", OTHER, None, ["weights do not fit the configuration"]),
+    ],
+)
+def test_a_checkpoint_that_is_damaged_or_another(here, tiny, name, text, cut, words):
+    folder = _with(tiny, name, text, cut)
+    crossdiff("sample", "a", "--checkpoint", folder, "--out", "o").failed("model", *words)
+    assert not Path("o").exists()
+
+
+@pytest.mark.parametrize("checkpoint", ["notes.txt", "org/model", "folder", "https://example.org/model"])
+def test_a_checkpoint_that_is_none(labelled, checkpoint):
+    Path("notes.txt").write_text("hello")
+    Path("folder").mkdir()
+    for command in (["sample", "a"], ["pseudo-label"], ["finetune"]):
+        crossdiff(*command, "--checkpoint", checkpoint).failed(f"{checkpoint}: no checkpoint", "stage1-small")
+
+
+def test_a_teacher_of_another_layout_or_skeleton(labelled, official, kit):
+    wrong = crossdiff("pseudo-label", "--checkpoint", official)
+    wrong.failed("features of layout paper", "--set layout=official")
+    crossdiff("finetune", "--checkpoint", official).failed("no clip to learn from")
+    crossdiff("build-2d", "--set", "layout=official").ok()
+    crossdiff("pseudo-label", "--checkpoint", official).ok()
+    crossdiff("finetune").failed("134", "132", "--set layout=paper")
+    crossdiff("pseudo-label", "--checkpoint", kit).failed("skeleton kit", "humanml3d")
+
+
+def test_a_run_that_is_damaged(labelled):
+    kept = (labelled / "config.json").read_bytes()
+    (labelled / "config.json").write_text("{")
+    crossdiff("filter").failed("config.json: not valid JSON")
+    (labelled / "config.json").write_bytes(kept)
+    label = next((labelled / "pseudo3d").iterdir())
+    label.write_text("x")
+    crossdiff("finetune").failed(f"{label}: not a readable npz file")
+    (labelled / "ledger.sqlite").write_bytes(b"not a database, " * 20)
+    for command in ("status", "pseudo-label", "filter"):
+        crossdiff(command).failed("ledger.sqlite: not a usable ledger", "start a new run")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["sample", "a", "--steps", "2", "--out", "file"],
+        ["finetune", "--out", "file"],
+        ["status", "--csv", "file/t.csv"],
+    ],
+)
+def test_where_nothing_can_be_written(labelled, args):
+    Path("file").write_text("in the way")
+    crossdiff(*args).failed("file", "check the path")
+    assert Path("file").read_text() == "in the way"
+
+
+def test_the_script_itself_ends_with_one_line(here):
+    said = crossdiff_process("sample", "").failed("expected a sentence")
+    assert len(said.err.splitlines()) == 1

@@ -1,0 +1,77 @@
+"""`--help`: quick, complete, and with an example that works."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import typer
+from command import crossdiff, crossdiff_process
+
+from crossdiff import __version__
+from crossdiff.cli import app
+
+COMMANDS = dict(typer.main.get_command(app).commands)
+
+
+def test_every_command_is_there():
+    stages = {"extract-2d", "filter", "build-2d", "pseudo-label", "finetune", "sample"}
+    assert set(COMMANDS) == stages | {"prepare", "train", "run", "demo", "status"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_example_can_be_typed(name):
+    """Every option of the example exists, with a value of its type."""
+    said = crossdiff(name, "--help").ok()
+    assert f"Example: crossdiff {name}" in said.out
+    example = re.search(r"Example: crossdiff (.*)", COMMANDS[name].help)[1]
+    _, *args = shlex.split(example)
+    COMMANDS[name].make_context(name, args)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained(name):
+    assert [p.name for p in COMMANDS[name].params if not getattr(p, "help", None)] == []
+
+
+def test_help_loads_no_heavy_library():
+    code = """
+import sys
+from crossdiff.cli import main
+names = sys.argv[1:]
+for name in ["", *names]:
+    sys.argv = ["crossdiff", *name.split(), "--help"]
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code == 0, name
+heavy = {"torch", "cv2", "mediapipe", "pandas", "numpy", "transformers", "diffusers"}
+print("heavy:", sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_version():
+    assert crossdiff("--version").ok().out == f"crossdiff {__version__}\n"
+
+
+def test_no_command_shows_the_help():
+    said = crossdiff()
+    assert said.code == 2 and "extract-2d" in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (["sample", "--frams", "3"], "--frames"),
+        (["smaple"], "sample"),
+        (["sample", "a", "--frames", "many"], "integer"),
+    ],
+)
+def test_what_does_not_exist_is_a_usage_error(args, word):
+    said = crossdiff_process(*args)
+    assert said.code == 2 and word in said.err and "Traceback" not in said.err

@@ -1,0 +1,97 @@
+"""`crossdiff sample` with a prompt."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import crossdiff, state_of
+
+SQUATS = ["sample", "a person squats", "--mixture", "--switch-step", "1", "--frames", "120", "--seed", "0"]
+
+
+def test_a_prompt_becomes_joints_and_a_video(here):
+    said = crossdiff(*SQUATS, "--out", "squats").ok().out
+    joints = np.load("squats/00_a-person-squats.npy")
+    assert joints.shape == (120, 22, 3) and np.isfinite(joints).all()
+    assert Path("squats/00_a-person-squats.mp4").read_bytes()[4:8] == b"ftyp"
+    record = json.loads(Path("squats/samples.json").read_text())
+    assert record["options"]["mixture"] and record["motions"][0]["prompt"] == "a person squats"
+    assert said.splitlines()[-1].startswith("1 motions of 120 frames in squats")
+    assert sorted(p.name for p in here.iterdir()) == ["squats"]
+
+
+def test_same_seed_same_bytes(here):
+    made = []
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        crossdiff("sample", "a person squats", "--steps", "3", "--seed", seed, "--out", folder, "--no-video").ok()
+        made.append(Path(folder, "00_a-person-squats.npy").read_bytes())
+    assert made[0] == made[1] != made[2]
+
+
+def test_a_motion_does_not_depend_on_its_neighbours(here):
+    quick = ["--steps", "3", "--frames", "40", "--no-video"]
+    crossdiff("sample", "a", "b", "--out", "both", *quick).ok()
+    crossdiff("sample", "b", "--seed", "1", "--out", "one", *quick).ok()
+    np.testing.assert_allclose(np.load("both/01_b.npy"), np.load("one/00_b.npy"), atol=1e-4)
+
+
+def test_the_same_again_does_nothing_and_another_setting_does(here):
+    args = ["sample", "a person squats", "--steps", "2", "--no-video"]
+    said = crossdiff(*args).ok().out
+    assert "out = samples  (name it with --out)" in said and "checkpoint = tiny  (the shipped model)" in said
+    before = state_of(here)
+    crossdiff(*args).ok()
+    assert state_of(here) == before
+    crossdiff(*args, "--guidance", "1").ok()
+    assert state_of(here)["samples/00_a-person-squats.npy"][1] != before["samples/00_a-person-squats.npy"][1]
+
+
+def test_a_damaged_record_is_made_anew(here):
+    args = ["sample", "a", "--steps", "2", "--no-video"]
+    crossdiff(*args).ok()
+    Path("samples/samples.json").write_text("{")
+    crossdiff(*args).ok()
+    assert json.loads(Path("samples/samples.json").read_text())["frames"] == 120
+
+
+@pytest.mark.parametrize("solver", ["dpm++", "ddim", "ddpm"])
+def test_every_solver_samples_both_ways(here, solver):
+    for mode in ([], ["--mixture"]):
+        args = ["--solver", solver, "--steps", "4", "--frames", "30", "--no-video", "--out", f"out{len(mode)}"]
+        crossdiff("sample", "a person waves", *mode, *args).ok()
+        assert np.load(f"out{len(mode)}/00_a-person-waves.npy").shape == (30, 22, 3)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--frames", "0"], ["expected 1 to 196", "got 0"]),
+        (["--frames", "500"], ["expected 1 to 196", "got 500"]),
+        (["--solver", "euler"], ["dpm++, ddim, ddpm", "euler"]),
+        (["--guidance", "-1"], ["0 or more", "-1"]),
+        (["--guidance", "nan"], ["0 or more", "nan"]),
+        (["--steps", "0"], ["1 to 1000", "got 0"]),
+        (["--switch-step", "1000"], ["0 to 999", "got 1000"]),
+        (["--checkpoint", "org/model"], ["org/model: no checkpoint", "shipped model"]),
+        (["--run", "nowhere"], ["nowhere: not a run folder", "crossdiff extract-2d"]),
+    ],
+)
+def test_a_value_out_of_range_is_one_line(here, args, words):
+    crossdiff("sample", "a person squats", *args, "--no-video").failed(*words)
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(("seed", "limit"), [("-1", "equal to 0"), ("99999999999999999999", "equal to 4294967295")])
+def test_a_seed_out_of_range_is_a_usage_error(here, seed, limit):
+    said = crossdiff("sample", "a", "--seed", seed)
+    assert said.code == 2 and limit in said.err
+
+
+@pytest.mark.parametrize("prompt", ["", "  \t"])
+def test_an_empty_prompt_is_refused(here, prompt):
+    crossdiff("sample", prompt).failed("expected a sentence")
+
+
+def test_no_prompt_and_no_run(here):
+    crossdiff("sample", "--mixture").failed("no prompt", 'crossdiff sample "a person walks"')

@@ -1,0 +1,101 @@
+"""`prepare`, `train` and `finetune`, and going on after a stop."""
+
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from command import crossdiff, start, state_of
+from synthetic import write_raw
+
+MODEL = {
+    "width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1,
+    "root_feed_forward": 16, "dropout": 0.0, "frames_per_token": 4,
+}  # fmt: skip
+STAGE1 = {"stage": 1, "steps": 4, "batch_size": 2, "max_frames": 24, "warmup_steps": 0, "model": MODEL}
+
+
+@pytest.fixture
+def stage1(here) -> str:
+    Path("tiny.yaml").write_text(yaml.safe_dump(STAGE1))
+    return "tiny.yaml"
+
+
+def test_prepare_writes_a_dataset(here):
+    write_raw(Path("mocap"), [60, 50, 60, 30])
+    said = crossdiff("prepare", "mocap").ok().out
+    assert "out = dataset  (name it with --out)" in said
+    assert said.splitlines()[-1].startswith("dataset: ") and "1 shorter than 40 frames" in said
+    assert {"Mean.npy", "Std2d.npy", "train.txt", "dataset.json"} <= {p.name for p in Path("dataset").iterdir()}
+    assert Path("dataset/train.txt").read_text().split() == ["clip0", "Mclip0", "clip1", "Mclip1"]
+
+
+def test_both_stages_and_sampling_from_them(here, stage1, prepared):
+    said = crossdiff("train", "--config", stage1, "--data", prepared).ok().out
+    assert "out = trained/stage1" in said and "4 steps, loss" in said.splitlines()[-1]
+    tuned = ["train", "--config", "stage2.yaml", "--data", prepared, "--checkpoint", "trained/stage1"]
+    small = ["--set", "batch_size=2", "--set", "precision=32-true"]
+    assert "out = trained/stage2" in crossdiff(*tuned, *small).ok().out
+    crossdiff("sample", "a person turns", "--checkpoint", "trained/stage2", "--steps", "2", "--no-video").ok()
+    assert np.load("samples/00_a-person-turns.npy").shape == (120, 22, 3)
+
+
+def test_training_that_is_done_is_left_alone_and_changed_settings_are_named(here, stage1, prepared):
+    args = ["train", "--config", stage1, "--data", prepared, "--out", "t"]
+    first = crossdiff(*args).ok().out
+    model = Path("t/model.safetensors").read_bytes()
+    assert crossdiff(*args).ok().out.splitlines()[-1] == first.splitlines()[-1]
+    assert Path("t/model.safetensors").read_bytes() == model
+    crossdiff(*args, "--set", "learning_rate=1e-3").failed("t: was started with another learning_rate", "--out")
+
+
+def test_finetune_with_3d_data(labelled, prepared):
+    said = crossdiff("finetune", "--data", prepared, "--out", "mixed", "--set", "batch_size=2").ok().out
+    assert "checkpoint = tiny  (the shipped model)" in said and "data =" not in said
+    assert "mixed: 4 steps, loss" in said.splitlines()[-1]
+    crossdiff("finetune", "--out", "mixed").failed("another", "batch_size", "data")
+    assert "mixed: 4 steps" in crossdiff("finetune", "--out", "mixed", "--start-over").ok().out
+
+
+def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
+    def command(out: str) -> list[object]:
+        settings = ("steps=60", "checkpoint_every=5", "batch_size=2", "max_frames=24", "log_every=50")
+        return ["finetune", labelled, "--checkpoint", tiny, "--out", out, *(f"--set={s}" for s in settings)]
+
+    process = start(*command("killed"))
+    deadline = time.monotonic() + 60
+    while not list(Path("killed/state").glob("*.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL and not Path("killed/model.safetensors").exists()
+    assert "60 steps" in crossdiff(*command("killed")).ok().out
+    assert "60 steps" in crossdiff(*command("whole")).ok().out
+    assert pd.read_csv("killed/loss.csv").equals(pd.read_csv("whole/loss.csv"))
+    assert Path("killed/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+
+
+def test_interrupted_says_how_to_go_on(labelled, tiny):
+    process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", "--set", "steps=100000")
+    while not Path("stopped/train.yaml").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and err.splitlines()[-1].endswith("run the same command again to go on")
+    assert "Traceback" not in err
+
+
+def test_a_dataset_that_is_none_is_one_line(here, stage1, prepared):
+    Path("empty").mkdir()
+    crossdiff("train", "--config", stage1, "--data", "empty").failed("empty: no train.txt", "crossdiff prepare SOURCE")
+    Path("empty/train.txt").write_text("clip0\n")
+    crossdiff("train", "--config", stage1, "--data", "empty").failed("no usable clip in train.txt")
+    before = state_of(here)
+    crossdiff("train", "--config", "stage2.yaml", "--data", prepared).failed("--checkpoint FOLDER")
+    crossdiff("prepare", "nowhere").failed("nowhere: no such file or folder", "give a folder")
+    crossdiff("prepare", "empty").failed("holds no motions", "motions.npz")
+    assert state_of(here) == before
