@@ -202,8 +202,10 @@ def resample(joints: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
     """Linear interpolation of (F, J, C) onto another frame rate; the first frame stays."""
     if fps == target_fps or len(joints) < 2:
         return joints
-    duration = (len(joints) - 1) / fps
-    times = np.arange(int(duration * target_fps + 1e-6) + 1) / target_fps * fps
-    low = np.minimum(times.astype(int), len(joints) - 2)
+    last = len(joints) - 1
+    # Files write the time between frames with few digits: the last frame may seem to come a little early.
+    count = int(last / fps * target_fps + 1e-3) + 1
+    times = np.minimum(np.arange(count) / target_fps * fps, last)
+    low = np.minimum(times.astype(int), last - 1)
     part = (times - low)[:, None, None].astype(joints.dtype)
     return joints[low] * (1 - part) + joints[low + 1] * part

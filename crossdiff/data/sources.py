@@ -81,8 +81,10 @@ def open_source(
     if source.is_file() and source.suffix.lower() not in (".npz", ".bvh"):
         raise InputError(f"{source}: expected an .npz or .bvh file or a folder, got a {source.suffix or 'plain'} file")
     raw = _recordings(source, joint_map, body_models) or _arrays(source)
-    index = index or (find_index(folder) if raw.kind in ("amass", "bvh") else None)
-    if index is not None:
+    if raw.kind == "joints":
+        if index is not None:
+            raise InputError(f"{index}: an index cuts AMASS or BVH recordings; {source} holds joint arrays")
+    elif index := index or find_index(folder):
         raw = _cut(raw, index)
     texts, splits = read_texts(folder), read_splits(folder)
     ids = {clip.id for clip in raw.clips}
