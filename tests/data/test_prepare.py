@@ -96,6 +96,46 @@ def test_every_clip_left_out_is_counted_by_its_reason(tmp_path):
     assert read_json(tmp_path / "data" / "dataset.json")["left_out"] == summary.skipped
 
 
+def test_a_clip_that_is_listed_but_not_there_is_broken(tmp_path):
+    write_raw(tmp_path / "raw", [50] * 8)
+    with (tmp_path / "raw" / "train.txt").open("a") as handle:
+        handle.write("Mclip0\ngone\n")
+    with pytest.raises(InputError, match=r"1 of 9 clips are broken \(1 listed, but without a motion"):
+        prepare(tmp_path / "raw", tmp_path / "data")
+    summary = prepare(tmp_path / "raw", tmp_path / "data", FEW)
+    assert summary.skipped == {"listed, but without a motion": 1}
+    assert 'gone,"listed, but without a motion",' in (tmp_path / "data" / "left_out.csv").read_text()
+
+
+def test_too_many_caption_lines_that_cannot_be_read_are_an_error(tmp_path):
+    write_raw(tmp_path / "raw", [50] * 8)
+    with (tmp_path / "raw" / "texts" / "clip1.txt").open("a") as handle:
+        handle.write("no form\n")
+    with pytest.raises(InputError, match=r"1 of 9 caption lines are broken .*for instance clip1: caption: expected"):
+        prepare(tmp_path / "raw", tmp_path / "data")
+    assert prepare(tmp_path / "raw", tmp_path / "data", FEW).skipped == {"caption lines not readable": 1}
+    assert (tmp_path / "data" / "texts" / "clip1.txt").read_text().count("\n") == 1
+
+
+def test_a_cut_clip_loses_the_captions_of_what_is_cut_off(tmp_path):
+    write_raw(tmp_path / "raw", [260, 50, 50])
+    spans = ("all#a/X#0.0#0.0", "early#a/X#2.0#4.5", "half#a/X#6.0#60.0", "late#a/X#9.0#12.0")
+    (tmp_path / "raw" / "texts" / "clip0.txt").write_text("\n".join(spans))
+    summary = prepare(tmp_path / "raw", tmp_path / "data")
+    assert summary.skipped == {"captions of frames that are cut off": 1}
+    for clip_id in ("clip0", "Mclip0"):
+        kept = (tmp_path / "data" / "texts" / f"{clip_id}.txt").read_text().splitlines()
+        assert kept == list(spans[:3])
+
+
+def test_the_source_is_not_written_to(tmp_path):
+    write_raw(tmp_path / "raw", [50] * 3)
+    with pytest.raises(InputError, match="is the source; name another folder"):
+        prepare(tmp_path / "raw", tmp_path / "raw")
+    with pytest.raises(InputError, match="an index cuts AMASS or BVH recordings"):
+        open_source(tmp_path / "raw", index=tmp_path / "index.csv")
+
+
 def test_too_many_broken_clips_are_an_error_and_nothing_is_listed(tmp_path):
     write_raw(tmp_path / "raw", [50] * 4)
     np.save(tmp_path / "raw" / "joints" / "clip0.npy", np.full((50, 22, 3), np.inf))
