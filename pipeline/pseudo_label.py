@@ -69,7 +69,10 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
     cfg = cfg or PseudoLabelConfig()
     built = run.ledger.rows("build", state="done")
     if not built:
-        raise InputError(f"{run.root}: no 2D motion to lift ({_why_none(run)}); try other videos or looser limits")
+        raise InputError(
+            f"{run.root}: no 2D motion to lift ({_why_none(run)}); see `crossdiff status {run.root} --stage filter`, "
+            f"then loosen limits with `crossdiff filter {run.root} --set LIMIT=VALUE`, or give other videos"
+        )
     model, teacher = load_model(checkpoint), weights_hash(checkpoint)
     if model.skeleton != HUMANML3D:
         raise InputError(
