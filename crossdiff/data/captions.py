@@ -30,6 +30,8 @@ class Caption:
 
 def parse_caption(line: str) -> Caption:
     """One line of a caption file. Raises ClipError on a line of another form."""
+    if "\ufffd" in line:
+        raise ClipError(f"caption: not UTF-8, got {line.strip()!r}")
     parts = line.strip().split("#")
     if len(parts) != 4 or not parts[0].strip():
         raise ClipError(f"caption: expected caption#tokens#start#end, got {line.strip()!r}")

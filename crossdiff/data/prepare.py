@@ -18,7 +18,7 @@ from crossdiff.data.bvh import JointMap
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption
 from crossdiff.data.published import PublishedFolder
 from crossdiff.data.sources import RawClip, RawSource, open_source
-from crossdiff.data.tally import BAD_LINE, LeftOut, Outcome, PrepareSummary, Tally, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, PrepareSummary, Tally, Written
 from crossdiff.errors import ClipError, ConfigError, InputError
 from crossdiff.files import save_npy, write_text
 from crossdiff.progress import track
@@ -121,14 +121,12 @@ class _Maker:
         self.ids = {clip.id for clip in raw.clips}
 
     def __call__(self, clip: RawClip) -> Outcome:
-        captions, bad_lines = self.raw.captions(clip.id)
-        lines = len(captions) + len(bad_lines)
-        left = [LeftOut(clip.id, BAD_LINE, why) for why in bad_lines]
         joints = self._joints(clip)
         if isinstance(joints, LeftOut):
+            _, left, lines = self._captions(clip.id, 0)
             return Outcome([], [*left, joints], lines)
-        captions, cut_off = keep_captions(captions, len(joints) - 1, self.cfg.max_frames, self.skeleton.fps)
-        left += [LeftOut(clip.id, "captions of frames that are cut off", c.line) for c in cut_off]
+        frames = len(joints) - 1
+        captions, left, lines = self._captions(clip.id, frames)
         joints = joints[: self.cfg.max_frames + 1]
         split = self._split_of(clip.id)
         if not captions and self.raw.texts:
@@ -141,7 +139,11 @@ class _Maker:
             written = [self._write(clip.id, joints, captions, split)]
             if self.cfg.mirror and not self._mirrored_already(clip.id):
                 flipped = joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype)
-                written.append(self._write(f"M{clip.id}", flipped, self._mirrored(clip.id, captions), split))
+                # HumanML3D has captions of their own for the mirrored copies.
+                own, bad, more = self._captions(f"M{clip.id}", frames)
+                left, lines = left + bad, lines + more
+                mirrored = own or [mirror_caption(c) for c in captions]
+                written.append(self._write(f"M{clip.id}", flipped, mirrored, split))
             return Outcome(written, left, lines)
         return Outcome([], left, lines)
 
@@ -174,9 +176,12 @@ class _Maker:
         """Whether the source holds both a clip and its mirrored copy, as HumanML3D's own folders do (ID and MID)."""
         return f"M{clip_id}" in self.ids or (clip_id.startswith("M") and clip_id[1:] in self.ids)
 
-    def _mirrored(self, clip_id: str, captions: list[Caption]) -> list[Caption]:
-        """The captions that the source has for the mirrored copy (HumanML3D's do), or this clip's, mirrored."""
-        return self.raw.captions(f"M{clip_id}")[0] or [mirror_caption(c) for c in captions]
+    def _captions(self, clip_id: str, frames: int) -> tuple[list[Caption], list[LeftOut], int]:
+        """Captions of a clip of so many frames, those that are left out, and the number of all lines."""
+        good, bad = self.raw.captions(clip_id)
+        kept, cut_off = keep_captions(good, frames, self.cfg.max_frames, self.skeleton.fps)
+        left = [LeftOut(clip_id, BAD_LINE, why) for why in bad] + [LeftOut(clip_id, CUT_OFF, c.line) for c in cut_off]
+        return kept, left, len(good) + len(bad)
 
     def _write(self, clip_id: str, joints: np.ndarray, captions: list[Caption], split: str) -> Written:
         motion = torch.from_numpy(np.ascontiguousarray(joints))

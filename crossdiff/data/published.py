@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from crossdiff.data.captions import keep_captions, parse_captions
 from crossdiff.data.sources import read_splits, read_texts
-from crossdiff.data.tally import BAD_LINE, LeftOut, Outcome, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, save_npy, write_text
 from crossdiff.representation.features3d import features_to_joints_and_next
@@ -73,7 +73,7 @@ class PublishedFolder:
             reason, detail = error.args
             return Outcome([], [*left, LeftOut(clip_id, reason, detail, broken=True)], lines)
         kept, cut_off = keep_captions(captions, len(features), max_frames, self.skeleton.fps)
-        left += [LeftOut(clip_id, "captions of frames that are cut off", c.line) for c in cut_off]
+        left += [LeftOut(clip_id, CUT_OFF, c.line) for c in cut_off]
         if len(features) < min_frames:
             left.append(LeftOut(clip_id, f"shorter than {min_frames} frames", f"{len(features)} frames"))
             return Outcome([], left, lines)

@@ -100,16 +100,17 @@ def read_splits(folder: Path) -> dict[str, str]:
 
 
 def read_texts(folder: Path) -> dict[str, list[str]]:
-    """Clip id -> lines of its caption file, from `texts.zip` or `texts/`."""
+    """Clip id -> lines of its caption file, from `texts.zip` or `texts/`; what is not UTF-8 is marked as such."""
     archive = folder / "texts.zip"
     if archive.is_file():
         try:
             with zipfile.ZipFile(archive) as z:
-                names = [n for n in z.namelist() if n.endswith(".txt")]
-                return {Path(n).stem: z.read(n).decode("utf-8").splitlines() for n in names}
+                # macOS puts "._NAME" beside every file.
+                names = [n for n in z.namelist() if n.endswith(".txt") and not Path(n).name.startswith("._")]
+                return {Path(n).stem: z.read(n).decode("utf-8", "replace").splitlines() for n in names}
         except Exception as error:  # zipfile raises many kinds for damaged archives
             raise InputError(f"{archive}: not a readable zip of caption files ({error})") from None
-    return {p.stem: _text(p).splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
+    return {p.stem: _text(p, "replace").splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
 
 
 def _arrays(source: Path) -> RawSource:
@@ -218,8 +219,8 @@ def _cut(raw: RawSource, index: Path) -> RawSource:
     return replace(raw, clips=clips, absent=absent)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, errors: str = "strict") -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8", errors)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as text ({error}); save it as UTF-8") from None

@@ -27,6 +27,7 @@ from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import Skeleton
 
 BAD_LINE = "caption lines not readable"
+CUT_OFF = "captions of frames that are cut off"
 
 
 @dataclass(frozen=True)

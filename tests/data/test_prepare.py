@@ -128,6 +128,22 @@ def test_a_cut_clip_loses_the_captions_of_what_is_cut_off(tmp_path):
         assert kept == list(spans[:3])
 
 
+def test_what_is_not_utf8_is_left_out_line_by_line(tmp_path):
+    write_raw(tmp_path / "raw", [50] * 3)
+    (tmp_path / "raw" / "texts" / "clip0.txt").write_bytes("caf\u00e9#a/X#0#0\n".encode("latin-1") + b"walks#a/X#0#0\n")
+    assert prepare(tmp_path / "raw", tmp_path / "data", FEW).skipped == {"caption lines not readable": 1}
+    assert (tmp_path / "data" / "texts" / "clip0.txt").read_text() == "walks#a/X#0.0#0.0\n"
+
+
+def test_captions_of_mirrored_copies_are_taken_and_checked(tmp_path):
+    write_raw(tmp_path / "raw", [50] * 3)
+    (tmp_path / "raw" / "texts" / "Mclip0.txt").write_text("the other way round#way/NOUN#0#0\nno form\n")
+    summary = prepare(tmp_path / "raw", tmp_path / "data", FEW)
+    assert summary.skipped == {"caption lines not readable": 1}
+    assert "Mclip0,caption lines" in (tmp_path / "data" / "left_out.csv").read_text()
+    assert (tmp_path / "data" / "texts" / "Mclip0.txt").read_text() == "the other way round#way/NOUN#0.0#0.0\n"
+
+
 def test_the_source_is_not_written_to(tmp_path):
     write_raw(tmp_path / "raw", [50] * 3)
     with pytest.raises(InputError, match="is the source; name another folder"):
