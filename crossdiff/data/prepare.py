@@ -36,7 +36,7 @@ _CHUNK = 64
 class PrepareConfig(Config):
     """How motion becomes a dataset. None stands for what the source says, else for the skeleton's own value.
 
-    fps: frames per second of joint arrays; metres_per_unit: size of their unit; min_frames: fewest feature frames
+    fps: frames per second of the source; metres_per_unit: size of joint arrays' unit; min_frames: fewest feature frames
     after resampling; max_frames: what longer clips are cut to; max_bad_share: of broken clips, or of caption lines
     that cannot be read, above which nothing is prepared.
     """
@@ -152,14 +152,14 @@ class _Maker:
         try:
             motion = clip.read()
         except (ClipError, InputError) as error:
-            log.warning("%s", error)
+            log.info("%s", error)
             return LeftOut(clip.id, "not readable", str(error), broken=True)
         joints, count = motion.joints, self.skeleton.num_joints
         if joints.dtype.kind not in "fiu" or joints.ndim != 3 or joints.shape[1:] != (count, 3):
             return LeftOut(clip.id, f"not of shape (frames, {count}, 3)", str(joints.shape), broken=True)
         if not np.isfinite(joints).all():
             return LeftOut(clip.id, "with NaN or infinite joints", broken=True)
-        fps = motion.fps or self.cfg.fps or self.skeleton.fps
+        fps = self.cfg.fps or motion.fps or self.skeleton.fps
         unit = motion.metres_per_unit or self.cfg.metres_per_unit or self.skeleton.metres_per_unit
         resampled = resample(joints.astype(np.float32), fps, self.skeleton.fps)
         if unit != self.skeleton.metres_per_unit:

@@ -140,6 +140,13 @@ def test_a_folder_of_any_frame_rate_becomes_a_dataset(tmp_path, fps, frames):
     assert "bad.bvh" in (tmp_path / "data" / "left_out.csv").read_text()
 
 
+def test_a_frame_rate_that_is_set_goes_before_the_files(tmp_path):
+    write_bvh(tmp_path / "a.bvh", 181, fps=60)
+    cfg = PrepareConfig(val_share=0, test_share=0, fps=30, mirror=False)
+    prepare(tmp_path / "a.bvh", tmp_path / "data", cfg, JointMap.model_validate(own_names()))
+    assert len(np.load(tmp_path / "data" / "new_joints" / "a.npy")) == 121
+
+
 def test_names_that_repeat_are_told_apart_by_their_folders(tmp_path):
     for folder in ("a", "b"):
         write_bvh(tmp_path / "raw" / folder / "walk.bvh", 121)
