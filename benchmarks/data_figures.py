@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
+from crossdiff.files import load_npy
 from crossdiff.representation.features2d import joints_to_features
 from crossdiff.representation.layouts import FeatureLayout, layout_2d, layout_3d
 from crossdiff.representation.projection import VIEWS, project_orthographic
@@ -42,8 +43,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/img"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    joints = np.load(options.dataset / "new_joints" / f"{options.clip}.npy")
-    features = np.load(options.dataset / "new_joint_vecs" / f"{options.clip}.npy")
+    joints = load_npy(options.dataset / "new_joints" / f"{options.clip}.npy")
+    features = load_npy(options.dataset / "new_joint_vecs" / f"{options.clip}.npy")
     save(skeletons(), options.out / "data_skeletons.png")
     save(views(joints), options.out / "data_views.png")
     save(slices(joints, features), options.out / "data_slices.png")

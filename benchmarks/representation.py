@@ -9,6 +9,7 @@ is compared with ours.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -19,7 +20,6 @@ from crossdiff.representation.features2d import CONTACT_THRESHOLD, joints_to_fea
 from crossdiff.representation.features3d import joints_to_features as joints_to_features_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import HUMANML3D
-import itertools
 
 CLIPS, FRAMES = 16, 197
 SECONDS = 3.0

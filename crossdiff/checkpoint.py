@@ -35,9 +35,11 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
     folder = find_checkpoint(checkpoint)
     try:
         config = ModelConfig.model_validate(json.loads((folder / CONFIG).read_text("utf-8"))["config"])
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        reason = str(error).splitlines()[0] if not isinstance(error, KeyError) else "no entry 'config'"
-        raise CheckpointError(f"{folder / CONFIG}: not a CrossDiff configuration ({reason})") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder / CONFIG}: not a CrossDiff configuration ({_reason(error)}); "
+            "use a folder that `crossdiff train` or `finetune` wrote"
+        ) from None
     model = CrossDiffModel(config)
     try:
         state = load_file(folder / WEIGHTS)
@@ -50,15 +52,19 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
 
 def find_checkpoint(checkpoint: Path | str) -> Path:
     """The folder of a checkpoint: as given, or the name of a shipped one."""
-    folder = Path(checkpoint)
-    if folder.is_dir() and (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
+    folder, name = Path(checkpoint), str(checkpoint).rstrip("/")
+    if name and is_checkpoint(folder):
         return folder
-    if str(checkpoint) in shipped_models():
-        return Path(str(resources.files("crossdiff.pretrained") / str(checkpoint)))
+    if name in shipped_models():
+        return Path(str(resources.files("crossdiff.pretrained") / name))
     raise CheckpointError(
-        f"{checkpoint}: no checkpoint there (expected a folder with {CONFIG} and {WEIGHTS}, "
+        f"{name or '(empty name)'}: no checkpoint there (expected a folder with {CONFIG} and {WEIGHTS}, "
         f"or the name of a shipped model: {', '.join(shipped_models()) or 'none'})"
     )
+
+
+def is_checkpoint(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
 
 
 def shipped_models() -> list[str]:
@@ -98,9 +104,8 @@ def load_state(path: Path) -> dict[str, object]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; none of them is of use to the user
-        reason = str(error).splitlines()[0]
         raise CheckpointError(
-            f"{path}: not a readable training state ({reason}); delete it to go on from the one before"
+            f"{path}: not a readable training state ({type(error).__name__}); delete it to go on from the one before"
         ) from None
 
 
@@ -114,3 +119,16 @@ def keep_newest(folder: Path, count: int) -> None:
     states = sorted(folder.glob("step_*.pt"))
     for path in states[: len(states) - count]:
         path.unlink()
+
+
+def drop_leftovers(folder: Path) -> None:
+    """Delete what a killed process had begun to write."""
+    for path in folder.glob(".step_*.tmp.pt"):
+        path.unlink()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+    return "no entry 'config'" if isinstance(error, KeyError | TypeError) else str(error).splitlines()[0]

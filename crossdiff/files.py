@@ -16,6 +16,10 @@ from numpy.lib.npyio import NpzFile
 
 from crossdiff.errors import InputError
 
+# The process's umask can only be read by setting it.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write(temporary)`, sync the file it made and rename it to `path`; on error nothing stays behind."""
@@ -24,6 +28,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         write(temporary)
+        temporary.chmod(0o666 & ~_UMASK)  # some writers make files that only their owner can read
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)

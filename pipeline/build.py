@@ -18,6 +18,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
+from crossdiff.wording import counted
 
 
 class BuildConfig(MotionConfig):
@@ -39,7 +40,8 @@ class BuildSummary:
     def __str__(self) -> str:
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.filtered.most_common())
         return (
-            f"{self.motions} motions ({self.frames / self.fps / 60:.1f} min) from {self.clips} clips; "
+            f"{counted(self.motions, 'motion')} ({self.frames / self.fps / 60:.1f} min) "
+            f"from {counted(self.clips, 'clip')}; "
             f"{self.filtered.total()} filtered{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; "
             f"{self.unchanged} unchanged"
         )

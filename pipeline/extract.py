@@ -20,6 +20,7 @@ from crossdiff.pipeline.tracking import Tracker, TrackingConfig
 from crossdiff.pipeline.video import Video
 from crossdiff.progress import progress_bar
 from crossdiff.types import Keypoints2D
+from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ class ExtractSummary:
         good = self.videos - len(self.failed) - len(self.without_person)
         rate = f", {self.frames / self.seconds:.0f} frames/s" if self.frames and self.seconds else ""
         return (
-            f"{self.videos} videos: {good} with people ({self.tracks} tracks), {len(self.without_person)} without, "
-            f"{len(self.failed)} failed; {self.unchanged} unchanged{rate}"
+            f"{counted(self.videos, 'video')}: {good} with people ({counted(self.tracks, 'track')}), "
+            f"{len(self.without_person)} without, {len(self.failed)} failed; {self.unchanged} unchanged{rate}"
         )
 
     def raise_failures(self) -> None:

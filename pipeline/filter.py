@@ -15,6 +15,7 @@ from crossdiff.pipeline.measures import measure
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
+from crossdiff.wording import counted
 
 
 class FilterConfig(Config):
@@ -71,7 +72,7 @@ class FilterSummary:
     def __str__(self) -> str:
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         return (
-            f"{self.kept} of {self.clips} clips kept; {self.reasons.total()} filtered"
+            f"{self.kept} of {counted(self.clips, 'clip')} kept; {self.reasons.total()} filtered"
             f"{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; {self.unchanged} unchanged"
         )
 

@@ -22,6 +22,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.representation.cleanup import rebuild
 from crossdiff.skeleton import HUMANML3D
+from crossdiff.wording import counted
 
 
 class PseudoLabelConfig(Config):
@@ -42,7 +43,7 @@ class PseudoLabelSummary:
 
     def __str__(self) -> str:
         return (
-            f"{self.lifted} motions lifted to 3D, {self.unchanged} unchanged, {len(self.failed)} failed; "
+            f"{counted(self.lifted, 'motion')} lifted to 3D, {self.unchanged} unchanged, {len(self.failed)} failed; "
             f"teacher {self.teacher}"
         )
 

@@ -56,7 +56,7 @@ def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path,
 def _short_tuning(steps: int) -> FinetuneConfig:
     """A few steps at a higher rate: enough to see the model move towards one clip."""
     return load_config(
-        FinetuneConfig, "finetune", [f"steps={steps}", "learning_rate=2e-4", "warmup_steps=10", "log_every=10"]
+        FinetuneConfig, "finetune", [f"steps={steps}", "learning_rate=1e-4", "warmup_steps=10", "log_every=10"]
     )
 
 

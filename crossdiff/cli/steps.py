@@ -17,6 +17,7 @@ from crossdiff.files import read_json, save_npy, write_json
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
 from crossdiff.viewing.video import render_motion
+from crossdiff.wording import counted
 
 # As many captions of a run are sampled when no prompt is given.
 MOST_CAPTIONS = 4
@@ -34,7 +35,8 @@ class SampleSummary:
 
     def __str__(self) -> str:
         kinds = ".npy and .mp4" if self.video else ".npy"
-        return f"{len(self.names)} motions of {self.frames} frames in {self.out} ({kinds}): {', '.join(self.names)}"
+        made = counted(len(self.names), "motion")
+        return f"{made} of {self.frames} frames in {self.out} ({kinds}): {', '.join(self.names)}"
 
 
 def sample_to_folder(

@@ -22,6 +22,9 @@ def train(
         Path | None, typer.Option(help="Folder for model and training state; resumed if it has one.")
     ] = None,
     checkpoint: Annotated[str | None, typer.Option(help="Model to go on from; stage II needs one.")] = None,
+    start_over: Annotated[
+        bool, typer.Option("--start-over", help="Begin anew where data or settings changed.")
+    ] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as steps=1000; repeatable.")
     ] = None,
@@ -43,4 +46,4 @@ def train(
         out = Path("trained") / f"stage{cfg.stage}"
         took("out", out, "name it with --out")
     source = None if checkpoint is None else find_checkpoint(checkpoint)
-    summary(str(train_stage(cfg, data, out, source)))
+    summary(str(train_stage(cfg, data, out, source, start_over)))

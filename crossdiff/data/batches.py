@@ -41,11 +41,7 @@ class _Steps(Dataset[MotionBatch]):
 
 def load_steps(batches: BatchSource, steps: range, workers: int = 0) -> Iterable[MotionBatch]:
     """The batches of the steps, in order; with workers they are made ahead of time in processes of their own."""
-    return DataLoader(_Steps(batches), batch_size=None, sampler=steps, num_workers=workers, collate_fn=_as_is)
-
-
-def _as_is(batch: MotionBatch) -> MotionBatch:
-    return batch
+    return DataLoader(_Steps(batches), batch_size=None, sampler=steps, num_workers=workers)
 
 
 class MocapBatches:

@@ -138,7 +138,8 @@ class MocapDataset:
         view = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter
         joints = self.packed.joints(index, start, start + length + 1)
         hide = rng.random() < views.hide
-        valid = _hidden(*joints.shape[:2], rng) if hide else np.ones(joints.shape[:2], dtype=bool)
+        shape = (len(joints), self.skeleton.num_joints)
+        valid = _hidden(*shape, rng) if hide else np.ones(shape, dtype=bool)
         return _Drawn(self.packed.features(index, start, start + length), joints, valid, view, caption.text)
 
     def _span(self, caption: Caption, frames: int) -> tuple[int, int]:

@@ -22,7 +22,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
-from crossdiff.checkpoint import keep_newest, latest_state, load_state, save_model, save_state
+from crossdiff.checkpoint import (
+    drop_leftovers,
+    is_checkpoint,
+    keep_newest,
+    latest_state,
+    load_state,
+    save_model,
+    save_state,
+)
 from crossdiff.data.batch import MotionBatch
 from crossdiff.data.batches import BatchSource, load_steps
 from crossdiff.errors import ConfigError, CrossDiffError
@@ -76,6 +84,8 @@ def fit(
     _pin(cfg, inputs, out, start_over)
     trainer = _Trainer(model, cfg, weights, out, cache)
     trainer.resume()
+    if trainer.step >= cfg.steps and is_checkpoint(out):
+        return trainer.summary()
     trainer.embed(batches.captions())
     writer = SummaryWriter(str(out / "log"), purge_step=trainer.step)
     with progress_bar() as bar:
@@ -175,6 +185,7 @@ class _Trainer:
         write_text(self.out / "loss.csv", table.getvalue())
 
     def resume(self) -> None:
+        drop_leftovers(self.out / "state")
         path = latest_state(self.out / "state")
         if path is None:
             return
@@ -190,6 +201,9 @@ class _Trainer:
             self.model.network.load_state_dict(self.average.module.state_dict())
         self.model.eval()
         save_model(self.model, self.out)
+        return self.summary()
+
+    def summary(self) -> TrainSummary:
         last = dict(self.history[-1])
         last.pop("step")
         return TrainSummary(self.out, self.step, last.pop("loss"), last)
@@ -227,7 +241,8 @@ def _pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) -
         changed = _differences(_read_yaml(path), resolved)
         if changed and not start_over:
             raise ConfigError(
-                f"{out}: was started with another {', '.join(changed)}; give another --out, or delete it to start over"
+                f"{out}: was started with other settings or data ({', '.join(changed)}); give another --out, "
+                "or start over with --start-over"
             )
         if changed:
             log.warning("%s: %s changed, training starts over", out, ", ".join(changed))

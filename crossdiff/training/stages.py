@@ -20,7 +20,9 @@ from crossdiff.training.loop import TrainSummary, fit
 log = logging.getLogger(__name__)
 
 
-def train(cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = None) -> TrainSummary:
+def train(
+    cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = None, start_over: bool = False
+) -> TrainSummary:
     """Train on a HumanML3D folder (from `crossdiff prepare`). Stage II starts from a stage-I checkpoint.
 
     With a checkpoint, its network is used and `cfg.model` is ignored. Resumes by itself when `out` holds a state.
@@ -36,7 +38,7 @@ def train(cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = Non
         model = new_model(cfg.model, dataset, cfg.seed)
     batches = MocapBatches(dataset, cfg.batch_size, min(cfg.max_frames, model.config.max_frames), cfg.views, cfg.seed)
     inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else ""}
-    return fit(model, batches, cfg, cfg.objective(), out, data, inputs)
+    return fit(model, batches, cfg, cfg.objective(), out, data, inputs, start_over)
 
 
 def finetune(

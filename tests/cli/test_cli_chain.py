@@ -18,10 +18,10 @@ def test_four_commands_make_motion_from_a_folder_of_videos(finished):
     run = folder / "runs/0001"
     assert "run = runs/0001  (a new run" in extract and "1 with people" in extract.splitlines()[-1]
     assert "run = runs/0001  (the latest run)" in label and "checkpoint = tiny  (the shipped model)" in label
-    assert "filter: 1 of" in label and "build-2d: 1 motions" in label and "1 motions lifted" in label.splitlines()[-1]
+    assert "filter: 1 of" in label and "build-2d: 1 motion" in label and "1 motion lifted" in label.splitlines()[-1]
     assert "data = none" in tune and "4 steps, loss" in tune.splitlines()[-1]
     assert "captions of the run" in sample and "the run's fine-tuned model" in sample
-    assert "1 motions of 120 frames in runs/0001/samples" in sample.splitlines()[-1]
+    assert "1 motion of 120 frames in runs/0001/samples" in sample.splitlines()[-1]
 
     (features,) = (run / "features2d").glob("*.npz")
     label3d = load_npz(run / "pseudo3d" / features.name)["features"]
@@ -88,11 +88,11 @@ def test_pseudo_label_takes_in_clips_that_were_added_and_keeps_the_limits_of_the
     crossdiff("filter", "--set", "min_frames=150").ok()
     crossdiff("pseudo-label").failed("no 2D motion to lift", "too short", "crossdiff filter runs/0001 --set")
     crossdiff("filter", "--set", "min_frames=60").ok()
-    assert "1 motions lifted" in crossdiff("pseudo-label").ok().out
+    assert "1 motion lifted" in crossdiff("pseudo-label").ok().out
     (kept,) = Run(run).ledger.rows("filter", "done")
     shutil.copy(run / f"keypoints/{kept.id}.npz", run / "keypoints/added_t0.npz")
     Run(run).ledger.put([Row("track", "added_t0", "done", "another", parent=kept.parent)])
-    assert "1 motions lifted to 3D, 1 unchanged" in crossdiff("pseudo-label").ok().out
+    assert "1 motion lifted to 3D, 1 unchanged" in crossdiff("pseudo-label").ok().out
     assert Run(run).recorded("filter", FilterConfig).min_frames == 60
 
 

@@ -17,7 +17,7 @@ def test_a_prompt_becomes_joints_and_a_video(here):
     assert Path("squats/00_a-person-squats.mp4").read_bytes()[4:8] == b"ftyp"
     record = json.loads(Path("squats/samples.json").read_text())
     assert record["options"]["mixture"] and record["motions"][0]["prompt"] == "a person squats"
-    assert said.splitlines()[-1].startswith("1 motions of 120 frames in squats")
+    assert said.splitlines()[-1].startswith("1 motion of 120 frames in squats")
     assert sorted(p.name for p in here.iterdir()) == ["squats"]
 
 

@@ -48,8 +48,8 @@ def test_the_latest_run_goes_through_filter_build_and_status(tmp_path):
     (videos / "empty.avi").touch()
     extract_2d([videos], Run.create(tmp_path / "runs" / "0003"), FakeBackend())
     filtered, built = crossdiff("filter", cwd=tmp_path), crossdiff("build-2d", cwd=tmp_path)
-    assert "runs/0003  (the latest run)" in filtered.stdout and "1 of 1 clips kept" in filtered.stdout
-    assert "1 motions" in built.stdout and list((tmp_path / "runs/0003/features2d").iterdir())
+    assert "runs/0003  (the latest run)" in filtered.stdout and "1 of 1 clip kept" in filtered.stdout
+    assert "1 motion " in built.stdout and list((tmp_path / "runs/0003/features2d").iterdir())
     assert "empty file" in crossdiff("status", cwd=tmp_path).stdout
     status = crossdiff("status", "--stage", "filter", "--csv", "f.csv", cwd=tmp_path)
     assert status.returncode == 0 and "jumping_jacks_01_t0" in (tmp_path / "f.csv").read_text()

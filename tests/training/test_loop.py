@@ -110,7 +110,7 @@ def test_a_finished_run_is_not_trained_again(prepared, unbroken):
 
 
 def test_another_configuration_is_not_mixed_in(prepared, unbroken):
-    with pytest.raises(ConfigError, match=r"was started with another learning_rate, seed; give another --out"):
+    with pytest.raises(ConfigError, match=r"other settings or data \(learning_rate, seed\); give another --out"):
         run(prepared, unbroken, loop_config(learning_rate=0.5, seed=4))
 
 
