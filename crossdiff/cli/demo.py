@@ -19,7 +19,7 @@ def demo(
     caption: Annotated[str | None, typer.Option(help="What the person in your clip does.")] = None,
     out: Annotated[Path, typer.Option(help="Run folder, which also gets the page.")] = Path("runs/demo"),
     checkpoint: Annotated[str | None, typer.Option(help="Stage-I model; without it the shipped one.")] = None,
-    steps: Annotated[int, typer.Option(help="Fine-tuning steps.")] = 150,
+    steps: Annotated[int, typer.Option(help="Fine-tuning steps.")] = 120,
 ) -> None:
     """Run every stage on one clip with the shipped model and write OUT/index.html; takes a few minutes on two cores.
 
