@@ -17,6 +17,7 @@ install: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or 3.12; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into .venv: one to five minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
