@@ -20,9 +20,10 @@ from crossdiff.representation.features2d import joints_to_features
 from crossdiff.representation.layouts import FeatureLayout, layout_2d, layout_3d
 from crossdiff.representation.projection import VIEWS, project_orthographic
 from crossdiff.skeleton import HUMANML3D, KIT, Skeleton
+from crossdiff.viewing.figure import LEFT, RIGHT
 from crossdiff.viewing.plots import plot_dataset
 
-_SIDES = {"l_": "#c8402f", "r_": "#2b5cad"}
+_SIDES = {side: "#{:02x}{:02x}{:02x}".format(*rgb) for side, rgb in (("l_", LEFT), ("r_", RIGHT))}
 _MIDDLE = "#444444"
 _GROUPS = {
     "root": "#444444",
@@ -58,7 +59,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def draw_bones(ax: Axes, flat: ndarray, skeleton: Skeleton, width: float = 2.0, alpha: float = 1.0) -> None:
-    """One pose, (J, 2), y up; left in red, right in blue."""
+    """One pose, (J, 2), y up; left in blue, right in orange."""
     for parent, joint in skeleton.bones:
         colour = _SIDES.get(skeleton.joint_names[joint][:2], _MIDDLE)
         ax.plot(*flat[[parent, joint]].T, color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")
@@ -105,7 +106,7 @@ def views(joints: ndarray) -> Figure:
         ax.set(title=view, xlim=(-half, half), ylim=(-half, half) if view == "top" else (-0.1, 2 * half - 0.1))
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=7)
-    figure.supxlabel("metres; later poses darker; red: the person's left, blue: right", fontsize=9)
+    figure.supxlabel("metres; later poses darker; blue: the person's left, orange: right", fontsize=9)
     return figure
 
 

@@ -27,6 +27,8 @@ from crossdiff.representation.projection import VIEW_YAW, project_orthographic, 
 from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.types import Domain
 
+# Clips are cropped to a multiple of this many frames, at a random start (T2M, MDM and the authors do).
+CROP_UNIT = 4
 NO_CAPTION = Caption("", "")
 
 
@@ -102,7 +104,7 @@ class MocapDataset:
         return stats
 
     def crop(self, index: int, most: int, views: ViewConfig, rng: Generator) -> Crop:
-        """A random caption of the clip, its span, a random stretch of at most `most` frames, seen in a random view."""
+        """A random caption, its span, a random stretch of at most `most` frames (a multiple of 4), a random view."""
         return self.crops([index], most, views, rng)[0]
 
     def crops(self, indices: Sequence[int], most: int, views: ViewConfig, rng: Generator) -> list[Crop]:
@@ -132,7 +134,7 @@ class MocapDataset:
     def _draw(self, index: int, most: int, views: ViewConfig, rng: Generator) -> _Drawn:
         caption = self.captions[index][rng.integers(len(self.captions[index]))]
         start, stop = self._span(caption, int(self.lengths[index]))
-        length = min(stop - start, most)
+        length = _whole_units(min(stop - start, most))
         start += int(rng.integers(stop - start - length + 1))
         name = views.views[rng.integers(len(views.views))]
         view = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter
@@ -189,6 +191,11 @@ class _Drawn:
     valid: ndarray
     view: str | float
     caption: str
+
+
+def _whole_units(frames: int) -> int:
+    """The longest multiple of `CROP_UNIT` that fits; what is shorter than one unit stays as it is."""
+    return frames - frames % CROP_UNIT if frames >= CROP_UNIT else frames
 
 
 def _project(joints: Tensor, views: Sequence[str | float]) -> Tensor:
