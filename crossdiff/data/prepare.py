@@ -38,7 +38,8 @@ class PrepareConfig(Config):
 
     fps: frames per second of the source; metres_per_unit: size of joint arrays' unit; min_frames: fewest feature frames
     after resampling; max_frames: what longer clips are cut to; max_bad_share: of broken clips, or of caption lines
-    that cannot be read, above which nothing is prepared.
+    that cannot be read, above which nothing is prepared; parity: keep HumanML3D's flaw in turns, see
+    `joints_to_features`.
     """
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
@@ -48,6 +49,7 @@ class PrepareConfig(Config):
     max_frames: int = Field(199, ge=2)
     retarget: bool = True
     mirror: bool = True
+    parity: bool = False
     val_share: float = Field(0.05, ge=0, lt=1)
     test_share: float = Field(0.15, ge=0, lt=1)
     max_bad_share: float = Field(0.05, ge=0, le=1)
@@ -187,7 +189,7 @@ class _Maker:
         motion = torch.from_numpy(np.ascontiguousarray(joints))
         if self.cfg.retarget and self.skeleton.body is not None:
             motion = retarget(motion, torch.tensor(self.skeleton.body), self.skeleton)
-        features = joints_to_features(motion, self.skeleton).numpy()
+        features = joints_to_features(motion, self.skeleton, self.cfg.parity).numpy()
         placed = canonicalise(motion, self.skeleton).numpy()
         save_npy(self.out / "new_joint_vecs" / f"{clip_id}.npy", features)
         save_npy(self.out / "new_joints" / f"{clip_id}.npy", placed)

@@ -15,9 +15,10 @@ from crossdiff.data.sources import open_source
 from crossdiff.errors import InputError
 from crossdiff.files import read_json
 from crossdiff.representation.features2d import joints_to_features as features_2d
-from crossdiff.representation.features3d import bone_lengths, canonicalise, joints_to_features
+from crossdiff.representation.features3d import bone_lengths, canonicalise, features_to_joints, joints_to_features
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.projection import project_orthographic
+from crossdiff.representation.rotations import rotate, yaw_quaternion
 from crossdiff.skeleton import HUMANML3D
 
 FEW = PrepareConfig(max_bad_share=0.5)
@@ -270,3 +271,21 @@ def test_the_sources_frame_rate_is_brought_to_the_skeletons(tmp_path):
     write_raw(tmp_path / "raw", [121, 121, 121])
     prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(fps=40, mirror=False))
     assert np.load(tmp_path / "data" / "new_joints" / "clip0.npy").shape == (61, 22, 3)
+
+
+def test_turns_are_read_back_right_unless_parity_is_asked_for(tmp_path):
+    still = person(1, swing=0.0).expand(120, -1, -1)
+    spin = rotate(yaw_quaternion(torch.arange(120) * 0.06)[:, None], still)
+    spin = spin + torch.linspace(0, 5, 120)[:, None, None] * torch.tensor([0.0, 0.0, 1.0])
+    write = tmp_path / "raw"
+    write.mkdir()
+    np.save(write / "spin.npy", spin.numpy())
+    (write / "train.txt").write_text("spin\n")
+    off = {}
+    for parity in (False, True):
+        out = tmp_path / str(parity)
+        prepare(write, out, PrepareConfig(min_frames=8, mirror=False, parity=parity))
+        joints = np.load(out / "new_joints" / "spin.npy")[:-1]
+        features = torch.from_numpy(np.load(out / "new_joint_vecs" / "spin.npy"))
+        off[parity] = float(np.abs(features_to_joints(features).numpy() - joints).max())
+    assert off[False] < 1e-4 < off[True]
