@@ -19,6 +19,7 @@ from torch import Tensor
 
 from crossdiff.errors import InputError, MissingDependencyError
 from crossdiff.files import load_npz, save_npz, sha256
+from crossdiff.progress import track
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 CLIP_HUB_ID = "openai/clip-vit-base-patch32"
@@ -159,7 +160,9 @@ class CachedEmbeddings:
                 f"text encoder {self.encoder}: the model was trained with weights of hash {self._fingerprint[:12]}, "
                 f"got {encoder.fingerprint[:12]}; use the encoder it was trained with"
             )
-        self._rows.update(zip(new, encoder.encode(new), strict=True))
+        chunks = [new[i : i + _BATCH] for i in range(0, len(new), _BATCH)]
+        for chunk in track(chunks, "embed captions"):
+            self._rows.update(zip(chunk, encoder.encode(chunk), strict=True))
         if self._path is not None:
             import numpy as np
 

@@ -112,6 +112,7 @@ class _Trainer:
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
         self.weights = weights.terms()
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator="auto", devices=1, precision=cfg.precision)
         self.model = model.to(self.fabric.device).train()
         optimizer = torch.optim.AdamW(model.network.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
