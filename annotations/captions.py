@@ -12,6 +12,9 @@ import yaml
 
 from crossdiff.errors import InputError
 
+# Words of file names that say nothing about what is done.
+_NO_ACTION = {"clip", "demo", "dsc", "gopro", "img", "input", "mov", "movie", "mp"}
+_NO_ACTION |= {"output", "sample", "test", "vid", "video", "videos"}
 CAPTIONS_FILE = "captions.csv"
 _COLUMNS = ("video", "caption")
 
@@ -26,14 +29,15 @@ def captions_for(label: str) -> list[str]:
     """Captions of an action label; `JumpingJack`, `jumping_jacks` and `Jumping Jacks 2` are the same label.
 
     An unknown label is put in a sentence: "a person is rowing" where its first word ends in -ing, "a person does
-    archery" otherwise; one without any words gives "a person moves".
+    archery" otherwise; one without any words, or with words that cameras and people name files by (`IMG_0001`,
+    `demo`), gives "a person moves".
     """
     known = {_normalised(name): name for name in labels()}
     name = known.get(_normalised(label))
     if name is not None:
         return list(_shipped()[name])
     words = label_words(label)
-    if not words:
+    if not set(words) - _NO_ACTION:
         return ["a person moves"]
     verb = "is" if words[0].endswith("ing") else "does"
     return [f"a person {verb} {' '.join(words)}"]

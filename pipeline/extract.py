@@ -48,13 +48,14 @@ class ExtractSummary:
         )
 
     def raise_failures(self) -> None:
-        """One line per failed input; `InputError` where nothing at all could be read."""
-        if not self.failed:
+        """One line per input that gave nothing; `InputError` where none gave a track."""
+        useless = dict.fromkeys(self.without_person, "no person found") | self.failed
+        if not useless:
             return
-        lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
-        if len(self.failed) == self.videos:
-            raise InputError(f"no video could be used; give others, or re-encode them:{lines}")
-        raise PartialFailure(f"{len(self.failed)} of {self.videos} videos failed, the others are done:{lines}")
+        lines = "".join(f"\n  {name}: {reason}" for name, reason in useless.items())
+        if len(useless) == self.videos:
+            raise InputError(f"no video could be used; give others that show a whole person, or re-encode:{lines}")
+        raise PartialFailure(f"{len(useless)} of {self.videos} videos could not be used, the others are done:{lines}")
 
 
 def extract_2d(

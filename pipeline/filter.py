@@ -120,7 +120,7 @@ def _why_none(run: Run) -> str:
     add = f"`crossdiff extract-2d VIDEOS --out {run.root}`"
     if tried := run.ledger.rows("extract"):
         return (
-            f"no person was found in any of its videos ({len(tried)}); see `crossdiff status {run.root} "
+            f"none of its videos ({len(tried)}) could be used; see `crossdiff status {run.root} "
             f"--stage extract`, and add other videos with {add}"
         )
     return f"holds no clips; run {add} first"

@@ -44,7 +44,7 @@ class PseudoLabelSummary:
     def __str__(self) -> str:
         return (
             f"{counted(self.lifted, 'motion')} lifted to 3D, {self.unchanged} unchanged, {len(self.failed)} failed; "
-            f"teacher {self.teacher}"
+            f"teacher {self.teacher.name}"
         )
 
     def raise_failures(self) -> None:

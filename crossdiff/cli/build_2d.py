@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.common import open_run, summary
 
 
 @app.command("build-2d")
@@ -24,12 +24,9 @@ def build_2d(
     from crossdiff.config import load_config
     from crossdiff.pipeline.build import BuildConfig
     from crossdiff.pipeline.build import build_2d as build
-    from crossdiff.pipeline.run import Run
 
     cfg = load_config(BuildConfig, config, set_)
-    opened = Run.open(run)
-    if run is None:
-        took("run", opened.root, "the latest run")
+    opened = open_run(run)
     result = build(opened, cfg)
     summary(f"{result}; features in {opened.features2d}")
     result.raise_failures()

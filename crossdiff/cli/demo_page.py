@@ -16,6 +16,7 @@ from crossdiff.checkpoint import load_model
 from crossdiff.cli.chain import ChainConfig, ChainResult, Report, run_chain
 from crossdiff.cli.steps import sample_to_folder
 from crossdiff.config import load_config
+from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, load_npz, write_text
 from crossdiff.pipeline.inputs import captions_of, find_videos
@@ -26,6 +27,7 @@ from crossdiff.types import Keypoints2D, Motion2D, Motion3D
 from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.video import render_2d, render_motion
+from crossdiff.wording import counted
 
 DEMO_CAPTIONS = ("a person does jumping jacks", "someone jumps and swings the arms overhead, again and again")
 # Sampled beside the clip's own action: something that the model knew before.
@@ -49,7 +51,7 @@ def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path,
     render_overlay(video, [Keypoints2D.load(run.keypoints / f"{c}.npz") for c in clips], out / "clip.mp4", 640)
     _draw_lifted(run, motions)
     figures = _draw_samples(out, prompts, result)
-    times("draw", "videos")
+    times("draw", counted(2 + 2 * len(motions) + len(figures) - 1, "video"))
     return write_page(out / "index.html", _page(run, checkpoint, motions, figures, result, times))
 
 
@@ -108,9 +110,12 @@ def _page(
     facts = [
         ("Model", f"{checkpoint.name}, {_parameters(checkpoint) / 1e6:.1f} M parameters"),
         ("Clips found, kept", f"{len(run.ledger.rows('track'))}, {len(run.ledger.rows('filter', 'done'))}"),
-        ("Fine-tuning", f"{result.finetuned.steps} steps on {len(motions)} motion(s) of this one clip, no 3D data"),
+        (
+            "Fine-tuning",
+            f"{result.finetuned.steps} steps on {counted(len(motions), 'motion')} of the clip, no 3D data",
+        ),
         ("Loss, first and last", f"{first:.3f}, {last:.3f}"),
-        ("Sampling", "mixture, 50 steps of DPM-Solver++, guidance 2.5"),
+        ("Sampling", _sampling(ChainConfig().sampling)),
     ]
     return Page(
         title="From a video to new motion",
@@ -120,7 +125,7 @@ def _page(
             Section("Lifted to 3D", _LIFTED_TEXT, lifted),
             Section("Sampled from text, before and after", _SAMPLES_TEXT, samples),
             Section("Numbers", facts=facts, table=times.table()),
-            Section("What ran", "The same by hand, in an empty folder:", code=_COMMANDS),
+            Section("Your own videos", "In a folder that holds `videos/`:", code=_COMMANDS),
         ],
         footer=f"crossdiff {__version__}",
     )
@@ -138,6 +143,11 @@ _COMMANDS = """crossdiff extract-2d videos/
 crossdiff pseudo-label
 crossdiff finetune
 crossdiff sample --mixture"""
+
+
+def _sampling(options: SamplingOptions) -> str:
+    way = "mixture" if options.mixture else "standard"
+    return f"{way}, {options.num_inference_steps} steps of {options.solver}, guidance {options.guidance_scale}"
 
 
 def _kept_text(run: Run) -> str:

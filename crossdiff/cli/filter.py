@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.common import open_run, summary
 
 
 @app.command("filter")
@@ -25,12 +25,9 @@ def filter_(
     """
     from crossdiff.config import load_config
     from crossdiff.pipeline.filter import FilterConfig, filter_clips
-    from crossdiff.pipeline.run import Run
 
     cfg = load_config(FilterConfig, config, set_)
-    opened = Run.open(run)
-    if run is None:
-        took("run", opened.root, "the latest run")
+    opened = open_run(run)
     result = filter_clips(opened, cfg)
     summary(str(result))
     result.raise_failures()

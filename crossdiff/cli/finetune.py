@@ -34,6 +34,7 @@ def finetune(
     cfg = load_config(FinetuneConfig, config, set_)
     opened = open_run(run)
     start = pick_checkpoint(checkpoint)
+    took("config", f"{config}: {cfg.steps} steps of {cfg.batch_size} clips", "change it with --config or --set")
     if data is None:
         took("data", "none", "wild clips alone; mix 3D motion in with --data DATASET")
     summary(str(finetune_run(cfg, opened.root, start, out or opened.finetuned, data, start_over)))

@@ -58,4 +58,5 @@ def sample(
         took("out", out, "name it with --out")
     options = SamplingOptions(steps, guidance, solver, mixture, switch_step)
     model = pick_checkpoint(checkpoint, opened)
+    took("settings", f"{frames} frames, seed {seed}, {steps} steps of {solver}, guidance {guidance}", "see --help")
     summary(str(sample_to_folder(prompts, frames, seed, options, model, out, video)))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.common import open_run, summary
 
 
 @app.command("status")
@@ -25,11 +25,8 @@ def status(
     """
     from crossdiff.files import write_text
     from crossdiff.pipeline.ledger import stage_named
-    from crossdiff.pipeline.run import Run
 
-    opened = Run.open(run)
-    if run is None:
-        took("run", opened.root, "the latest run")
+    opened = open_run(run)
     table = opened.ledger.table(stage_named(stage)) if stage else opened.ledger.counts()
     if csv:
         write_text(csv, table.to_csv(index=False))

@@ -86,7 +86,7 @@ def _record(
 ) -> dict[str, Any]:
     """What made the motions: the same record, the same motions."""
     return {
-        "checkpoint": str(checkpoint),
+        "checkpoint": checkpoint.name,
         "weights": weights_hash(checkpoint),
         "options": asdict(options),
         "frames": frames,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy import ndarray
 from numpy.random import Generator
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from crossdiff.config import Config
@@ -23,7 +23,7 @@ from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npy, read_json
 from crossdiff.representation.features2d import joints_to_features
 from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
-from crossdiff.representation.projection import VIEW_YAW, project_orthographic, view_yaw
+from crossdiff.representation.projection import VIEW_YAW, VIEWS, project_orthographic, view_yaw
 from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.types import Domain
 
@@ -39,6 +39,14 @@ class ViewConfig(Config):
     views: tuple[str, ...] = Field(tuple(VIEW_YAW), min_length=1)
     yaw_jitter: float = Field(0.0, ge=0, le=180)
     hide: float = Field(0.0, ge=0, le=1)
+
+    @field_validator("views")
+    @classmethod
+    def _known(cls, views: tuple[str, ...]) -> tuple[str, ...]:
+        for view in views:
+            if view not in VIEWS:
+                raise ValueError(f"view {view!r} is none of {', '.join(VIEWS)}")
+        return views
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ class MocapDataset:
         if not names.is_file():
             raise InputError(f"{folder}: no {split}.txt; make a dataset with: crossdiff prepare SOURCE --out {folder}")
         record = read_json(folder / "dataset.json") if (folder / "dataset.json").is_file() else {}
+        if not isinstance(record, dict):
+            raise InputError(f"{folder / 'dataset.json'}: expected an object; prepare the dataset again")
         self.skeleton = _skeleton(record.get("skeleton", "humanml3d"), folder)
         self.ids: list[str] = []
         self.captions: list[list[Caption]] = []
@@ -89,8 +99,10 @@ class MocapDataset:
         return PackedClips(self.folder, self.split, self.ids, self.lengths.tolist())
 
     def fingerprint(self) -> str:
-        """Hash of the clips' names, lengths and captions: another value, another dataset."""
+        """Hash of the statistics and the clips' names, lengths and captions: another value, another dataset."""
         digest = hashlib.sha256()
+        for stats in self.statistics().values():
+            digest.update(np.ascontiguousarray(stats.mean).tobytes() + np.ascontiguousarray(stats.std).tobytes())
         for clip_id, length, captions in zip(self.ids, self.lengths, self.captions, strict=True):
             digest.update(f"{clip_id} {length} {captions}\n".encode())
         return digest.hexdigest()[:16]

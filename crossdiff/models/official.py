@@ -1,4 +1,4 @@
-"""Reads the state dict of the authors' released checkpoints into our network (names in `docs/model.md`)."""
+"""Reads the state dict of the authors' released checkpoints into our network (see `docs/differences.md`)."""
 
 from __future__ import annotations
 

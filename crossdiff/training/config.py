@@ -75,4 +75,5 @@ class FinetuneConfig(LoopConfig):
     learning_rate: float = Field(1e-5, gt=0)
     warmup_steps: int = Field(50, ge=0)
     weights: LossWeights = LossWeights(w33=1, w23=0.1, w32=0.1, w22=1)
+    checkpoint_every: int = Field(100, ge=1)
     wild_ratio: float = Field(0.5, gt=0, le=1)

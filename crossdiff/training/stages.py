@@ -25,12 +25,14 @@ def train(
 ) -> TrainSummary:
     """Train on a HumanML3D folder (from `crossdiff prepare`). Stage II starts from a stage-I checkpoint.
 
-    With a checkpoint, its network is used and `cfg.model` is ignored. Resumes by itself when `out` holds a state.
+    With a checkpoint its network is used; `cfg.model` must not ask for another. Resumes by itself when `out` holds a
+    state.
     """
     if cfg.stage == 2 and checkpoint is None:
         raise ConfigError("stage 2 goes on from a stage-1 model: give --checkpoint FOLDER")
     if checkpoint is not None:
         model = load_model(checkpoint)
+        _check_sizes(cfg.model, model.config, checkpoint)
         dataset = MocapDataset(data, "train", model.config.layout_2d)
         _check_data(model, dataset)
     else:
@@ -38,6 +40,7 @@ def train(
         model = new_model(cfg.model, dataset, cfg.seed)
     batches = MocapBatches(dataset, cfg.batch_size, min(cfg.max_frames, model.config.max_frames), cfg.views, cfg.seed)
     inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else ""}
+    cfg = cfg.model_copy(update={"model": model.config})  # so that the record says what was trained
     return fit(model, batches, cfg, cfg.objective(), out, data, inputs, start_over)
 
 
@@ -56,6 +59,7 @@ def finetune(
     model = load_model(checkpoint)
     most = min(cfg.max_frames, model.config.max_frames)
     wild = WildDataset(run)
+    _warn_skipped(run, wild.skipped)
     wanted = {d: model.config.layout(d).dim for d in wild.dims}
     if wild.dims != wanted:
         raise ConfigError(
@@ -91,11 +95,24 @@ def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffMo
 
 def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
     """Refuse another skeleton, and say how many clips could not be read."""
-    if dataset.skipped:
-        clip_id, reason = next(iter(dataset.skipped.items()))
-        log.warning("%s: %d clips left out, such as %s (%s)", dataset.folder, len(dataset.skipped), clip_id, reason)
+    _warn_skipped(dataset.folder, dataset.skipped)
     if model.skeleton != dataset.skeleton:
         raise ConfigError(
             f"{dataset.folder}: holds {dataset.skeleton.name} motion, the model wants {model.skeleton.name}; "
             "use a model or a dataset of the same skeleton"
         )
+
+
+def _check_sizes(asked: ModelConfig, has: ModelConfig, checkpoint: Path) -> None:
+    for name in sorted(asked.model_fields_set):
+        if getattr(asked, name) != getattr(has, name):
+            raise ConfigError(
+                f"model.{name}: {getattr(asked, name)!r} was asked for, the checkpoint {checkpoint} has "
+                f"{getattr(has, name)!r}; leave it out, or train without --checkpoint"
+            )
+
+
+def _warn_skipped(folder: Path, skipped: dict[str, str]) -> None:
+    if skipped:
+        clip_id, reason = next(iter(skipped.items()))
+        log.warning("%s: %d clips left out, such as %s (%s)", folder, len(skipped), clip_id, reason)

@@ -58,7 +58,9 @@ def test_bad_files_fail_with_a_reason_and_the_others_go_on(run, videos):
     summary = extract_2d([videos], run, FakeBackend())
     assert len(summary.failed) == 2 and summary.tracks == 2
     assert run.ledger.get("extract", "empty").reason == "empty file"
-    with pytest.raises(PartialFailure, match=r"2 of 5 .*\n.*empty\.avi: empty file\n.*text\.mp4"):
+    with pytest.raises(
+        PartialFailure, match=r"3 of 5 .*\n.*nobody\.mp4: no person found\n.*empty\.avi: empty file\n.*text\.mp4"
+    ):
         summary.raise_failures()
     again = extract_2d([videos], run, FakeBackend())
     assert again.unchanged == 5 and len(again.failed) == 2

@@ -1,6 +1,7 @@
 """The four commands: help, exit codes, messages."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,9 +56,10 @@ def test_the_latest_run_goes_through_filter_build_and_status(tmp_path):
     assert status.returncode == 0 and "jumping_jacks_01_t0" in (tmp_path / "f.csv").read_text()
 
 
-def test_partial_failure_is_exit_code_3_and_total_failure_1(tmp_path):
+def test_partial_failure_is_exit_code_3_and_total_failure_1(tmp_path, shared):
     pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
     write_video(tmp_path / "v" / "grey.mp4", frames=5)
+    shutil.copy(shared / "videos/people/squats.mp4", tmp_path / "v")
     (tmp_path / "v" / "empty.avi").touch()
     result = crossdiff("extract-2d", "v", cwd=tmp_path)
     assert result.returncode == 3 and "empty.avi: empty file" in result.stderr
