@@ -70,3 +70,8 @@ def test_files_that_cannot_be_used(tmp_path, content, said):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_captions(tmp_path / "captions.csv")
+
+
+@pytest.mark.parametrize("name", ["demo", "IMG_1234", "video (2)"])
+def test_names_that_cameras_give_are_no_action(name):
+    assert captions_for(name) == ["a person moves"]
