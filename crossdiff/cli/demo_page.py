@@ -125,7 +125,7 @@ def _page(
             Section("Lifted to 3D", _LIFTED_TEXT, lifted),
             Section("Sampled from text, before and after", _SAMPLES_TEXT, samples),
             Section("Numbers", facts=facts, table=times.table()),
-            Section("Your own videos", "In a folder that holds `videos/`:", code=_COMMANDS),
+            Section("Your own videos", "In a folder that holds videos/, type:", code=_COMMANDS),
         ],
         footer=f"crossdiff {__version__}",
     )
