@@ -18,7 +18,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
-from crossdiff.wording import counted
+from crossdiff.wording import counted, listed
 
 
 class BuildConfig(MotionConfig):
@@ -48,8 +48,7 @@ class BuildSummary:
 
     def raise_failures(self) -> None:
         if self.failed:
-            lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
-            raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
+            raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{listed(self.failed)}")
 
 
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:

@@ -20,7 +20,7 @@ from crossdiff.pipeline.tracking import Tracker, TrackingConfig
 from crossdiff.pipeline.video import Video
 from crossdiff.progress import progress_bar
 from crossdiff.types import Keypoints2D
-from crossdiff.wording import counted
+from crossdiff.wording import counted, listed
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class ExtractSummary:
         useless = dict.fromkeys(self.without_person, "no person found") | self.failed
         if not useless:
             return
-        lines = "".join(f"\n  {name}: {reason}" for name, reason in useless.items())
+        lines = listed(useless)
         if len(useless) == self.videos:
             raise InputError(f"no video could be used; give others that show a whole person, or re-encode:{lines}")
         raise PartialFailure(f"{len(useless)} of {self.videos} videos could not be used, the others are done:{lines}")

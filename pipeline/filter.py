@@ -15,7 +15,7 @@ from crossdiff.pipeline.measures import measure
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
-from crossdiff.wording import counted
+from crossdiff.wording import counted, listed
 
 
 class FilterConfig(Config):
@@ -78,8 +78,7 @@ class FilterSummary:
 
     def raise_failures(self) -> None:
         if self.failed:
-            lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
-            raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
+            raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{listed(self.failed)}")
 
 
 def judge(measures: Mapping[str, float], cfg: FilterConfig) -> Verdict | None:

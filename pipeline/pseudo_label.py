@@ -22,7 +22,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.representation.cleanup import rebuild
 from crossdiff.skeleton import HUMANML3D
-from crossdiff.wording import counted
+from crossdiff.wording import counted, listed
 
 
 class PseudoLabelConfig(Config):
@@ -49,8 +49,8 @@ class PseudoLabelSummary:
 
     def raise_failures(self) -> None:
         if self.failed:
-            lines = "".join(f"\n  {name}: {reason}" for name, reason in self.failed.items())
             some = bool(self.lifted or self.unchanged)
+            lines = listed(self.failed)
             raise (PartialFailure if some else InputError)(f"{len(self.failed)} motions could not be lifted:{lines}")
 
 

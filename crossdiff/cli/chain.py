@@ -10,16 +10,17 @@ from crossdiff.checkpoint import load_model
 from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError, PartialFailure
-from crossdiff.pipeline.build import BuildConfig, build_2d
-from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.filter import FilterConfig, filter_clips
-from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
+from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
+from crossdiff.pipeline.extract import ExtractSummary, extract_2d
+from crossdiff.pipeline.filter import FilterConfig, FilterSummary, filter_clips
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, pseudo_label
 from crossdiff.pipeline.run import Run
 from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.loop import TrainSummary
 from crossdiff.training.stages import finetune
 
 Report = Callable[[str, object], None]
+PipelineSummary = ExtractSummary | FilterSummary | BuildSummary | PseudoLabelSummary
 
 
 @dataclass(frozen=True)
@@ -73,24 +74,22 @@ def run_chain(
     """
     failures: list[str] = []
 
-    def done(stage: str, result: object) -> None:
+    def went_through(stage: str, result: PipelineSummary) -> None:
         report(stage, result)
-        raise_failures = getattr(result, "raise_failures", None)
-        if raise_failures is not None:
-            try:
-                raise_failures()
-            except PartialFailure as error:
-                failures.append(f"{stage}: {error}")
+        try:
+            result.raise_failures()
+        except PartialFailure as error:
+            failures.append(f"{stage}: {error}")
 
-    done("extract-2d", extract_2d(videos, run, cfg.backend, cfg.captions))
-    done("filter", filter_clips(run, cfg.filter))
-    done("build-2d", build_2d(run, cfg.build))
-    done("pseudo-label", pseudo_label(run, checkpoint, cfg.lift))
+    went_through("extract-2d", extract_2d(videos, run, cfg.backend, cfg.captions))
+    went_through("filter", filter_clips(run, cfg.filter))
+    went_through("build-2d", build_2d(run, cfg.build))
+    went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift))
     tuned = finetune(cfg.finetune, run.root, checkpoint, run.finetuned, data, start_over=True)
-    done("finetune", tuned)
+    report("finetune", tuned)
     chosen = list(prompts) or run_captions(run)
     if not chosen:
         raise InputError(f"{run.root}: no captions to sample; give a prompt")
     samples = sample_to_folder(chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples")
-    done("sample", samples)
+    report("sample", samples)
     return ChainResult(tuned, samples, chosen, failures)

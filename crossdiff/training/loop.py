@@ -86,7 +86,7 @@ def fit(
     trainer.resume()
     if trainer.step >= cfg.steps and is_checkpoint(out):
         return trainer.summary()
-    trainer.embed(batches.captions())
+    trainer.embeddings.add(batches.captions())
     writer = SummaryWriter(str(out / "log"), purge_step=trainer.step)
     with progress_bar() as bar:
         task = bar.add_task("train", total=cfg.steps, completed=trainer.step, note="")
@@ -124,9 +124,6 @@ class _Trainer:
         self._attention = [SDPBackend.MATH] if on_cpu else [SDPBackend.FLASH_ATTENTION, *_FALLBACKS]
         self.history: list[dict[str, float]] = []
         self._recent: dict[str, list[float]] = {}
-
-    def embed(self, captions: list[str]) -> None:
-        self.embeddings.add(captions)
 
     def train_step(self, batch: MotionBatch) -> None:
         rng = torch.Generator().manual_seed(_seed(self.cfg.seed, self.step))
