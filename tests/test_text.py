@@ -179,8 +179,35 @@ def test_a_damaged_cache_is_named(stub, tmp_path):
     CachedEmbeddings("stub", tmp_path).add(["a"])
     (path,) = tmp_path.iterdir()
     np.savez(path, texts=np.array(["a"]))
-    with pytest.raises(InputError, match=f"{path.name}: lacks embeddings"):
+    with pytest.raises(InputError, match=f"{path.name}: lacks lengths, embeddings"):
         CachedEmbeddings("stub", tmp_path)
+
+
+def test_a_sequence_begins_with_the_sentence_and_has_a_row_for_each_token(minilm):
+    walk, run = minilm.encode_sequence(["walk", "a person runs"])
+    assert walk.shape == (1 + 3, 384)  # start, walk, end
+    assert run.shape == (1 + 5, 384)
+    assert_close(torch.stack([walk[0], run[0]]), minilm.encode(["walk", "a person runs"]), atol=1e-4, rtol=0)
+    assert_close(walk.square().mean(-1), torch.ones(4))
+
+
+def test_clips_sequence_is_projected_and_its_last_token_is_the_sentence(clip_folder):
+    encoder = load_text_encoder(f"clip:{clip_folder}")
+    short, long = encoder.encode_sequence(["go", "dance"])
+    assert short.shape == (1 + 2 + 2, 12)
+    assert_close(short[-1], short[0])
+    assert_close(long[0], encoder.encode(["dance"])[0], atol=1e-5, rtol=0)
+
+
+def test_sequences_are_kept_on_disk_and_padded_with_zeros(stub, tmp_path):
+    first = CachedEmbeddings("stub", tmp_path, "stub-weights", sequence=True)
+    batch = first(["walk on", "", "go"], 6)
+    assert batch.shape == (3, 3, 6)
+    assert (batch[1] == 0).all() and (batch[2, 2] == 0).all() and (batch[2, :2] != 0).all()
+    again = CachedEmbeddings("stub", tmp_path, "stub-weights", sequence=True)
+    assert_close(again(["walk on", "", "go"], 6), batch, atol=1e-3, rtol=1e-3)
+    assert stub.encoded == ["go", "walk on"]
+    assert CachedEmbeddings("stub", tmp_path, "stub-weights")(["go"], 6).shape == (1, 6)
 
 
 def test_prompts_are_tidied_and_empty_ones_refused():

@@ -9,17 +9,28 @@ from pydantic import Field, model_validator
 from crossdiff.config import Config
 from crossdiff.representation.layouts import FeatureLayout, layout_2d, layout_3d
 from crossdiff.skeleton import SKELETONS, Skeleton
-from crossdiff.types import Domain
+from crossdiff.types import DOMAINS, Domain
 
 
 class ModelConfig(Config):
-    """Sizes as in the paper and the authors' release; `domain_layers` is L1, `shared_layers` is L2."""
+    """Sizes as in the paper and the authors' release; `domain_layers` is L1, `shared_layers` is L2.
+
+    domains: `3d` alone makes a network without the 2D half. shared_encoder: without it every decoder layer attends to
+    the domain encoder's output (the paper's ablation). cross_decoders: without them the encoder's last tokens are the
+    output; then nothing decodes a root of its own, so `decouple_root` must be off too. text: `token` adds the
+    sentence's vector to the condition token; `sequence` lets every encoder layer attend to the words as well.
+    """
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
     layout_2d: Literal["paper", "official"] = "paper"
     text_encoder: str = "minilm"
     text_dim: int = Field(384, ge=1)
     text_fingerprint: str = ""
+    text: Literal["token", "sequence"] = "token"
+    domains: Literal["2d+3d", "3d"] = "2d+3d"
+    shared_encoder: bool = True
+    cross_decoders: bool = True
+    decouple_root: bool = True
     width: int = Field(512, ge=8)
     heads: int = Field(4, ge=1)
     feed_forward: int = Field(1024, ge=8)
@@ -38,6 +49,8 @@ class ModelConfig(Config):
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         if self.width % 2:
             raise ValueError(f"width {self.width} must be even")
+        if self.decouple_root and not self.cross_decoders:
+            raise ValueError("decouple_root needs cross_decoders, which decode the root; switch it off")
         if self.root_layers > self.shared_layers:
             raise ValueError(f"root_layers {self.root_layers} exceeds shared_layers {self.shared_layers}")
         if self.max_frames % self.frames_per_token:
@@ -49,6 +62,11 @@ class ModelConfig(Config):
     @property
     def body(self) -> Skeleton:
         return SKELETONS[self.skeleton]
+
+    @property
+    def domain_names(self) -> tuple[Domain, ...]:
+        """The domains that the network has."""
+        return DOMAINS if self.domains == "2d+3d" else ("3d",)
 
     def layout(self, domain: Domain) -> FeatureLayout:
         return layout_3d(self.body) if domain == "3d" else layout_2d(self.body, self.layout_2d)

@@ -15,7 +15,7 @@ from crossdiff.models.network import CrossDiffNetwork
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.normalizer import Normalizer
 from crossdiff.skeleton import Skeleton
-from crossdiff.types import DOMAINS, Domain
+from crossdiff.types import Domain
 
 
 class CrossDiffModel(
@@ -31,7 +31,7 @@ class CrossDiffModel(
         super().__init__()
         self.config = config
         self.network = CrossDiffNetwork(config)
-        self.normalizers = nn.ModuleDict({d: Normalizer.identity(config.layout(d).dim) for d in DOMAINS})
+        self.normalizers = nn.ModuleDict({d: Normalizer.identity(config.layout(d).dim) for d in config.domain_names})
 
     @property
     def skeleton(self) -> Skeleton:

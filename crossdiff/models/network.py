@@ -1,19 +1,20 @@
 """The network of CrossDiff (paper, section 3.3): two domain encoders, one shared encoder, two cross decoders.
 
 Root and pose features are decoupled: each has layers of its own for input and output, and the root's output is
-decoded from the pose decoder's last layers (paper, section 3.5).
+decoded from the pose decoder's last layers (paper, section 3.5). `ModelConfig` can leave out each of these parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from crossdiff.models.config import ModelConfig
-from crossdiff.types import DOMAINS, Domain
+from crossdiff.types import Domain
 
 # Rows of the position table; timesteps are looked up in it too, so it covers the diffusion's 1000.
 _TABLE_ROWS = 5000
@@ -26,16 +27,57 @@ def sinusoids(rows: int, width: int) -> Float[Tensor, "rows width"]:
     return torch.stack([(position * rate).sin(), (position * rate).cos()], dim=-1).flatten(1)
 
 
-def _encoder_layer(cfg: ModelConfig, feed_forward: int) -> nn.TransformerEncoderLayer:
-    return nn.TransformerEncoderLayer(
-        cfg.width, cfg.heads, feed_forward, cfg.dropout, "gelu", batch_first=True, norm_first=cfg.norm_first
-    )
+@dataclass(frozen=True)
+class Condition:
+    """What every layer of an encoder is given besides its tokens.
+
+    token: time and text as one vector; ignore: tokens that attention must not see, the condition token's first;
+    words: what the layers attend to where text is a sequence, and words_ignore: which of it is padding.
+    """
+
+    token: Float[Tensor, "b w"]
+    ignore: Bool[Tensor, "b 1+n"] | None
+    words: Float[Tensor, "b l w"] | None
+    words_ignore: Bool[Tensor, "b l"] | None
+
+    def repeat(self, times: int) -> Condition:
+        """The same for a batch of several domains."""
+        rest = (self.ignore, self.words, self.words_ignore)
+        ignore, words, words_ignore = (None if x is None else x.repeat(times, *[1] * (x.ndim - 1)) for x in rest)
+        return Condition(self.token.repeat(times, 1), ignore, words, words_ignore)
 
 
-def _decoder_layer(cfg: ModelConfig, feed_forward: int) -> nn.TransformerDecoderLayer:
-    return nn.TransformerDecoderLayer(
-        cfg.width, cfg.heads, feed_forward, cfg.dropout, "gelu", batch_first=True, norm_first=cfg.norm_first
-    )
+def encoder_layers(cfg: ModelConfig, count: int, feed_forward: int) -> nn.ModuleList:
+    """Self-attention layers; where text is a sequence they attend to its words too."""
+    layer = nn.TransformerEncoderLayer if cfg.text == "token" else nn.TransformerDecoderLayer
+    return nn.ModuleList(_layer(layer, cfg, feed_forward) for _ in range(count))
+
+
+def decoder_layers(cfg: ModelConfig, count: int, feed_forward: int) -> nn.ModuleList:
+    return nn.ModuleList(_layer(nn.TransformerDecoderLayer, cfg, feed_forward) for _ in range(count))
+
+
+def _layer(
+    kind: type[nn.TransformerEncoderLayer] | type[nn.TransformerDecoderLayer], cfg: ModelConfig, feed_forward: int
+) -> nn.Module:
+    return kind(cfg.width, cfg.heads, feed_forward, cfg.dropout, "gelu", batch_first=True, norm_first=cfg.norm_first)
+
+
+def run_encoder(
+    layers: nn.ModuleList, tokens: Float[Tensor, "b 1+n w"], condition: Condition
+) -> Iterator[Float[Tensor, "b 1+n w"]]:
+    """The output of each layer in turn."""
+    for layer in layers:
+        if condition.words is None:
+            tokens = layer(tokens, src_key_padding_mask=condition.ignore)
+        else:
+            tokens = layer(
+                tokens,
+                condition.words,
+                tgt_key_padding_mask=condition.ignore,
+                memory_key_padding_mask=condition.words_ignore,
+            )
+        yield tokens
 
 
 class DomainEncoder(nn.Module):
@@ -43,67 +85,73 @@ class DomainEncoder(nn.Module):
 
     def __init__(self, cfg: ModelConfig, domain: Domain) -> None:
         super().__init__()
-        layout = cfg.layout(domain)
-        self.layout = layout
-        self.frames_per_token = cfg.frames_per_token
-        self.pose_in = nn.Linear((layout.dim - layout.root_dim) * cfg.frames_per_token, cfg.width)
-        self.root_in = nn.Linear(layout.root_dim * cfg.frames_per_token, cfg.width)
-        self.pose_layers = nn.ModuleList(_encoder_layer(cfg, cfg.feed_forward) for _ in range(cfg.domain_layers))
-        self.root_layers = nn.ModuleList(_encoder_layer(cfg, cfg.root_feed_forward) for _ in range(cfg.root_layers))
+        self.cfg, self.layout = cfg, cfg.layout(domain)
+        root_dim = self.layout.root_dim if cfg.decouple_root else 0
+        self.pose_in = nn.Linear((self.layout.dim - root_dim) * cfg.frames_per_token, cfg.width)
+        self.pose_layers = encoder_layers(cfg, cfg.domain_layers, cfg.feed_forward)
+        if cfg.decouple_root:
+            self.root_in = nn.Linear(root_dim * cfg.frames_per_token, cfg.width)
+            self.root_layers = encoder_layers(cfg, cfg.root_layers, cfg.root_feed_forward)
 
     def forward(
-        self, x: Float[Tensor, "b t d"], condition: Float[Tensor, "b w"], table: Tensor, ignore: Tensor | None
-    ) -> tuple[Float[Tensor, "b 1+n w"], Float[Tensor, "b n w"]]:
-        """Pose tokens with the condition token first, and root tokens without it."""
-        pose = self._tokens(self.pose_in, x[..., self.layout.pose], condition, table)
-        for layer in self.pose_layers:
-            pose = layer(pose, src_key_padding_mask=ignore)
+        self, x: Float[Tensor, "b t d"], condition: Condition, table: Tensor
+    ) -> tuple[Float[Tensor, "b 1+n w"], Float[Tensor, "b n w"] | None]:
+        """Pose tokens with the condition token first, and root tokens without it (None where not decoupled)."""
+        pose = self._tokens(self.pose_in, x[..., self.layout.pose] if self.cfg.decouple_root else x, condition, table)
+        *_, pose = run_encoder(self.pose_layers, pose, condition)
+        if not self.cfg.decouple_root:
+            return pose, None
         root = self._tokens(self.root_in, x[..., self.layout.root], condition, table)
-        for layer in self.root_layers:
-            root = layer(root, src_key_padding_mask=ignore)
+        *_, root = run_encoder(self.root_layers, root, condition)
         return pose, root[:, 1:]
 
-    def _tokens(self, into: nn.Linear, part: Tensor, condition: Tensor, table: Tensor) -> Tensor:
-        packed = part.reshape(part.shape[0], part.shape[1] // self.frames_per_token, -1)
-        tokens = torch.cat([condition[:, None], into(packed)], dim=1)
+    def _tokens(self, into: nn.Linear, part: Tensor, condition: Condition, table: Tensor) -> Tensor:
+        packed = part.reshape(part.shape[0], part.shape[1] // self.cfg.frames_per_token, -1)
+        tokens = torch.cat([condition.token[:, None], into(packed)], dim=1)
         return tokens + table[: tokens.shape[1]]
 
 
 class DomainDecoder(nn.Module):
-    """Clean motion of one domain from the levels of the shared encoder (equation 5)."""
+    """Clean motion of one domain from the levels of the encoder (equation 5)."""
 
     def __init__(self, cfg: ModelConfig, domain: Domain) -> None:
         super().__init__()
-        layout = cfg.layout(domain)
-        pack = cfg.frames_per_token
-        self.query = nn.Parameter(torch.randn(cfg.max_frames // pack, cfg.width) * 0.02)
-        self.pose_layers = nn.ModuleList(_decoder_layer(cfg, cfg.feed_forward) for _ in range(cfg.shared_layers))
-        self.root_layers = nn.ModuleList(_decoder_layer(cfg, cfg.root_feed_forward) for _ in range(cfg.root_layers))
-        self.pose_out = nn.Linear(cfg.width, (layout.dim - layout.root_dim) * pack)
-        self.root_out = nn.Linear(cfg.width, layout.root_dim * pack)
-        self.frames_per_token = pack
+        self.cfg = cfg
+        layout, pack = cfg.layout(domain), cfg.frames_per_token
+        root_dim = layout.root_dim if cfg.decouple_root else 0
+        self.pose_out = nn.Linear(cfg.width, (layout.dim - root_dim) * pack)
+        if cfg.cross_decoders:
+            self.query = nn.Parameter(torch.randn(cfg.max_frames // pack, cfg.width) * 0.02)
+            self.pose_layers = decoder_layers(cfg, cfg.shared_layers, cfg.feed_forward)
+        if cfg.decouple_root:
+            self.root_layers = decoder_layers(cfg, cfg.root_layers, cfg.root_feed_forward)
+            self.root_out = nn.Linear(cfg.width, root_dim * pack)
 
     def forward(
         self,
         levels: Sequence[Float[Tensor, "b 1+n w"]],
-        root: Float[Tensor, "b n w"],
-        ignore: Tensor | None,
+        root: Float[Tensor, "b n w"] | None,
+        ignore: Bool[Tensor, "b 1+n"] | None,
     ) -> Float[Tensor, "b t d"]:
-        """Pose layer i attends to shared level i; the root's layers attend to the last pose layers' outputs."""
+        """Pose layer i attends to level i; the root's layers attend to the last pose layers' outputs."""
+        if not self.cfg.cross_decoders:
+            return self._frames(self.pose_out(levels[-1][:, 1:]))
         frames_ignore = None if ignore is None else ignore[:, 1:]
-        pose = self.query[: root.shape[1]].expand(root.shape[0], -1, -1)
+        batch, tokens = levels[0].shape[:2]
+        pose = self.query[: tokens - 1].expand(batch, -1, -1)
         outputs = []
         for layer, level in zip(self.pose_layers, levels, strict=True):
             pose = layer(pose, level, tgt_key_padding_mask=frames_ignore, memory_key_padding_mask=ignore)
             outputs.append(pose)
-        last = outputs[-len(self.root_layers) :]
-        for layer, memory in zip(self.root_layers, last, strict=True):
+        pose_features = self._frames(self.pose_out(pose))
+        if root is None:
+            return pose_features
+        for layer, memory in zip(self.root_layers, outputs[-len(self.root_layers) :], strict=True):
             root = layer(root, memory, tgt_key_padding_mask=frames_ignore, memory_key_padding_mask=frames_ignore)
-        parts = [self._frames(self.root_out(root)), self._frames(self.pose_out(pose))]
-        return torch.cat(parts, dim=-1)
+        return torch.cat([self._frames(self.root_out(root)), pose_features], dim=-1)
 
     def _frames(self, tokens: Tensor) -> Tensor:
-        return tokens.reshape(tokens.shape[0], tokens.shape[1] * self.frames_per_token, -1)
+        return tokens.reshape(tokens.shape[0], tokens.shape[1] * self.cfg.frames_per_token, -1)
 
 
 class CrossDiffNetwork(nn.Module):
@@ -117,23 +165,24 @@ class CrossDiffNetwork(nn.Module):
         self.register_buffer("table", sinusoids(_TABLE_ROWS, cfg.width), persistent=False)
         self.time = nn.Sequential(nn.Linear(cfg.width, cfg.width), nn.SiLU(), nn.Linear(cfg.width, cfg.width))
         self.text = nn.Linear(cfg.text_dim, cfg.width)
-        self.encoders = nn.ModuleDict({d: DomainEncoder(cfg, d) for d in DOMAINS})
-        self.shared = nn.ModuleList(_encoder_layer(cfg, cfg.feed_forward) for _ in range(cfg.shared_layers))
-        self.decoders = nn.ModuleDict({d: DomainDecoder(cfg, d) for d in DOMAINS})
+        self.encoders = nn.ModuleDict({d: DomainEncoder(cfg, d) for d in cfg.domain_names})
+        self.shared = encoder_layers(cfg, cfg.shared_layers if cfg.shared_encoder else 0, cfg.feed_forward)
+        self.decoders = nn.ModuleDict({d: DomainDecoder(cfg, d) for d in cfg.domain_names})
 
     def forward(
         self,
         inputs: Mapping[Domain, Float[Tensor, "b t d"]],
         t: Int[Tensor, " b"],
-        text: Float[Tensor, "b e"],
+        text: Float[Tensor, "b *l e"],
         mask: Bool[Tensor, "b t"] | None = None,
-        targets: Sequence[Domain] = DOMAINS,
+        targets: Sequence[Domain] | None = None,
     ) -> dict[tuple[Domain, Domain], Float[Tensor, "b t d"]]:
-        """Clean motion for every (source, target) pair of the given inputs and targets.
+        """Clean motion for every (source, target) pair of the given inputs and targets (all domains by default).
 
         inputs: normalised noisy features per domain, all of one length T <= max_frames; t: timesteps 0..999;
-        text: embeddings, zero rows for the null condition; mask: True where a frame is real. Frames that are not
-        real change no others. The inputs of both domains go through the shared encoder as one batch (equation 4).
+        text: as `crossdiff.text.stack_text` gives it, (B, E) or for a model of word sequences (B, L, E), zeros for
+        the null condition; mask: True where a frame is real. Frames that are not real change no others. The inputs
+        of both domains go through the shared encoder as one batch (equation 4).
         """
         frames = next(iter(inputs.values())).shape[1]
         if frames > self.cfg.max_frames:
@@ -141,27 +190,34 @@ class CrossDiffNetwork(nn.Module):
         pad = -frames % self.cfg.frames_per_token
         if pad and mask is None:
             mask = torch.ones(t.shape[0], frames, dtype=torch.bool, device=t.device)
-        ignore = None if mask is None else self._ignore(mask, pad)
-
-        condition = self.time(self.table[t]) + self.text(text)
+        condition = self._condition(t, text, None if mask is None else self._ignore(mask, pad))
         poses, roots = [], []
         for domain, x in inputs.items():
             if mask is not None:
                 x = nn.functional.pad(x * mask[..., None], (0, 0, 0, pad))
-            pose, root = self.encoders[domain](x, condition, self.table, ignore)
+            pose, root = self.encoders[domain](x, condition, self.table)
             poses.append(pose)
             roots.append(root)
-        ignore_all = None if ignore is None else ignore.repeat(len(inputs), 1)
-        levels = [torch.cat(poses)]
-        for layer in self.shared:
-            levels.append(layer(levels[-1], src_key_padding_mask=ignore_all))
+        both = condition.repeat(len(inputs))
+        encoded = torch.cat(poses)
+        levels = list(run_encoder(self.shared, encoded, both)) or [encoded] * self.cfg.shared_layers
 
         outputs: dict[tuple[Domain, Domain], Tensor] = {}
-        for target in targets:
-            decoded = self.decoders[target](levels[1:], torch.cat(roots), ignore_all)[:, :frames]
+        root_tokens = torch.cat([r for r in roots if r is not None]) if self.cfg.decouple_root else None
+        for target in self.cfg.domain_names if targets is None else targets:
+            decoded = self.decoders[target](levels, root_tokens, both.ignore)[:, :frames]
             for source, part in zip(inputs, decoded.chunk(len(inputs)), strict=True):
                 outputs[source, target] = part
         return outputs
+
+    def _condition(self, t: Tensor, text: Tensor, ignore: Tensor | None) -> Condition:
+        if self.cfg.text == "token":
+            return Condition(self.time(self.table[t]) + self.text(text), ignore, None, None)
+        words = self.text(text)
+        # Rows of zeros are padding, but the sentence's own, which is zero in the null condition, is always seen.
+        padding = (text == 0).all(-1)
+        padding[:, 0] = False
+        return Condition(self.time(self.table[t]) + words[:, 0], ignore, words, padding)
 
     def _ignore(self, mask: Tensor, pad: int) -> Tensor:
         """Tokens that attention must not see (True = ignore), the condition token first."""

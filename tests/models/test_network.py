@@ -13,17 +13,38 @@ from crossdiff.models.network import CrossDiffNetwork, sinusoids
 from crossdiff.types import DOMAINS
 
 PAIRS = [(s, d) for s in DOMAINS for d in DOMAINS]
+# One encoder and a linear output on 3D alone, as in MDM (Tevet et al. 2022).
+MDM_LIKE = {
+    "domains": "3d", "domain_layers": 2, "shared_encoder": False, "cross_decoders": False, "decouple_root": False
+}  # fmt: skip
 variants = pytest.mark.parametrize(
     "changes",
-    [{}, {"frames_per_token": 4}, {"norm_first": True}, {"skeleton": "kit", "layout_2d": "official"}],
+    [
+        {},
+        {"frames_per_token": 4},
+        {"norm_first": True},
+        {"skeleton": "kit", "layout_2d": "official"},
+        {"domains": "3d"},
+        {"shared_encoder": False},
+        {"decouple_root": False},
+        {"cross_decoders": False, "decouple_root": False},
+        {"text": "sequence"},
+        {"text": "sequence", "norm_first": True, "frames_per_token": 2, "shared_encoder": False},
+        MDM_LIKE,
+    ],
     ids=str,
 )
 
 
 def inputs_of(cfg: ModelConfig, frames: int, batch: int = 3) -> tuple[dict, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(frames)
-    x = {d: torch.randn(batch, frames, cfg.layout(d).dim, generator=generator) for d in DOMAINS}
-    return x, torch.tensor([0, 500, 999])[:batch], torch.randn(batch, cfg.text_dim, generator=generator)
+    x = {d: torch.randn(batch, frames, cfg.layout(d).dim, generator=generator) for d in cfg.domain_names}
+    shape = (batch, cfg.text_dim) if cfg.text == "token" else (batch, 4, cfg.text_dim)
+    return x, torch.tensor([0, 500, 999])[:batch], torch.randn(shape, generator=generator)
+
+
+def pairs_of(cfg: ModelConfig) -> list:
+    return [(s, d) for s in cfg.domain_names for d in cfg.domain_names]
 
 
 @variants
@@ -36,7 +57,8 @@ def test_padding_changes_no_real_frame(changes, mode):
         padded = {d: torch.cat([v, 1e3 * torch.ones(3, 7, v.shape[-1])], dim=1) for d, v in x.items()}
         mask = torch.arange(20).expand(3, -1) < 13
         together = network(padded, t, text, mask)
-    for pair in PAIRS:
+    assert set(together) == set(alone) == set(pairs_of(network.cfg))
+    for pair in together:
         assert_close(together[pair][:, :13], alone[pair], atol=1e-5, rtol=0)
 
 
@@ -50,7 +72,7 @@ def test_clips_of_different_lengths_are_as_they_would_be_alone(changes):
         together = network(x, t, text, mask)
         for row, n in enumerate(lengths.tolist()):
             one = network({d: v[row : row + 1, :n] for d, v in x.items()}, t[row : row + 1], text[row : row + 1])
-            for pair in PAIRS:
+            for pair in together:
                 assert_close(together[pair][row, :n], one[pair][0], atol=1e-5, rtol=0)
 
 
@@ -61,7 +83,7 @@ def test_any_length_up_to_the_maximum(changes, frames):
     x, t, text = inputs_of(network.cfg, frames)
     with torch.no_grad():
         outputs = network(x, t, text)
-    assert set(outputs) == set(PAIRS)
+    assert set(outputs) == set(pairs_of(network.cfg))
     for (_, target), y in outputs.items():
         assert y.shape == (3, frames, network.cfg.layout(target).dim)
         assert torch.isfinite(y).all()
@@ -85,8 +107,9 @@ def test_one_domain_alone_gives_the_same_as_beside_the_other():
             assert_close(alone[source, target], both[source, target], atol=1e-5, rtol=0)
 
 
-def test_text_and_timestep_matter():
-    network = small_model().network
+@variants
+def test_text_and_timestep_matter(changes):
+    network = small_model(**changes).network
     x, t, text = inputs_of(network.cfg, 9)
     with torch.no_grad():
         before = network(x, t, text)["3d", "3d"]
@@ -94,8 +117,60 @@ def test_text_and_timestep_matter():
         assert (network(x, (t + 100) % 1000, text)["3d", "3d"] - before).abs().max() > 1e-4
 
 
-def test_every_parameter_learns_in_stage_one():
-    network = small_model(root_layers=2, domain_layers=2, shared_layers=3, dropout=0.1).network.train()
+def test_every_word_matters_and_padding_after_them_does_not():
+    network = small_model(text="sequence").network
+    x, t, text = inputs_of(network.cfg, 9)
+    with torch.no_grad():
+        before = network(x, t, text)
+        padded = network(x, t, torch.cat([text, torch.zeros(3, 5, text.shape[-1])], dim=1))
+        for pair in PAIRS:
+            assert_close(padded[pair], before[pair], atol=1e-5, rtol=0)
+        for word in range(text.shape[1]):
+            other = text.clone()
+            other[:, word] += 1
+            assert (network(x, t, other)["2d", "3d"] - before["2d", "3d"]).abs().max() > 1e-5
+        null = [network(x, t, torch.zeros(3, n, text.shape[-1]))["3d", "3d"] for n in (1, 7)]
+    assert torch.isfinite(null[0]).all()
+    assert_close(*null, atol=1e-5, rtol=0)
+
+
+def test_without_a_shared_encoder_all_decoder_layers_attend_to_the_domain_encoder():
+    network = small_model(shared_encoder=False, shared_layers=3).network
+    assert len(network.shared) == 0
+    assert len(network.decoders["2d"].pose_layers) == 3
+    seen = []
+    for layer in network.decoders["3d"].pose_layers:
+        layer.register_forward_pre_hook(lambda _, args: seen.append(args[1]))
+    x, t, text = inputs_of(network.cfg, 9)
+    network({"2d": x["2d"]}, t, text, targets=("3d",))
+    assert len(seen) == 3
+    assert all(torch.equal(memory, seen[0]) for memory in seen)
+
+
+def test_a_decoder_layer_attends_to_the_shared_layer_of_its_level():
+    network = small_model(shared_layers=3, root_layers=2).network
+    levels, read = [], []
+    for layer in network.shared:
+        layer.register_forward_hook(lambda _, args, out: levels.append(out))
+    for layer in network.decoders["3d"].pose_layers:
+        layer.register_forward_pre_hook(lambda _, args: read.append(args[1]))
+    x, t, text = inputs_of(network.cfg, 9)
+    network(x, t, text, targets=("3d",))
+    assert len(levels) == 3
+    assert all(torch.equal(level, memory) for level, memory in zip(levels, read, strict=True))
+
+
+def test_a_network_like_mdms_has_an_encoder_and_two_linear_layers_besides_time_and_text():
+    network = small_model(**MDM_LIKE).network
+    assert {name.split(".")[0] for name, _ in network.named_parameters()} == {"time", "text", "encoders", "decoders"}
+    assert [name for name, _ in network.decoders.named_parameters()] == ["3d.pose_out.weight", "3d.pose_out.bias"]
+    assert network.encoders["3d"].pose_in.in_features == 263
+
+
+@variants
+def test_every_parameter_learns_in_stage_one(changes):
+    sizes = {"root_layers": 2, "domain_layers": 2, "shared_layers": 3, "dropout": 0.1}
+    network = small_model(**{**sizes, **changes}).network.train()
     x, t, text = inputs_of(network.cfg, 24)
     sum(y.square().mean() for y in network(x, t, text).values()).backward()
     untouched = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -125,6 +200,9 @@ def test_positions_are_sines_and_cosines():
         ({"heads": 3}, "not a multiple of heads"),
         ({"width": 9, "heads": 3}, "must be even"),
         ({"root_layers": 3}, "exceeds shared_layers"),
+        ({"cross_decoders": False}, "decouple_root needs cross_decoders"),
+        ({"domains": "2d"}, "2d\\+3d"),
+        ({"text": "words"}, "sequence"),
         ({"frames_per_token": 5}, "not a multiple of frames_per_token"),
         ({"dropout": 1.0}, "less than 1"),
         ({"skeleton": "dog"}, "humanml3d"),
