@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from crossdiff.data.batches import MocapBatches, load_steps
+from crossdiff.data.batches import MocapBatches, load_steps, make_batch
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 
 BATCH, BATCHES = 64, 300
@@ -18,7 +18,7 @@ BATCH, BATCHES = 64, 300
 def main(data: Path) -> None:
     dataset = MocapDataset(data)
     batches = MocapBatches(dataset, BATCH, 196, ViewConfig(), seed=0)
-    batches.batch(0)  # packs the clips where that was not done yet
+    make_batch(batches, 0)  # packs the clips where that was not done yet
     for workers in (0, 1, 2):
         loader = iter(load_steps(batches, range(BATCHES + 1), workers))
         next(loader)

@@ -118,13 +118,13 @@ def keep_newest(folder: Path, count: int) -> None:
     """Delete all training states but the newest ones."""
     states = sorted(folder.glob("step_*.pt"))
     for path in states[: len(states) - count]:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def drop_leftovers(folder: Path) -> None:
     """Delete what a killed process had begun to write."""
     for path in folder.glob(".step_*.tmp.pt"):
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:

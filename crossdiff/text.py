@@ -1,6 +1,7 @@
 """Text encoders: a caption becomes one vector, or a vector and one for each of its words.
 
-The embedded encoder needs no download; CLIP is loaded where it is at hand. An encoder is named by a string that is part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
+The embedded encoder needs no download; CLIP is loaded where it is at hand. An encoder is named by a string that is
+part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
 """
 
 from __future__ import annotations

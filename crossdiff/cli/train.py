@@ -22,6 +22,11 @@ def train(
         Path | None, typer.Option(help="Folder for model and training state; resumed if it has one.")
     ] = None,
     checkpoint: Annotated[str | None, typer.Option(help="Model to go on from; stage II needs one.")] = None,
+    extra_2d: Annotated[
+        Path | None, typer.Option("--extra-2d", help="Run whose 2D clips are mixed in, without 3D labels.")
+    ] = None,
+    devices: Annotated[int | None, typer.Option(help="GPUs (or CPU processes) per machine that share a batch.")] = None,
+    num_nodes: Annotated[int | None, typer.Option(help="Machines that share a batch.")] = None,
     start_over: Annotated[
         bool, typer.Option("--start-over", help="Begin anew where data or settings changed.")
     ] = False,
@@ -38,7 +43,9 @@ def train(
     from crossdiff.training.config import TrainConfig
     from crossdiff.training.stages import train as train_stage
 
-    cfg = load_config(TrainConfig, config, set_)
+    machine = {"devices": devices, "num_nodes": num_nodes}
+    overrides = [f"{name}={value}" for name, value in machine.items() if value is not None]
+    cfg = load_config(TrainConfig, config, [*(set_ or []), *overrides])
     if data is None:
         data = DEFAULT_DATASET
         took("data", data, "where `crossdiff prepare` writes")
@@ -46,4 +53,4 @@ def train(
         out = Path("trained") / f"stage{cfg.stage}"
         took("out", out, "name it with --out")
     source = None if checkpoint is None else find_checkpoint(checkpoint)
-    summary(str(train_stage(cfg, data, out, source, start_over)))
+    summary(str(train_stage(cfg, data, out, source, start_over, extra_2d)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ class Crop:
     """One clip as it enters a batch. Features are not normalised.
 
     features: (T, D) per domain; trusted: (T, D) per domain, True where the value counts in the loss; seen: (T, D2),
-    True where a 2D value may be read as input; wild: whether the clip comes from a video.
+    True where a 2D value may be read as input; wild: whether the clip comes from a video; has_3d: False for a clip
+    that teaches 2D alone, whose 3D features are zeros that nothing may read.
     """
 
     features: dict[Domain, Float[ndarray, "t d"]]
@@ -28,6 +29,7 @@ class Crop:
     seen: Bool[ndarray, "t d2"]
     caption: str
     wild: bool = False
+    has_3d: bool = True
 
     def __post_init__(self) -> None:
         lengths = {d: len(x) for d, x in self.features.items()}
@@ -44,10 +46,20 @@ class Crop:
     def num_frames(self) -> int:
         return len(self.seen)
 
+    def without_3d(self) -> Crop:
+        """The same clip as it would be had nobody recorded it in 3D."""
+        features = {**self.features, "3d": np.zeros_like(self.features["3d"])}
+        trusted = {**self.trusted, "3d": np.zeros_like(self.trusted["3d"])}
+        return replace(self, features=features, trusted=trusted, has_3d=False)
+
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `Crop`."""
+    """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `Crop`.
+
+    lengths: real frames per clip;
+    rows: which rows of the step's whole batch these are; the others are on other devices.
+    """
 
     features: dict[Domain, Float[Tensor, "b t d"]]
     trusted: dict[Domain, Bool[Tensor, "b t d"]]
@@ -55,6 +67,9 @@ class MotionBatch:
     frames: Bool[Tensor, "b t"]
     captions: list[str]
     wild: Bool[Tensor, " b"]
+    has_3d: Bool[Tensor, " b"]
+    lengths: list[int]
+    rows: list[int]
 
     def to(self, device: torch.device) -> MotionBatch:
         return MotionBatch(
@@ -64,11 +79,14 @@ class MotionBatch:
             self.frames.to(device),
             self.captions,
             self.wild.to(device),
+            self.has_3d.to(device),
+            self.lengths,
+            self.rows,
         )
 
 
-def collate(crops: Sequence[Crop]) -> MotionBatch:
-    """Pad to the longest clip; padded frames are masked everywhere."""
+def collate(crops: Sequence[Crop], rows: Sequence[int] | None = None) -> MotionBatch:
+    """Pad to the longest clip; padded frames are masked everywhere. rows: see `MotionBatch`; all without it."""
     longest = max(c.num_frames for c in crops)
     domains = crops[0].features.keys()
     frames = torch.arange(longest) < torch.tensor([c.num_frames for c in crops])[:, None]
@@ -79,6 +97,9 @@ def collate(crops: Sequence[Crop]) -> MotionBatch:
         frames,
         [c.caption for c in crops],
         torch.tensor([c.wild for c in crops]),
+        torch.tensor([c.has_3d for c in crops]),
+        [c.num_frames for c in crops],
+        list(range(len(crops)) if rows is None else rows),
     )
 
 

@@ -1,8 +1,12 @@
-"""Batches as a pure function of seed and step, so that a resumed run sees exactly what an unbroken one would."""
+"""Batches as a pure function of seed, step and row.
+
+A resumed run sees exactly what an unbroken one would, and devices that share a batch make just their own rows of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,10 +22,12 @@ _BUCKET_BATCHES = 16
 
 
 class BatchSource(Protocol):
-    """Where the training loop gets its batches."""
+    """Where the training loop gets its batches, each of `batch_size` rows."""
 
-    def batch(self, step: int) -> MotionBatch:
-        """The batch of this step, the same whenever it is asked for."""
+    batch_size: int
+
+    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+        """Some rows of the batch of this step, the same whenever and beside whichever others they are asked for."""
         ...
 
     def captions(self) -> list[str]:
@@ -29,55 +35,94 @@ class BatchSource(Protocol):
         ...
 
 
+def make_batch(batches: BatchSource, step: int, rows: Sequence[int] | None = None) -> MotionBatch:
+    """The batch of a step, or some rows of it."""
+    rows = range(batches.batch_size) if rows is None else rows
+    return collate(batches.crops(step, rows), rows)
+
+
 class _Steps(Dataset[MotionBatch]):
     """Batches by step, as torch's loader wants them."""
 
-    def __init__(self, batches: BatchSource) -> None:
-        self._batches = batches
+    def __init__(self, batches: BatchSource, rows: Sequence[int]) -> None:
+        self._batches, self._rows = batches, rows
 
     def __getitem__(self, step: int) -> MotionBatch:
-        return self._batches.batch(step)
+        return make_batch(self._batches, step, self._rows)
 
 
-def load_steps(batches: BatchSource, steps: range, workers: int = 0) -> Iterable[MotionBatch]:
-    """The batches of the steps, in order; with workers they are made ahead of time in processes of their own."""
-    return DataLoader(_Steps(batches), batch_size=None, sampler=steps, num_workers=workers)
+def load_steps(
+    batches: BatchSource, steps: range, workers: int = 0, rank: int = 0, world_size: int = 1
+) -> Iterable[MotionBatch]:
+    """The batches of the steps, in order; with workers they are made ahead of time in processes of their own.
+
+    Of `world_size` devices the one of this rank gets every `world_size`-th row: all get clips of like length.
+    """
+    rows = range(rank, batches.batch_size, world_size)
+    return DataLoader(_Steps(batches, rows), batch_size=None, sampler=steps, num_workers=workers)
 
 
 class MocapBatches:
-    """Batches of 3D clips with their views, in length buckets, reshuffled every epoch."""
+    """Batches of 3D clips with their views, in length buckets, reshuffled every epoch.
 
-    def __init__(self, data: MocapDataset, batch_size: int, most: int, views: ViewConfig, seed: int) -> None:
+    `share_3d` of the clips are used with their 3D motion, and those up to `share_2d` by their 2D views alone (paper,
+    table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1).
+    """
+
+    def __init__(
+        self,
+        data: MocapDataset,
+        batch_size: int,
+        most: int,
+        views: ViewConfig,
+        seed: int,
+        share_3d: float = 1.0,
+        share_2d: float = 1.0,
+    ) -> None:
         self.data, self.batch_size, self.most, self.views, self.seed = data, batch_size, most, views, seed
         _ = data.packed  # here, once, and not by every worker
+        place = places(data.ids, seed)
+        self._clips = np.flatnonzero(place < max(share_2d, share_3d))
+        self._has_3d = place < share_3d
         self._order: tuple[int, list[ndarray]] = (-1, [])
 
-    def crops(self, step: int) -> list[Crop]:
-        batches = max(1, len(self.data) // self.batch_size)
-        epoch, number = divmod(step, batches)
+    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+        epoch, number = divmod(step, max(1, len(self._clips) // self.batch_size))
         if self._order[0] != epoch:
             self._order = (epoch, self._shuffled(epoch))
-        rng = np.random.default_rng((self.seed, 1, step))
-        return self.data.crops(self._order[1][number].tolist(), self.most, self.views, rng)
-
-    def batch(self, step: int) -> MotionBatch:
-        return collate(self.crops(step))
+        chosen = self._order[1][number][list(rows)].tolist()
+        rngs = [np.random.default_rng((self.seed, 1, step, row)) for row in rows]
+        crops = self.data.crops(chosen, self.most, self.views, rngs)
+        return [c if self._has_3d[i] else c.without_3d() for c, i in zip(crops, chosen, strict=True)]
 
     def captions(self) -> list[str]:
-        return sorted({c.text for clip in self.data.captions for c in clip})
+        return sorted({c.text for i in self._clips for c in self.data.captions[i]})
 
     def _shuffled(self, epoch: int) -> list[ndarray]:
+        """Clip numbers of every batch of an epoch."""
         rng = np.random.default_rng((self.seed, 0, epoch))
-        order = rng.permutation(len(self.data))
+        order = rng.permutation(self._clips)
         bucket = self.batch_size * _BUCKET_BATCHES
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
         clipped = np.minimum(self.data.lengths, self.most)
         order = np.concatenate([p[np.argsort(clipped[p], kind="stable")] for p in parts])
         full = len(order) // self.batch_size * self.batch_size
         if not full:
-            return [rng.choice(len(order), self.batch_size)]
-        rows = order[:full].reshape(-1, self.batch_size)
-        return list(rows[rng.permutation(len(rows))])
+            return [rng.choice(order, self.batch_size)]
+        batches = order[:full].reshape(-1, self.batch_size)
+        return list(batches[rng.permutation(len(batches))])
+
+
+def places(ids: Sequence[str], seed: int) -> ndarray:
+    """A place in [0, 1) for each clip, evenly spread in an order that depends on names and seed alone.
+
+    A mirrored copy (`M` before the name) has its original's place, so that a share never splits the two.
+    """
+    known = set(ids)
+    originals = [i.removeprefix("M") if i.removeprefix("M") in known else i for i in ids]
+    order = sorted(set(originals), key=lambda i: hashlib.sha256(f"{seed} {i}".encode()).digest())
+    place = {name: n / len(order) for n, name in enumerate(order)}
+    return np.array([place[name] for name in originals])
 
 
 class WildBatches:
@@ -86,25 +131,25 @@ class WildBatches:
     def __init__(self, data: WildDataset, batch_size: int, most: int, seed: int) -> None:
         self.data, self.batch_size, self.most, self.seed = data, batch_size, most, seed
 
-    def crops(self, step: int) -> list[Crop]:
-        rng = np.random.default_rng((self.seed, 2, step))
-        return [self.data.crop(int(i), self.most, rng) for i in rng.integers(len(self.data), size=self.batch_size)]
-
-    def batch(self, step: int) -> MotionBatch:
-        return collate(self.crops(step))
+    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+        rngs = [np.random.default_rng((self.seed, 2, step, row)) for row in rows]
+        return [self.data.crop(int(rng.integers(len(self.data))), self.most, rng) for rng in rngs]
 
     def captions(self) -> list[str]:
         return sorted({c for clip in self.data.captions for c in clip if c})
 
 
 class MixedBatches:
-    """Wild and 3D clips side by side in every batch."""
+    """Wild and 3D clips side by side in every batch, the wild ones first."""
 
     def __init__(self, wild: WildBatches, mocap: MocapBatches) -> None:
         self.wild, self.mocap = wild, mocap
+        self.batch_size = wild.batch_size + mocap.batch_size
 
-    def batch(self, step: int) -> MotionBatch:
-        return collate([*self.wild.crops(step), *self.mocap.crops(step)])
+    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+        count = self.wild.batch_size
+        wild, mocap = [r for r in rows if r < count], [r - count for r in rows if r >= count]
+        return [*self.wild.crops(step, wild), *(self.mocap.crops(step, mocap) if mocap else [])]
 
     def captions(self) -> list[str]:
         return sorted({*self.wild.captions(), *self.mocap.captions()})

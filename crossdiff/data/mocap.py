@@ -117,11 +117,11 @@ class MocapDataset:
 
     def crop(self, index: int, most: int, views: ViewConfig, rng: Generator) -> Crop:
         """A random caption, its span, a random stretch of at most `most` frames (a multiple of 4), a random view."""
-        return self.crops([index], most, views, rng)[0]
+        return self.crops([index], most, views, [rng])[0]
 
-    def crops(self, indices: Sequence[int], most: int, views: ViewConfig, rng: Generator) -> list[Crop]:
-        """A crop of each clip; their 2D features are computed together."""
-        drawn = [self._draw(index, most, views, rng) for index in indices]
+    def crops(self, indices: Sequence[int], most: int, views: ViewConfig, rngs: Sequence[Generator]) -> list[Crop]:
+        """A crop of each clip, by a generator of its own; their 2D features are computed together."""
+        drawn = [self._draw(index, most, views, rng) for index, rng in zip(indices, rngs, strict=True)]
         longest = max(len(d.joints) for d in drawn)
         shape = (len(drawn), longest, self.skeleton.num_joints)
         joints, valid = np.zeros((*shape, 3), dtype=np.float32), np.ones(shape, dtype=bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from crossdiff.data.batch import Crop
 from crossdiff.data.captions import read_captions
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
+from crossdiff.representation.layouts import layout_3d
+from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Domain
 
 
@@ -19,12 +22,13 @@ class WildDataset:
     """Clips of a run folder that have `features2d/ID.npz`, `pseudo3d/ID.npz` and `texts/ID.txt`.
 
     A clip is small and read many times, so all are kept in memory. Every pseudo 3D value counts in the loss; 2D values
-    count where they were seen.
+    count where they were seen. Not `labelled`: clips need no pseudo label, none is read, and they teach 2D alone.
     """
 
-    def __init__(self, run: Path) -> None:
-        labels = sorted((run / "pseudo3d").glob("*.npz"))
-        self.ids = [p.stem for p in labels]
+    def __init__(self, run: Path, labelled: bool = True) -> None:
+        self._labelled = labelled
+        folder = "pseudo3d" if labelled else "features2d"
+        self.ids = [p.stem for p in sorted((run / folder).glob("*.npz"))]
         self.skipped: dict[str, str] = {}
         self.clips: list[Crop] = []
         self.captions: list[list[str]] = []
@@ -35,8 +39,9 @@ class WildDataset:
                 self.skipped[clip_id] = str(error)
                 self.ids.remove(clip_id)
         if not self.ids:
-            reason = next(iter(self.skipped.values()), "pseudo3d/ is empty")
-            raise InputError(f"{run}: no clip to learn from ({reason}); run: crossdiff pseudo-label {run}")
+            reason = next(iter(self.skipped.values()), f"{folder}/ is empty")
+            command = "pseudo-label" if labelled else "build-2d"
+            raise InputError(f"{run}: no clip to learn from ({reason}); run: crossdiff {command} {run}")
         self.lengths = np.array([c.num_frames for c in self.clips], dtype=int)
 
     def __len__(self) -> int:
@@ -58,15 +63,19 @@ class WildDataset:
 
     def _add(self, run: Path, clip_id: str) -> None:
         flat = load_npz(run / "features2d" / f"{clip_id}.npz", ("features", "mask"))
-        lifted = load_npz(run / "pseudo3d" / f"{clip_id}.npz", ("features",))["features"]
+        if self._labelled:
+            lifted = load_npz(run / "pseudo3d" / f"{clip_id}.npz", ("features",))["features"]
+        else:
+            lifted = np.zeros((len(flat["features"]), layout_3d(HUMANML3D).dim))
         text = run / "texts" / f"{clip_id}.txt"
         captions = [c.text for c in read_captions(text)] if text.is_file() else []
         clip = Crop(
             {"3d": lifted.astype(np.float32), "2d": flat["features"].astype(np.float32)},
-            {"3d": np.ones(lifted.shape, dtype=bool), "2d": flat["mask"]},
+            {"3d": np.full(lifted.shape, self._labelled), "2d": flat["mask"]},
             flat["mask"],
             "",
             wild=True,
+            has_3d=self._labelled,
         )
         for domain, x in clip.features.items():
             if not len(x) or not np.isfinite(x).all():
@@ -82,10 +91,10 @@ class WildDataset:
         length = min(most, clip.num_frames)
         start = int(rng.integers(clip.num_frames - length + 1))
         rows = slice(start, start + length)
-        return Crop(
-            {d: x[rows] for d, x in clip.features.items()},
-            {d: x[rows] for d, x in clip.trusted.items()},
-            clip.seen[rows],
-            captions[rng.integers(len(captions))],
-            wild=True,
+        return replace(
+            clip,
+            features={d: x[rows] for d, x in clip.features.items()},
+            trusted={d: x[rows] for d, x in clip.trusted.items()},
+            seen=clip.seen[rows],
+            caption=captions[rng.integers(len(captions))],
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from crossdiff.config import Config
 from crossdiff.data.mocap import ViewConfig
@@ -32,9 +32,14 @@ class LossWeights(Config):
 
 
 class LoopConfig(Config):
-    """What every kind of training shares. `steps` counts optimiser steps; checkpoints are written every so many.
+    """What every kind of training shares. `steps` counts optimiser steps.
 
-    `workers`: processes that make batches ahead of time; 0 makes them in the training process.
+    batch_size: clips per step on all devices together. precision: `auto` is bf16-mixed on a GPU that has it, else
+    32-true. validate_every: steps between losses on `validate_batches` batches held out (0: never); the model with
+    the lowest is kept beside the last ones. sample_every: steps between videos sampled from `sample_prompts` (0:
+    never), by default captions of the held-out clips. checkpoint_every, keep: how often a state to resume from is
+    written, and how many are kept. workers: processes that make batches ahead of time; 0 makes them in the training
+    process. devices, num_nodes: GPUs (or CPU processes) per machine, and machines.
     """
 
     steps: int = Field(ge=1)
@@ -49,22 +54,53 @@ class LoopConfig(Config):
     weights: LossWeights = LossWeights()
     views: ViewConfig = ViewConfig()
     max_frames: int = Field(196, ge=8)
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     seed: int = Field(0, ge=0)
-    workers: int = Field(0, ge=0)
     log_every: int = Field(20, ge=1)
+    validate_every: int = Field(1000, ge=0)
+    validate_batches: int = Field(8, ge=1)
+    sample_every: int = Field(0, ge=0)
+    sample_prompts: tuple[str, ...] = ()
     checkpoint_every: int = Field(500, ge=1)
     keep: int = Field(2, ge=1)
+    workers: int = Field(0, ge=0)
+    devices: int = Field(1, ge=1)
+    num_nodes: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _whole_shares(self) -> Self:
+        if self.batch_size % (self.devices * self.num_nodes):
+            raise ValueError(
+                f"batch_size {self.batch_size} is not a multiple of {self.devices * self.num_nodes} devices"
+            )
+        return self
 
 
 class TrainConfig(LoopConfig):
-    """Stage I trains all four directions; stage II goes on from its checkpoint with 3D -> 3D alone (equation 9)."""
+    """Stage I trains all four directions; stage II goes on from its checkpoint with 3D -> 3D alone (equation 9).
+
+    share_3d of the dataset's clips are used with their 3D motion, and those up to share_2d by their 2D views alone
+    (paper, table 2: "50 % 3D + 100 % 2D" is 0.5 and 1). extra_ratio: part of a batch that comes from a pipeline run
+    of 2D clips, where one is given.
+    """
 
     stage: Literal[1, 2] = 1
     model: ModelConfig = ModelConfig()
+    share_3d: float = Field(1.0, gt=0, le=1)
+    share_2d: float = Field(1.0, gt=0, le=1)
+    extra_ratio: float = Field(0.5, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _ordered_shares(self) -> Self:
+        if self.share_2d < self.share_3d:
+            raise ValueError(f"share_2d {self.share_2d} is below share_3d {self.share_3d}; clips with 3D have 2D too")
+        return self
 
     def objective(self) -> LossWeights:
-        return self.weights if self.stage == 1 else LossWeights(w33=1, w23=0, w32=0, w22=0)
+        """The weights of the stage, without the directions that the network does not have."""
+        if self.stage == 2 or self.model.domains == "3d":
+            return LossWeights(w33=1, w23=0, w32=0, w22=0)
+        return self.weights
 
 
 class FinetuneConfig(LoopConfig):
@@ -75,5 +111,6 @@ class FinetuneConfig(LoopConfig):
     learning_rate: float = Field(1e-5, gt=0)
     warmup_steps: int = Field(50, ge=0)
     weights: LossWeights = LossWeights(w33=1, w23=0.1, w32=0.1, w22=1)
+    validate_every: int = Field(250, ge=0)
     checkpoint_every: int = Field(100, ge=1)
     wild_ratio: float = Field(0.5, gt=0, le=1)

@@ -9,15 +9,17 @@ from __future__ import annotations
 import io
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
-import yaml
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
@@ -32,22 +34,34 @@ from crossdiff.checkpoint import (
     save_state,
 )
 from crossdiff.data.batch import MotionBatch
-from crossdiff.data.batches import BatchSource, load_steps
-from crossdiff.errors import ConfigError, CrossDiffError
+from crossdiff.data.batches import BatchSource, load_steps, make_batch
+from crossdiff.errors import CrossDiffError
 from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import progress_bar
 from crossdiff.text import CachedEmbeddings
 from crossdiff.training.config import LoopConfig, LossWeights
-from crossdiff.training.losses import cross_losses
+from crossdiff.training.draws import draw
+from crossdiff.training.losses import Network, cross_losses
+from crossdiff.training.preview import add_video, render_samples
+from crossdiff.training.record import pin
 
-log = logging.getLogger(__name__)
-
+# What tells the random draws of training and of validation apart.
+_TRAIN, _VALIDATE, _DROPOUT = 0, 1, 2
+_MOST_PREVIEWS = 4
 _FALLBACKS = (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH)
 
 
 class DivergedError(CrossDiffError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The lowest validation loss so far, and the step that it was measured at."""
+
+    step: int
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -58,10 +72,12 @@ class TrainSummary:
     steps: int
     loss: float
     terms: dict[str, float] = field(default_factory=dict)
+    best: Best | None = None
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {value:.4f}" for name, value in self.terms.items())
-        return f"{self.out}: {self.steps} steps, loss {self.loss:.4f} ({parts})"
+        best = f"; lowest validation loss {self.best.loss:.4f} at step {self.best.step}" if self.best else ""
+        return f"{self.out}: {self.steps} steps, loss {self.loss:.4f} ({parts}){best}"
 
 
 def fit(
@@ -72,71 +88,97 @@ def fit(
     out: Path,
     cache: Path | None,
     inputs: dict[str, str],
+    validation: BatchSource,
     start_over: bool = False,
 ) -> TrainSummary:
     """Train until `cfg.steps`, going on from the newest state in `out/state`; leaves the averaged model in `out`.
 
-    out: gets `model.safetensors` and `config.json`, `train.yaml`, `loss.csv`, `state/` and TensorBoard files in `log/`.
+    out: gets `model.safetensors` and `config.json`, the same in `best/` for the model with the lowest loss on
+    `validation`, `train.yaml`, `loss.csv`, `validation.csv`, `state/`, `samples/` and TensorBoard files in `log/`.
     cache: folder that keeps the text embeddings for other runs. inputs: what else the result depends on (hashes of
     data and starting model). A run is gone on with only under the configuration and inputs that it was started with;
     `start_over` begins anew where they differ instead of raising ConfigError.
     """
-    _pin(cfg, inputs, out, start_over)
-    trainer = _Trainer(model, cfg, weights, out, cache)
+    pin(cfg, inputs, out, start_over)
+    trainer = _Trainer(model, cfg, weights, out, cache, validation)
     trainer.resume()
     if trainer.step >= cfg.steps and is_checkpoint(out):
         return trainer.summary()
-    trainer.embeddings.add(batches.captions())
-    writer = SummaryWriter(str(out / "log"), purge_step=trainer.step)
-    with progress_bar() as bar:
+    trainer.open_board()
+    trainer.embed([*batches.captions(), *validation.captions(), *trainer.prompts])
+    fabric = trainer.fabric
+    with trainer.board, progress_bar(visible=fabric.is_global_zero) as bar:
         task = bar.add_task("train", total=cfg.steps, completed=trainer.step, note="")
-        for batch in load_steps(batches, range(trainer.step, cfg.steps), cfg.workers):
+        steps = range(trainer.step, cfg.steps)
+        for batch in load_steps(batches, steps, cfg.workers, fabric.global_rank, fabric.world_size):
             trainer.train_step(batch)
-            if trainer.step % cfg.log_every == 0 or trainer.step == cfg.steps:
-                row = trainer.log()
-                for name, value in row.items():
-                    writer.add_scalar(name, value, trainer.step)
-                bar.update(task, note=f"loss {row['loss']:.4f}")
-            if trainer.step % cfg.checkpoint_every == 0 or trainer.step == cfg.steps:
+            if trainer.is_due(cfg.log_every):
+                bar.update(task, note=f"loss {trainer.log()['loss']:.4f}")
+            if cfg.validate_every and trainer.is_due(cfg.validate_every):
+                trainer.validate()
+            if cfg.sample_every and trainer.is_due(cfg.sample_every):
+                trainer.preview()
+            if trainer.is_due(cfg.checkpoint_every):
                 trainer.save()
             bar.update(task, completed=trainer.step)
-    writer.close()
     return trainer.finish()
 
 
 class _Trainer:
-    """State of a run: network, average, optimiser, step, history."""
+    """State of a run: network, average, optimiser, step, histories. Files are the first process's alone."""
 
     def __init__(
-        self, model: CrossDiffModel, cfg: LoopConfig, weights: LossWeights, out: Path, cache: Path | None
+        self,
+        model: CrossDiffModel,
+        cfg: LoopConfig,
+        weights: LossWeights,
+        out: Path,
+        cache: Path | None,
+        validation: BatchSource,
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
         self.weights = weights.terms()
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        self.fabric = Fabric(accelerator="auto", devices=1, precision=cfg.precision)
+        self.fabric = _launch(cfg)
         self.model = model.to(self.fabric.device).train()
-        optimizer = torch.optim.AdamW(model.network.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
+        self.average = AveragedModel(self.model, multi_avg_fn=_moving_average(cfg.ema_decay))
+        optimizer = torch.optim.AdamW(
+            model.network.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay, fused=True
+        )
         self.network, self.optimizer = self.fabric.setup(model.network, optimizer)
-        self.average = AveragedModel(model.network, multi_avg_fn=_moving_average(cfg.ema_decay))
-        self.embeddings = CachedEmbeddings(model.config.text_encoder, cache, model.config.text_fingerprint)
+        config = model.config
+        self.embeddings = CachedEmbeddings(
+            config.text_encoder, cache, config.text_fingerprint, config.text == "sequence"
+        )
+        self.board: SummaryWriter | _NoBoard = _NoBoard()
         # On a CPU the fused attention's backward pass takes half of a step's time at these lengths.
         on_cpu = self.fabric.device.type == "cpu"
         self._attention = [SDPBackend.MATH] if on_cpu else [SDPBackend.FLASH_ATTENTION, *_FALLBACKS]
+        self.validation = validation
+        self.prompts = list(cfg.sample_prompts) or [c for c in validation.captions() if c][:_MOST_PREVIEWS]
         self.history: list[dict[str, float]] = []
+        self.validations: list[dict[str, float]] = []
         self._recent: dict[str, list[float]] = {}
 
+    def open_board(self) -> None:
+        """What was shown after the state that a run resumes from is taken back."""
+        if self.fabric.is_global_zero:
+            self.board = SummaryWriter(str(self.out / "log"), purge_step=self.step)
+
+    def embed(self, captions: Sequence[str]) -> None:
+        """Encode all captions that there are, in the first process; the others find them on disk."""
+        if self.fabric.is_global_zero:
+            self.embeddings.add(captions)
+        self.fabric.barrier()
+        self.embeddings.add(captions)
+
+    def is_due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.cfg.steps
+
     def train_step(self, batch: MotionBatch) -> None:
-        rng = torch.Generator().manual_seed(_seed(self.cfg.seed, self.step))
-        torch.manual_seed(_seed(self.cfg.seed + 1, self.step))  # dropout
-        batch = batch.to(self.fabric.device)
-        dropped = torch.rand(len(batch.captions), generator=rng) < self.cfg.text_dropout
-        captions = ["" if drop else c for c, drop in zip(batch.captions, dropped.tolist(), strict=True)]
-        text = self.embeddings(captions, self.model.config.text_dim).to(self.fabric.device)
-        with sdpa_kernel(self._attention):
-            terms = cross_losses(self.network, self.model, batch, text, self.weights, rng)
+        seed = self.cfg.seed
+        torch.manual_seed(_number(seed, _DROPOUT, self.step, self.fabric.global_rank))
+        terms = self._losses(self.network, batch, (seed, _TRAIN, self.step), self.cfg.text_dropout)
         loss = torch.stack([self.weights[pair] * value for pair, value in terms.items()]).sum()
-        if not torch.isfinite(loss):
-            raise self._diverged(f"the loss became {loss.item()}")
         for group in self.optimizer.param_groups:
             group["lr"] = self.cfg.learning_rate * _rate(self.step, self.cfg)
         self.optimizer.zero_grad()
@@ -144,15 +186,30 @@ class _Trainer:
         norm = self.fabric.clip_gradients(
             self.network, self.optimizer, max_norm=self.cfg.gradient_clip, error_if_nonfinite=False
         )
-        if norm is not None and not torch.isfinite(norm):
-            raise self._diverged(f"the gradients' norm became {norm.item()}")
+        assert norm is not None
+        # One wait for the device, and one exchange between devices, for all numbers of a step.
+        values = torch.stack([loss.detach(), norm.detach(), *(v.detach() for v in terms.values())])
+        total, gradient, *parts = self.fabric.all_reduce(values, reduce_op="mean").tolist()
+        if not math.isfinite(total):
+            raise self._diverged(f"the loss became {total}")
+        if not math.isfinite(gradient):
+            raise self._diverged(f"the gradients' norm became {gradient}")
         self.optimizer.step()
         self.step += 1
         if self.step >= self.cfg.warmup_steps:
-            self.average.update_parameters(self.model.network)
-        named = {"loss": loss.detach()} | {f"{s}->{d}": v.detach() for (s, d), v in terms.items()}
-        for name, value in named.items():
-            self._recent.setdefault(name, []).append(float(value))
+            self.average.update_parameters(self.model)
+        for name, value in zip(["loss", *_names(terms)], [total, *parts], strict=True):
+            self._recent.setdefault(name, []).append(value)
+
+    def _losses(
+        self, network: Network, batch: MotionBatch, key: tuple[int, ...], text_dropout: float
+    ) -> dict[Any, Tensor]:
+        draws = draw(key, batch.rows, text_dropout)
+        captions = [c if keep else "" for c, keep in zip(batch.captions, draws.keep_text.tolist(), strict=True)]
+        device = self.fabric.device
+        text = self.embeddings(captions, self.model.config.text_dim).to(device)
+        with sdpa_kernel(self._attention):
+            return cross_losses(network, self.model, batch.to(device), text, self.weights, draws)
 
     def _diverged(self, what: str) -> DivergedError:
         return DivergedError(
@@ -165,25 +222,77 @@ class _Trainer:
         row = {name: sum(values) / len(values) for name, values in self._recent.items()}
         self.history.append({"step": float(self.step), **row})
         self._recent = {}
+        for name, value in row.items():
+            self.board.add_scalar(name, value, self.step)
+        self.board.add_scalar("learning rate", self.optimizer.param_groups[0]["lr"], self.step)
         return row
 
+    @property
+    def averaged(self) -> CrossDiffModel:
+        """The model with averaged weights; the model itself as long as there is no average."""
+        model = self.average.module if int(self.average.n_averaged) else self.model
+        assert isinstance(model, CrossDiffModel)
+        return model
+
+    def validate(self) -> None:
+        """Loss of the averaged model on batches, timesteps and noise that are the same every time."""
+        if self.fabric.is_global_zero:
+            model, sums = self.averaged.eval(), dict.fromkeys(_names(self.weights), 0.0)
+            with torch.no_grad(), self.fabric.autocast():
+                for number in range(self.cfg.validate_batches):
+                    batch = make_batch(self.validation, number)
+                    terms = self._losses(model.network, batch, (self.cfg.seed, _VALIDATE, number), 0.0)
+                    for name, value in zip(sums, terms.values(), strict=True):
+                        sums[name] += float(value) / self.cfg.validate_batches
+            self.model.train()
+            loss = sum(weight * sums[name] for name, weight in zip(sums, self.weights.values(), strict=True))
+            is_best = self.best is None or loss < self.best.loss
+            self.validations.append({"step": float(self.step), "loss": loss, **sums})
+            for name, value in (("loss", loss), *sums.items()):
+                self.board.add_scalar(f"validation/{name}", value, self.step)
+            if is_best:
+                save_model(model, self.out / "best")
+        self.fabric.barrier()
+
+    @property
+    def best(self) -> Best | None:
+        lowest = min(self.validations, key=lambda row: row["loss"], default=None)
+        return None if lowest is None else Best(int(lowest["step"]), lowest["loss"])
+
+    def preview(self) -> None:
+        """Sample and draw what the averaged model makes of a few prompts."""
+        if self.fabric.is_global_zero:
+            model = self.averaged.eval()
+            text = self.embeddings(self.prompts, model.config.text_dim)
+            path = self.out / "samples" / f"step_{self.step:08d}.mp4"
+            render_samples(model, self.prompts, text, path, self.cfg.seed)
+            assert isinstance(self.board, SummaryWriter)
+            add_video(self.board, "samples", path, self.step)
+            self.model.train()
+        self.fabric.barrier()
+
     def save(self) -> None:
+        if not self.fabric.is_global_zero:
+            return
         state = {
             "step": self.step,
             "network": self.model.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
+            "validations": self.validations,
             "recent": self._recent,
         }
         save_state(self.out / "state" / f"step_{self.step:08d}.pt", state)
         keep_newest(self.out / "state", self.cfg.keep)
-        table = io.StringIO()
-        pd.DataFrame(self.history).to_csv(table, index=False)
-        write_text(self.out / "loss.csv", table.getvalue())
+        for name, rows in (("loss.csv", self.history), ("validation.csv", self.validations)):
+            table = io.StringIO()
+            pd.DataFrame(rows).to_csv(table, index=False)
+            write_text(self.out / name, table.getvalue())
 
     def resume(self) -> None:
-        drop_leftovers(self.out / "state")
+        if self.fabric.is_global_zero:
+            drop_leftovers(self.out / "state")
         path = latest_state(self.out / "state")
         if path is None:
             return
@@ -191,24 +300,56 @@ class _Trainer:
         self.model.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.history, self._recent = state["step"], state["history"], state["recent"]
+        self.step, self._recent = state["step"], state["recent"]
+        self.history, self.validations = state["history"], state["validations"]
 
     def finish(self) -> TrainSummary:
-        """Put the averaged weights into the model, and save it."""
-        if int(self.average.n_averaged) > 0:
-            self.model.network.load_state_dict(self.average.module.state_dict())
-        self.model.eval()
-        save_model(self.model, self.out)
+        """Save the averaged model."""
+        if self.fabric.is_global_zero:
+            save_model(self.averaged.eval(), self.out)
+        self.fabric.barrier()
         return self.summary()
 
     def summary(self) -> TrainSummary:
         last = dict(self.history[-1])
         last.pop("step")
-        return TrainSummary(self.out, self.step, last.pop("loss"), last)
+        return TrainSummary(self.out, self.step, last.pop("loss"), last, self.best)
 
 
-def _seed(seed: int, step: int) -> int:
-    return (seed * 1_000_003 + step * 7_919 + 12_345) % 2**62
+class _NoBoard:
+    """Where processes other than the first write what TensorBoard shows."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def add_scalar(self, name: str, value: float, step: int) -> None: ...
+
+
+def _launch(cfg: LoopConfig) -> Fabric:
+    """Start the other processes, where there are to be some, and find the device of this one."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    precision = cfg.precision
+    if precision == "auto":
+        on_gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        precision = "bf16-mixed" if on_gpu else "32-true"
+    # Stage II leaves the 2D half of the network without gradients.
+    several = cfg.devices * cfg.num_nodes > 1
+    strategy = DDPStrategy(find_unused_parameters=True) if several else "auto"
+    fabric = Fabric(
+        accelerator="auto", strategy=strategy, devices=cfg.devices, num_nodes=cfg.num_nodes, precision=precision
+    )
+    fabric.launch()
+    return fabric
+
+
+def _names(pairs: Any) -> list[str]:
+    return [f"{source}->{target}" for source, target in pairs]
+
+
+def _number(*key: int) -> int:
+    """One seed made of several numbers."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
 
 def _rate(step: int, cfg: LoopConfig) -> float:
@@ -230,31 +371,3 @@ def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
         torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + n) / (10 + n)))
 
     return update
-
-
-def _pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) -> None:
-    path, states = out / "train.yaml", out / "state"
-    resolved = {"config": cfg.model_dump(mode="json", exclude={"workers"}), "inputs": inputs}
-    if latest_state(states) is not None:
-        changed = _differences(_read_yaml(path), resolved)
-        if changed and not start_over:
-            raise ConfigError(
-                f"{out}: was started with other settings or data ({', '.join(changed)}); give another --out, "
-                "or start over with --start-over"
-            )
-        if changed:
-            log.warning("%s: %s changed, training starts over", out, ", ".join(changed))
-            keep_newest(states, 0)
-    write_text(path, yaml.safe_dump(resolved, sort_keys=False))
-
-
-def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        return yaml.safe_load(path.read_text("utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-
-
-def _differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:
-    parts = [(part, key) for part in now for key in now[part]]
-    return [key for part, key in parts if before.get(part, {}).get(key) != now[part][key]]

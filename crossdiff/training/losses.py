@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from crossdiff.data.batch import MotionBatch
-from crossdiff.diffusion.schedule import NUM_STEPS, add_noise
+from crossdiff.diffusion.schedule import add_noise
 from crossdiff.models.model import CrossDiffModel
-from crossdiff.types import Domain
+from crossdiff.training.draws import Draws
+from crossdiff.types import DOMAINS, Domain
 
 Network = Callable[..., dict[tuple[Domain, Domain], Tensor]]
 
@@ -29,25 +29,32 @@ def cross_losses(
     network: Network,
     model: CrossDiffModel,
     batch: MotionBatch,
-    text: Float[Tensor, "b e"],
+    text: Float[Tensor, "b *l e"],
     weights: Mapping[tuple[Domain, Domain], float],
-    rng: torch.Generator,
+    draws: Draws,
 ) -> dict[tuple[Domain, Domain], Float[Tensor, ""]]:
     """One loss per (source, target) that has a weight.
 
-    network: `model.network`, perhaps wrapped. Both domains of a clip get the same timestep and noise of their own,
-    drawn on the CPU from `rng`. 2D values that were not seen enter the network as their mean.
+    network: `model.network`, perhaps wrapped. Both domains of a clip get the same timestep and noise of their own.
+    2D values that were not seen enter the network as their mean. A clip without 3D counts as 0 in every direction
+    from or to 3D.
     """
     sources = sorted({s for s, _ in weights})
     targets = sorted({t for _, t in weights})
     device = batch.frames.device
-    t = torch.randint(0, NUM_STEPS, (len(batch.frames),), generator=rng).to(device)
+    t = draws.t.to(device)
     clean = {d: model.normalize(d, batch.features[d]) for d in sorted({*sources, *targets})}
     noisy: dict[Domain, Tensor] = {}
     for domain in sources:
-        noise = torch.randn(clean[domain].shape, generator=rng).to(device)
+        noise = draws.noise(batch.lengths, clean[domain].shape[-1], DOMAINS.index(domain), device)
         noisy[domain] = add_noise(clean[domain], noise, t)
         if domain == "2d":
             noisy[domain] = noisy[domain] * batch.seen
     predicted = network(noisy, t, text, batch.frames, targets=targets)
-    return {(s, d): masked_mse(predicted[s, d].float(), clean[d], batch.trusted[d]) for s, d in weights}
+    losses = {}
+    for source, target in weights:
+        trusted = batch.trusted[target]
+        if source == "3d":
+            trusted = trusted & batch.has_3d[:, None, None]
+        losses[source, target] = masked_mse(predicted[source, target].float(), clean[target], trusted)
+    return losses

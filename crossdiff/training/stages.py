@@ -11,25 +11,32 @@ from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.wild import WildDataset
-from crossdiff.errors import ConfigError
+from crossdiff.errors import ConfigError, InputError
 from crossdiff.models import CrossDiffModel, ModelConfig
 from crossdiff.text import load_text_encoder
-from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.loop import TrainSummary, fit
 
 log = logging.getLogger(__name__)
 
 
 def train(
-    cfg: TrainConfig, data: Path, out: Path, checkpoint: Path | None = None, start_over: bool = False
+    cfg: TrainConfig,
+    data: Path,
+    out: Path,
+    checkpoint: Path | None = None,
+    start_over: bool = False,
+    extra_2d: Path | None = None,
 ) -> TrainSummary:
     """Train on a HumanML3D folder (from `crossdiff prepare`). Stage II starts from a stage-I checkpoint.
 
-    With a checkpoint its network is used; `cfg.model` must not ask for another. Resumes by itself when `out` holds a
-    state.
+    With a checkpoint its network is used; `cfg.model` must not ask for another. extra_2d: a pipeline run whose 2D
+    clips fill `cfg.extra_ratio` of each batch; they teach 2D -> 2D alone. Resumes by itself when `out` holds a state.
     """
     if cfg.stage == 2 and checkpoint is None:
         raise ConfigError("stage 2 goes on from a stage-1 model: give --checkpoint FOLDER")
+    if extra_2d is not None and (cfg.batch_size < 2 or not cfg.objective().w22):
+        raise ConfigError("--extra-2d: its clips teach 2D -> 2D beside 3D clips: needs stage 1, w22 and batch_size > 1")
     if checkpoint is not None:
         model = load_model(checkpoint)
         _check_sizes(cfg.model, model.config, checkpoint)
@@ -38,10 +45,19 @@ def train(
     else:
         dataset = MocapDataset(data, "train", cfg.model.layout_2d)
         model = new_model(cfg.model, dataset, cfg.seed)
-    batches = MocapBatches(dataset, cfg.batch_size, min(cfg.max_frames, model.config.max_frames), cfg.views, cfg.seed)
-    inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else ""}
+    most = min(cfg.max_frames, model.config.max_frames)
+    inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else "", "extra": ""}
+    count = cfg.batch_size if extra_2d is None else cfg.batch_size - max(1, round(cfg.batch_size * cfg.extra_ratio))
+    mocap = MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, cfg.share_2d)
+    batches: BatchSource = mocap
+    if extra_2d is not None:
+        extra = WildDataset(extra_2d, labelled=False)
+        _check_wild(model, extra, extra_2d)
+        inputs["extra"] = extra.fingerprint()
+        batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, most, cfg.seed), mocap)
     cfg = cfg.model_copy(update={"model": model.config})  # so that the record says what was trained
-    return fit(model, batches, cfg, cfg.objective(), out, data, inputs, start_over)
+    validation = _held_out(dataset, cfg.batch_size, most, cfg)
+    return fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
 
 
 def finetune(
@@ -57,28 +73,37 @@ def finetune(
     Resumes by itself when `out` holds a state of the same labels, model and configuration; see `fit` for others.
     """
     model = load_model(checkpoint)
+    if model.config.domains != "2d+3d":
+        raise ConfigError(f"{checkpoint}: has no 2D half to learn from videos with; use a model of domains 2d+3d")
     most = min(cfg.max_frames, model.config.max_frames)
     wild = WildDataset(run)
-    _warn_skipped(run, wild.skipped)
-    wanted = {d: model.config.layout(d).dim for d in wild.dims}
-    if wild.dims != wanted:
-        raise ConfigError(
-            f"{run}: holds features of {wild.dims} values, the model wants {wanted}; "
-            f"build the run again with --set layout={model.config.layout_2d}, and label it with this model"
-        )
+    _check_wild(model, wild, run)
     inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
-    batches: BatchSource
     if data is None:
-        batches = WildBatches(wild, cfg.batch_size, most, cfg.seed)
+        count, rest = cfg.batch_size, 0
     else:
         count = min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
-        batches = WildBatches(wild, count, most, cfg.seed)
-        if rest := cfg.batch_size - count:
-            dataset = MocapDataset(data, "train", model.config.layout_2d)
-            _check_data(model, dataset)
-            inputs["data"] = dataset.fingerprint()
-            batches = MixedBatches(batches, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
-    return fit(model, batches, cfg, cfg.weights, out, out, inputs, start_over)
+        rest = cfg.batch_size - count
+    # Wild clips are too few to hold some out: the validation loss has crops and noise that training does not see.
+    seen, unseen = (WildBatches(wild, count, most, seed) for seed in (cfg.seed, cfg.seed + 1))
+    batches: BatchSource = seen
+    validation: BatchSource = unseen
+    if data is not None and rest:
+        dataset = MocapDataset(data, "train", model.config.layout_2d)
+        _check_data(model, dataset)
+        inputs["data"] = dataset.fingerprint()
+        batches = MixedBatches(seen, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
+        validation = MixedBatches(unseen, _held_out(dataset, rest, most, cfg))
+    return fit(model, batches, cfg, cfg.weights, out, out, inputs, validation, start_over)
+
+
+def _held_out(dataset: MocapDataset, batch_size: int, most: int, cfg: LoopConfig) -> MocapBatches:
+    """Batches of the validation split; of the training split, with other crops, where there is none."""
+    try:
+        dataset = MocapDataset(dataset.folder, "val", dataset.layout)
+    except InputError as error:
+        log.warning("%s; the validation loss is measured on training clips", error)
+    return MocapBatches(dataset, batch_size, most, cfg.views, cfg.seed + 1)
 
 
 def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffModel:
@@ -89,7 +114,8 @@ def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffMo
     model = CrossDiffModel(bound)
     _check_data(model, dataset)
     for domain, stats in dataset.statistics().items():
-        model.set_statistics(domain, torch.from_numpy(stats.mean), torch.from_numpy(stats.std))
+        if domain in bound.domain_names:
+            model.set_statistics(domain, torch.from_numpy(stats.mean), torch.from_numpy(stats.std))
     return model
 
 
@@ -100,6 +126,17 @@ def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
         raise ConfigError(
             f"{dataset.folder}: holds {dataset.skeleton.name} motion, the model wants {model.skeleton.name}; "
             "use a model or a dataset of the same skeleton"
+        )
+
+
+def _check_wild(model: CrossDiffModel, wild: WildDataset, run: Path) -> None:
+    """Refuse features of another layout, and say how many clips could not be read."""
+    _warn_skipped(run, wild.skipped)
+    wanted = {d: model.config.layout(d).dim for d in wild.dims}
+    if wild.dims != wanted:
+        raise ConfigError(
+            f"{run}: holds features of {wild.dims} values, the model wants {wanted}; "
+            f"build the run again with --set layout={model.config.layout_2d}, and label it with this model"
         )
 
 

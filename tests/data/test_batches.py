@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from synthetic import write_run
 
 from crossdiff.data.batch import Crop, collate
-from crossdiff.data.batches import MixedBatches, MocapBatches, WildBatches
+from crossdiff.data.batches import MixedBatches, MocapBatches, WildBatches, load_steps, make_batch, places
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ClipError, InputError
@@ -48,18 +48,18 @@ def sources(prepared, run, seed=0):
 @pytest.mark.parametrize("kind", ["mocap", "wild", "mixed"])
 def test_a_batch_is_a_function_of_seed_and_step_alone(prepared, run, kind):
     one, other = (sources(prepared, run)[kind] for _ in range(2))
-    forwards = [one.batch(step) for step in range(6)]
-    backwards = [other.batch(step) for step in reversed(range(6))][::-1]
+    forwards = [make_batch(one, step) for step in range(6)]
+    backwards = [make_batch(other, step) for step in reversed(range(6))][::-1]
     assert all(equal(a, b) for a, b in zip(forwards, backwards, strict=True))
     assert not equal(forwards[0], forwards[3])
-    assert not equal(forwards[0], sources(prepared, run, seed=1)[kind].batch(0))
+    assert not equal(forwards[0], make_batch(sources(prepared, run, seed=1)[kind], 0))
 
 
 @pytest.mark.parametrize("kind", ["mocap", "wild", "mixed"])
 def test_padding_is_zero_and_never_counts(prepared, run, kind):
     source = sources(prepared, run)[kind]
     for step in range(4):
-        batch = source.batch(step)
+        batch = make_batch(source, step)
         assert batch.frames.any(dim=1).all()
         assert batch.frames.shape[1] == int(batch.frames.sum(1).max())
         for d, x in batch.features.items():
@@ -73,27 +73,27 @@ def test_padding_is_zero_and_never_counts(prepared, run, kind):
 def test_an_epoch_holds_every_clip_once(prepared):
     source = MocapBatches(MocapDataset(prepared), 4, 196, ViewConfig(), 0)
     for epoch in (0, 1):
-        seen = [c for step in (2 * epoch, 2 * epoch + 1) for c in source.batch(step).captions]
+        seen = [c for step in (2 * epoch, 2 * epoch + 1) for c in make_batch(source, step).captions]
         sides = [f"person {i} turns {s}" for i in range(4) for s in ("left", "right")]
         assert sorted(seen) == sides
-    assert [source.batch(s).captions for s in (0, 1)] != [source.batch(s).captions for s in (2, 3)]
+    assert [make_batch(source, s).captions for s in (0, 1)] != [make_batch(source, s).captions for s in (2, 3)]
 
 
 def test_each_epoch_cuts_and_sees_a_clip_anew(prepared, run):
     mocap = MocapBatches(MocapDataset(prepared), 8, 40, ViewConfig(), 0)
     wild = WildBatches(WildDataset(run), 8, 10, 0)
     for source in (mocap, wild):
-        first_frames = {step: set(source.batch(step).features["2d"][:, 0, 5].tolist()) for step in (0, 1)}
+        first_frames = {step: set(make_batch(source, step).features["2d"][:, 0, 5].tolist()) for step in (0, 1)}
         assert len(first_frames[0] - first_frames[1]) > 3
 
 
 def test_fewer_clips_than_a_batch_are_drawn_again(prepared):
     source = MocapBatches(MocapDataset(prepared), 20, 196, ViewConfig(), 0)
-    assert len(source.batch(0).captions) == len(source.batch(5).captions) == 20
+    assert len(make_batch(source, 0).captions) == len(make_batch(source, 5).captions) == 20
 
 
 def test_mixed_batches_hold_both_kinds_and_say_which(prepared, run):
-    batch = sources(prepared, run)["mixed"].batch(0)
+    batch = make_batch(sources(prepared, run)["mixed"], 0)
     assert batch.wild.tolist() == [True, True, False, False, False]
     assert all(("wild" in c or c == "") == w for c, w in zip(batch.captions, batch.wild.tolist(), strict=True))
     assert batch.to(torch.device("cpu")).captions == batch.captions
@@ -135,7 +135,7 @@ def test_a_clip_that_comes_alone_is_cut_and_seen_anew_each_time(copy):
     (copy / "train.txt").write_text("clip3\n")
     source = MocapBatches(MocapDataset(copy), 1, 40, ViewConfig(), 0)
     for domain in ("3d", "2d"):
-        assert len({float(source.batch(step).features[domain][0, 0, 5]) for step in range(8)}) > 4
+        assert len({float(make_batch(source, step).features[domain][0, 0, 5]) for step in range(8)}) > 4
 
 
 def test_a_captions_span_is_cut_out(copy):

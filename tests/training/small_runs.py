@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from synthetic import StubEncoder, small_model
 
 import crossdiff.text
-from crossdiff.data.batch import MotionBatch
+from crossdiff.data.batch import Crop
 from crossdiff.data.batches import BatchSource, MocapBatches
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.training.config import LoopConfig
@@ -21,8 +24,20 @@ VIEWS = ViewConfig(yaw_jitter=10, hide=0.5)
 
 
 def loop_config(**changes) -> LoopConfig:
-    few = {"batch_size": 3, "warmup_steps": 2, "log_every": 2, "checkpoint_every": 3, "learning_rate": 1e-3, "keep": 9}
-    return LoopConfig.model_validate({"steps": STEPS, **few, "text_dropout": 0.3, "ema_decay": 0.9, **changes})
+    few = {
+        "batch_size": 3,
+        "warmup_steps": 2,
+        "log_every": 2,
+        "checkpoint_every": 3,
+        "learning_rate": 1e-3,
+        "keep": 9,
+        "validate_every": 3,
+        "validate_batches": 2,
+    }
+    held_out = {"validate_every": 3, "validate_batches": 2}
+    return LoopConfig.model_validate(
+        {"steps": STEPS, **few, **held_out, "text_dropout": 0.3, "ema_decay": 0.9, **changes}
+    )
 
 
 class Meddled:
@@ -30,15 +45,16 @@ class Meddled:
 
     def __init__(self, source: BatchSource, at: int = -1, error: type[BaseException] | None = None, pause: float = 0):
         self.source, self.at, self.error, self.pause = source, at, error, pause
+        self.batch_size = source.batch_size
 
-    def batch(self, step: int) -> MotionBatch:
+    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
         time.sleep(self.pause)
-        batch = self.source.batch(step)
-        if step == self.at:
-            if self.error is not None:
-                raise self.error
-            batch.features["3d"].fill_(float("nan"))
-        return batch
+        crops = self.source.crops(step, rows)
+        if step != self.at:
+            return crops
+        if self.error is not None:
+            raise self.error
+        return [replace(c, features={**c.features, "3d": np.full_like(c.features["3d"], np.nan)}) for c in crops]
 
     def captions(self) -> list[str]:
         return self.source.captions()
@@ -49,7 +65,8 @@ def run(data: Path, out: Path, cfg: LoopConfig | None = None, **meddling) -> Tra
     cfg = cfg or loop_config()
     model = small_model(seed=3, dropout=0.1)
     batches = MocapBatches(MocapDataset(data), cfg.batch_size, 24, VIEWS, cfg.seed)
-    return fit(model, Meddled(batches, **meddling), cfg, cfg.weights, out, None, {"data": "test"})
+    held_out = MocapBatches(MocapDataset(data, "val"), 2, 24, VIEWS, cfg.seed)
+    return fit(model, Meddled(batches, **meddling), cfg, cfg.weights, out, None, {"data": "test"}, held_out)
 
 
 def state_of(out: Path, step: int = STEPS) -> dict:

@@ -59,7 +59,16 @@ def unbroken(prepared, tmp_path_factory):
 
 def test_a_run_leaves_model_configuration_history_and_states(unbroken):
     names = {path.name for path in unbroken.iterdir()}
-    assert names == {"model.safetensors", "config.json", "train.yaml", "loss.csv", "state", "log"}
+    assert names == {
+        "model.safetensors",
+        "config.json",
+        "train.yaml",
+        "loss.csv",
+        "validation.csv",
+        "best",
+        "state",
+        "log",
+    }
     table = pd.read_csv(unbroken / "loss.csv")
     assert table["step"].tolist() == [2, 4, 6]
     assert set(table.columns) == {"step", "loss", "3d->3d", "2d->3d", "3d->2d", "2d->2d"}
@@ -150,7 +159,7 @@ def test_a_nan_loss_stops_the_run_and_the_last_state_stays(prepared, unbroken, t
 
 
 def test_nan_gradients_of_a_finite_loss_stop_the_run_too(prepared, tmp_path, monkeypatch):
-    def losses(network, model, batch, text, weights, rng):
+    def losses(network, model, batch, text, weights, draws):
         zero = sum((p * 0).sum() for p in model.network.parameters())
         return {("3d", "3d"): zero.abs().sqrt()}
 
@@ -182,7 +191,7 @@ def test_a_run_shorter_than_its_warm_up_leaves_the_last_weights(prepared, tmp_pa
 
 def test_texts_are_encoded_once(prepared, tmp_path, encoder):
     run(prepared, tmp_path)
-    assert len(encoder.encoded) == len(set(encoder.encoded)) == 8
+    assert len(encoder.encoded) == len(set(encoder.encoded)) > 8
 
 
 def test_half_precision_trains_too(prepared, tmp_path):

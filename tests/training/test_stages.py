@@ -9,6 +9,7 @@ from synthetic import StubEncoder, small_config, small_model, write_run
 
 from crossdiff.checkpoint import load_model, save_model
 from crossdiff.config import load_config, shipped_configs
+from crossdiff.data.batches import make_batch
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.training import stages
 from crossdiff.training.config import FinetuneConfig, TrainConfig
@@ -113,7 +114,7 @@ def test_fine_tuning_beside_3d_data(run, checkpoint, prepared, tmp_path):
 )
 def test_how_much_of_a_batch_is_wild(run, checkpoint, prepared, tmp_path, monkeypatch, batch_size, ratio, data, wild):
     taken = []
-    monkeypatch.setattr(stages, "fit", lambda model, batches, *rest, **more: taken.append(batches.batch(0)))
+    monkeypatch.setattr(stages, "fit", lambda model, batches, *rest, **more: taken.append(make_batch(batches, 0)))
     cfg = FinetuneConfig(**FEW | {"batch_size": batch_size}, wild_ratio=ratio)
     finetune(cfg, run, checkpoint, tmp_path / "out", prepared if data else None)
     assert int(taken[0].wild.sum()) == wild

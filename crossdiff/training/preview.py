@@ -1,0 +1,45 @@
+"""Videos of what a model in training makes of a few prompts: as .mp4, and in TensorBoard."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxtyping import Float
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.models import CrossDiffModel
+from crossdiff.types import Motion3D
+from crossdiff.viewing.encode import read_frames
+from crossdiff.viewing.video import render_motion
+
+_OPTIONS = SamplingOptions(num_inference_steps=20)
+_MOST_FRAMES = 120
+_SIZE = 240
+
+
+def render_samples(
+    model: CrossDiffModel, prompts: Sequence[str], text: Float[Tensor, "b *l e"], path: Path, seed: int
+) -> Path:
+    """Sample a motion of up to six seconds per prompt, and write all side by side into one video."""
+    frames = min(_MOST_FRAMES, model.config.max_frames)
+    seeds = range(seed, seed + len(prompts))
+    features = sample(model, text, [frames] * len(prompts), _OPTIONS, list(seeds))
+    skeleton = model.skeleton
+    motions = [Motion3D(joints, skeleton.fps, skeleton) for joints in model.to_joints(features).cpu().numpy()]
+    return render_motion(motions, path, prompts, _SIZE)
+
+
+def add_video(writer: SummaryWriter, name: str, path: Path, step: int) -> None:
+    """Show a video in TensorBoard, where it plays as a GIF of every second frame."""
+    pictures = [Image.fromarray(frame) for n, frame in enumerate(read_frames(path)) if n % 2 == 0]
+    gif = io.BytesIO()
+    pictures[0].save(gif, "GIF", save_all=True, append_images=pictures[1:], duration=100, loop=0)
+    width, height = pictures[0].size
+    image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=gif.getvalue())
+    writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
