@@ -27,7 +27,7 @@ class BatchSource(Protocol):
     batch_size: int
 
     def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
-        """Some rows of the batch of this step, the same whenever and beside whichever others they are asked for."""
+        """Some rows of the batch of this step, in rising order; the same whenever and beside whichever others."""
         ...
 
     def captions(self) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from synthetic import write_run
+from torch.testing import assert_close
 
 from crossdiff.data.batch import Crop, collate
 from crossdiff.data.batches import MixedBatches, MocapBatches, WildBatches, load_steps, make_batch, places
@@ -299,3 +300,79 @@ def test_collating_pads_to_the_longest():
     assert batch.features["3d"].shape == (3, 7, 263)
     assert batch.frames.sum(1).tolist() == [3, 7, 1]
     assert torch.equal(batch.features["2d"][..., 0] > 0, batch.frames)
+
+
+@pytest.mark.parametrize("kind", ["mocap", "wild", "mixed"])
+def test_devices_share_a_batch_row_by_row(prepared, run, kind):
+    source = sources(prepared, run)[kind]
+    whole = make_batch(source, 3)
+    assert whole.rows == list(range(source.batch_size))
+    shards = [next(iter(load_steps(source, range(3, 4), rank=rank, world_size=2))) for rank in range(2)]
+    assert sorted(row for shard in shards for row in shard.rows) == whole.rows
+    for shard in shards:
+        for own, row in enumerate(shard.rows):
+            n = whole.lengths[row]
+            assert shard.lengths[own] == n
+            assert shard.captions[own] == whole.captions[row]
+            assert bool(shard.wild[own]) == bool(whole.wild[row])
+            for domain, x in whole.features.items():
+                assert_close(shard.features[domain][own, :n], x[row, :n], atol=1e-5, rtol=0)
+                assert torch.equal(shard.trusted[domain][own, :n], whole.trusted[domain][row, :n])
+
+
+def test_places_are_even_and_mirrored_copies_share_them():
+    ids = [f"{n:03d}" for n in range(50)] + [f"M{n:03d}" for n in range(50)] + ["Mary"]
+    place = places(ids, seed=0)
+    assert sorted(place[:50])[-1] < 1
+    assert len(set(place)) == 51
+    np.testing.assert_array_equal(place[:50], place[50:100])
+    np.testing.assert_array_equal(place, places(ids, seed=0))
+    assert (place != places(ids, seed=1)).any()
+    reordered = places(ids[::-1], seed=0)[::-1]
+    np.testing.assert_array_equal(place, reordered)
+
+
+@pytest.mark.parametrize(
+    ("share_3d", "share_2d", "with_3d", "in_all"), [(1, 1, 8, 8), (0.5, 0.5, 4, 4), (0.5, 1, 4, 8), (0.25, 0.75, 2, 6)]
+)
+def test_shares_of_clips_with_3d_and_with_2d_alone(prepared, share_3d, share_2d, with_3d, in_all):
+    data = MocapDataset(prepared)
+    assert len(data) == 8
+    source = MocapBatches(data, 2, 48, ViewConfig(), 0, share_3d, share_2d)
+    seen: dict[str, bool] = {}
+    for step in range(in_all // 2):
+        batch = make_batch(source, step)
+        for row in range(2):
+            n = batch.lengths[row]
+            key = repr(batch.features["2d"][row, : n // 2, 2:5].abs().sum().item())
+            seen[key] = bool(batch.has_3d[row])
+            assert bool(batch.trusted["3d"][row, :n].all()) == bool(batch.has_3d[row])
+            assert bool((batch.features["3d"][row] != 0).any()) == bool(batch.has_3d[row])
+            assert batch.trusted["2d"][row, :n].any()
+    assert len(seen) == in_all
+    assert sum(seen.values()) == with_3d
+
+
+def test_wild_clips_without_labels_teach_2d_alone(run):
+    (run / "pseudo3d" / "wild0.npz").unlink()
+    assert len(WildDataset(run)) == 2
+    data = WildDataset(run, labelled=False)
+    assert data.ids == ["wild0", "wild1", "wild2"]
+    batch = make_batch(WildBatches(data, 4, 40, 0), 0)
+    assert batch.wild.all() and not batch.has_3d.any()
+    assert not batch.trusted["3d"].any()
+    assert (batch.features["3d"] == 0).all()
+    assert batch.features["3d"].shape[-1] == 263
+    shutil.rmtree(run / "features2d")
+    with pytest.raises(InputError, match=r"features2d/ is empty.*crossdiff build-2d"):
+        WildDataset(run, labelled=False)
+
+
+@pytest.mark.parametrize(("views", "count"), [(("front",), 1), (("front", "left", "back", "right"), 4), (None, 5)])
+def test_one_four_or_five_views(prepared, views, count):
+    cfg = ViewConfig(views=views or ("front", "left", "back", "right", "top"))
+    data = MocapDataset(prepared)
+    rngs = [np.random.default_rng(n) for n in range(60)]
+    crops = data.crops([0] * 60, 196, cfg, rngs)
+    starts = {tuple(np.round(c.features["2d"][0, 2:8], 4)) for c in crops if c.num_frames == crops[0].num_frames}
+    assert len(starts) == count

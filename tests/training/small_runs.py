@@ -60,10 +60,10 @@ class Meddled:
         return self.source.captions()
 
 
-def run(data: Path, out: Path, cfg: LoopConfig | None = None, **meddling) -> TrainSummary:
-    """A run of a small network with dropout on a prepared dataset; the text encoder must be stubbed."""
+def run(data: Path, out: Path, cfg: LoopConfig | None = None, dropout: float = 0.1, **meddling) -> TrainSummary:
+    """A run of a small network on a prepared dataset; the text encoder must be stubbed."""
     cfg = cfg or loop_config()
-    model = small_model(seed=3, dropout=0.1)
+    model = small_model(seed=3, dropout=dropout)
     batches = MocapBatches(MocapDataset(data), cfg.batch_size, 24, VIEWS, cfg.seed)
     held_out = MocapBatches(MocapDataset(data, "val"), 2, 24, VIEWS, cfg.seed)
     return fit(model, Meddled(batches, **meddling), cfg, cfg.weights, out, None, {"data": "test"}, held_out)
@@ -74,5 +74,10 @@ def state_of(out: Path, step: int = STEPS) -> dict:
 
 
 if __name__ == "__main__":
+    # DATA OUT [DEVICES]: slow steps of one process, or quick ones that several processes share, without dropout.
     crossdiff.text.load_text_encoder = lambda name="minilm": StubEncoder()
-    run(Path(sys.argv[1]), Path(sys.argv[2]), loop_config(checkpoint_every=1), pause=0.3)
+    data, out, *devices = sys.argv[1:]
+    if devices:
+        run(Path(data), Path(out), loop_config(batch_size=4, devices=int(devices[0])), dropout=0.0)
+    else:
+        run(Path(data), Path(out), loop_config(checkpoint_every=1), pause=0.3)

@@ -22,6 +22,7 @@ from torch.testing import assert_close
 from crossdiff.checkpoint import load_model
 from crossdiff.errors import ConfigError
 from crossdiff.training.loop import DivergedError, _rate
+from crossdiff.training.losses import cross_losses
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,9 @@ def same(one, other) -> bool:
 def assert_same_run(one: Path, other: Path) -> None:
     assert same(state_of(one), state_of(other))
     assert same(load_file(one / "model.safetensors"), load_file(other / "model.safetensors"))
-    assert (one / "loss.csv").read_text() == (other / "loss.csv").read_text()
+    assert same(load_file(one / "best" / "model.safetensors"), load_file(other / "best" / "model.safetensors"))
+    for name in ("loss.csv", "validation.csv"):
+        assert (one / name).read_text() == (other / name).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +89,30 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(prepared, unbroken
     assert_same_run(tmp_path, unbroken)
 
 
-def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(prepared, unbroken, tmp_path):
+def start(*arguments: object) -> subprocess.Popen:
+    """`small_runs.py` as a script."""
     script = Path(__file__).with_name("small_runs.py")
     path = os.pathsep.join([str(script.parent), str(script.parents[1])])
-    command = [sys.executable, str(script), str(prepared), str(tmp_path)]
-    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_that_share_a_batch_learn_what_one_learns_from_it(prepared, tmp_path):
+    process = start(prepared, tmp_path / "two", 2)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    run(prepared, tmp_path / "one", loop_config(batch_size=4), dropout=0.0)
+    for name in ("loss.csv", "validation.csv"):
+        one, two = (pd.read_csv(tmp_path / n / name) for n in ("one", "two"))
+        assert list(one.columns) == list(two.columns)
+        np.testing.assert_allclose(two, one, rtol=1e-4)
+    one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "two"))
+    for name, value in one.items():
+        assert_close(two[name], value, atol=1e-4, rtol=1e-3)
+
+
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(prepared, unbroken, tmp_path):
+    process = start(prepared, tmp_path)
     deadline = time.monotonic() + 60
     while not (tmp_path / "state" / "step_00000002.pt").exists():
         assert process.poll() is None, process.stderr.read()
@@ -208,3 +230,58 @@ def test_the_rate_warms_up_and_decays_to_a_hundredth():
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
     assert abs(rates[100] - 0.01) < 1e-9
     assert _rate(99, loop_config(steps=100, warmup_steps=10)) == 1.0
+
+
+def test_the_validation_loss_is_of_the_same_batches_and_noise_every_time(prepared, tmp_path):
+    cfg = loop_config(learning_rate=1e-12, validate_every=1)
+    run(prepared, tmp_path, cfg)
+    table = pd.read_csv(tmp_path / "validation.csv")
+    assert table["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert np.ptp(table["loss"]) < 1e-5
+    np.testing.assert_allclose(table["loss"], table.iloc[:, 2:].sum(axis=1), rtol=1e-5)
+
+
+def test_the_model_of_the_lowest_validation_loss_is_kept(prepared, tmp_path, monkeypatch):
+    # The average is at its best after step 4 by decree.
+    wanted = iter([5.0, 4.0, 3.0, 1.0, 2.0, 6.0])
+
+    def losses(network, model, batch, text, weights, draws):
+        if torch.is_grad_enabled():
+            return cross_losses(network, model, batch, text, weights, draws)
+        return dict.fromkeys(weights, torch.tensor(next(wanted) / len(weights)))
+
+    monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)
+    summary = run(prepared, tmp_path, loop_config(checkpoint_every=1, validate_every=1, validate_batches=1))
+    assert (summary.best.step, summary.best.loss) == (4, pytest.approx(1.0))
+    assert "lowest validation loss 1.0000 at step 4" in str(summary)
+    average = state_of(tmp_path, 4)["average"]
+    for name, value in load_file(tmp_path / "best" / "model.safetensors").items():
+        assert torch.equal(value, average[f"module.{name}"])
+    assert load_model(tmp_path / "best").config == load_model(tmp_path).config
+
+
+def test_without_validation_no_best_model_is_named(prepared, tmp_path):
+    summary = run(prepared, tmp_path, loop_config(validate_every=0))
+    assert summary.best is None
+    assert not (tmp_path / "best").exists()
+
+
+def test_sampled_videos_are_written_and_shown(prepared, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from crossdiff.viewing.encode import video_info
+
+    prompts = ["a person walks", "a person jumps"]
+    run(prepared, tmp_path, loop_config(steps=4, sample_every=2, sample_prompts=prompts))
+    videos = sorted((tmp_path / "samples").iterdir())
+    assert [v.name for v in videos] == ["step_00000002.mp4", "step_00000004.mp4"]
+    assert video_info(videos[0]).num_frames == 24
+    board = EventAccumulator(str(tmp_path / "log"), size_guidance={"images": 9}).Reload()
+    assert [event.step for event in board.Images("samples")] == [2, 4]
+    assert board.Images("samples")[0].encoded_image_string[:4] == b"GIF8"
+    assert {"loss", "2d->3d", "validation/loss", "learning rate"} <= set(board.Tags()["scalars"])
+
+
+def test_sampling_on_the_way_changes_nothing(prepared, unbroken, tmp_path):
+    run(prepared, tmp_path, loop_config(sample_every=3, sample_prompts=["walk"]))
+    assert same(state_of(tmp_path)["network"], state_of(unbroken)["network"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from synthetic import small_model
@@ -114,3 +116,42 @@ def test_a_layout_of_many_clips_does_not_change_a_clips_loss(batch):
             ]
         ).mean(),
     )
+
+
+def test_a_clip_without_3d_counts_in_2d_to_2d_alone(batch):
+    model = small_model()
+    only = torch.tensor([True, False])
+    trusted = {"2d": batch.trusted["2d"], "3d": batch.trusted["3d"] & only[:, None, None]}
+    whole, part = (
+        losses(model, replace(batch, trusted=trusted, has_3d=only, features=x), model.network)
+        for x in (batch.features, {**batch.features, "3d": batch.features["3d"] * only[:, None, None]})
+    )
+    first = {d: x[:1] for d, x in batch.features.items()}
+    alone = replace(
+        batch, features=first, trusted={d: m[:1] for d, m in batch.trusted.items()}, seen=batch.seen[:1],
+        frames=batch.frames[:1], captions=["a"], lengths=[8], rows=[0], has_3d=only[:1],
+    )  # fmt: skip
+    draws = draw((0, 0), [0], 0.0)
+    expected = cross_losses(model.network, model, alone, torch.zeros(1, 6), ALL, draws)
+    for pair in ALL:
+        assert_close(whole[pair], part[pair])
+        if pair != ("2d", "2d"):
+            assert_close(part[pair], expected[pair] / 2)
+    assert part["2d", "2d"] > 0
+
+
+def test_a_network_of_one_domain_is_trained_on_3d_alone():
+    assert TrainConfig(steps=1, model={"domains": "3d"}).objective().terms() == {("3d", "3d"): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"share_3d": 0.5, "share_2d": 0.25}, "share_2d 0.25 is below share_3d 0.5"),
+        ({"batch_size": 9, "devices": 2}, "not a multiple of 2 devices"),
+        ({"batch_size": 6, "devices": 2, "num_nodes": 2}, "not a multiple of 4 devices"),
+    ],
+)
+def test_settings_that_contradict_each_other(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        TrainConfig(steps=1, **wrong)

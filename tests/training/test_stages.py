@@ -160,3 +160,47 @@ def test_the_shipped_fine_tuning_recipe_is_the_papers():
 def test_recipes_that_make_no_sense(cls, wrong):
     with pytest.raises(ValueError, match="1 validation error"):
         cls(**wrong)
+
+
+def test_a_network_of_3d_alone_trains_and_is_not_fine_tuned_on_videos(prepared, run, tmp_path):
+    cfg = stage1(model=small_config(domains="3d", shared_encoder=False, cross_decoders=False, decouple_root=False))
+    assert set(train(cfg, prepared, tmp_path / "out").terms) == {"3d->3d"}
+    assert list(load_model(tmp_path / "out").normalizers) == ["3d"]
+    with pytest.raises(ConfigError, match="has no 2D half"):
+        finetune(FinetuneConfig(**FEW), run, tmp_path / "out", tmp_path / "tuned")
+
+
+def test_training_with_word_sequences(prepared, tmp_path):
+    train(stage1(model=small_config(text="sequence")), prepared, tmp_path / "out")
+    assert load_model(tmp_path / "out").config.text == "sequence"
+
+
+def test_2d_clips_without_labels_are_mixed_in(prepared, run, tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr(stages, "fit", lambda model, batches, *rest: taken.append((make_batch(batches, 0), rest[4])))
+    train(stage1(batch_size=8, extra_ratio=0.25), prepared, tmp_path / "out", extra_2d=run)
+    ((batch, inputs),) = taken
+    assert batch.wild.tolist() == [True] * 2 + [False] * 6
+    assert batch.has_3d.tolist() == [False] * 2 + [True] * 6
+    assert inputs["extra"]
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 1}, {"weights": {"w22": 0}}, {"stage": 2}])
+def test_2d_clips_that_could_teach_nothing_are_refused(prepared, run, checkpoint, tmp_path, changes):
+    with pytest.raises(ConfigError, match="--extra-2d"):
+        train(stage1(**changes), prepared, tmp_path / "out", checkpoint, extra_2d=run)
+
+
+def test_half_of_the_3d_and_all_of_the_2d(prepared, tmp_path):
+    summary = train(stage1(share_3d=0.5, share_2d=1.0, batch_size=4), prepared, tmp_path / "out")
+    assert all(0 < value < 100 for value in summary.terms.values())
+
+
+def test_without_a_validation_split_the_loss_is_measured_on_training_clips(prepared, tmp_path, caplog):
+    import shutil
+
+    data = shutil.copytree(prepared, tmp_path / "data")
+    (data / "val.txt").unlink()
+    train(stage1(), data, tmp_path / "out")
+    assert "val.txt" in caplog.text
+    assert (tmp_path / "out" / "best" / "model.safetensors").is_file()
