@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +15,33 @@ if TYPE_CHECKING:
 MOST_SEED = 2**32 - 1
 
 
+# How launchers number the processes of one training run on a machine, and the machines.
+_RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
+
+Devices = Annotated[int | None, typer.Option(help="GPUs (or CPU processes) per machine that share a batch.")]
+NumNodes = Annotated[int | None, typer.Option(help="Machines that share a batch.")]
+
+
+def device_settings(devices: int | None, num_nodes: int | None) -> list[str]:
+    """The options as overrides of a training configuration."""
+    given = {"devices": devices, "num_nodes": num_nodes}
+    return [f"{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _is_first_process() -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in _RANKS)
+
+
 def took(name: str, value: object, why: str) -> None:
     """Say which default a command took, e.g. `run = runs/0003 (the latest run)`."""
-    typer.secho(f"  {name} = {value}  ({why})", dim=True)
+    if _is_first_process():
+        typer.secho(f"  {name} = {value}  ({why})", dim=True)
 
 
 def summary(text: str) -> None:
     """The one line that ends a command."""
-    typer.secho(text, fg=typer.colors.GREEN)
+    if _is_first_process():
+        typer.secho(text, fg=typer.colors.GREEN)
 
 
 def open_run(run: Path | None) -> Run:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import open_run, pick_checkpoint, summary, took
+from crossdiff.cli.common import Devices, NumNodes, device_settings, open_run, pick_checkpoint, summary, took
 
 
 @app.command()
@@ -18,6 +18,8 @@ def finetune(
     data: Annotated[Path | None, typer.Option(help="3D dataset to mix in, so that old motions are kept.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the model; without it RUN/finetuned.")] = None,
     config: Annotated[str, typer.Option(help="YAML file, or a shipped one.")] = "finetune",
+    devices: Devices = None,
+    num_nodes: NumNodes = None,
     start_over: Annotated[
         bool, typer.Option("--start-over", help="Begin anew where labels or settings changed.")
     ] = False,
@@ -31,7 +33,7 @@ def finetune(
     from crossdiff.training.config import FinetuneConfig
     from crossdiff.training.stages import finetune as finetune_run
 
-    cfg = load_config(FinetuneConfig, config, set_)
+    cfg = load_config(FinetuneConfig, config, [*(set_ or []), *device_settings(devices, num_nodes)])
     opened = open_run(run)
     start = pick_checkpoint(checkpoint)
     took("config", f"{config}: {cfg.steps} steps of {cfg.batch_size} clips", "change it with --config or --set")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.common import Devices, NumNodes, device_settings, summary, took
 from crossdiff.cli.prepare import DEFAULT_DATASET
 
 
@@ -25,8 +25,8 @@ def train(
     extra_2d: Annotated[
         Path | None, typer.Option("--extra-2d", help="Run whose 2D clips are mixed in, without 3D labels.")
     ] = None,
-    devices: Annotated[int | None, typer.Option(help="GPUs (or CPU processes) per machine that share a batch.")] = None,
-    num_nodes: Annotated[int | None, typer.Option(help="Machines that share a batch.")] = None,
+    devices: Devices = None,
+    num_nodes: NumNodes = None,
     start_over: Annotated[
         bool, typer.Option("--start-over", help="Begin anew where data or settings changed.")
     ] = False,
@@ -43,9 +43,7 @@ def train(
     from crossdiff.training.config import TrainConfig
     from crossdiff.training.stages import train as train_stage
 
-    machine = {"devices": devices, "num_nodes": num_nodes}
-    overrides = [f"{name}={value}" for name, value in machine.items() if value is not None]
-    cfg = load_config(TrainConfig, config, [*(set_ or []), *overrides])
+    cfg = load_config(TrainConfig, config, [*(set_ or []), *device_settings(devices, num_nodes)])
     if data is None:
         data = DEFAULT_DATASET
         took("data", data, "where `crossdiff prepare` writes")

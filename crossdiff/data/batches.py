@@ -86,11 +86,15 @@ class MocapBatches:
         self._has_3d = place < share_3d
         self._order: tuple[int, list[ndarray]] = (-1, [])
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def clips(self, step: int) -> ndarray:
+        """Numbers of the dataset's clips in a step's batch."""
         epoch, number = divmod(step, max(1, len(self._clips) // self.batch_size))
         if self._order[0] != epoch:
             self._order = (epoch, self._shuffled(epoch))
-        chosen = self._order[1][number][list(rows)].tolist()
+        return self._order[1][number]
+
+    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+        chosen = self.clips(step)[list(rows)].tolist()
         rngs = [np.random.default_rng((self.seed, 1, step, row)) for row in rows]
         crops = self.data.crops(chosen, self.most, self.views, rngs)
         return [c if self._has_3d[i] else c.without_3d() for c, i in zip(crops, chosen, strict=True)]

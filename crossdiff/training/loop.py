@@ -48,7 +48,7 @@ from crossdiff.training.record import pin
 
 # What tells the random draws of training and of validation apart.
 _TRAIN, _VALIDATE, _DROPOUT = 0, 1, 2
-_MOST_PREVIEWS = 4
+_PREVIEWS = 4
 _FALLBACKS = (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH)
 
 
@@ -100,7 +100,7 @@ def fit(
     `start_over` begins anew where they differ instead of raising ConfigError.
     """
     pin(cfg, inputs, out, start_over)
-    trainer = _Trainer(model, cfg, weights, out, cache, validation)
+    trainer = Trainer(model, cfg, weights, out, cache, validation)
     trainer.resume()
     if trainer.step >= cfg.steps and is_checkpoint(out):
         return trainer.summary()
@@ -124,7 +124,7 @@ def fit(
     return trainer.finish()
 
 
-class _Trainer:
+class Trainer:
     """State of a run: network, average, optimiser, step, histories. Files are the first process's alone."""
 
     def __init__(
@@ -138,7 +138,9 @@ class _Trainer:
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
         self.weights = weights.terms()
-        self.fabric = _launch(cfg)
+        sources, targets = ({pair[side] for pair in self.weights} for side in (0, 1))
+        # Stage II leaves the 2D half of the network without gradients.
+        self.fabric = _launch(cfg, all_learn=sources == targets == set(model.config.domain_names))
         self.model = model.to(self.fabric.device).train()
         self.average = AveragedModel(self.model, multi_avg_fn=_moving_average(cfg.ema_decay))
         optimizer = torch.optim.AdamW(
@@ -154,7 +156,8 @@ class _Trainer:
         on_cpu = self.fabric.device.type == "cpu"
         self._attention = [SDPBackend.MATH] if on_cpu else [SDPBackend.FLASH_ATTENTION, *_FALLBACKS]
         self.validation = validation
-        self.prompts = list(cfg.sample_prompts) or [c for c in validation.captions() if c][:_MOST_PREVIEWS]
+        captions = [c for c in validation.captions() if c]
+        self.prompts = list(cfg.sample_prompts) or captions[:: max(1, len(captions) // _PREVIEWS)][:_PREVIEWS]
         self.history: list[dict[str, float]] = []
         self.validations: list[dict[str, float]] = []
         self._recent: dict[str, list[float]] = {}
@@ -248,8 +251,8 @@ class _Trainer:
             loss = sum(weight * sums[name] for name, weight in zip(sums, self.weights.values(), strict=True))
             is_best = self.best is None or loss < self.best.loss
             self.validations.append({"step": float(self.step), "loss": loss, **sums})
-            for name, value in (("loss", loss), *sums.items()):
-                self.board.add_scalar(f"validation/{name}", value, self.step)
+            for name, mean in (("loss", loss), *sums.items()):
+                self.board.add_scalar(f"validation/{name}", mean, self.step)
             if is_best:
                 save_model(model, self.out / "best")
         self.fabric.barrier()
@@ -326,16 +329,18 @@ class _NoBoard:
     def add_scalar(self, name: str, value: float, step: int) -> None: ...
 
 
-def _launch(cfg: LoopConfig) -> Fabric:
-    """Start the other processes, where there are to be some, and find the device of this one."""
+def _launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
+    """Start the other processes, where there are to be some, and find the device of this one.
+
+    all_learn: whether every parameter gets a gradient in every step.
+    """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     precision = cfg.precision
     if precision == "auto":
         on_gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
         precision = "bf16-mixed" if on_gpu else "32-true"
-    # Stage II leaves the 2D half of the network without gradients.
     several = cfg.devices * cfg.num_nodes > 1
-    strategy = DDPStrategy(find_unused_parameters=True) if several else "auto"
+    strategy = DDPStrategy(find_unused_parameters=not all_learn) if several else "auto"
     fabric = Fabric(
         accelerator="auto", strategy=strategy, devices=cfg.devices, num_nodes=cfg.num_nodes, precision=precision
     )
