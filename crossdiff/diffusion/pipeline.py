@@ -56,7 +56,7 @@ class CrossDiffPipeline:
         seed: one for all (prompt i then takes seed + i), or one per prompt; a motion depends on its prompt, length,
         seed and options, not on what it is sampled together with.
         """
-        texts = check_prompts([prompts] if isinstance(prompts, str) else prompts)
+        texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")
         lengths = _per_prompt(num_frames, len(texts), "num_frames")
