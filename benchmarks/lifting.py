@@ -32,6 +32,8 @@ def local_error(model: CrossDiffModel, predicted: torch.Tensor, true: torch.Tens
 def main(data: Path, checkpoint: Path, split: str) -> None:
     model = load_model(checkpoint)
     dataset = MocapDataset(data, split, model.config.layout_2d)
+    if dataset.skeleton != model.skeleton:
+        sys.exit(f"{data}: {dataset.skeleton.name} motion, but {checkpoint} is of {model.skeleton.name}; give its own")
     mean = model.normalizers["3d"].mean
     rng = np.random.default_rng(0)
     lifted_errors, mean_errors = [], []

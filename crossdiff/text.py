@@ -7,7 +7,8 @@ part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,11 +32,15 @@ _BATCH = 64
 
 
 class TextEncoder(Protocol):
-    """`name` and `fingerprint` (hash of the weights) identify the embedding space; `dim` is its width."""
+    """`name` and `fingerprint` (hash of the weights) identify the embedding space; `dim` is its width.
+
+    most_tokens: of a text that are read, without the marks of start and end; what follows is cut off.
+    """
 
     name: str
     dim: int
     fingerprint: str
+    most_tokens: int
 
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         """One vector per text, float32 on the CPU."""
@@ -43,6 +48,10 @@ class TextEncoder(Protocol):
 
     def encode_sequence(self, texts: Sequence[str]) -> list[Float[Tensor, "1+l d"]]:
         """For each text the vector of `encode`, then one per token, those that mark start and end included."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, without the marks of start and end."""
         ...
 
 
@@ -66,6 +75,7 @@ class MiniLMEncoder:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         self.dim = int(self._model.config.hidden_size)
+        self.most_tokens = int(self._tokenizer.model_max_length - self._tokenizer.num_special_tokens_to_add())
 
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         return _stacked([self._unit(words.mean(0)) for words in self._hidden(texts)], self.dim)
@@ -87,6 +97,9 @@ class MiniLMEncoder:
         """Unit mean square instead of unit length, so that they weigh as much as the other inputs of a network."""
         return torch.nn.functional.normalize(vectors, dim=-1) * self.dim**0.5
 
+    def count_tokens(self, text: str) -> int:
+        return _count_tokens(self._tokenizer, text)
+
 
 class ClipEncoder:
     """CLIP's text model with projection (the paper's encoder): 512 values for ViT-B/32."""
@@ -102,7 +115,8 @@ class ClipEncoder:
         except (OSError, ValueError, SafetensorError) as error:
             raise MissingDependencyError(
                 f"CLIP weights at {source!r} cannot be loaded ({str(error).splitlines()[0]}); download "
-                f"{CLIP_HUB_ID} from the Hugging Face hub and name its folder: clip:FOLDER"
+                f"{CLIP_HUB_ID} from the Hugging Face hub and name its folder: clip:FOLDER "
+                "(convert --text-encoder, or train --set model.text_encoder)"
             ) from None
         if loading["missing_keys"]:
             # transformers fills such weights with random numbers, others in every process.
@@ -120,6 +134,7 @@ class ClipEncoder:
         self.name = "clip" if source == CLIP_HUB_ID else f"clip:{source}"
         self.dim = int(self._model.config.projection_dim)
         self.fingerprint = _state_hash(self._model)
+        self.most_tokens = _CLIP_TOKENS - 2
 
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         return _stacked([sentence for sentence, _ in self._encoded(texts)], self.dim)
@@ -144,6 +159,9 @@ class ClipEncoder:
                 out.text_embeds.float(), words, tokens["attention_mask"].bool(), strict=True
             ):
                 yield sentence, row[seen]
+
+    def count_tokens(self, text: str) -> int:
+        return _count_tokens(self._tokenizer, text)
 
 
 @lru_cache(maxsize=2)
@@ -221,13 +239,31 @@ class CachedEmbeddings:
         return stack_text([self._rows[t] if t else torch.zeros(1, dim) for t in texts], self.sequence)
 
 
-def check_prompts(prompts: Sequence[str]) -> list[str]:
-    """The prompts with white space tidied; an empty one is an error."""
-    tidy = [" ".join(p.split()) for p in prompts]
-    for given, prompt in zip(prompts, tidy, strict=True):
-        if not prompt:
-            raise InputError(f"prompt: expected a sentence that describes a motion, got {given!r}")
-    return tidy
+def check_prompts(prompts: Sequence[str], encoder: TextEncoder | None = None) -> list[str]:
+    """The prompts with white space tidied. One without a letter, or longer than the encoder reads, is an error."""
+    if isinstance(prompts, str | bytes) or not isinstance(prompts, Iterable):
+        prompts = [prompts]
+    return [_check_prompt(prompt, encoder) for prompt in prompts]
+
+
+def _check_prompt(given: object, encoder: TextEncoder | None) -> str:
+    prompt = " ".join(given.split()) if isinstance(given, str) else ""
+    if not any(c.isalpha() for c in prompt):
+        raise InputError(f"prompt: expected a sentence that describes a motion, got {given!r}")
+    if any(unicodedata.category(c) == "Cs" for c in prompt):
+        # Half a character: what the command line makes of bytes that are no UTF-8. No tokenizer takes it.
+        raise InputError(f"prompt: expected text in UTF-8, got {given!r}")
+    if encoder is not None and (count := encoder.count_tokens(prompt)) > encoder.most_tokens:
+        raise InputError(
+            f"prompt: {count} tokens, the text encoder {encoder.name} reads at most {encoder.most_tokens}; "
+            f"shorten it: {prompt[:60] + ' ...'!r}"
+        )
+    return prompt
+
+
+def _count_tokens(tokenizer: Any, text: str) -> int:
+    # Not verbose: it would warn of long texts, which are what this is for.
+    return len(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
 
 
 def _stacked(rows: Sequence[Tensor], dim: int) -> Float[Tensor, "n d"]:

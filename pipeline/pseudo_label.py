@@ -75,11 +75,7 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
             f"then loosen limits with `crossdiff filter {run.root} --set LIMIT=VALUE`, or give other videos"
         )
     model, teacher = load_model(checkpoint), weights_hash(checkpoint)
-    if model.skeleton != HUMANML3D:
-        raise InputError(
-            f"{checkpoint}: a teacher for the skeleton {model.skeleton.name}, but the motion of a run is of "
-            f"{HUMANML3D.name}; take a teacher for that"
-        )
+    check_teacher(model, checkpoint)
     run.record_config("pseudo-label", {**cfg.model_dump(), "checkpoint": str(checkpoint), "teacher": teacher})
     _drop_others(run, {row.id for row in built})
     summary = PseudoLabelSummary(checkpoint)
@@ -103,6 +99,16 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
             run.ledger.put([clip.row])
             summary.lifted += 1
     return summary
+
+
+def check_teacher(model: CrossDiffModel, checkpoint: Path) -> None:
+    """Raise where a model cannot lift the motion of any run."""
+    if model.skeleton != HUMANML3D:
+        raise InputError(
+            f"{checkpoint}: a teacher for the skeleton {model.skeleton.name}, but the motion of a run is of "
+            f"{HUMANML3D.name}; take a teacher for that"
+        )
+    model.check_statistics(checkpoint, "2d", "3d")
 
 
 def _batches(
@@ -130,7 +136,7 @@ def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
     if str(z["layout"]) != wanted.name or z["features"].shape[1:] != (wanted.dim,):
         raise ClipError(
             f"{path}: features of layout {z['layout']}, shape {z['features'].shape}, the teacher wants "
-            f"{wanted.name} ({wanted.dim} values); build again with --set layout={wanted.name}"
+            f"{wanted.name} ({wanted.dim} values); run: crossdiff build-2d {run.root} --set layout={wanted.name}"
         )
     if len(z["features"]) > model.config.max_frames:
         raise ClipError(f"{path}: {len(z['features'])} frames, the teacher takes at most {model.config.max_frames}")

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from crossdiff.models import CrossDiffModel, ModelConfig
+from crossdiff.models.network import CrossDiffNetwork
+from crossdiff.models.official import official_names
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
 # Offset from the parent, (sideways to the joint's own side, up, ahead) in metres, by the joint's name without side.
@@ -66,10 +68,19 @@ def small_model(seed: int = 0, **changes: Any) -> CrossDiffModel:
     return model.eval()
 
 
+def official_state(network: CrossDiffNetwork) -> dict[str, Tensor]:
+    """The network's weights under the authors' names and in their shapes, with one of the tables that they store."""
+    state = network.state_dict()
+    named = {theirs: state[ours].clone() for ours, theirs in official_names(network).items()}
+    return {k: v[:, None] if k.endswith("_token") else v for k, v in named.items()} | {
+        "sequence_pos_encoder.pe": torch.zeros(5000, 1, 16)
+    }
+
+
 class StubEncoder:
     """A text encoder that needs no weights: a vector that depends on the letters."""
 
-    name, dim, fingerprint = "stub", 6, "stub-weights"
+    name, dim, fingerprint, most_tokens = "stub", 6, "stub-weights", 30
 
     def __init__(self) -> None:
         self.encoded: list[str] = []
@@ -85,6 +96,9 @@ class StubEncoder:
             torch.stack([s, *[s + 0.1 * (n + 1) for n in range(len(t.split()))]])
             for s, t in zip(sentences, texts, strict=True)
         ]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
 
 
 def write_raw(folder: Path, frames: Sequence[int], splits: bool = True) -> list[str]:

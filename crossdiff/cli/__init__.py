@@ -39,6 +39,7 @@ def _register() -> None:
     """Import the command modules, each of which adds itself to `app`."""
     from crossdiff.cli import (  # noqa: F401
         build_2d,
+        convert,
         demo,
         extract_2d,
         filter,

@@ -13,8 +13,9 @@ from crossdiff.errors import InputError, PartialFailure
 from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
 from crossdiff.pipeline.extract import ExtractSummary, extract_2d
 from crossdiff.pipeline.filter import FilterConfig, FilterSummary, filter_clips
-from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, pseudo_label
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, check_teacher, pseudo_label
 from crossdiff.pipeline.run import Run
+from crossdiff.text import check_prompts, load_text_encoder
 from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.loop import TrainSummary
 from crossdiff.training.stages import finetune
@@ -52,11 +53,14 @@ class ChainResult:
             raise PartialFailure("\n".join(self.failures))
 
 
-def check_frames(frames: int, checkpoint: Path) -> None:
-    """Raise where a model cannot sample so many frames: at the end of a chain it would be late to say so."""
-    most = load_model(checkpoint).config.max_frames
-    if not 1 <= frames <= most:
-        raise InputError(f"frames: expected 1 to {most} per motion, got {frames}")
+def check_request(prompts: Sequence[str], frames: int, checkpoint: Path) -> list[str]:
+    """The prompts, tidied. Raises where a model cannot lift, or not sample them: later it would be late to say so."""
+    model = load_model(checkpoint)
+    check_teacher(model, checkpoint)
+    config = model.config
+    if not 1 <= frames <= config.max_frames:
+        raise InputError(f"frames: expected 1 to {config.max_frames} per motion, got {frames}")
+    return check_prompts(prompts, load_text_encoder(config.text_encoder)) if prompts else []
 
 
 def run_chain(

@@ -31,14 +31,13 @@ def run(
     Example: crossdiff run UCF101/ --out runs/ucf "a person does pull-ups" "a person rides a bike"
     """
     from crossdiff.annotations.captions import read_captions
-    from crossdiff.cli.chain import ChainConfig, check_frames, run_chain
+    from crossdiff.cli.chain import ChainConfig, check_request, run_chain
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
     from crossdiff.diffusion.sampling import SamplingOptions
     from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.inputs import find_videos
     from crossdiff.pipeline.run import Run
-    from crossdiff.text import check_prompts
     from crossdiff.training.config import FinetuneConfig
 
     # What can be wrong with the command is said before a run folder is made for nothing.
@@ -52,8 +51,7 @@ def run(
     if data is not None:
         MocapDataset(data)
     teacher = pick_checkpoint(checkpoint)
-    check_frames(frames, teacher)
-    wanted = check_prompts(prompts or [])
+    wanted = check_request(prompts or [], frames, teacher)
     create_backend(cfg.backend)
     opened = Run.create(out)
     if out is None:

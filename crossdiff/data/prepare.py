@@ -23,6 +23,7 @@ from crossdiff.errors import ClipError, ConfigError, InputError
 from crossdiff.files import save_npy, write_text
 from crossdiff.progress import track
 from crossdiff.representation.features3d import canonicalise, joints_to_features, retarget
+from crossdiff.representation.layouts import Layout2D
 from crossdiff.skeleton import SKELETONS, Skeleton
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,11 @@ class PrepareConfig(Config):
     fps: frames per second of the source; metres_per_unit: size of joint arrays' unit; min_frames: fewest feature frames
     after resampling; max_frames: what longer clips are cut to; max_bad_share: of broken clips, or of caption lines
     that cannot be read, above which nothing is prepared; parity: keep HumanML3D's flaw in turns, see
-    `joints_to_features`.
+    `joints_to_features`; layout_2d: of the 2D features whose statistics are taken, as the model will read them.
     """
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    layout_2d: Layout2D = "paper"
     fps: float | None = Field(None, gt=0)
     metres_per_unit: float | None = Field(None, gt=0)
     min_frames: int | None = Field(None, ge=2)
@@ -80,7 +82,7 @@ def prepare(
         raise ConfigError(f"joint map: for {joint_map.skeleton}, but the dataset is to be {cfg.skeleton}; set skeleton")
     raw = open_source(source, joint_map, body_models, index)
     skeleton = SKELETONS[cfg.skeleton]
-    tally = Tally(skeleton)
+    tally = Tally(skeleton, cfg.layout_2d)
     for clip_id in raw.absent:
         tally.add(Outcome(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
     for outcome in _in_threads(_Maker(raw, out, skeleton, cfg), raw.clips):
@@ -91,7 +93,7 @@ def prepare(
 
 def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> PrepareSummary:
     min_frames = cfg.min_frames or published.skeleton.min_frames
-    tally = Tally(published.skeleton)
+    tally = Tally(published.skeleton, cfg.layout_2d)
     splits = published.splits or {i: _drawn_split(i, cfg) for i in published.ids}
 
     def place(clip_id: str) -> Outcome:

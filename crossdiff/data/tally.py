@@ -21,7 +21,7 @@ from crossdiff.data.sources import SPLITS
 from crossdiff.errors import InputError
 from crossdiff.files import save_npy, write_json, write_text
 from crossdiff.representation.features2d import joints_to_features as features_2d
-from crossdiff.representation.layouts import layout_2d, layout_3d
+from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
 from crossdiff.representation.normalizer import RunningStatistics
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import Skeleton
@@ -80,14 +80,14 @@ class PrepareSummary:
 class Tally:
     """Counts outcomes in the order they come, keeping names and sums alone; `finish` writes them."""
 
-    def __init__(self, skeleton: Skeleton) -> None:
-        self.skeleton = skeleton
+    def __init__(self, skeleton: Skeleton, layout: Layout2D = "paper") -> None:
+        self.skeleton, self.layout = skeleton, layout
         self.splits: dict[str, list[str]] = {s: [] for s in SPLITS}
         self.left_out: list[LeftOut] = []
         self.clips = self.lines = self.frames = self.captions = 0
         self.distributions = Distributions(skeleton)
         self.stats_3d = RunningStatistics(layout_3d(skeleton).dim)
-        self.stats_2d = RunningStatistics(layout_2d(skeleton).dim)
+        self.stats_2d = RunningStatistics(layout_2d(skeleton, layout).dim)
 
     def add(self, outcome: Outcome) -> None:
         self.clips += 1
@@ -106,7 +106,7 @@ class Tally:
         """The 2D features, in metres, of the four orthographic side views."""
         metres = torch.from_numpy(joints) * self.skeleton.metres_per_unit
         yaws = torch.tensor(list(VIEW_YAW.values()))[:, None, None]
-        views, mask = features_2d(project_orthographic(metres, yaws), self.skeleton)
+        views, mask = features_2d(project_orthographic(metres, yaws), self.skeleton, self.layout)
         self.stats_2d.add(views.flatten(0, 1).numpy(), mask.flatten(0, 1).numpy())
 
     @property
@@ -138,7 +138,7 @@ class Tally:
         for split, ids in self.splits.items():
             write_text(out / f"{split}.txt", "".join(f"{i}\n" for i in ids))
         mean, std = self.stats_3d.result(layout_3d(self.skeleton))
-        mean_2d, std_2d = self.stats_2d.result(layout_2d(self.skeleton))
+        mean_2d, std_2d = self.stats_2d.result(layout_2d(self.skeleton, self.layout))
         arrays = {"Mean": mean, "Std": std, **(published or {}), "Mean2d": mean_2d, "Std2d": std_2d}
         for name, array in arrays.items():
             save_npy(out / f"{name}.npy", array)

@@ -27,7 +27,13 @@ class CrossDiffPipeline:
     def __init__(self, model: CrossDiffModel, source: Path | None = None) -> None:
         self.model = model.eval()
         self.source = source
+        model.check_statistics(source or "model", "3d")
         self.encoder = load_text_encoder(model.config.text_encoder)
+        if model.config.text_dim != self.encoder.dim:
+            raise CheckpointError(
+                f"{source or 'model'}: reads text as {model.config.text_dim} values, the encoder "
+                f"{model.config.text_encoder} gives {self.encoder.dim}; use the encoder it was trained with"
+            )
         wanted = model.config.text_fingerprint
         if wanted and wanted != self.encoder.fingerprint:
             raise CheckpointError(
@@ -56,7 +62,7 @@ class CrossDiffPipeline:
         seed: one for all (prompt i then takes seed + i), or one per prompt; a motion depends on its prompt, length,
         seed and options, not on what it is sampled together with.
         """
-        texts = check_prompts([prompts] if isinstance(prompts, str) else prompts)
+        texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")
         lengths = _per_prompt(num_frames, len(texts), "num_frames")

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from crossdiff.errors import CheckpointError, InputError
 from crossdiff.files import write_json
 from crossdiff.models.config import ModelConfig
 from crossdiff.models.network import CrossDiffNetwork
@@ -43,7 +44,35 @@ class CrossDiffModel(
 
     def set_statistics(self, domain: Domain, mean: Tensor, std: Tensor) -> None:
         """Take over the statistics of the training data."""
+        dim = self.config.layout(domain).dim
+        if mean.shape != (dim,):
+            layout = self.config.layout_2d
+            remedy = f"run crossdiff prepare with --set layout_2d={layout}" if domain == "2d" else "take its skeleton's"
+            raise InputError(
+                f"{domain} statistics: the model ({self.config.skeleton}, 2D layout {layout}) wants {dim} values, "
+                f"got shape {tuple(mean.shape)}; {remedy}"
+            )
         self.normalizers[domain] = Normalizer(mean, std).to(self.device)
+
+    def has_statistics(self, domain: Domain) -> bool:
+        """False where features are taken as they are, because no statistics were ever set."""
+        if domain not in self.normalizers:
+            return False
+        normalizer = self.normalizers[domain]
+        assert isinstance(normalizer, Normalizer)
+        return bool(normalizer.mean.any() or (normalizer.std != 1).any())
+
+    def check_statistics(self, source: object, *domains: Domain) -> None:
+        """Raise CheckpointError where one of the domains has none: features would be misread. source: named in it."""
+        for domain in domains:
+            if domain not in self.normalizers:
+                raise CheckpointError(f"{source}: has no {domain} half; take a model of domains 2d+3d")
+            if not self.has_statistics(domain):
+                names = "Mean2d.npy and Std2d.npy" if domain == "2d" else "Mean.npy and Std.npy"
+                raise CheckpointError(
+                    f"{source}: holds no statistics of {domain} features, which it would misread; convert it again "
+                    f"with {names} in --stats FOLDER"
+                )
 
     def normalize(self, domain: Domain, features: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
         return self.normalizers[domain](features)

@@ -1,20 +1,33 @@
-"""Reads the state dict of the authors' released checkpoints into our network (see `docs/differences.md`)."""
+"""The names and sizes of the authors' released checkpoints in terms of our network (see `docs/differences.md`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
-from crossdiff.errors import CheckpointError
+from crossdiff.errors import CheckpointError, InputError
+from crossdiff.models.config import ModelConfig
 from crossdiff.models.network import CrossDiffNetwork
+from crossdiff.representation.layouts import layout_2d, layout_3d
+from crossdiff.skeleton import SKELETONS
 from crossdiff.types import Domain
+
+HEADS = 4
+# Entries of the text encoder, which the authors' class holds too; they are no part of the motion network.
+TEXT_ENCODER = "clip_model."
 
 _SUFFIX: dict[Domain, str] = {"3d": "m", "2d": "j"}
 _QUERY: dict[Domain, str] = {"3d": "motion_token", "2d": "joint_token"}
 # Position tables, which ours computes.
 _IGNORED = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
+# What the sizes are read from.
+_SIZED = (
+    "motion_token", "joint_token", "p_linear_m.weight", "p_linear_j.weight", "r_linear_m.weight", "r_linear_j.weight",
+    "embed_text.weight", "bridge.0.linear1.weight", "r_encoder_m.layers.0.linear1.weight",
+)  # fmt: skip
 
 
 def official_names(network: CrossDiffNetwork) -> dict[str, str]:
@@ -51,15 +64,21 @@ def _domain_name(side: str, domain: Domain, part: str, rest: list[str]) -> str:
     return ".".join([stem.format(_SUFFIX[domain]), *rest])
 
 
-def load_official(network: CrossDiffNetwork, state: Mapping[str, Tensor]) -> None:
-    """Copy an official-format state dict into the network, strictly: every name and shape must fit."""
+def load_official(
+    network: CrossDiffNetwork, state: Mapping[str, Tensor], source: object = "official checkpoint"
+) -> None:
+    """Copy an official-format state dict into the network, strictly: every name and shape must fit.
+
+    Left out are the text encoder's entries and the position tables, which ours computes. source: named in errors.
+    """
     names = official_names(network)
-    left_over = set(state) - set(names.values()) - set(_IGNORED)
-    missing = set(names.values()) - set(state)
-    if left_over or missing:
+    held = {name for name in state if not name.startswith(TEXT_ENCODER)}
+    unexpected = sorted(held - set(names.values()) - set(_IGNORED))
+    missing = sorted(set(names.values()) - held)
+    if unexpected or missing:
         raise CheckpointError(
-            f"official checkpoint: missing {sorted(missing)[:3]}, unexpected {sorted(left_over)[:3]} "
-            f"({len(missing)} and {len(left_over)} in all); check the sizes in the model's configuration"
+            f"{source}: does not hold exactly the weights of the authors' two-domain network: "
+            f"missing {_some(missing)}; unexpected {_some(unexpected)}"
         )
     own = network.state_dict()
     mapped = {}
@@ -69,7 +88,64 @@ def load_official(network: CrossDiffNetwork, state: Mapping[str, Tensor]) -> Non
             value = value.squeeze(1)
         if value.shape != own[ours].shape:
             raise CheckpointError(
-                f"official checkpoint: {theirs}: expected shape {tuple(own[ours].shape)}, got {tuple(value.shape)}"
+                f"{source}: {theirs}: expected shape {tuple(own[ours].shape)}, got {tuple(value.shape)}"
             )
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"{source}: {theirs}: holds NaN or infinite values; get the file again")
         mapped[ours] = value
     network.load_state_dict(mapped)
+
+
+def official_config(
+    state: Mapping[str, Tensor], heads: int = HEADS, source: object = "official checkpoint"
+) -> ModelConfig:
+    """The sizes of an official-format state dict; the number of attention heads cannot be seen in one."""
+    missing = [name for name in _SIZED if name not in state or state[name].ndim < 2]
+    if missing:
+        raise CheckpointError(
+            f"{source}: not the authors' two-domain network: lacks {_some(missing)}; holds {_some(sorted(state))}"
+        )
+    width = state["motion_token"].shape[-1]
+    if heads < 1 or width % heads:
+        raise InputError(f"heads: {heads} does not divide the network's width {width}; the authors have {HEADS}")
+    sizes = {
+        "skeleton": _skeleton(state, source),
+        "layout_2d": "official",
+        "text_encoder": "clip",
+        "text_dim": state["embed_text.weight"].shape[1],
+        "width": width,
+        "heads": heads,
+        "feed_forward": state["bridge.0.linear1.weight"].shape[0],
+        "domain_layers": _count(state, "seqTransEncoder_m.layers."),
+        "shared_layers": _count(state, "bridge."),
+        "root_layers": _count(state, "r_encoder_m.layers."),
+        "root_feed_forward": state["r_encoder_m.layers.0.linear1.weight"].shape[0],
+        "max_frames": state["motion_token"].shape[0],
+    }
+    try:
+        return ModelConfig.model_validate(sizes)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "sizes"
+        raise CheckpointError(f"{source}: not the authors' network ({where}: {first['msg']})") from None
+
+
+def _skeleton(state: Mapping[str, Tensor], source: object) -> str:
+    """Whose motion it is, told by the widths of the features."""
+    got = tuple(sum(state[f"{part}_linear_{suffix}.weight"].shape[1] for part in "pr") for suffix in _SUFFIX.values())
+    known = {(layout_3d(s).dim, layout_2d(s, "official").dim): name for name, s in SKELETONS.items()}
+    if got not in known:
+        choices = " or ".join(f"{in_3d} and {in_2d} ({name})" for (in_3d, in_2d), name in known.items())
+        raise CheckpointError(f"{source}: 3D and 2D features of {got[0]} and {got[1]} values; expected {choices}")
+    return known[got]
+
+
+def _count(state: Mapping[str, Tensor], stem: str) -> int:
+    return len({name.removeprefix(stem).split(".")[0] for name in state if name.startswith(stem)})
+
+
+def _some(names: list[str]) -> str:
+    """`none`, or the first few names and how many there are in all."""
+    if not names:
+        return "none"
+    return ", ".join(names[:3]) + (f", ... ({len(names)} in all)" if len(names) > 3 else "")

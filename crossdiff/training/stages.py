@@ -13,6 +13,7 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.models import CrossDiffModel, ModelConfig
+from crossdiff.skeleton import HUMANML3D
 from crossdiff.text import load_text_encoder
 from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.loop import TrainSummary, fit
@@ -39,6 +40,7 @@ def train(
         raise ConfigError("--extra-2d: its clips teach 2D -> 2D beside 3D clips: needs stage 1, w22 and batch_size > 1")
     if checkpoint is not None:
         model = load_model(checkpoint)
+        model.check_statistics(checkpoint, *model.config.domain_names)
         _check_sizes(cfg.model, model.config, checkpoint)
         dataset = MocapDataset(data, "train", model.config.layout_2d)
         _check_data(model, dataset)
@@ -73,8 +75,7 @@ def finetune(
     Resumes by itself when `out` holds a state of the same labels, model and configuration; see `fit` for others.
     """
     model = load_model(checkpoint)
-    if model.config.domains != "2d+3d":
-        raise ConfigError(f"{checkpoint}: has no 2D half to learn from videos with; use a model of domains 2d+3d")
+    model.check_statistics(checkpoint, "2d", "3d")
     most = min(cfg.max_frames, model.config.max_frames)
     wild = WildDataset(run)
     _check_wild(model, wild, run)
@@ -132,6 +133,10 @@ def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
 def _check_wild(model: CrossDiffModel, wild: WildDataset, run: Path) -> None:
     """Refuse features of another layout, and say how many clips could not be read."""
     _warn_skipped(run, wild.skipped)
+    if model.skeleton != HUMANML3D:
+        raise ConfigError(
+            f"{run}: holds motion of {HUMANML3D.name}, the model is of {model.skeleton.name}; use a model of the former"
+        )
     wanted = {d: model.config.layout(d).dim for d in wild.dims}
     if wild.dims != wanted:
         raise ConfigError(

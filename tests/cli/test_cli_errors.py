@@ -50,6 +50,8 @@ def test_a_folder_where_a_file_is_wanted_is_a_usage_error(here, args):
         ("extract-2d", ["--backend", "magic"], ["no pose backend 'magic'", "mediapipe"]),
         ("run", ["--frames", "500"], ["expected 1 to 196", "500"]),
         ("run", [""], ["expected a sentence"]),
+        ("run", ["123 !!"], ["expected a sentence", "123 !!"]),
+        ("run", ["walk " * 600], ["600 tokens", "minilm reads at most 510", "shorten it: 'walk walk"]),
         ("run", ["--data", "nowhere"], ["nowhere: no train.txt", "crossdiff prepare"]),
         ("run", ["--checkpoint", "nowhere"], ["nowhere: no checkpoint", "model.safetensors"]),
         ("run", ["--set", "stepps=3"], ["unknown key 'stepps'", "steps"]),
@@ -161,6 +163,19 @@ def test_a_teacher_of_another_layout_or_skeleton(labelled, official, kit):
     crossdiff("pseudo-label", "--checkpoint", official).ok()
     crossdiff("finetune").failed("134", "132", "--set layout=paper")
     crossdiff("pseudo-label", "--checkpoint", kit).failed("skeleton kit", "humanml3d")
+
+
+def test_a_teacher_of_another_skeleton_is_refused_before_a_run_is_made(here, kit):
+    grey_video(Path("videos/grey.mp4"))
+    crossdiff("run", "videos", "--checkpoint", kit).failed("skeleton kit", "humanml3d")
+    assert not Path("runs").exists()
+
+
+def test_statistics_of_another_layout_are_refused_with_the_way_to_the_right_ones(here, prepared):
+    sizes = ["width=16", "heads=2", "feed_forward=16", "layout_2d=official"]
+    args = [part for size in sizes for part in ("--set", f"model.{size}")]
+    train = ["train", "--config", "stage1", "--data", prepared, "--out", "out", "--set", "steps=1", *args]
+    crossdiff(*train).failed("wants 134 values", "(132,)", "prepare with --set layout_2d=official")
 
 
 def test_a_run_that_is_damaged(labelled):

@@ -183,3 +183,15 @@ def test_kit_joints_in_their_own_unit_or_in_metres_become_features(tmp_path, uni
     assert float(np.abs(crop.features["2d"][:, layout_2d(KIT).positions]).max()) < 2  # metres
     mean = data.statistics()["2d"].mean
     assert float(np.abs(mean[layout_2d(KIT).positions]).max()) < 2
+
+
+def test_2d_statistics_of_the_layout_asked_for(tmp_path):
+    write_published(tmp_path / "published", [45, 60, 52])
+    prepare(tmp_path / "published", tmp_path / "data", PrepareConfig(layout_2d="official"))
+    flat = []
+    for clip_id in ("00000", "M00000"):
+        joints = torch.from_numpy(np.load(tmp_path / "data" / "new_joints" / f"{clip_id}.npy"))
+        flat += [features_2d(project_orthographic(joints, v), layout="official")[0].numpy() for v in VIEW_YAW]
+    mean, std = (np.load(tmp_path / "data" / f"{name}2d.npy") for name in ("Mean", "Std"))
+    assert mean.shape == std.shape == (134,)
+    np.testing.assert_allclose(mean, np.concatenate(flat).mean(0), atol=1e-4)

@@ -38,6 +38,8 @@ def test_a_motion_depends_on_prompt_length_and_seed_alone(pipe):
     [
         {"prompts": []},
         {"prompts": ["walk", "  "]},
+        {"prompts": None},
+        {"prompts": b"walk"},
         {"prompts": ["a", "b"], "num_frames": [12]},
         {"prompts": ["a", "b"], "seed": [1]},
         {"prompts": "a", "num_frames": 25},
@@ -47,6 +49,11 @@ def test_a_motion_depends_on_prompt_length_and_seed_alone(pipe):
 def test_requests_that_cannot_be_met(pipe, asked):
     with pytest.raises(InputError, match="expected"):
         pipe(**asked, options=FAST)
+
+
+def test_a_prompt_longer_than_the_encoder_reads_is_refused(pipe):
+    with pytest.raises(InputError, match="31 tokens, the text encoder stub reads at most 30"):
+        pipe("walk " * 31, options=FAST)
 
 
 def test_another_encoder_than_in_training_is_refused(monkeypatch):

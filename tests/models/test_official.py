@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from synthetic import small_config
+from synthetic import official_state, small_config
 from torch.testing import assert_close
 
 from crossdiff.errors import CheckpointError
 from crossdiff.models import ModelConfig
 from crossdiff.models.network import CrossDiffNetwork
-from crossdiff.models.official import load_official, official_names
+from crossdiff.models.official import load_official, official_config, official_names
 from crossdiff.types import DOMAINS
 
 GOLDEN = ModelConfig(
@@ -34,14 +34,6 @@ def test_four_directions_with_and_without_text_are_the_authors(shared):
             assert_close(y, expected, atol=1e-4, rtol=0)
 
 
-def official_state(network: CrossDiffNetwork) -> dict[str, torch.Tensor]:
-    state = network.state_dict()
-    named = {theirs: state[ours].clone() for ours, theirs in official_names(network).items()}
-    return {k: v[:, None] if k.endswith("_token") else v for k, v in named.items()} | {
-        "sequence_pos_encoder.pe": torch.zeros(5000, 1, 16)
-    }
-
-
 def test_names_are_one_to_one_and_weights_arrive():
     source, target = (CrossDiffNetwork(small_config()) for _ in range(2))
     names = official_names(source)
@@ -56,7 +48,21 @@ def test_missing_unknown_and_misshapen_weights_are_named():
     state = official_state(network)
     with pytest.raises(CheckpointError, match=r"embed_text\.bias"):
         load_official(network, {k: v for k, v in state.items() if k != "embed_text.bias"})
-    with pytest.raises(CheckpointError, match=r"clip_model\.weight"):
-        load_official(network, state | {"clip_model.weight": torch.zeros(1)})
+    with pytest.raises(CheckpointError, match=r"unexpected motion_model\.weight"):
+        load_official(network, state | {"motion_model.weight": torch.zeros(1)})
     with pytest.raises(CheckpointError, match=r"bridge.0.linear1.bias: expected shape \(16,\), got \(17,\)"):
         load_official(network, state | {"bridge.0.linear1.bias": torch.zeros(17)})
+
+
+def test_the_text_encoders_weights_are_no_part_of_the_network():
+    source, target = (CrossDiffNetwork(small_config()) for _ in range(2))
+    load_official(target, official_state(source) | {"clip_model.weight": torch.zeros(1)})
+    assert torch.equal(target.text.weight, source.text.weight)
+
+
+def test_sizes_are_found_in_the_weights():
+    sizes = {"layout_2d": "official", "domain_layers": 2, "shared_layers": 4, "root_layers": 3, "feed_forward": 24}
+    for skeleton in ("humanml3d", "kit"):
+        cfg = small_config(skeleton=skeleton, text_encoder="clip", **sizes)
+        found = official_config(official_state(CrossDiffNetwork(cfg)), heads=2)
+        assert found == cfg.model_copy(update={"dropout": found.dropout})

@@ -123,3 +123,17 @@ def test_a_missing_teacher_is_an_error_before_anything_changes(run, tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint there"):
         pseudo_label(run, tmp_path / "nothing")
     assert not run.pseudo3d.exists()
+
+
+def test_teachers_that_cannot_lift_a_run_are_refused_before_anything_changes(run, tmp_path):
+    kit = save_model(small_model(skeleton="kit"), tmp_path / "kit")
+    with pytest.raises(InputError, match=r"kit: a teacher for the skeleton kit, .* humanml3d; take a teacher"):
+        pseudo_label(run, kit)
+    model = small_model()
+    dim = model.config.layout("2d").dim
+    model.set_statistics("2d", torch.zeros(dim), torch.ones(dim))
+    with pytest.raises(CheckpointError, match=r"no statistics of 2d features.*Mean2d\.npy"):
+        pseudo_label(run, save_model(model, tmp_path / "bare"))
+    with pytest.raises(CheckpointError, match=r"has no 2d half"):
+        pseudo_label(run, save_model(small_model(domains="3d"), tmp_path / "solid"))
+    assert not run.pseudo3d.exists()

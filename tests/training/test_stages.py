@@ -10,7 +10,7 @@ from synthetic import StubEncoder, small_config, small_model, write_run
 from crossdiff.checkpoint import load_model, save_model
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.data.batches import make_batch
-from crossdiff.errors import ConfigError, InputError
+from crossdiff.errors import CheckpointError, ConfigError, InputError
 from crossdiff.training import stages
 from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.training.stages import finetune, train
@@ -166,7 +166,7 @@ def test_a_network_of_3d_alone_trains_and_is_not_fine_tuned_on_videos(prepared, 
     cfg = stage1(model=small_config(domains="3d", shared_encoder=False, cross_decoders=False, decouple_root=False))
     assert set(train(cfg, prepared, tmp_path / "out").terms) == {"3d->3d"}
     assert list(load_model(tmp_path / "out").normalizers) == ["3d"]
-    with pytest.raises(ConfigError, match="has no 2D half"):
+    with pytest.raises(CheckpointError, match="has no 2d half"):
         finetune(FinetuneConfig(**FEW), run, tmp_path / "out", tmp_path / "tuned")
 
 
