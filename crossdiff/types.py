@@ -38,6 +38,9 @@ class Keypoints2D:
     xy: pixel positions, shape (F, K, 2), y down; score: (F, K) in [0, 1], 0 where not detected;
     frame: source frame numbers, shape (F,), increasing; fps: of the source; size: (width, height) in pixels;
     keypoint_set: name of the K keypoints' meaning, a key of `pipeline.mapping.KEYPOINT_SETS`.
+    time: seconds, shape (F,), increasing; without it frame / fps, as in a video of constant rate.
+    camera: shape (F, 2, 3), the affine map that takes a pixel of this frame to where it lay in the first one, the
+    identity while the camera rests; camera_known: shape (F,), False from where it could not be told any more.
     """
 
     xy: Float[ndarray, "f k 2"]
@@ -46,12 +49,27 @@ class Keypoints2D:
     fps: float
     size: tuple[int, int]
     keypoint_set: str
+    time: Float[ndarray, " f"] = None  # type: ignore[assignment]
+    camera: Float[ndarray, "f 2 3"] = None  # type: ignore[assignment]
+    camera_known: Bool[ndarray, " f"] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         _expect("keypoints", self.xy, (None, None, 2))
         _expect("scores", self.score, self.xy.shape[:2])
         _expect("frame numbers", self.frame, self.xy.shape[:1])
         _expect_frame_rate("keypoints", self.fps)
+        count = len(self.frame)
+        defaults = {
+            "time": lambda: self.frame / self.fps,
+            "camera": lambda: np.tile(np.eye(2, 3), (count, 1, 1)),
+            "camera_known": lambda: np.ones(count, dtype=bool),
+        }
+        for name, default in defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default())
+        _expect("times", self.time, (count,))
+        _expect("camera", self.camera, (count, 2, 3))
+        _expect("camera's mask", self.camera_known, (count,))
 
     def save(self, path: Path) -> None:
         from crossdiff.files import save_npz
@@ -64,15 +82,20 @@ class Keypoints2D:
             fps=np.float64(self.fps),
             size=np.array(self.size, dtype=np.int32),
             keypoint_set=np.array(self.keypoint_set),
+            time=self.time.astype(np.float64),
+            camera=self.camera.astype(np.float32),
+            camera_known=self.camera_known,
         )
 
     @classmethod
     def load(cls, path: Path) -> Keypoints2D:
         from crossdiff.files import load_npz
 
-        z = load_npz(path, ("xy", "score", "frame", "fps", "size", "keypoint_set"))
+        names = ("xy", "score", "frame", "fps", "size", "keypoint_set", "time", "camera", "camera_known")
+        z = load_npz(path, names)
         width, height = (int(n) for n in z["size"])
-        return cls(z["xy"], z["score"], z["frame"], float(z["fps"]), (width, height), str(z["keypoint_set"]))
+        rest = (z["time"], z["camera"], z["camera_known"])
+        return cls(z["xy"], z["score"], z["frame"], float(z["fps"]), (width, height), str(z["keypoint_set"]), *rest)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.files import sha256
@@ -15,16 +14,13 @@ from crossdiff.pipeline import ledger
 from crossdiff.pipeline.backends import PoseBackend, create_backend
 from crossdiff.pipeline.inputs import VideoInput, captions_of, find_videos, name_apart
 from crossdiff.pipeline.ledger import Row, key_of
+from crossdiff.pipeline.people import PeopleConfig, Tick, find_people
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.tracking import Tracker, TrackingConfig
-from crossdiff.pipeline.video import Video
 from crossdiff.progress import progress_bar
 from crossdiff.types import Keypoints2D
 from crossdiff.wording import counted, listed
 
 log = logging.getLogger(__name__)
-
-Tick = Callable[[int, int], None]
 
 
 @dataclass
@@ -64,7 +60,7 @@ def extract_2d(
     backend: str | PoseBackend = "mediapipe",
     captions: Path | None = None,
     retry_failed: bool = False,
-    tracking: TrackingConfig | None = None,
+    cfg: PeopleConfig | None = None,
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
@@ -72,12 +68,12 @@ def extract_2d(
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
     """
     pose = create_backend(backend) if isinstance(backend, str) else backend
-    tracking = tracking or TrackingConfig()
+    cfg = cfg or PeopleConfig()
     known = {name: video.path for name, video in run.ledger.videos().items()}
     named = name_apart(find_videos(videos), known)
     captioned = captions_of(list(named.values()), captions)
-    run.record_config("extract", {"backend": pose.identity, "tracking": tracking.model_dump()})
-    extractor = _Extractor(run, pose, tracking, retry_failed)
+    run.record_config("extract", {"backend": pose.identity, **cfg.model_dump()})
+    extractor = _Extractor(run, pose, cfg, retry_failed)
     started = time.monotonic()
     with progress_bar() as bar:
         overall = bar.add_task("videos", total=len(named), note="")
@@ -97,10 +93,10 @@ def extract_2d(
 class _Extractor:
     """Works through videos one at a time and sums up."""
 
-    def __init__(self, run: Run, pose: PoseBackend, tracking: TrackingConfig, retry_failed: bool) -> None:
+    def __init__(self, run: Run, pose: PoseBackend, cfg: PeopleConfig, retry_failed: bool) -> None:
         self.run = run
         self.pose = pose
-        self.tracking = tracking
+        self.cfg = cfg
         self.retry_failed = retry_failed
         self.summary = ExtractSummary()
 
@@ -109,7 +105,7 @@ class _Extractor:
         content = _content(video.path)
         seen = ledger.Video(name, video.path.resolve(), content, video.label, captions)
         self.run.ledger.put_video(seen)
-        key = key_of(content, self.pose.identity, self.tracking.model_dump())
+        key = key_of(content, self.pose.identity, self.cfg.model_dump())
         row = self.run.ledger.get("extract", name)
         again = row is not None and row.state == "failed" and self.retry_failed
         if row is None or row.key != key or again or not self._has_keypoints(name):
@@ -127,36 +123,23 @@ class _Extractor:
 
         tracks: list[Row] = []
         try:
-            found, measures = self._track(path, tick)
+            found = find_people(path, self.pose, self.cfg, tick)
         # Any of these means this one video is unusable; the others go on.
         except (CrossDiffError, cv2.error, RuntimeError, ValueError) as error:
             log.info("%s failed", path, exc_info=True)
             row = Row("extract", name, "failed", key, reason=str(error))
         else:
-            tracks = [self._save(f"{name}_t{i}", name, key, kp) for i, kp in enumerate(found)]
+            self.summary.frames += found.measures["frames"]
+            tracks = [self._save(f"{name}_t{i}", name, key, kp) for i, kp in enumerate(found.tracks)]
             if tracks:
-                row = Row("extract", name, "done", key, measures=measures)
+                row = Row("extract", name, "done", key, measures=found.measures)
             else:
-                row = Row("extract", name, "filtered", key, reason="no person", value=0.0, measures=measures)
+                row = Row("extract", name, "filtered", key, reason="no person", value=0.0, measures=found.measures)
         old = self.run.ledger.rows("track", parent=name)
         self.run.ledger.put([*tracks, row], replace=("track", name))
         for stale in {r.id for r in old} - {r.id for r in tracks}:
             (self.run.keypoints / f"{stale}.npz").unlink(missing_ok=True)
         return row
-
-    def _track(self, path: Path, tick: Tick) -> tuple[list[Keypoints2D], dict[str, Any]]:
-        """The tracks of one video, read as a stream, and what there is to say about the video."""
-        video = Video(path)
-        tracker = Tracker(self.tracking, video.info.fps)
-        size, frames = video.info.size, 0
-        for people in self.pose.estimate(video.frames()):
-            tracker.add(frames, people)
-            frames += 1
-            tick(frames, video.info.frames)
-        self.summary.frames += frames
-        found = [t.keypoints(video.info.fps, size, self.pose.keypoint_set) for t in tracker.tracks]
-        measures = {"frames": frames, "fps": video.info.fps, "width": size[0], "height": size[1]}
-        return found, measures | {"tracks": len(found)}
 
     def _save(self, clip: str, video: str, key: str, keypoints: Keypoints2D) -> Row:
         keypoints.save(self.run.keypoints / f"{clip}.npz")

@@ -24,7 +24,7 @@ def measure(keypoints: Keypoints2D, seen_score: float) -> dict[str, float]:
     body = keypoint_set_named(keypoints.keypoint_set).body
     xy, score = keypoints.xy[:, body].astype(np.float64), keypoints.score[:, body]
     seen = score >= seen_score
-    seconds = float(keypoints.frame[-1] - keypoints.frame[0]) / keypoints.fps
+    seconds = float(keypoints.time[-1] - keypoints.time[0])
     size = body_size(xy)
     return {
         "fps": float(keypoints.fps),

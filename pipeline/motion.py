@@ -44,7 +44,7 @@ def to_motions(keypoints: Keypoints2D, cfg: MotionConfig) -> list[Motion2D]:
     seen = keypoints.score >= cfg.seen_score
     joints, valid = to_joints(keypoints.xy.astype(np.float64), seen, keypoints.keypoint_set)
     joints[..., 1] *= -1
-    seconds = (keypoints.frame - keypoints.frame[0]) / keypoints.fps
+    seconds = keypoints.time - keypoints.time[0]
     joints, valid = resample(joints, valid, seconds, cfg.fps, cfg.max_gap)
     pieces = cut(valid[:, 0], cfg.min_frames, cfg.max_frames)
     if not pieces:

@@ -7,6 +7,7 @@ from wild import SHARED, FakeBackend, write_video
 from crossdiff.errors import InputError, MissingDependencyError, PartialFailure
 from crossdiff.pipeline.backends import create_backend
 from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.tracking import TrackingConfig
 from crossdiff.types import Keypoints2D
@@ -35,7 +36,7 @@ def test_changed_videos_and_settings_are_done_again(run, videos):
     write_video(videos / "nobody.mp4", frames=50)
     backend = FakeBackend()
     assert extract_2d([videos], run, backend).tracks == 3 and backend.frames == 50
-    assert extract_2d([videos], run, FakeBackend(), tracking=TrackingConfig(slack=0.3)).unchanged == 0
+    assert extract_2d([videos], run, FakeBackend(), cfg=PeopleConfig(tracking=TrackingConfig(slack=0.3))).unchanged == 0
 
 
 def test_tracks_that_are_no_longer_there_are_forgotten(run, videos):
