@@ -18,13 +18,26 @@ def sample(
         bool, typer.Option("--mixture", help="Denoise in 2D first, then in 3D (mixture sampling).")
     ] = False,
     switch_step: Annotated[int, typer.Option(help="Diffusion step alpha at which mixture sampling goes to 3D.")] = 1,
-    frames: Annotated[int, typer.Option(help="Length of each motion, at 20 frames a second.")] = 120,
+    frames: Annotated[
+        int | None,
+        typer.Option(help="Length of each motion, at 20 frames a second; else the edited motion's, or 120."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=MOST_SEED, help="Same seed, same motion; prompt i takes seed + i.")
     ] = 0,
     steps: Annotated[int, typer.Option(help="Solver steps.")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")] = 2.5,
     solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",
+    edit: Annotated[
+        Path | None, typer.Option(help="Motion (.npy, as written here) of which a part is kept; text fills the rest.")
+    ] = None,
+    keep_frames: Annotated[
+        str | None, typer.Option(help="With --edit: frames to keep, such as 0:30,90:120; all without it.")
+    ] = None,
+    keep_joints: Annotated[
+        str | None, typer.Option(help="With --edit: joints to keep: lower, upper, or names; all without it.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")] = "auto",
     run: Annotated[
         Path | None, typer.Option(help="Run whose model and captions to use; the latest if there is one.")
     ] = None,
@@ -37,12 +50,19 @@ def sample(
     """Make 3D motion from text: joints as .npy of shape (frames, 22, 3), in metres, Y up, and an .mp4 of each.
 
     Example: crossdiff sample "a person squats" --mixture --frames 120 --seed 0 --out squats
+
+    Example: crossdiff sample "a person waves" --edit walk.npy --keep-joints lower --out waving_walk
     """
-    from crossdiff.cli.steps import run_captions, sample_to_folder
+    from crossdiff.cli.steps import EditFile, pick_device, run_captions, sample_to_folder
     from crossdiff.diffusion.sampling import SamplingOptions
     from crossdiff.errors import InputError
     from crossdiff.pipeline.run import Run
 
+    if edit is None and (keep_frames or keep_joints):
+        raise InputError("keep: expected a motion to keep a part of; name it with --edit MOTION.npy")
+    edited = None if edit is None else EditFile(edit, keep_frames, keep_joints)
+    if frames is None:
+        frames = 120 if edited is None else edited.num_frames
     opened = Run.open(run) if run is not None else Run.latest()
     if run is None and opened is not None:
         took("run", opened.root, "the latest run")
@@ -57,6 +77,7 @@ def sample(
         out = Path("samples") if opened is None else opened.root / "samples"
         took("out", out, "name it with --out")
     options = SamplingOptions(steps, guidance, solver, mixture, switch_step)
+    chosen = pick_device(device)
     model = pick_checkpoint(checkpoint, opened)
     took("settings", f"{frames} frames, seed {seed}, {steps} steps of {solver}, guidance {guidance}", "see --help")
-    summary(str(sample_to_folder(prompts, frames, seed, options, model, out, video)))
+    summary(str(sample_to_folder(prompts, frames, seed, options, model, out, video, chosen, edited)))

@@ -8,14 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from crossdiff.checkpoint import weights_hash
 from crossdiff.data.captions import read_captions
+from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError
-from crossdiff.files import read_json, save_npy, write_json
+from crossdiff.files import load_npy, read_json, save_npy, sha256, write_json
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
+from crossdiff.skeleton import Skeleton
 from crossdiff.viewing.video import render_motion
 from crossdiff.wording import counted
 
@@ -39,6 +43,57 @@ class SampleSummary:
         return f"{made} of {self.frames} frames in {self.out} ({kinds}): {', '.join(self.names)}"
 
 
+@dataclass(frozen=True)
+class EditFile:
+    """A file of joints (F, J, 3), metres, Y up, and which part of it to keep, as it is typed.
+
+    keep_frames: ranges such as 0:30,90:120 (the end is not in it; -30: is the last 30); keep_joints: lower, upper or
+    names of joints, with commas between.
+    """
+
+    motion: Path
+    keep_frames: str | None = None
+    keep_joints: str | None = None
+
+    @property
+    def num_frames(self) -> int:
+        joints = load_npy(self.motion)
+        return len(joints) if joints.ndim else 0
+
+    def load(self, skeleton: Skeleton) -> Edit:
+        frames = None if self.keep_frames is None else _ranges(self.keep_frames)
+        joints = None if self.keep_joints is None else [name.strip() for name in self.keep_joints.split(",")]
+        return Edit.from_joints(load_npy(self.motion), frames, joints, skeleton)
+
+    def record(self) -> dict[str, str | None]:
+        return {
+            "motion": self.motion.name,
+            "sha256": sha256(self.motion),
+            "keep_frames": self.keep_frames,
+            "keep_joints": self.keep_joints,
+        }
+
+
+def _ranges(text: str) -> list[slice]:
+    """The slices of `0:30,90:120`."""
+    found = [re.fullmatch(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*", part) for part in text.split(",")]
+    if None in found:
+        raise InputError(f"keep frames: expected ranges such as 0:30,90:120, got {text!r}")
+    return [slice(*(None if end is None else int(end) for end in part.groups())) for part in found if part]
+
+
+def pick_device(name: str) -> str:
+    """The name of a torch device; `auto` is the GPU where there is one."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device: expected auto, cpu, or one that is here, got {name!r} ({reason})") from None
+    return name
+
+
 def sample_to_folder(
     prompts: Sequence[str],
     frames: int,
@@ -47,6 +102,8 @@ def sample_to_folder(
     checkpoint: Path,
     out: Path,
     video: bool = True,
+    device: str = "cpu",
+    edit: EditFile | None = None,
 ) -> SampleSummary:
     """Sample one motion per prompt and write `NAME.npy`, `NAME.mp4` and `samples.json` (what made them).
 
@@ -54,16 +111,23 @@ def sample_to_folder(
     """
     names = [f"{i:02d}_{_slug(prompt)}" for i, prompt in enumerate(prompts)]
     result = SampleSummary(out, names, frames, video)
-    record = _record(
-        checkpoint, options, frames, [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
-    )
+    motions_to_be = [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
+    record = _record(checkpoint, options, frames, motions_to_be, edit)
     files = [out / f"{n}{kind}" for n in names for kind in ((".npy", ".mp4") if video else (".npy",))]
     if all(f.is_file() for f in files) and _recorded(out) == record:
         return result
-    pipe = CrossDiffPipeline.from_pretrained(checkpoint)
+    pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
+    kept = None if edit is None else edit.load(pipe.model.skeleton)
     with progress_bar() as bar:
-        task = bar.add_task("sample", total=options.num_inference_steps, note="")
-        motions = pipe(prompts, frames, seed, options, lambda done, _: bar.update(task, completed=done))
+        task = bar.add_task("sample", total=len(options.timesteps), note="")
+        motions = pipe(
+            prompts,
+            frames,
+            seed=seed,
+            on_step=lambda done, _: bar.update(task, completed=done),
+            edit=kept,
+            **asdict(options),
+        )
     for name, motion in zip(names, motions, strict=True):
         save_npy(out / f"{name}.npy", motion.joints)
     if video:
@@ -82,7 +146,11 @@ def _recorded(out: Path) -> Any:
 
 
 def _record(
-    checkpoint: Path, options: SamplingOptions, frames: int, motions: Sequence[tuple[str, str, int]]
+    checkpoint: Path,
+    options: SamplingOptions,
+    frames: int,
+    motions: Sequence[tuple[str, str, int]],
+    edit: EditFile | None,
 ) -> dict[str, Any]:
     """What made the motions: the same record, the same motions."""
     return {
@@ -90,6 +158,7 @@ def _record(
         "weights": weights_hash(checkpoint),
         "options": asdict(options),
         "frames": frames,
+        "edit": None if edit is None else edit.record(),
         "motions": [{"name": name, "prompt": prompt, "seed": seed} for name, prompt, seed in motions],
     }
 

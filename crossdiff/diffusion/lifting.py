@@ -26,6 +26,5 @@ def lift(
         x = x.masked_fill(~mask, 0.0)
     batch = x.shape[0]
     t = torch.zeros(batch, dtype=torch.long, device=x.device)
-    null = x.new_zeros(batch, model.config.text_dim)
-    lifted = model.network({"2d": x}, t, null, frames, targets=("3d",))["2d", "3d"]
+    lifted = model.network({"2d": x}, t, model.null_text(batch), frames, targets=("3d",))["2d", "3d"]
     return model.denormalize("3d", lifted)

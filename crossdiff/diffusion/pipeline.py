@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from crossdiff.checkpoint import find_checkpoint, load_model, shipped_model
+from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.sampling import SamplingOptions, StepCallback, sample
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.models import CrossDiffModel
-from crossdiff.text import check_prompts, load_text_encoder
+from crossdiff.text import check_prompts, embed, load_text_encoder, stack_text
 from crossdiff.types import Motion3D
+
+_DEFAULT_FRAMES = 120
+_SEED_END = 2**63 - 1
 
 
 class CrossDiffPipeline:
@@ -43,40 +49,103 @@ class CrossDiffPipeline:
 
     @classmethod
     def from_pretrained(
-        cls, checkpoint: Path | str | None = None, device: str | torch.device = "cpu"
+        cls,
+        checkpoint: Path | str | None = None,
+        device: str | torch.device = "cpu",
+        compile: bool = False,
     ) -> CrossDiffPipeline:
-        """A checkpoint folder, the name of a shipped model, or without either the default shipped model."""
+        """A checkpoint folder, the name of a shipped model, or without either the default shipped model.
+
+        compile: see `compile_network`; of no use for the small shipped model on a CPU.
+        """
         folder = shipped_model() if checkpoint is None else find_checkpoint(checkpoint)
-        return cls(load_model(folder, device), folder)
+        model = load_model(folder, device)
+        if compile:
+            compile_network(model)
+        return cls(model, folder)
 
     def __call__(
         self,
         prompts: str | Sequence[str],
-        num_frames: int | Sequence[int] = 120,
-        seed: int | Sequence[int] = 0,
-        options: SamplingOptions | None = None,
+        num_frames: int | Sequence[int] | None = None,
+        *,
+        guidance_scale: float = 2.5,
+        num_inference_steps: int = 50,
+        solver: str = "dpm++",
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        seed: int | Sequence[int] | None = None,
+        mixture: bool = False,
+        switch_step: int = 1,
         on_step: StepCallback | None = None,
+        edit: Edit | None = None,
     ) -> list[Motion3D]:
         """One motion per prompt: joints (num_frames, J, 3), metres, Y up, first root over the origin facing +Z.
 
-        seed: one for all (prompt i then takes seed + i), or one per prompt; a motion depends on its prompt, length,
+        num_frames: one for all or one per prompt; without it the edited motion's, or 120. guidance_scale: of
+        classifier-free guidance, 1 switches it off. solver: "dpm++", "ddim" or "ddpm". mixture: denoise in 2D above
+        timestep `switch_step` (alpha) and in 3D below. on_step: called with the steps done and their count. edit: a
+        motion of which a part is kept, in all motions of the call.
+
+        seed: one for all (prompt i then takes seed + i), or one per prompt; 0 without it and without `generator`: one,
+        from which the prompts' seeds are drawn in turn, or one per prompt. A motion depends on its prompt, length,
         seed and options, not on what it is sampled together with.
         """
+        options = SamplingOptions(num_inference_steps, guidance_scale, solver, mixture, switch_step)
         texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")
+        if num_frames is None:
+            num_frames = _DEFAULT_FRAMES if edit is None else edit.num_frames
         lengths = _per_prompt(num_frames, len(texts), "num_frames")
-        seeds = [seed + i for i in range(len(texts))] if isinstance(seed, int) else list(seed)
-        _per_prompt(seeds, len(texts), "seed")
-        embeddings = self.encoder.encode(texts)
-        features = sample(self.model, embeddings, lengths, options or SamplingOptions(), seeds, on_step)
+        seeds = _seeds(seed, generator, len(texts))
+        sequence = self.model.config.text == "sequence"
+        text = stack_text(embed(self.encoder, texts, sequence), sequence)
+        features = sample(self.model, text, lengths, options, seeds, on_step, edit)
         joints = self.model.to_joints(features).cpu().numpy()
         fps = self.model.skeleton.fps
         return [Motion3D(j[:n], fps, self.model.skeleton) for j, n in zip(joints, lengths, strict=True)]
 
 
+def compile_network(model: CrossDiffModel, backend: str | Callable[..., Any] = "inductor") -> None:
+    """Have torch compile the network when it is first used, in place, for motions of all lengths.
+
+    That takes a minute or more, and again for another direction (2D -> 2D, 2D -> 3D, 3D -> 3D) and with padding.
+    """
+    for domain in model.config.domain_names:
+        for part in ("root", "pose"):
+            getattr(model.config.layout(domain), part)  # computed once, under a lock, which torch cannot compile
+    model.network.compile(dynamic=True, backend=backend)
+
+
+def _seeds(
+    seed: int | Sequence[int] | None, generator: torch.Generator | Sequence[torch.Generator] | None, count: int
+) -> list[int]:
+    """One seed per prompt."""
+    if generator is None:
+        first = 0 if seed is None else seed
+        seeds = _per_prompt(first, count, "seed")
+        if not isinstance(first, Iterable):
+            seeds = [s + i for i, s in enumerate(seeds)]
+        if bad := [s for s in seeds if not 0 <= s < _SEED_END]:
+            raise InputError(f"seed: expected 0 to {_SEED_END - 1}, got {bad[0]}")
+        return seeds
+    if seed is not None:
+        raise InputError("seed: expected either a seed or a generator, got both; leave one out")
+    one_per_prompt = [generator] * count if isinstance(generator, torch.Generator) else list(generator)
+    if len(one_per_prompt) != count:
+        raise InputError(f"generator: expected one, or one per prompt ({count}), got {len(one_per_prompt)}")
+    return [int(torch.randint(_SEED_END, (), generator=g, device=g.device)) for g in one_per_prompt]
+
+
 def _per_prompt(value: int | Sequence[int], count: int, name: str) -> list[int]:
-    values = [value] * count if isinstance(value, int) else list(value)
+    """The value as whole numbers, one per prompt."""
+    values = [value] * count if not isinstance(value, Iterable) else list(value)
+    if not all(_is_whole(v) for v in values):
+        raise InputError(f"{name}: expected whole numbers, got {value!r}")
     if len(values) != count:
         raise InputError(f"{name}: expected one value, or one per prompt ({count}), got {len(values)}")
-    return values
+    return [operator.index(v) for v in values]
+
+
+def _is_whole(value: object) -> bool:
+    return hasattr(value, "__index__")

@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral, Real
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from crossdiff.diffusion.schedule import NUM_STEPS, add_noise, make_solver
+from crossdiff.diffusion.editing import Edit
+from crossdiff.diffusion.schedule import (
+    NUM_STEPS,
+    add_noise,
+    check_solver,
+    inference_timesteps,
+    make_solver,
+    mixture_timesteps,
+)
 from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.types import Domain
@@ -21,7 +29,7 @@ StepCallback = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How to sample. `switch_step` is the paper's alpha: above it 2D is denoised, from there on 3D."""
+    """How to sample. `switch_step` is the paper's alpha: above it 2D is denoised, below it 3D."""
 
     num_inference_steps: int = 50
     guidance_scale: float = 2.5
@@ -30,63 +38,91 @@ class SamplingOptions:
     switch_step: int = 1
 
     def __post_init__(self) -> None:
+        check_solver(self.solver)
+        for name, value in (("steps", self.num_inference_steps), ("switch step", self.switch_step)):
+            if not isinstance(value, Integral):
+                raise InputError(f"{name}: expected a whole number, got {value!r}")
         if not 0 <= self.switch_step < NUM_STEPS:
             raise InputError(f"switch step: expected 0 to {NUM_STEPS - 1}, got {self.switch_step}")
-        if not 0 <= self.guidance_scale < math.inf:
-            raise InputError(f"guidance scale: expected a number, 0 or more, got {self.guidance_scale}")
-        make_solver(self.solver, self.num_inference_steps)
+        if not isinstance(self.guidance_scale, Real) or not 0 <= self.guidance_scale < math.inf:
+            raise InputError(f"guidance scale: expected a number, 0 or more, got {self.guidance_scale!r}")
+        inference_timesteps(self.num_inference_steps)
+
+    @property
+    def timesteps(self) -> list[int]:
+        """The timesteps at which the network is asked; mixture sampling has alpha among them."""
+        timesteps = inference_timesteps(self.num_inference_steps)
+        return mixture_timesteps(timesteps, self.switch_step) if self.mixture else timesteps
 
 
 @torch.no_grad()
 def sample(
     model: CrossDiffModel,
-    text: Float[Tensor, "b e"],
+    text: Float[Tensor, "b ... e"],
     lengths: Sequence[int],
     options: SamplingOptions,
     seeds: Sequence[int],
     on_step: StepCallback | None = None,
+    edit: Edit | None = None,
 ) -> Float[Tensor, "b t d"]:
     """Normalised 3D features for text embeddings, padded to the longest length.
 
     seeds: one per row, so that a motion does not depend on what it is batched with. Standard sampling denoises 3D
     from the last timestep to 0. Mixture sampling denoises 2D with G_2D->2D while t > alpha, predicts clean 3D motion
-    with G_2D->3D at the first t <= alpha (at the last t where none is), re-noises it to the next timestep, and goes on
-    with G_3D->3D; a solver of several steps starts its history afresh there.
+    with G_2D->3D at t = alpha, re-noises it to the next timestep, and goes on with G_3D->3D there; a solver of several
+    steps starts its history afresh.
+    edit: values that every row keeps.
     """
     _check_lengths(lengths, model.config.max_frames)
+    if edit is not None and options.mixture:
+        raise InputError("edit: expected standard sampling, got mixture sampling, whose 2D steps know no kept values")
+    if options.mixture and "2d" not in model.config.domain_names:
+        raise InputError("mixture: expected a model of domains 2d+3d, got one of 3d alone; sample the standard way")
     noise = _Noise(model, lengths, seeds)
-    denoise = _Denoiser(model, text.to(model.device), noise.mask, options.guidance_scale)
-    solver = make_solver(options.solver, options.num_inference_steps)
-    timesteps = [int(t) for t in solver.timesteps]
-    switch = next((i for i, t in enumerate(timesteps) if t <= options.switch_step), len(timesteps) - 1)
-
-    domain: Domain = "2d" if options.mixture else "3d"
-    x = noise.draw(domain)
-    for i, t in enumerate(timesteps):
-        if domain == "2d" and i == switch:
-            x_start = denoise(x, t, "2d", "3d")
-            domain = "3d"
-            rest = timesteps[i + 1 :]
-            if rest:
-                t_next = torch.full((len(x),), rest[0], device=x.device)
-                x = add_noise(x_start, noise.draw("3d"), t_next)
-                solver = make_solver(options.solver, options.num_inference_steps, begin=i + 1)
-            else:
-                x = x_start
-        else:
-            x = _step(solver, options.solver, denoise(x, t, domain, domain), t, x, noise.draw, domain)
-        if on_step is not None:
-            on_step(i + 1, len(timesteps))
+    denoise = _Denoiser(model, text.to(model.device), noise.mask, options.guidance_scale, edit)
+    timesteps = options.timesteps
+    steps = _Steps(options.solver, denoise, noise, on_step, len(timesteps))
+    if not options.mixture:
+        x = steps.descend(noise.draw("3d"), "3d", timesteps)
+    else:
+        switch = timesteps.index(options.switch_step)
+        x = steps.descend(noise.draw("2d"), "2d", timesteps[: switch + 1], stop=1)
+        x = steps.lift(x, timesteps[switch])
+        if below := timesteps[switch + 1 :]:
+            x = add_noise(x, noise.draw("3d"), torch.full((len(x),), below[0], device=x.device))
+            x = steps.descend(x, "3d", below)
     return x * noise.mask[..., None]
 
 
-def _step(
-    solver: Any, name: str, x_start: Tensor, t: int, x: Tensor, draw: Callable[[Domain], Tensor], domain: Domain
-) -> Tensor:
-    """One solver step; the ancestral solver's noise comes from the rows' own generators."""
-    if name == "ddpm":
-        return solver.step(x_start, t, x, eta=1.0, variance_noise=draw(domain)).prev_sample
-    return solver.step(x_start, t, x).prev_sample
+class _Steps:
+    """The steps of one call: each asks the network once and is told to the caller."""
+
+    def __init__(
+        self, solver: str, denoise: _Denoiser, noise: _Noise, on_step: StepCallback | None, count: int
+    ) -> None:
+        self._solver, self._denoise, self._noise = solver, denoise, noise
+        self._on_step, self._count, self._done = on_step, count, 0
+
+    def descend(self, x: Tensor, domain: Domain, timesteps: Sequence[int], stop: int = 0) -> Tensor:
+        """Denoise within a domain from the first timestep to clean motion, or to the last timestep with stop = 1."""
+        solver = make_solver(self._solver, timesteps)
+        for t in timesteps[: len(timesteps) - stop]:
+            x_start = self._ask(x, t, domain, domain)
+            # The ancestral solver's noise comes from the rows' own generators.
+            ancestral = {"eta": 1.0, "variance_noise": self._noise.draw(domain)} if self._solver == "ddpm" else {}
+            x = solver.step(x_start, t, x, **ancestral).prev_sample
+        return x
+
+    def lift(self, x: Tensor, t: int) -> Tensor:
+        """Clean 3D motion from noisy 2D motion."""
+        return self._ask(x, t, "2d", "3d")
+
+    def _ask(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
+        x_start = self._denoise(x, t, source, target)
+        self._done += 1
+        if self._on_step is not None:
+            self._on_step(self._done, self._count)
+        return x_start
 
 
 class _Noise:
@@ -108,20 +144,34 @@ class _Noise:
 
 
 class _Denoiser:
-    """x_start under classifier-free guidance (Ho and Salimans 2022), with and without text as one batch."""
+    """x_start under classifier-free guidance (Ho and Salimans 2022), with and without text as one batch.
 
-    def __init__(self, model: CrossDiffModel, text: Tensor, mask: Tensor, guidance_scale: float) -> None:
+    What an edit keeps is put into it after guidance (Tevet et al. 2023, section 3).
+    """
+
+    def __init__(
+        self, model: CrossDiffModel, text: Tensor, mask: Tensor, guidance_scale: float, edit: Edit | None
+    ) -> None:
         self._network = model.network
         self._scale = guidance_scale
-        self._text, self._mask = text, mask
+        self._text = text
+        # Attention is faster without a mask.
+        self._mask = None if bool(mask.all()) else mask
         if guidance_scale != 1.0:
-            self._text, self._mask = torch.cat([text, torch.zeros_like(text)]), torch.cat([mask, mask])
+            self._text = torch.cat([text, torch.zeros_like(text)])
+            self._mask = None if self._mask is None else torch.cat([mask, mask])
+        self._kept = None if edit is None else edit.fit(model, mask.shape[1])
 
     def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         if self._scale == 1.0:
-            return self._predict(x, t, source, target)
-        with_text, without = self._predict(torch.cat([x, x]), t, source, target).chunk(2)
-        return without + self._scale * (with_text - without)
+            x_start = self._predict(x, t, source, target)
+        else:
+            with_text, without = self._predict(torch.cat([x, x]), t, source, target).chunk(2)
+            x_start = without + self._scale * (with_text - without)
+        if self._kept is None:
+            return x_start
+        keep, known = self._kept
+        return torch.where(keep, known, x_start)
 
     def _predict(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         steps = torch.full((len(x),), t, dtype=torch.long, device=x.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal, get_args
 
@@ -21,8 +22,6 @@ _COMMON: dict[str, Any] = {
     "beta_schedule": "squaredcos_cap_v2",
     "prediction_type": "sample",
 }
-# "trailing" starts at pure noise however few the steps (Lin et al. 2024, table 2).
-_FEW_STEPS = {**_COMMON, "timestep_spacing": "trailing"}
 
 
 class _DDIM(DDIMScheduler):
@@ -59,21 +58,45 @@ def add_noise(
     return _training_schedule().add_noise(x_start, noise, t)
 
 
-def make_solver(name: str, num_inference_steps: int, begin: int = 0) -> Any:
-    """A diffusers scheduler with its timesteps set: DPM-Solver++ (2M) or DDIM.
+def inference_timesteps(num_inference_steps: int) -> list[int]:
+    """So many of the timesteps 999..0, evenly spaced, from the last one down.
 
-    The paper's ancestral DDPM with the posterior's variance is DDIM with eta = 1 (Song et al. 2021, equation 16).
-    `begin`: index of the first timestep that will be stepped from, with an empty history.
+    This "trailing" spacing starts at pure noise however few the steps (Lin et al. 2024, table 2). diffusers' own list
+    has one entry too many, t = -1, for some numbers of steps (61, say).
     """
-    if name not in get_args(Solver):
-        raise InputError(f"solver: expected one of {', '.join(get_args(Solver))}, got {name!r}")
     if not 1 <= num_inference_steps <= NUM_STEPS:
         raise InputError(f"steps: expected 1 to {NUM_STEPS}, got {num_inference_steps}")
+    return [round(NUM_STEPS - i * NUM_STEPS / num_inference_steps) - 1 for i in range(num_inference_steps)]
+
+
+def mixture_timesteps(timesteps: Sequence[int], switch_step: int) -> list[int]:
+    """The timesteps with alpha among them, in place of the first one below it.
+
+    Where none is below, t = 0 comes after alpha, so that 3D is denoised at least once; alpha = 0 leaves nothing to
+    denoise. Of all 1000 timesteps the list stays as it is.
+    """
+    above = [t for t in timesteps if t > switch_step]
+    below = list(timesteps[len(above) + 1 :])
+    if not below and switch_step > 0:
+        below = [0]
+    return [*above, switch_step, *below]
+
+
+def make_solver(name: str, timesteps: Sequence[int]) -> Any:
+    """A diffusers scheduler for falling timesteps, with an empty history: DPM-Solver++ (2M) or DDIM.
+
+    The paper's ancestral DDPM with the posterior's variance is DDIM with eta = 1 (Song et al. 2021, equation 16).
+    """
+    check_solver(name)
     if name == "dpm++":
-        solver: Any = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, **_FEW_STEPS)
+        solver: Any = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, **_COMMON)
+        solver.set_timesteps(timesteps=list(timesteps))
     else:
-        solver = _DDIM(clip_sample=False, **_FEW_STEPS)
-    solver.set_timesteps(num_inference_steps)
-    if name == "dpm++":
-        solver.set_begin_index(begin)
+        solver = _DDIM(clip_sample=False, **_COMMON)
+        solver.timesteps = torch.tensor(timesteps)
     return solver
+
+
+def check_solver(name: str) -> None:
+    if name not in get_args(Solver):
+        raise InputError(f"solver: expected one of {', '.join(get_args(Solver))}, got {name!r}")

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command import crossdiff, state_of
+from synthetic import person
+
+from crossdiff.representation.features3d import canonicalise
 
 SQUATS = ["sample", "a person squats", "--mixture", "--switch-step", "1", "--frames", "120", "--seed", "0"]
 
@@ -47,6 +51,51 @@ def test_the_same_again_does_nothing_and_another_setting_does(here):
     assert state_of(here)["samples/00_a-person-squats.npy"][1] != before["samples/00_a-person-squats.npy"][1]
 
 
+def test_a_part_of_a_motion_is_kept_and_text_fills_the_rest(here):
+    quick = ["--steps", "2", "--no-video"]
+    crossdiff("sample", "a", "--frames", "30", "--out", "first", *quick).ok()
+    first = np.load("first/00_a.npy")
+    edit = ["sample", "b", "--edit", "first/00_a.npy", *quick]
+    crossdiff(*edit, "--keep-frames", "0:10,-5:", "--out", "filled").ok()
+    filled = np.load("filled/00_b.npy")
+    assert filled.shape == first.shape
+    # The edited motion is put on the floor and turned to face +Z, which an untrained model's samples do not quite.
+    given = canonicalise(torch.from_numpy(first)).numpy()
+    np.testing.assert_allclose(filled[:10], given[:10], atol=1e-3)
+    assert np.abs(filled[10:25] - given[10:25]).max() > 0.05
+    record = json.loads(Path("filled/samples.json").read_text())["edit"]
+    assert (record["motion"], record["keep_frames"], record["keep_joints"]) == ("00_a.npy", "0:10,-5:", None)
+
+    before = state_of(here / "filled")
+    crossdiff(*edit, "--keep-frames", "0:10,-5:", "--out", "filled").ok()
+    assert state_of(here / "filled") == before
+    crossdiff(*edit, "--keep-joints", "lower,head", "--out", "filled").ok()
+    assert np.abs(np.load("filled/00_b.npy") - filled).max() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--keep-frames", "0:10"], ["--edit MOTION.npy"]),
+        (["--edit", "motion.npy"], ["frames or joints to keep", "neither"]),
+        (["--edit", "motion.npy", "--keep-frames", "0-10"], ["0:30,90:120", "0-10"]),
+        (["--edit", "motion.npy", "--keep-frames", "0:10,"], ["0:30,90:120", "0:10,"]),
+        (["--edit", "motion.npy", "--keep-frames", "0:50"], ["24 frames", "0:50"]),
+        (["--edit", "motion.npy", "--keep-joints", "tail"], ["lower, upper", "tail"]),
+        (["--edit", "motion.npy", "--keep-joints", "upper", "--mixture"], ["standard sampling", "mixture"]),
+        (["--edit", "nowhere.npy", "--keep-joints", "upper"], ["nowhere.npy: no such file"]),
+        (["--edit", "flat.npy", "--keep-joints", "upper"], ["(any, 22, 3)", "(24, 22, 2)"]),
+        (["--edit", "number.npy", "--keep-joints", "upper"], ["(any, 22, 3)", "()"]),
+    ],
+)
+def test_what_cannot_be_kept_is_one_line(here, args, words):
+    np.save("motion.npy", person(24).numpy())
+    np.save("flat.npy", person(24).numpy()[..., :2])
+    np.save("number.npy", np.float32(1))
+    crossdiff("sample", "a", "--steps", "2", "--no-video", *args).failed(*words)
+    assert not Path("samples").exists()
+
+
 def test_a_damaged_record_is_made_anew(here):
     args = ["sample", "a", "--steps", "2", "--no-video"]
     crossdiff(*args).ok()
@@ -73,6 +122,7 @@ def test_every_solver_samples_both_ways(here, solver):
         (["--guidance", "nan"], ["0 or more", "nan"]),
         (["--steps", "0"], ["1 to 1000", "got 0"]),
         (["--switch-step", "1000"], ["0 to 999", "got 1000"]),
+        (["--device", "abacus"], ["auto", "abacus"]),
         (["--checkpoint", "org/model"], ["org/model: no checkpoint", "shipped model"]),
         (["--run", "nowhere"], ["nowhere: not a run folder", "crossdiff extract-2d"]),
     ],

@@ -39,3 +39,8 @@ def test_it_is_the_networks_2d_to_3d_at_zero_without_text(model):
         direct = model.network({"2d": model.normalize("2d", FLAT)}, t, null)["2d", "3d"]
     assert_close(lift(model, FLAT), model.denormalize("3d", direct))
     assert not lift(model, FLAT).requires_grad
+
+
+def test_a_model_of_word_sequences_lifts_without_words():
+    model = small_model(text="sequence")
+    assert torch.isfinite(lift(model, FLAT, SEEN)).all()

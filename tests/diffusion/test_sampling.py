@@ -100,36 +100,74 @@ def test_standard_sampling_asks_once_per_timestep_in_3d(oracle):
 
 @solvers
 @pytest.mark.parametrize(
-    ("switch_step", "in_2d"),
-    [(999, 0), (899, 1), (898, 2), (300, 7), (100, 9), (99, 9), (1, 9), (0, 9)],
+    ("switch_step", "timesteps_2d", "timesteps_3d"),
+    [
+        (999, [], [899, 799, 699, 599, 499, 399, 299, 199, 99]),
+        (899, [999], [799, 699, 599, 499, 399, 299, 199, 99]),
+        (500, [999, 899, 799, 699, 599], [399, 299, 199, 99]),
+        (100, [999, 899, 799, 699, 599, 499, 399, 299, 199], [0]),
+        (1, [999, 899, 799, 699, 599, 499, 399, 299, 199, 99], [0]),
+        (0, [999, 899, 799, 699, 599, 499, 399, 299, 199, 99], []),
+    ],
 )
-def test_mixture_denoises_2d_above_the_switch_and_3d_below_it(oracle, solver, switch_step, in_2d):
+def test_mixture_denoises_2d_above_alpha_lifts_at_alpha_and_denoises_3d_below(
+    oracle, solver, switch_step, timesteps_2d, timesteps_3d
+):
     sample(oracle, TEXT, [8] * 3, SamplingOptions(10, 2.5, solver, True, switch_step), [0, 1, 2])
-    timesteps = list(range(999, 0, -100))
-    expected = [(t, "2d", "2d") for t in timesteps[:in_2d]]
-    expected += [(timesteps[in_2d], "2d", "3d")]
-    expected += [(t, "3d", "3d") for t in timesteps[in_2d + 1 :]]
+    expected = [(t, "2d", "2d") for t in timesteps_2d]
+    expected += [(switch_step, "2d", "3d")]
+    expected += [(t, "3d", "3d") for t in timesteps_3d]
     assert oracle.network.calls == expected
 
 
-def test_the_lifted_motion_is_noised_to_the_next_timestep_and_the_solver_starts_afresh(oracle, monkeypatch):
+@pytest.mark.parametrize("switch_step", [0, 1, 300])
+def test_with_all_steps_mixture_sampling_is_the_papers(oracle, switch_step):
+    sample(oracle, TEXT, [2] * 3, SamplingOptions(1000, 2.5, "ddpm", True, switch_step), [0, 1, 2])
+    expected = [(t, "2d", "2d") for t in range(999, switch_step, -1)]
+    expected += [(switch_step, "2d", "3d")]
+    expected += [(t, "3d", "3d") for t in range(switch_step - 1, -1, -1)]
+    assert oracle.network.calls == expected
+
+
+@solvers
+@pytest.mark.parametrize(("steps", "switch_step"), [(10, 500), (10, 97), (50, 300)])
+def test_at_the_switch_both_states_have_the_noise_of_their_timesteps(oracle, solver, steps, switch_step):
+    sample(oracle, TEXT, [24] * 3, SamplingOptions(steps, 1.0, solver, True, switch_step), [0, 1, 2])
+    network = oracle.network
+    lifted = network.calls.index((switch_step, "2d", "3d"))
+    for call, domain in ((lifted, "2d"), (lifted + 1, "3d")):
+        t = network.calls[call][0]
+        kept = make_solver("ddim", [t]).alphas_cumprod[t]
+        noise = (network.inputs[call] - kept.sqrt() * network.x_start[domain]) / (1 - kept).sqrt()
+        assert abs(float(noise.mean())) < 0.05
+        assert abs(float(noise.std()) - 1) < 0.05
+
+
+def test_the_solver_starts_afresh_after_the_switch(oracle, monkeypatch):
     made = []
 
-    def recording(*args, **kwargs):
-        made.append((args, kwargs))
-        return make_solver(*args, **kwargs)
+    def recording(name, timesteps):
+        made.append(list(timesteps))
+        return make_solver(name, timesteps)
 
     monkeypatch.setattr("crossdiff.diffusion.sampling.make_solver", recording)
-    options = SamplingOptions(10, 1.0, "dpm++", True, 500)
-    made.clear()
-    sample(oracle, TEXT, [24] * 3, options, [0, 1, 2])
+    sample(oracle, TEXT, [4] * 3, SamplingOptions(5, 1.0, "dpm++", True, 500), [0, 1, 2])
+    assert made == [[999, 799, 599, 500], [199]]
+
+
+def test_the_mask_is_left_out_where_no_frame_is_padding(oracle):
     network = oracle.network
-    lifted = network.calls.index((499, "2d", "3d"))
-    assert [kwargs.get("begin", 0) for _, kwargs in made] == [0, lifted + 1]
-    kept = make_solver("ddim", 10).alphas_cumprod[network.calls[lifted + 1][0]]
-    noise = (network.inputs[lifted + 1] - kept.sqrt() * network.x_start["3d"]) / (1 - kept).sqrt()
-    assert abs(float(noise.mean())) < 0.05
-    assert abs(float(noise.std()) - 1) < 0.05
+    masks = []
+
+    def forward(inputs, t, text, mask, targets):
+        masks.append(mask)
+        return Oracle.forward(network, inputs, t, text, mask, targets)
+
+    network.forward = forward
+    sample(oracle, TEXT, [8, 8, 8], SamplingOptions(1), [0, 1, 2])
+    sample(oracle, TEXT, [8, 3, 8], SamplingOptions(1), [0, 1, 2])
+    assert masks[0] is None
+    assert masks[1].sum(1).tolist() == [8, 3, 8, 8, 3, 8]
 
 
 def test_guidance_of_one_asks_with_text_alone(oracle):
@@ -158,8 +196,11 @@ def test_guidance_of_zero_ignores_the_text(model):
 @modes
 def test_progress_is_told_once_per_step(model, mixture):
     told = []
-    sample(model, TEXT, [5] * 3, SamplingOptions(4, mixture=mixture), [0, 1, 2], lambda i, n: told.append((i, n)))
-    assert told == [(i, 4) for i in range(1, 5)]
+    options = SamplingOptions(4, mixture=mixture)
+    sample(model, TEXT, [5] * 3, options, [0, 1, 2], lambda i, n: told.append((i, n)))
+    count = len(options.timesteps)
+    assert count == (6 if mixture else 4)
+    assert told == [(i, count) for i in range(1, count + 1)]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +214,9 @@ def test_progress_is_told_once_per_step(model, mixture):
         {"solver": "euler"},
         {"switch_step": -1},
         {"switch_step": 1000},
+        {"switch_step": 1.5},
+        {"num_inference_steps": 2.5},
+        {"guidance_scale": "2"},
     ],
 )
 def test_options_that_make_no_sense(wrong):
@@ -184,3 +228,21 @@ def test_options_that_make_no_sense(wrong):
 def test_lengths_and_seeds_that_cannot_be(model, lengths, seeds):
     with pytest.raises(InputError, match="expected"):
         sample(model, TEXT, lengths, SamplingOptions(2), seeds)
+
+
+def test_a_model_of_3d_alone_samples_the_standard_way_only():
+    model = small_model(domains="3d", shared_encoder=False, cross_decoders=False, decouple_root=False)
+    assert sample(model, TEXT, [8] * 3, SamplingOptions(2), [0, 1, 2]).shape == (3, 8, 263)
+    with pytest.raises(InputError, match=r"mixture: expected a model of domains 2d\+3d"):
+        sample(model, TEXT, [8] * 3, SamplingOptions(2, mixture=True), [0, 1, 2])
+
+
+@solvers
+@modes
+def test_a_model_of_word_sequences_gives_the_same_motion_whatever_the_batch(solver, mixture):
+    model = small_model(text="sequence")
+    words = [torch.randn(n, 6, generator=torch.Generator().manual_seed(n)) for n in (2, 5, 3)]
+    options = SamplingOptions(3, 2.0, solver, mixture, switch_step=400)
+    together = sample(model, torch.nn.utils.rnn.pad_sequence(words, batch_first=True), [9, 12, 12], options, [4, 5, 6])
+    alone = sample(model, words[0][None], [9], options, [4])
+    assert_close(together[0, :9], alone[0], atol=1e-3, rtol=1e-3)

@@ -7,9 +7,18 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from crossdiff.diffusion.schedule import NUM_STEPS, add_noise, make_solver
+from crossdiff.diffusion.schedule import (
+    NUM_STEPS,
+    add_noise,
+    inference_timesteps,
+    make_solver,
+    mixture_timesteps,
+)
 from crossdiff.errors import InputError
 
 solvers = pytest.mark.parametrize("name", ["dpm++", "ddim", "ddpm"])
@@ -24,7 +33,7 @@ def golden(shared) -> dict[str, torch.Tensor]:
 @pytest.mark.shared
 def test_the_schedule_is_the_authors(golden):
     for name in ("ddpm", "dpm++"):
-        solver = make_solver(name, 50)
+        solver = make_solver(name, inference_timesteps(50))
         assert_close(solver.betas.double(), golden["betas"], atol=1e-6, rtol=1e-5)
         assert_close(solver.alphas_cumprod.double(), golden["alphas_cumprod"], atol=1e-6, rtol=0)
 
@@ -37,7 +46,7 @@ def test_noise_is_added_as_by_the_authors(golden):
 
 @pytest.mark.shared
 def test_ancestral_sampling_has_the_posteriors_mean_and_variance(golden):
-    solver = make_solver("ddpm", NUM_STEPS)
+    solver = make_solver("ddpm", inference_timesteps(NUM_STEPS))
     for row, t in enumerate(golden["t"].tolist()):
         x_start, x_t = golden["x_start"][row : row + 1], golden["x_t"][row : row + 1]
         zero, one = torch.zeros_like(x_t), torch.ones_like(x_t)
@@ -48,16 +57,51 @@ def test_ancestral_sampling_has_the_posteriors_mean_and_variance(golden):
         assert_close((spread**2).mean().double(), golden["posterior_variance"][t], atol=1e-5, rtol=1e-2)
 
 
-@solvers
-@pytest.mark.parametrize("steps", [1, 2, 7, 30, 50, 300, 600, 1000])
-def test_every_solver_ends_at_what_a_perfect_denoiser_says(name, steps):
-    generator = torch.Generator().manual_seed(0)
-    x_start, x = torch.randn(2, 1, 4, 3, generator=generator)
-    solver = make_solver(name, steps)
-    timesteps = [int(t) for t in solver.timesteps]
+@pytest.mark.parametrize("steps", [1, 2, 7, 48, 50, 61, 300, 600, 999, 1000])
+def test_few_steps_are_spread_from_pure_noise_down(steps):
+    timesteps = inference_timesteps(steps)
     assert timesteps[0] == NUM_STEPS - 1
     assert len(timesteps) == steps
-    assert timesteps == sorted(set(timesteps), reverse=True)
+    assert 0 <= timesteps[-1] < NUM_STEPS / steps
+    gaps = {a - b for a, b in itertools.pairwise(timesteps)}
+    assert gaps <= {NUM_STEPS // steps, -(-NUM_STEPS // steps)}
+
+
+def test_fifty_steps_are_the_trailing_ones_of_diffusers():
+    theirs = DDIMScheduler(num_train_timesteps=NUM_STEPS, timestep_spacing="trailing")
+    theirs.set_timesteps(50)
+    assert inference_timesteps(50) == theirs.timesteps.tolist()
+
+
+@pytest.mark.parametrize("switch_step", [0, 1, 7, 300, 998, 999])
+def test_of_all_timesteps_mixture_sampling_takes_each_once(switch_step):
+    timesteps = inference_timesteps(NUM_STEPS)
+    assert mixture_timesteps(timesteps, switch_step) == timesteps
+
+
+@given(steps=st.integers(1, NUM_STEPS), switch_step=st.integers(0, NUM_STEPS - 1))
+def test_mixture_sampling_switches_at_alpha_and_has_a_step_after_it(steps, switch_step):
+    timesteps = inference_timesteps(steps)
+    mixed = mixture_timesteps(timesteps, switch_step)
+    assert mixed == sorted(set(mixed), reverse=True)
+    at = mixed.index(switch_step)
+    assert mixed[:at] == [t for t in timesteps if t > switch_step]
+    below = mixed[at + 1 :]
+    assert below or switch_step == 0
+    assert set(below) <= {*timesteps, 0}
+    assert 0 <= len(mixed) - len(timesteps) <= 2
+
+
+@solvers
+@pytest.mark.parametrize(
+    "timesteps",
+    [*(inference_timesteps(n) for n in (1, 2, 7, 30, 50, 61, 300, 600, 1000)), [999, 500, 499, 3, 0], [0], [700, 20]],
+    ids=lambda timesteps: f"{len(timesteps)}-to-{timesteps[-1]}",
+)
+def test_every_solver_ends_at_what_a_perfect_denoiser_says(name, timesteps):
+    generator = torch.Generator().manual_seed(0)
+    x_start, x = torch.randn(2, 1, 4, 3, generator=generator)
+    solver = make_solver(name, timesteps)
     for t in timesteps:
         options = {"eta": 1.0, "variance_noise": torch.randn(x.shape, generator=generator)} if name == "ddpm" else {}
         x = solver.step(x_start, t, x, **options).prev_sample
@@ -65,20 +109,25 @@ def test_every_solver_ends_at_what_a_perfect_denoiser_says(name, steps):
     assert_close(x, x_start, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("steps", [7, 30, 300, 600])
-def test_deterministic_steps_stay_on_the_line_between_motion_and_noise(steps):
-    """With a perfect denoiser DDIM's x_t is, at every timestep, the clean motion with the same noise added."""
+@pytest.mark.parametrize("name", ["dpm++", "ddim"])
+@pytest.mark.parametrize("timesteps", [*map(inference_timesteps, (7, 30, 300)), [999, 500, 499, 19, 1, 0]], ids=len)
+def test_deterministic_steps_stay_on_the_line_between_motion_and_noise(name, timesteps):
+    """With a perfect denoiser x_t is, at every timestep, the clean motion with the same noise added."""
     generator = torch.Generator().manual_seed(0)
     x_start, noise = torch.randn(2, 1, 4, 3, generator=generator)
-    solver = make_solver("ddim", steps)
-    timesteps = [int(t) for t in solver.timesteps]
+    solver = make_solver(name, timesteps)
     x = add_noise(x_start, noise, torch.tensor([timesteps[0]]))
     for t, after in itertools.pairwise(timesteps):
         x = solver.step(x_start, t, x).prev_sample
         assert_close(x, add_noise(x_start, noise, torch.tensor([after])), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize(("name", "steps"), [("euler", 50), ("dpm++", 0), ("ddim", 1001)])
-def test_unknown_solvers_and_impossible_steps(name, steps):
-    with pytest.raises(InputError, match="expected"):
-        make_solver(name, steps)
+def test_unknown_solvers():
+    with pytest.raises(InputError, match=r"expected one of dpm\+\+, ddim, ddpm, got 'euler'"):
+        make_solver("euler", [999])
+
+
+@pytest.mark.parametrize("steps", [0, 1001])
+def test_impossible_numbers_of_steps(steps):
+    with pytest.raises(InputError, match=f"expected 1 to 1000, got {steps}"):
+        inference_timesteps(steps)
