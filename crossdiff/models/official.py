@@ -1,4 +1,4 @@
-"""The names and sizes of the authors' released checkpoints in terms of our network (see `docs/differences.md`)."""
+"""The names and sizes of the authors' released checkpoints in terms of our network (see `docs/model.md`)."""
 
 from __future__ import annotations
 
