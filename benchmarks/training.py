@@ -127,14 +127,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as out:
         trainer = Trainer(new_model(cfg.model, dataset, 0), cfg, cfg.objective(), Path(out), args.data, source)
         trainer.embed([c.caption for c in crops])
-        # In turn, so that a machine that slows down slows both; the first of each is not counted.
-        pairs = zip([batches[0], *batches], [whole[0], *whole], strict=True)
-        for own, other in track(list(pairs), "steps"):
+        # In turn, and each twice, the faster counts: other work on the machine slows now the one, now the other.
+        for own, other in track(list(zip(batches, whole, strict=True)), "steps"):
             for name, step, batch in (("here", trainer.train_step, own), ("plain", plain.train_step, other)):
-                took, held = timed(step, batch)
-                seconds[name].append(took)
+                (first, _), (second, held) = timed(step, batch), timed(step, batch)
+                seconds[name].append(min(first, second))
                 memory[name] = max(memory[name], held)
-    per_clip = {name: sum(values[1:]) / len(crops) for name, values in seconds.items()}
+    per_clip = {name: sum(values) / len(crops) for name, values in seconds.items()}
     for name, value in per_clip.items():
         held = f", {memory[name]:.2f} GiB of GPU memory for activations" if DEVICE.type == "cuda" else ""
         print(f"{name:5s} {value:7.3f} s/clip{held}")

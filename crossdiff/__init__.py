@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from crossdiff.diffusion.editing import Edit
     from crossdiff.diffusion.pipeline import CrossDiffPipeline
 
 __version__ = "0.1.0"
-__all__ = ["CrossDiffPipeline", "__version__"]
+__all__ = ["CrossDiffPipeline", "Edit", "__version__"]
+
+
+# Imported on first use, so that the command line starts without torch.
+_LAZY = {"CrossDiffPipeline": "crossdiff.diffusion.pipeline", "Edit": "crossdiff.diffusion.editing"}
 
 
 def __getattr__(name: str) -> object:
-    # Imported on first use, so that the command line starts without torch.
-    if name == "CrossDiffPipeline":
-        from crossdiff.diffusion.pipeline import CrossDiffPipeline
-
-        return CrossDiffPipeline
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'crossdiff' has no attribute {name!r}")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from command import crossdiff, start, state_of
+from command import crossdiff, crossdiff_process, start, state_of
 from synthetic import write_raw
 
 MODEL = {
@@ -101,3 +101,21 @@ def test_a_dataset_that_is_none_is_one_line(here, stage1, prepared):
     crossdiff("prepare", "nowhere").failed("nowhere: no such file or folder", "give a folder")
     crossdiff("prepare", "empty").failed("holds no motions", "motions.npz")
     assert state_of(here) == before
+
+
+def test_devices_that_share_a_batch(here, stage1, prepared):
+    args = ["train", "--config", stage1, "--data", prepared, "--out", "t"]
+    crossdiff(*args, "--devices", 3).failed("batch_size 2 is not a multiple of 3 devices")
+    crossdiff("finetune", "--devices", 0).failed("devices", "greater than or equal to 1")
+    said = crossdiff_process(*args, "--devices", 2).ok().out
+    assert "t: 4 steps, loss" in said.splitlines()[-1]
+    assert said.count("t: 4 steps, loss") == 1
+    assert crossdiff(*args).ok().out.splitlines()[-1] == said.splitlines()[-1]  # one device goes on with it
+
+
+def test_2d_clips_of_a_run_without_labels(here, labelled, stage1, prepared):
+    said = crossdiff("train", "--config", stage1, "--data", prepared, "--out", "t", "--extra-2d", "runs/0001").ok()
+    assert "2d->2d" in said.out
+    crossdiff("train", "--config", stage1, "--data", prepared, "--out", "u", "--extra-2d", "nothing").failed(
+        "nothing: no clip to learn from", "crossdiff build-2d"
+    )
