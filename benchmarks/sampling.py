@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from crossdiff.checkpoint import load_model
+from crossdiff.diffusion.pipeline import compile_network
 from crossdiff.diffusion.sampling import SamplingOptions, sample
 from crossdiff.models import CrossDiffModel, ModelConfig
 from crossdiff.progress import progress_bar
@@ -45,7 +46,7 @@ def main() -> None:
     model = load_model(args.checkpoint) if args.checkpoint else CrossDiffModel(ModelConfig()).eval()
     model.to(DEVICE)
     if args.compile:
-        model.network.compile(dynamic=True)
+        compile_network(model)
     size = sum(p.numel() for p in model.network.parameters()) / 1e6
     print(f"{size:.1f} M parameters, {args.frames} frames, {torch.get_num_threads()} threads, on {DEVICE}")
     few = seconds(model, args.frames, SamplingOptions(args.steps, 2.5, "dpm++"), "few")

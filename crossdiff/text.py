@@ -176,8 +176,13 @@ def load_text_encoder(name: str = "minilm") -> TextEncoder:
 
 
 def embed(encoder: TextEncoder, texts: Sequence[str], sequence: bool = False) -> list[Float[Tensor, "l d"]]:
-    """Rows of each text as a network takes them: the sentence's vector, and its words' after it for a `sequence`."""
-    return encoder.encode_sequence(texts) if sequence else list(encoder.encode(texts)[:, None])
+    """Rows of each text as a network takes them: the sentence's vector, and its words' after it for a `sequence`.
+
+    A sequence has the precision in which it is kept on disk, so that it is the same whether it was kept or not.
+    """
+    if sequence:
+        return [rows.half().float() for rows in encoder.encode_sequence(texts)]
+    return list(encoder.encode(texts)[:, None])
 
 
 def stack_text(rows: Sequence[Float[Tensor, "l d"]], sequence: bool = False) -> Float[Tensor, "n *l d"]:

@@ -71,6 +71,15 @@ def test_the_hub_mixin_reads_and_writes_the_same_format(folder, tmp_path):
     assert torch.equal(again.network.text.weight, small_model().network.text.weight)
 
 
+def test_the_hub_mixin_is_strict_too(folder):
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(folder / "model.safetensors")
+    save_file({k: v for k, v in state.items() if ".decoders.3d." not in k}, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"do not fit the configuration .*decoders\.3d"):
+        CrossDiffModel.from_pretrained(folder)
+
+
 def test_nothing_to_find_says_what_was_expected(tmp_path):
     for missing in (tmp_path, tmp_path / "nothing", "no-such-model"):
         with pytest.raises(CheckpointError, match=r"no checkpoint there .*config\.json and model\.safetensors"):

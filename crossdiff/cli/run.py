@@ -35,6 +35,7 @@ def run(
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
     from crossdiff.diffusion.sampling import SamplingOptions
+    from crossdiff.errors import ConfigError
     from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.inputs import find_videos
     from crossdiff.pipeline.run import Run
@@ -45,6 +46,9 @@ def run(
     if captions is not None:
         read_captions(captions)
     tuning = load_config(FinetuneConfig, "finetune", [f"seed={seed}", *(set_ or [])])
+    if tuning.devices * tuning.num_nodes > 1:
+        # The other processes would run this very command, videos and all.
+        raise ConfigError("run: fine-tunes on one device; stop before it, and use crossdiff finetune --devices")
     cfg = ChainConfig(
         captions=captions, finetune=tuning, sampling=SamplingOptions(mixture=mixture), frames=frames, seed=seed
     )

@@ -29,7 +29,7 @@ def sample(
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")] = 2.5,
     solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",
     edit: Annotated[
-        Path | None, typer.Option(help="Motion (.npy, as written here) of which a part is kept; text fills the rest.")
+        Path | None, typer.Option(help="Motion (.npy as written here, 20 frames a second) of which a part is kept.")
     ] = None,
     keep_frames: Annotated[
         str | None, typer.Option(help="With --edit: frames to keep, such as 0:30,90:120; all without it.")

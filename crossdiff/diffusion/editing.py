@@ -57,7 +57,7 @@ class Edit:
         keep_joints: str | Sequence[str] | None = None,
         skeleton: Skeleton = HUMANML3D,
     ) -> Edit:
-        """Keep these joints in these frames of a motion in metres, Y up; None is all of them.
+        """Keep these joints in these frames of a motion in metres, Y up, at the skeleton's rate; None is all of them.
 
         keep_frames: slices, or True per frame. keep_joints: names of joints, "lower" (root and legs) or "upper" (all
         others). The root's path and height are kept with the root. A step is kept where both of its frames are.
@@ -89,14 +89,16 @@ class Edit:
     def num_frames(self) -> int:
         return len(self.features)
 
-    def fit(self, model: CrossDiffModel, frames: int) -> tuple[Bool[Tensor, "t d"], Float[Tensor, "t d"]]:
-        """Mask and normalised values for a motion of so many frames: frames beyond are cut, missing ones free."""
+    def fit(self, model: CrossDiffModel, lengths: Sequence[int]) -> tuple[Bool[Tensor, "t d"], Float[Tensor, "t d"]]:
+        """Mask and normalised values for motions of up to so many frames: frames beyond are cut, missing ones free."""
         if self.skeleton is not model.skeleton:
             raise InputError(
                 f"edit: expected a motion of the model's skeleton {model.skeleton.name}, got {self.skeleton.name}"
             )
-        if not self.keep[:frames].any():
-            raise InputError(f"edit: expected kept values in the first {frames} frames, got none of the kept frames")
+        for count in lengths:
+            if not self.keep[:count].any():
+                raise InputError(f"edit: expected kept values in the first {count} frames, got none of the kept frames")
+        frames = max(lengths)
         missing = (0, 0, 0, max(0, frames - self.num_frames))
         known = model.normalize("3d", self.features.to(model.device))
         keep = torch.nn.functional.pad(self.keep.to(model.device), missing)

@@ -124,28 +124,41 @@ def _seeds(
     if generator is None:
         first = 0 if seed is None else seed
         seeds = _per_prompt(first, count, "seed")
-        if not isinstance(first, Iterable):
+        if _whole(first) is not None:
             seeds = [s + i for i, s in enumerate(seeds)]
         if bad := [s for s in seeds if not 0 <= s < _SEED_END]:
             raise InputError(f"seed: expected 0 to {_SEED_END - 1}, got {bad[0]}")
         return seeds
     if seed is not None:
         raise InputError("seed: expected either a seed or a generator, got both; leave one out")
-    one_per_prompt = [generator] * count if isinstance(generator, torch.Generator) else list(generator)
-    if len(one_per_prompt) != count:
-        raise InputError(f"generator: expected one, or one per prompt ({count}), got {len(one_per_prompt)}")
-    return [int(torch.randint(_SEED_END, (), generator=g, device=g.device)) for g in one_per_prompt]
+    given = list(generator) if isinstance(generator, Sequence) else [generator] * count
+    generators = [g for g in given if isinstance(g, torch.Generator)]
+    if len(generators) != len(given):
+        raise InputError(f"generator: expected torch.Generator, one or one per prompt, got {generator!r}")
+    if len(generators) != count:
+        raise InputError(f"generator: expected one, or one per prompt ({count}), got {len(generators)}")
+    return [int(torch.randint(_SEED_END, (), generator=g, device=g.device)) for g in generators]
 
 
 def _per_prompt(value: int | Sequence[int], count: int, name: str) -> list[int]:
     """The value as whole numbers, one per prompt."""
-    values = [value] * count if not isinstance(value, Iterable) else list(value)
-    if not all(_is_whole(v) for v in values):
+    one = _whole(value)
+    if one is not None:
+        return [one] * count
+    values = [_whole(v) for v in value] if isinstance(value, Iterable) else [None]
+    whole = [v for v in values if v is not None]
+    if len(whole) != len(values):
         raise InputError(f"{name}: expected whole numbers, got {value!r}")
-    if len(values) != count:
-        raise InputError(f"{name}: expected one value, or one per prompt ({count}), got {len(values)}")
-    return [operator.index(v) for v in values]
+    if len(whole) != count:
+        raise InputError(f"{name}: expected one value, or one per prompt ({count}), got {len(whole)}")
+    return whole
 
 
-def _is_whole(value: object) -> bool:
-    return hasattr(value, "__index__")
+def _whole(value: object) -> int | None:
+    """The value as an int where it is one whole number, of Python, numpy or torch."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None

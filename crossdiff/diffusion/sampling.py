@@ -40,7 +40,7 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         check_solver(self.solver)
         for name, value in (("steps", self.num_inference_steps), ("switch step", self.switch_step)):
-            if not isinstance(value, Integral):
+            if not isinstance(value, Integral) or isinstance(value, bool):
                 raise InputError(f"{name}: expected a whole number, got {value!r}")
         if not 0 <= self.switch_step < NUM_STEPS:
             raise InputError(f"switch step: expected 0 to {NUM_STEPS - 1}, got {self.switch_step}")
@@ -160,7 +160,7 @@ class _Denoiser:
         if guidance_scale != 1.0:
             self._text = torch.cat([text, torch.zeros_like(text)])
             self._mask = None if self._mask is None else torch.cat([mask, mask])
-        self._kept = None if edit is None else edit.fit(model, mask.shape[1])
+        self._kept = None if edit is None else edit.fit(model, mask.sum(1).tolist())
 
     def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         if self._scale == 1.0:

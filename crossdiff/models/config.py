@@ -1,4 +1,4 @@
-"""What a CrossDiff network is made of. The defaults are the paper's full size (88 M parameters)."""
+"""What a CrossDiff network is made of. The defaults are the paper's full size (85 M parameters)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 # Annotations stay evaluated here: the hub's mixin decodes `config` by the class in the signature of `__init__`.
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -42,7 +43,7 @@ class CrossDiffModel(
     def device(self) -> torch.device:
         return self.network.table.device
 
-    def set_statistics(self, domain: Domain, mean: Tensor, std: Tensor) -> None:
+    def set_statistics(self, domain: Domain, mean: Float[Tensor, " d"], std: Float[Tensor, " d"]) -> None:
         """Take over the statistics of the training data."""
         dim = self.config.layout(domain).dim
         if mean.shape != (dim,):
@@ -91,6 +92,17 @@ class CrossDiffModel(
         """Joints in metres from normalised 3D features."""
         joints = features_to_joints(self.denormalize("3d", normalized), self.skeleton)
         return joints * self.skeleton.metres_per_unit
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, strict: bool = True, **rest: Any) -> "CrossDiffModel":
+        """Strictly, which the mixin is not: a weight that is missing would stay random."""
+        try:
+            return super()._from_pretrained(model_id=model_id, strict=True, **rest)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"{model_id}: weights do not fit the configuration ({reason}); get it again"
+            ) from None
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_file(self.state_dict(), save_directory / "model.safetensors", metadata={"format": "pt"})

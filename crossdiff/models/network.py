@@ -94,7 +94,7 @@ class DomainEncoder(nn.Module):
             self.root_layers = encoder_layers(cfg, cfg.root_layers, cfg.root_feed_forward)
 
     def forward(
-        self, x: Float[Tensor, "b t d"], condition: Condition, table: Tensor
+        self, x: Float[Tensor, "b t d"], condition: Condition, table: Float[Tensor, "rows w"]
     ) -> tuple[Float[Tensor, "b 1+n w"], Float[Tensor, "b n w"] | None]:
         """Pose tokens with the condition token first, and root tokens without it (None where not decoupled)."""
         pose = self._tokens(self.pose_in, x[..., self.layout.pose] if self.cfg.decouple_root else x, condition, table)
@@ -194,7 +194,7 @@ class CrossDiffNetwork(nn.Module):
         poses, roots = [], []
         for domain, x in inputs.items():
             if mask is not None:
-                x = nn.functional.pad(x * mask[..., None], (0, 0, 0, pad))
+                x = nn.functional.pad(x.masked_fill(~mask[..., None], 0.0), (0, 0, 0, pad))
             pose, root = self.encoders[domain](x, condition, self.table)
             poses.append(pose)
             roots.append(root)

@@ -20,6 +20,12 @@ class LossWeights(Config):
     w32: float = Field(1.0, ge=0)
     w22: float = Field(1.0, ge=0)
 
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        if not self.terms():
+            raise ValueError("at least one direction needs a weight above 0")
+        return self
+
     def terms(self) -> dict[tuple[Domain, Domain], float]:
         """(source, target) -> weight, without the terms of weight 0."""
         every: dict[tuple[Domain, Domain], float] = {
@@ -79,6 +85,7 @@ class LoopConfig(Config):
 class TrainConfig(LoopConfig):
     """Stage I trains all four directions; stage II goes on from its checkpoint with 3D -> 3D alone (equation 9).
 
+    `weights` count in stage I, for a network of both domains.
     share_3d of the dataset's clips are used with their 3D motion, and those up to share_2d by their 2D views alone
     (paper, table 2: "50 % 3D + 100 % 2D" is 0.5 and 1). extra_ratio: part of a batch that comes from a pipeline run
     of 2D clips, where one is given.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
@@ -35,21 +34,24 @@ from crossdiff.checkpoint import (
 )
 from crossdiff.data.batch import MotionBatch
 from crossdiff.data.batches import BatchSource, load_steps, make_batch
-from crossdiff.errors import CrossDiffError
+from crossdiff.errors import ConfigError, CrossDiffError
 from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import progress_bar
-from crossdiff.text import CachedEmbeddings
+from crossdiff.text import CachedEmbeddings, check_prompts
 from crossdiff.training.config import LoopConfig, LossWeights
 from crossdiff.training.draws import draw
+from crossdiff.training.launch import launch
 from crossdiff.training.losses import Network, cross_losses
+from crossdiff.training.optimisation import moving_average, rate
 from crossdiff.training.preview import add_video, render_samples
 from crossdiff.training.record import pin
+
+log = logging.getLogger(__name__)
 
 # What tells the random draws of training and of validation apart.
 _TRAIN, _VALIDATE, _DROPOUT = 0, 1, 2
 _PREVIEWS = 4
-_FALLBACKS = (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH)
 
 
 class DivergedError(CrossDiffError):
@@ -102,6 +104,7 @@ def fit(
     pin(cfg, inputs, out, start_over)
     trainer = Trainer(model, cfg, weights, out, cache, validation)
     trainer.resume()
+    trainer.check_agreement()
     if trainer.step >= cfg.steps and is_checkpoint(out):
         return trainer.summary()
     trainer.open_board()
@@ -116,10 +119,10 @@ def fit(
                 bar.update(task, note=f"loss {trainer.log()['loss']:.4f}")
             if cfg.validate_every and trainer.is_due(cfg.validate_every):
                 trainer.validate()
-            if cfg.sample_every and trainer.is_due(cfg.sample_every):
-                trainer.preview()
             if trainer.is_due(cfg.checkpoint_every):
                 trainer.save()
+            if cfg.sample_every and trainer.is_due(cfg.sample_every):
+                trainer.preview()
             bar.update(task, completed=trainer.step)
     return trainer.finish()
 
@@ -140,9 +143,9 @@ class Trainer:
         self.weights = weights.terms()
         sources, targets = ({pair[side] for pair in self.weights} for side in (0, 1))
         # Stage II leaves the 2D half of the network without gradients.
-        self.fabric = _launch(cfg, all_learn=sources == targets == set(model.config.domain_names))
+        self.fabric = launch(cfg, all_learn=sources == targets == set(model.config.domain_names))
         self.model = model.to(self.fabric.device).train()
-        self.average = AveragedModel(self.model, multi_avg_fn=_moving_average(cfg.ema_decay))
+        self.average = AveragedModel(self.model, multi_avg_fn=moving_average(cfg.ema_decay))
         optimizer = torch.optim.AdamW(
             model.network.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay, fused=True
         )
@@ -152,12 +155,10 @@ class Trainer:
             config.text_encoder, cache, config.text_fingerprint, config.text == "sequence"
         )
         self.board: SummaryWriter | _NoBoard = _NoBoard()
-        # On a CPU the fused attention's backward pass takes half of a step's time at these lengths.
-        on_cpu = self.fabric.device.type == "cpu"
-        self._attention = [SDPBackend.MATH] if on_cpu else [SDPBackend.FLASH_ATTENTION, *_FALLBACKS]
         self.validation = validation
         captions = [c for c in validation.captions() if c]
-        self.prompts = list(cfg.sample_prompts) or captions[:: max(1, len(captions) // _PREVIEWS)][:_PREVIEWS]
+        given = check_prompts(cfg.sample_prompts)
+        self.prompts = given or captions[:: max(1, len(captions) // _PREVIEWS)][:_PREVIEWS]
         self.history: list[dict[str, float]] = []
         self.validations: list[dict[str, float]] = []
         self._recent: dict[str, list[float]] = {}
@@ -165,7 +166,7 @@ class Trainer:
     def open_board(self) -> None:
         """What was shown after the state that a run resumes from is taken back."""
         if self.fabric.is_global_zero:
-            self.board = SummaryWriter(str(self.out / "log"), purge_step=self.step)
+            self.board = SummaryWriter(str(self.out / "log"), purge_step=self.step + 1)
 
     def embed(self, captions: Sequence[str]) -> None:
         """Encode all captions that there are, in the first process; the others find them on disk."""
@@ -183,7 +184,7 @@ class Trainer:
         terms = self._losses(self.network, batch, (seed, _TRAIN, self.step), self.cfg.text_dropout)
         loss = torch.stack([self.weights[pair] * value for pair, value in terms.items()]).sum()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.cfg.learning_rate * _rate(self.step, self.cfg)
+            group["lr"] = self.cfg.learning_rate * rate(self.step, self.cfg)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(
@@ -211,13 +212,18 @@ class Trainer:
         captions = [c if keep else "" for c, keep in zip(batch.captions, draws.keep_text.tolist(), strict=True)]
         device = self.fabric.device
         text = self.embeddings(captions, self.model.config.text_dim).to(device)
-        with sdpa_kernel(self._attention):
+        # On a CPU the fused attention's backward pass takes half of a step's time at these lengths.
+        with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             return cross_losses(network, self.model, batch.to(device), text, self.weights, draws)
 
     def _diverged(self, what: str) -> DivergedError:
+        """The average does not hold the step that went wrong; it is kept as a model to go on from."""
+        kept = self.out / "last_good"
+        if self.fabric.is_global_zero:
+            save_model(self.averaged.eval(), kept)
         return DivergedError(
-            f"{self.out}: {what} at step {self.step}; the last good state is in {self.out / 'state'}; "
-            "lower learning_rate or use precision 32-true"
+            f"{self.out}: {what} at step {self.step}; the weights of the steps before are in {kept}: go on from them "
+            f"with --checkpoint {kept}, a lower learning_rate or precision 32-true, and another --out"
         )
 
     def log(self) -> dict[str, float]:
@@ -263,14 +269,16 @@ class Trainer:
         return None if lowest is None else Best(int(lowest["step"]), lowest["loss"])
 
     def preview(self) -> None:
-        """Sample and draw what the averaged model makes of a few prompts."""
-        if self.fabric.is_global_zero:
+        """Sample and draw what the averaged model makes of a few prompts. What cannot be drawn ends no training."""
+        if isinstance(self.board, SummaryWriter) and self.prompts:
             model = self.averaged.eval()
             text = self.embeddings(self.prompts, model.config.text_dim)
             path = self.out / "samples" / f"step_{self.step:08d}.mp4"
-            render_samples(model, self.prompts, text, path, self.cfg.seed)
-            assert isinstance(self.board, SummaryWriter)
-            add_video(self.board, "samples", path, self.step)
+            try:
+                render_samples(model, self.prompts, text, path, self.cfg.seed)
+                add_video(self.board, "samples", path, self.step)
+            except (CrossDiffError, OSError) as error:
+                log.warning("%s: not drawn (%s)", path, error)
             self.model.train()
         self.fabric.barrier()
 
@@ -306,6 +314,15 @@ class Trainer:
         self.step, self._recent = state["step"], state["recent"]
         self.history, self.validations = state["history"], state["validations"]
 
+    def check_agreement(self) -> None:
+        """Raise where the processes do not go on from one state: then they would not learn the same."""
+        steps = self.fabric.all_gather(torch.tensor(self.step, device=self.fabric.device))
+        if len(set(steps.flatten().tolist())) > 1:
+            raise ConfigError(
+                f"{self.out}: the processes go on from different steps ({steps.flatten().tolist()}); "
+                "all machines must see this folder on one shared disk"
+            )
+
     def finish(self) -> TrainSummary:
         """Save the averaged model."""
         if self.fabric.is_global_zero:
@@ -329,25 +346,6 @@ class _NoBoard:
     def add_scalar(self, name: str, value: float, step: int) -> None: ...
 
 
-def _launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
-    """Start the other processes, where there are to be some, and find the device of this one.
-
-    all_learn: whether every parameter gets a gradient in every step.
-    """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    precision = cfg.precision
-    if precision == "auto":
-        on_gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        precision = "bf16-mixed" if on_gpu else "32-true"
-    several = cfg.devices * cfg.num_nodes > 1
-    strategy = DDPStrategy(find_unused_parameters=not all_learn) if several else "auto"
-    fabric = Fabric(
-        accelerator="auto", strategy=strategy, devices=cfg.devices, num_nodes=cfg.num_nodes, precision=precision
-    )
-    fabric.launch()
-    return fabric
-
-
 def _names(pairs: Any) -> list[str]:
     return [f"{source}->{target}" for source, target in pairs]
 
@@ -355,24 +353,3 @@ def _names(pairs: Any) -> list[str]:
 def _number(*key: int) -> int:
     """One seed made of several numbers."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-
-
-def _rate(step: int, cfg: LoopConfig) -> float:
-    """Share of the learning rate: linear warm-up, then constant or down a half cosine to 1 %."""
-    if step < cfg.warmup_steps:
-        return (step + 1) / cfg.warmup_steps
-    if cfg.decay == "constant":
-        return 1.0
-    done = (step - cfg.warmup_steps) / max(1, cfg.steps - cfg.warmup_steps)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Exponential average whose decay rises to its value, so that a short run is not all first weights."""
-
-    @torch.no_grad()
-    def update(averaged: Any, current: Any, updates: Any) -> None:
-        n = float(updates)
-        torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + n) / (10 + n)))
-
-    return update

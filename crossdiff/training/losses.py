@@ -37,7 +37,7 @@ def cross_losses(
 
     network: `model.network`, perhaps wrapped. Both domains of a clip get the same timestep and noise of their own.
     2D values that were not seen enter the network as their mean. A clip without 3D counts as 0 in every direction
-    from or to 3D.
+    from or to 3D: where half of a batch has 3D, these directions weigh half as much.
     """
     sources = sorted({s for s, _ in weights})
     targets = sorted({t for _, t in weights})
@@ -50,7 +50,9 @@ def cross_losses(
         noisy[domain] = add_noise(clean[domain], noise, t)
         if domain == "2d":
             noisy[domain] = noisy[domain] * batch.seen
-    predicted = network(noisy, t, text, batch.frames, targets=targets)
+    # Without padding no mask is needed, and attention may take its fastest kernel.
+    frames = batch.frames if len(set(batch.lengths)) > 1 else None
+    predicted = network(noisy, t, text, frames, targets=targets)
     losses = {}
     for source, target in weights:
         trusted = batch.trusted[target]

@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from crossdiff.checkpoint import keep_newest, latest_state
+from crossdiff.checkpoint import CONFIG, WEIGHTS, is_checkpoint, latest_state
 from crossdiff.errors import ConfigError
 from crossdiff.files import write_text
 from crossdiff.training.config import LoopConfig
+from crossdiff.training.launch import precision_of
 
 log = logging.getLogger(__name__)
 
-# Settings that say how a result is come by, and change nothing about it.
-_MACHINE = {"workers", "devices", "num_nodes"}
+# What a run is started with that may be another when it goes on: what is shown and kept, and by how many devices it
+# is made (which changes the numbers only by the dropout that each draws for its own rows).
+_FREE = {
+    "log_every", "validate_every", "sample_every", "sample_prompts", "checkpoint_every", "keep",
+    "workers", "devices", "num_nodes",
+}  # fmt: skip
+_RECORD, _STATES = "train.yaml", "state"
+_MADE = (WEIGHTS, CONFIG, "loss.csv", "validation.csv", "best", "last_good", "samples", "log", _STATES)
 
 
 def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) -> None:
-    """Write `out/train.yaml`; where states of a run with other settings or inputs lie there, refuse or delete them."""
-    path, states = out / "train.yaml", out / "state"
-    resolved = {"config": cfg.model_dump(mode="json", exclude=_MACHINE), "inputs": inputs}
-    if latest_state(states) is not None:
-        changed = _differences(_read_yaml(path), resolved)
-        if changed and not start_over:
-            raise ConfigError(
-                f"{out}: was started with other settings or data ({', '.join(changed)}); give another --out, "
-                "or start over with --start-over"
-            )
-        if changed:
-            log.warning("%s: %s changed, training starts over", out, ", ".join(changed))
-            keep_newest(states, 0)
-    write_text(path, yaml.safe_dump(resolved, sort_keys=False))
+    """Write `out/train.yaml`. Where states of a run with other settings or inputs lie there, refuse or start over.
+
+    A run that starts anew first deletes all that one before it made.
+    """
+    settings = {**cfg.model_dump(mode="json", exclude=_FREE), "precision": precision_of(cfg)}
+    resolved = {"config": settings, "inputs": inputs}
+    before = _read_yaml(out / _RECORD)
+    if is_checkpoint(out) and not before:
+        raise ConfigError(f"{out}: holds a model that no training made there; give another --out")
+    changed = _differences(before, resolved)
+    if latest_state(out / _STATES) is None:
+        _clear(out)
+    elif changed and not start_over:
+        raise ConfigError(
+            f"{out}: was started with other settings or data ({', '.join(changed)}); give another --out, "
+            "or start over with --start-over"
+        )
+    elif changed:
+        log.warning("%s: %s changed, training starts over", out, ", ".join(changed))
+        _clear(out)
+    write_text(out / _RECORD, yaml.safe_dump(resolved, sort_keys=False))
+
+
+def _clear(out: Path) -> None:
+    for path in (out / name for name in _MADE):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)  # several processes may be at it
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
@@ -44,5 +67,8 @@ def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:
+    """Names of the values that changed. More steps are no change where the learning rate does not depend on them."""
     parts = [(part, key) for part in now for key in now[part]]
-    return [key for part, key in parts if before.get(part, {}).get(key) != now[part][key]]
+    changed = [key for part, key in parts if before.get(part, {}).get(key) != now[part][key]]
+    longer = now["config"]["steps"] > before.get("config", {}).get("steps", 0)
+    return [key for key in changed if not (key == "steps" and longer and now["config"]["decay"] == "constant")]

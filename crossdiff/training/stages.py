@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from crossdiff.checkpoint import load_model, weights_hash
+from crossdiff.checkpoint import find_checkpoint, load_model, weights_hash
 from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.wild import WildDataset
@@ -19,6 +19,9 @@ from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.loop import TrainSummary, fit
 
 log = logging.getLogger(__name__)
+
+# One device measures the validation loss, however many share a batch in training.
+_MOST_HELD_OUT = 64
 
 
 def train(
@@ -34,10 +37,9 @@ def train(
     With a checkpoint its network is used; `cfg.model` must not ask for another. extra_2d: a pipeline run whose 2D
     clips fill `cfg.extra_ratio` of each batch; they teach 2D -> 2D alone. Resumes by itself when `out` holds a state.
     """
+    _check_out(out, checkpoint)
     if cfg.stage == 2 and checkpoint is None:
         raise ConfigError("stage 2 goes on from a stage-1 model: give --checkpoint FOLDER")
-    if extra_2d is not None and (cfg.batch_size < 2 or not cfg.objective().w22):
-        raise ConfigError("--extra-2d: its clips teach 2D -> 2D beside 3D clips: needs stage 1, w22 and batch_size > 1")
     if checkpoint is not None:
         model = load_model(checkpoint)
         model.check_statistics(checkpoint, *model.config.domain_names)
@@ -47,9 +49,14 @@ def train(
     else:
         dataset = MocapDataset(data, "train", cfg.model.layout_2d)
         model = new_model(cfg.model, dataset, cfg.seed)
+    cfg = cfg.model_copy(update={"model": model.config})  # so that the record says what was trained
+    if extra_2d is not None and (cfg.batch_size < 2 or not cfg.objective().w22):
+        raise ConfigError("--extra-2d: its clips teach 2D -> 2D beside 3D clips: needs stage 1, w22 and batch_size > 1")
     most = min(cfg.max_frames, model.config.max_frames)
     inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else "", "extra": ""}
-    count = cfg.batch_size if extra_2d is None else cfg.batch_size - max(1, round(cfg.batch_size * cfg.extra_ratio))
+    count = cfg.batch_size
+    if extra_2d is not None:
+        count -= min(cfg.batch_size - 1, max(1, round(cfg.batch_size * cfg.extra_ratio)))
     mocap = MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, cfg.share_2d)
     batches: BatchSource = mocap
     if extra_2d is not None:
@@ -57,7 +64,6 @@ def train(
         _check_wild(model, extra, extra_2d)
         inputs["extra"] = extra.fingerprint()
         batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, most, cfg.seed), mocap)
-    cfg = cfg.model_copy(update={"model": model.config})  # so that the record says what was trained
     validation = _held_out(dataset, cfg.batch_size, most, cfg)
     return fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
 
@@ -74,6 +80,7 @@ def finetune(
 
     Resumes by itself when `out` holds a state of the same labels, model and configuration; see `fit` for others.
     """
+    _check_out(out, checkpoint)
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
     most = min(cfg.max_frames, model.config.max_frames)
@@ -104,7 +111,7 @@ def _held_out(dataset: MocapDataset, batch_size: int, most: int, cfg: LoopConfig
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
     except InputError as error:
         log.warning("%s; the validation loss is measured on training clips", error)
-    return MocapBatches(dataset, batch_size, most, cfg.views, cfg.seed + 1)
+    return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), most, cfg.views, cfg.seed + 1)
 
 
 def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffModel:
@@ -118,6 +125,11 @@ def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffMo
         if domain in bound.domain_names:
             model.set_statistics(domain, torch.from_numpy(stats.mean), torch.from_numpy(stats.std))
     return model
+
+
+def _check_out(out: Path, checkpoint: Path | None) -> None:
+    if checkpoint is not None and out.resolve() == find_checkpoint(checkpoint).resolve():
+        raise ConfigError(f"{out}: is the checkpoint that training starts from; give another --out")
 
 
 def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:

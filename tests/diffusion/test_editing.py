@@ -203,3 +203,9 @@ def test_a_motion_of_another_skeleton_is_refused(pipe):
 def test_where_nothing_kept_is_left_of_a_cut_motion(pipe):
     with pytest.raises(InputError, match="none of the kept frames"):
         pipe()("a", 8, edit=Edit.from_joints(walk(), slice(10, 20)))
+
+
+def test_every_motion_of_a_batch_must_keep_something(pipe):
+    edit = Edit.from_joints(walk(), slice(14, 24))
+    with pytest.raises(InputError, match="in the first 8 frames, got none"):
+        pipe()(["a", "b"], [24, 8], edit=edit, num_inference_steps=2)

@@ -56,6 +56,9 @@ def test_a_motion_depends_on_prompt_length_and_seed_alone(pipe):
         {"prompts": "a", "seed": [2**64]},
         {"prompts": "a", "seed": 0, "generator": torch.Generator()},
         {"prompts": ["a", "b"], "generator": [torch.Generator()]},
+        {"prompts": "a", "generator": 3},
+        {"prompts": "a", "num_frames": True},
+        {"prompts": "a", "num_inference_steps": True},
         {"prompts": "a", "solver": "euler"},
         {"prompts": "a", "guidance_scale": -1},
         {"prompts": "a", "mixture": True, "switch_step": 1000},
@@ -183,3 +186,9 @@ def test_models_that_do_not_fit_their_encoder_or_lack_statistics_are_refused(mon
         CrossDiffPipeline(small_model(text_dim=7))
     with pytest.raises(CheckpointError, match=r"no statistics of 3d features.*--stats FOLDER"):
         CrossDiffPipeline(CrossDiffModel(small_config()))
+
+
+def test_whole_numbers_of_torch_and_numpy(pipe):
+    plain = pipe("walk", 8, seed=3, **FAST)[0]
+    for frames, seed in ((torch.tensor(8), np.int64(3)), (np.array([8]), torch.tensor([3]))):
+        np.testing.assert_array_equal(pipe("walk", frames, seed=seed, **FAST)[0].joints, plain.joints)

@@ -49,12 +49,13 @@ def pairs_of(cfg: ModelConfig) -> list:
 
 @variants
 @pytest.mark.parametrize("mode", ["train", "eval"])
-def test_padding_changes_no_real_frame(changes, mode):
+@pytest.mark.parametrize("filling", [1e3, float("nan"), float("inf")])
+def test_padding_changes_no_real_frame(changes, mode, filling):
     network = small_model(**changes).network.train(mode == "train")
     x, t, text = inputs_of(network.cfg, 13)
     with torch.no_grad():
         alone = network(x, t, text)
-        padded = {d: torch.cat([v, 1e3 * torch.ones(3, 7, v.shape[-1])], dim=1) for d, v in x.items()}
+        padded = {d: torch.cat([v, torch.full((3, 7, v.shape[-1]), filling)], dim=1) for d, v in x.items()}
         mask = torch.arange(20).expand(3, -1) < 13
         together = network(padded, t, text, mask)
     assert set(together) == set(alone) == set(pairs_of(network.cfg))

@@ -16,7 +16,7 @@ import crossdiff.text
 from crossdiff.data.batch import Crop
 from crossdiff.data.batches import BatchSource, MocapBatches
 from crossdiff.data.mocap import MocapDataset, ViewConfig
-from crossdiff.training.config import LoopConfig
+from crossdiff.training.config import LoopConfig, LossWeights
 from crossdiff.training.loop import TrainSummary, fit
 
 STEPS = 6
@@ -60,13 +60,23 @@ class Meddled:
         return self.source.captions()
 
 
-def run(data: Path, out: Path, cfg: LoopConfig | None = None, dropout: float = 0.1, **meddling) -> TrainSummary:
+def run(
+    data: Path,
+    out: Path,
+    cfg: LoopConfig | None = None,
+    dropout: float = 0.1,
+    text: str = "token",
+    cache: Path | None = None,
+    start_over: bool = False,
+    weights: LossWeights | None = None,
+    **meddling,
+) -> TrainSummary:
     """A run of a small network on a prepared dataset; the text encoder must be stubbed."""
     cfg = cfg or loop_config()
-    model = small_model(seed=3, dropout=dropout)
-    batches = MocapBatches(MocapDataset(data), cfg.batch_size, 24, VIEWS, cfg.seed)
+    model = small_model(seed=3, dropout=dropout, text=text)
+    batches = Meddled(MocapBatches(MocapDataset(data), cfg.batch_size, 24, VIEWS, cfg.seed), **meddling)
     held_out = MocapBatches(MocapDataset(data, "val"), 2, 24, VIEWS, cfg.seed)
-    return fit(model, Meddled(batches, **meddling), cfg, cfg.weights, out, None, {"data": "test"}, held_out)
+    return fit(model, batches, cfg, weights or cfg.weights, out, cache, {"data": "test"}, held_out, start_over)
 
 
 def state_of(out: Path, step: int = STEPS) -> dict:
@@ -78,6 +88,9 @@ if __name__ == "__main__":
     crossdiff.text.load_text_encoder = lambda name="minilm": StubEncoder()
     data, out, *devices = sys.argv[1:]
     if devices:
-        run(Path(data), Path(out), loop_config(batch_size=4, devices=int(devices[0])), dropout=0.0)
+        # All four directions, and in another run 3D alone, which leaves half of the network without gradients.
+        for name, weights in (("all", LossWeights()), ("3d", LossWeights(w23=0, w32=0, w22=0))):
+            cfg = loop_config(batch_size=4, devices=int(devices[0]))
+            run(Path(data), Path(out) / name, cfg, dropout=0.0, weights=weights)
     else:
         run(Path(data), Path(out), loop_config(checkpoint_every=1), pause=0.3)

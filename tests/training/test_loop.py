@@ -20,9 +20,11 @@ from synthetic import StubEncoder
 from torch.testing import assert_close
 
 from crossdiff.checkpoint import load_model
-from crossdiff.errors import ConfigError
-from crossdiff.training.loop import DivergedError, _rate
+from crossdiff.errors import ConfigError, InputError
+from crossdiff.training.config import LossWeights
+from crossdiff.training.loop import DivergedError
 from crossdiff.training.losses import cross_losses
+from crossdiff.training.optimisation import rate
 
 
 @pytest.fixture(autouse=True)
@@ -101,14 +103,14 @@ def test_two_processes_that_share_a_batch_learn_what_one_learns_from_it(prepared
     process = start(prepared, tmp_path / "two", 2)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    run(prepared, tmp_path / "one", loop_config(batch_size=4), dropout=0.0)
-    for name in ("loss.csv", "validation.csv"):
-        one, two = (pd.read_csv(tmp_path / n / name) for n in ("one", "two"))
-        assert list(one.columns) == list(two.columns)
-        np.testing.assert_allclose(two, one, rtol=1e-4)
-    one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "two"))
-    for name, value in one.items():
-        assert_close(two[name], value, atol=1e-4, rtol=1e-3)
+    for name, weights in (("all", LossWeights()), ("3d", LossWeights(w23=0, w32=0, w22=0))):
+        one, two = tmp_path / "one" / name, tmp_path / "two" / name
+        run(prepared, one, loop_config(batch_size=4), dropout=0.0, weights=weights)
+        for table in ("loss.csv", "validation.csv"):
+            np.testing.assert_allclose(pd.read_csv(two / table), pd.read_csv(one / table), rtol=1e-4)
+        learned = load_file(two / "model.safetensors")
+        for parameter, value in load_file(one / "model.safetensors").items():
+            assert_close(learned[parameter], value, atol=1e-4, rtol=1e-3)
 
 
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(prepared, unbroken, tmp_path):
@@ -172,8 +174,9 @@ def test_the_loss_goes_down(prepared, tmp_path):
 
 
 def test_a_nan_loss_stops_the_run_and_the_last_state_stays(prepared, unbroken, tmp_path):
-    with pytest.raises(DivergedError, match=r"the loss became nan at step 4; .*state; lower learning_rate"):
+    with pytest.raises(DivergedError, match=r"the loss became nan at step 4; .*--checkpoint .*last_good, a lower"):
         run(prepared, tmp_path, at=4)
+    assert all(torch.isfinite(v).all() for v in load_model(tmp_path / "last_good").state_dict().values())
     state = state_of(tmp_path, 3)
     assert all(torch.isfinite(v).all() for v in state["network"].values())
     run(prepared, tmp_path)
@@ -224,12 +227,12 @@ def test_half_precision_trains_too(prepared, tmp_path):
 
 def test_the_rate_warms_up_and_decays_to_a_hundredth():
     cfg = loop_config(steps=100, warmup_steps=10, decay="cosine")
-    rates = [_rate(step, cfg) for step in range(101)]
+    rates = [rate(step, cfg) for step in range(101)]
     assert rates[:10] == [(k + 1) / 10 for k in range(10)]
     assert rates[10] == 1.0
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
     assert abs(rates[100] - 0.01) < 1e-9
-    assert _rate(99, loop_config(steps=100, warmup_steps=10)) == 1.0
+    assert rate(99, loop_config(steps=100, warmup_steps=10)) == 1.0
 
 
 def test_the_validation_loss_is_of_the_same_batches_and_noise_every_time(prepared, tmp_path):
@@ -285,3 +288,73 @@ def test_sampled_videos_are_written_and_shown(prepared, tmp_path):
 def test_sampling_on_the_way_changes_nothing(prepared, unbroken, tmp_path):
     run(prepared, tmp_path, loop_config(sample_every=3, sample_prompts=["walk"]))
     assert same(state_of(tmp_path)["network"], state_of(unbroken)["network"])
+
+
+def test_what_is_shown_and_kept_may_change_and_a_steady_rate_may_go_on(prepared, tmp_path):
+    run(prepared, tmp_path, loop_config(steps=3))
+    longer = loop_config(keep=1, log_every=1, checkpoint_every=2, validate_every=0, sample_prompts=["a person runs"])
+    assert run(prepared, tmp_path, longer).steps == STEPS
+    with pytest.raises(ConfigError, match=r"\(steps\)"):
+        run(prepared, tmp_path, loop_config(steps=3))
+    run(prepared, tmp_path / "cosine", loop_config(steps=3, decay="cosine"))
+    with pytest.raises(ConfigError, match=r"\(steps\)"):
+        run(prepared, tmp_path / "cosine", loop_config(decay="cosine"))
+
+
+def test_starting_over_leaves_nothing_of_the_run_before(prepared, tmp_path, monkeypatch):
+    first = run(prepared, tmp_path, loop_config(sample_every=6, sample_prompts=["walk"]))
+    old = load_file(tmp_path / "model.safetensors")
+    monkeypatch.setattr("crossdiff.training.loop.Trainer.finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+    other = loop_config(seed=5, validate_every=0)
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, tmp_path, other, start_over=True)
+    assert {p.name for p in tmp_path.iterdir()} == {"train.yaml", "loss.csv", "validation.csv", "state", "log"}
+    monkeypatch.undo()
+    monkeypatch.setattr("crossdiff.text.load_text_encoder", lambda name="minilm": StubEncoder())
+    assert run(prepared, tmp_path, other).loss != first.loss
+    assert not same(load_file(tmp_path / "model.safetensors"), old)
+
+
+def test_a_model_that_training_did_not_make_is_not_overwritten(prepared, unbroken, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes((unbroken / "model.safetensors").read_bytes())
+    (tmp_path / "config.json").write_bytes((unbroken / "config.json").read_bytes())
+    with pytest.raises(ConfigError, match="holds a model that no training made there"):
+        run(prepared, tmp_path)
+
+
+def test_a_resumed_run_shows_every_point_once(prepared, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    cfg = loop_config(log_every=1, checkpoint_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, tmp_path, cfg, at=5, error=KeyboardInterrupt)
+    run(prepared, tmp_path, cfg)
+    board = EventAccumulator(str(tmp_path / "log")).Reload()
+    assert [event.step for event in board.Scalars("loss")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_on_word_sequences_goes_on_exactly_too(prepared, tmp_path):
+    for name, stop in (("whole", None), ("stopped", 4)):
+        if stop:
+            with pytest.raises(KeyboardInterrupt):
+                run(prepared, tmp_path / name, at=stop, error=KeyboardInterrupt, text="sequence", cache=tmp_path / name)
+        run(prepared, tmp_path / name, text="sequence", cache=tmp_path / name)
+    assert same(state_of(tmp_path / "whole"), state_of(tmp_path / "stopped"))
+
+
+def test_videos_of_clips_without_captions_are_left_out(prepared, tmp_path):
+    import shutil
+
+    data = shutil.copytree(prepared, tmp_path / "data")
+    for path in (data / "texts").iterdir():
+        path.write_text("")
+    run(data, tmp_path / "out", loop_config(steps=2, sample_every=1))
+    assert not (tmp_path / "out" / "samples").exists()
+    with pytest.raises(InputError, match="prompt: expected a sentence"):
+        run(data, tmp_path / "other", loop_config(steps=2, sample_every=1, sample_prompts=["  "]))
+
+
+def test_processes_that_go_on_from_different_steps_are_stopped(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr("lightning_fabric.Fabric.all_gather", lambda self, x: torch.stack([x, x + 1]))
+    with pytest.raises(ConfigError, match=r"different steps \(\[0, 1\]\); all machines must see"):
+        run(prepared, tmp_path)

@@ -155,3 +155,15 @@ def test_a_network_of_one_domain_is_trained_on_3d_alone():
 def test_settings_that_contradict_each_other(wrong, said):
     with pytest.raises(ValueError, match=said):
         TrainConfig(steps=1, **wrong)
+
+
+def test_a_batch_without_padding_needs_no_mask(batch):
+    whole = replace(batch, lengths=[8, 8], frames=torch.ones(2, 8, dtype=torch.bool))
+    network = Recorder(batch.features)
+    losses(small_model(), whole, network)
+    assert network.mask is None
+
+
+def test_a_direction_at_least_needs_a_weight():
+    with pytest.raises(ValueError, match="at least one direction"):
+        LossWeights(w33=0, w23=0, w32=0, w22=0)

@@ -1,0 +1,37 @@
+"""Devices, processes and precision of a training run, through Lightning Fabric."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+
+from crossdiff.training.config import LoopConfig
+
+
+def launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
+    """Start the other processes, where there are to be some, and find the device of this one.
+
+    all_learn: whether every parameter gets a gradient in every step.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    several = cfg.devices * cfg.num_nodes > 1
+    fabric = Fabric(
+        accelerator="auto",
+        strategy=DDPStrategy(find_unused_parameters=not all_learn) if several else "auto",
+        devices=cfg.devices,
+        num_nodes=cfg.num_nodes,
+        precision=precision_of(cfg),
+    )
+    fabric.launch()
+    return fabric
+
+
+def precision_of(cfg: LoopConfig) -> Literal["32-true", "bf16-mixed"]:
+    """What `auto` means on this machine."""
+    if cfg.precision != "auto":
+        return cfg.precision
+    return "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
