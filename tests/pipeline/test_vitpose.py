@@ -1,6 +1,7 @@
 """The vitpose backend, with small networks of random weights."""
 
 import weakref
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -161,6 +162,13 @@ def test_other_networks_are_refused(detector, weights, tmp_path):
         create_backend("vitpose", [weights, f"detector={dogs}"])
     with pytest.raises(ClipError, match=r"14 keypoints: expected one of 17 \(coco17\)"):
         create_backend("vitpose", [detector, f"weights={save_vitpose(tmp_path / 'p', 14)}"])
+
+
+def test_the_mmpose_backend_names_its_environment():
+    if find_spec("mmpose") is not None:
+        pytest.skip("mmpose is installed here")
+    with pytest.raises(MissingDependencyError, match="make mmpose"):
+        create_backend("mmpose", ["weights=pose.pth"])
 
 
 def test_settings_are_checked(detector, weights):
