@@ -5,13 +5,16 @@ BIN := .venv/bin
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test install lint types format wheel clean
+.PHONY: demo test mmpose install lint types format wheel clean
 
 demo: install  ## the whole chain on a real clip; writes runs/demo/index.html
 	$(BIN)/crossdiff demo
 
 test: install  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+mmpose: .venv-mmpose/.installed  ## an environment for the mmpose backend, and its tests
+	cd tests/mmpose_env && OMP_NUM_THREADS=1 $(CURDIR)/.venv-mmpose/bin/python -m pytest
 
 install: .venv/.installed
 
@@ -20,6 +23,15 @@ install: .venv/.installed
 	@echo "Installing into .venv: one to five minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# mmpose's family asks for packages that must not be installed (requirements/mmpose.txt says which): hence two steps.
+.venv-mmpose/.installed: pyproject.toml constraints.txt requirements/mmpose.txt requirements/mmpose-needs.txt
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or 3.12; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into .venv-mmpose: two to five minutes, once."
+	$(PYTHON) -m venv .venv-mmpose
+	.venv-mmpose/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r requirements/mmpose-needs.txt
+	.venv-mmpose/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -r requirements/mmpose.txt
 	touch $@
 
 lint: install
@@ -40,4 +52,4 @@ wheel: install
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-mmpose build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -22,18 +22,20 @@ class Config(BaseModel):
 C = TypeVar("C", bound=Config)
 
 
-def load_config(cls: type[C], path_or_name: str | Path | None = None, overrides: list[str] | None = None) -> C:
+def load_config(
+    cls: type[C], path_or_name: str | Path | None = None, overrides: list[str] | None = None, option: str = "--set"
+) -> C:
     """Fill `cls` from a YAML file, then from overrides such as `optimizer.lr=1e-4` (values are YAML too).
 
     A path that exists is read; any other value is the name of a shipped file of `crossdiff.configs` ("filter"
-    or "filter.yaml"); None gives the class's defaults.
+    or "filter.yaml"); None gives the class's defaults. option: what the overrides are given by, for messages.
     """
     values = {} if path_or_name is None else _read(path_or_name)
-    overridden = {_override(values, text) for text in overrides or []}
+    overridden = {_override(values, text, option) for text in overrides or []}
     try:
         return cls.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_one_line(cls, error, str(path_or_name or cls.__name__), overridden)) from None
+        raise ConfigError(_one_line(cls, error, str(path_or_name or cls.__name__), overridden, option)) from None
 
 
 def shipped_configs() -> list[str]:
@@ -80,34 +82,34 @@ def _text_of(path_or_name: str | Path) -> str:
     raise ConfigError(f"{path_or_name}: no such file, nor a shipped configuration (those are: {shipped})")
 
 
-def _override(values: dict[str, Any], text: str) -> str:
+def _override(values: dict[str, Any], text: str, option: str) -> str:
     """Put `a.b=c` into the nested values; returns the dotted key."""
     key, equals, value = text.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not all([*parents, last]):
-        raise ConfigError(f"--set {text!r}: expected key=value, such as --set min_frames=20")
+        raise ConfigError(f"{option} {text!r}: expected key=value, such as {option} min_frames=20")
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
-        raise ConfigError(f"--set {text!r}: the value is not valid YAML; quote it") from None
+        raise ConfigError(f"{option} {text!r}: the value is not valid YAML; quote it") from None
     for name in parents:
         if not isinstance(values.setdefault(name, {}), dict):
-            raise ConfigError(f"--set {text!r}: {name!r} holds {values[name]!r}, which has no keys below it")
+            raise ConfigError(f"{option} {text!r}: {name!r} holds {values[name]!r}, which has no keys below it")
         values = values[name]
     values[last] = parsed
     return key.strip()
 
 
-def _one_line(cls: type[Config], error: ValidationError, source: str, overridden: set[str]) -> str:
+def _one_line(cls: type[Config], error: ValidationError, source: str, overridden: set[str], option: str) -> str:
     first, *others = error.errors(include_url=False)
     key = ".".join(str(part) for part in first["loc"])
-    source = "--set" if key in overridden else source
+    source = option if key in overridden else source
     if first["type"] == "extra_forbidden":
         known = known_keys(cls)
         near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or known[:8]
         line = f"{source}: unknown key {key!r} (got {first['input']!r}); nearest known keys: {', '.join(near)}"
     elif first["type"] == "missing":
-        line = f"{source}: {key!r} is missing; give it in the file or as --set {key}=VALUE"
+        line = f"{source}: {key!r} is missing; give it in the file or as {option} {key}=VALUE"
     else:
         line = f"{source}: {key or 'the whole'!r}: got {first['input']!r}: {first['msg'].lower()}"
     return line + (f" (and {len(others)} more)" if others else "")

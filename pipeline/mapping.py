@@ -41,6 +41,13 @@ class KeypointSet:
         return [self.names.index(f"{side}_{part}") for part in parts for side in ("left", "right")]
 
     @cached_property
+    def mirror(self) -> tuple[int, ...]:
+        """For each keypoint the index of its counterpart on the other side of the body."""
+        swap = {"left": "right", "right": "left"}
+        others = ("_".join(swap.get(word, word) for word in _mirrored(name).split("_")) for name in self.names)
+        return tuple(self.names.index(other) for other in others)
+
+    @cached_property
     def recipes(self) -> dict[str, Recipe]:
         """For each joint that this set can give, the weights of keypoints."""
         hips, shoulders = _mean("left_hip", "right_hip"), _mean("left_shoulder", "right_shoulder")
@@ -102,6 +109,18 @@ def _mix(start: Recipe, end: Recipe, share: float) -> Recipe:
     return {n: (1 - share) * start.get(n, 0.0) + share * end.get(n, 0.0) for n in names}
 
 
+def _mirrored(name: str) -> str:
+    """The face's points are numbered: contour 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
+    number = name.removeprefix("face_")
+    return f"face_{_FACE_MIRROR[int(number)]}" if number != name else name
+
+
+# The usual order of 68 points of a face, seen from the front: mirrored, contour and brows run backwards, and so on.
+_FACE_MIRROR = (
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37,
+    36, 41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+)  # fmt: skip
+
 _ARMS = (
     "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
 )  # fmt: skip
@@ -119,12 +138,52 @@ BLAZEPOSE33 = KeypointSet(
     toes=("left_foot_index", "right_foot_index"),
 )  # fmt: skip
 
+_COCO = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", *_ARMS, *_LEGS)
+
 COCO17 = KeypointSet(
     name="coco17",
-    names=("nose", "left_eye", "right_eye", "left_ear", "right_ear", *_ARMS, *_LEGS),
+    names=_COCO,
     # The far ear is rarely found; the nose is, and so is one eye.
     head=("nose",),
     toes=None,
 )
 
-KEYPOINT_SETS = {s.name: s for s in (BLAZEPOSE33, COCO17)}
+HALPE26 = KeypointSet(
+    name="halpe26",
+    names=(
+        *_COCO, "head", "neck", "hip", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe",
+        "left_heel", "right_heel",
+    ),
+    # The top of the head and the neck; their middle is at the height of the ears, and there in a view from the side.
+    head=("head", "neck"),
+    toes=("left_big_toe", "right_big_toe"),
+)  # fmt: skip
+
+_FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+
+WHOLEBODY133 = KeypointSet(
+    name="wholebody133",
+    names=(
+        *_COCO,
+        *(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel")),
+        *(f"face_{i}" for i in range(68)),
+        *(
+            name
+            for side in ("left", "right")
+            for name in (f"{side}_hand_root", *(f"{side}_{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
+        ),
+    ),
+    head=("nose",),
+    toes=("left_big_toe", "right_big_toe"),
+)
+
+KEYPOINT_SETS = {s.name: s for s in (BLAZEPOSE33, COCO17, HALPE26, WHOLEBODY133)}
+
+
+def keypoint_set_of(count: int) -> KeypointSet:
+    """The set that has so many keypoints: what the outputs of a pose network mean, which its weights do not say."""
+    known = {len(s.names): s for s in KEYPOINT_SETS.values()}
+    if count not in known:
+        choices = ", ".join(f"{n} ({s.name})" for n, s in sorted(known.items()))
+        raise ClipError(f"{count} keypoints: expected one of {choices}; use a network that was trained for these")
+    return known[count]

@@ -40,6 +40,7 @@ def _register() -> None:
     from crossdiff.cli import (  # noqa: F401
         build_2d,
         convert,
+        convert_pose,
         demo,
         extract_2d,
         filter,

@@ -43,14 +43,29 @@ class Drawing:
         return _RIGHT if self.right.issuperset(keypoints) else _MIDDLE
 
 
+_COCO = (
+    (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 11), (6, 12), (11, 12), (5, 7), (7, 9), (6, 8), (8, 10), (11, 13),
+    (13, 15), (12, 14), (14, 16),
+)  # fmt: skip
+
 DRAWINGS = {
     "coco17": Drawing(
-        bones=(
-            (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 11), (6, 12), (11, 12), (5, 7), (7, 9), (6, 8), (8, 10),
-            (11, 13), (13, 15), (12, 14), (14, 16),
-        ),
+        bones=_COCO,
         left=frozenset(range(1, 17, 2)),
         right=frozenset(range(2, 17, 2)),
+        face=frozenset(range(5)),
+    ),
+    "halpe26": Drawing(
+        bones=(*_COCO, (17, 18), (15, 20), (15, 24), (20, 22), (16, 21), (16, 25), (21, 23)),
+        left=frozenset({*range(1, 17, 2), 20, 22, 24}),
+        right=frozenset({*range(2, 17, 2), 21, 23, 25}),
+        face=frozenset(range(5)),
+    ),
+    # Without the face's outline and the fingers.
+    "wholebody133": Drawing(
+        bones=(*_COCO, (15, 17), (15, 19), (17, 18), (16, 20), (16, 22), (20, 21)),
+        left=frozenset({*range(1, 17, 2), 17, 18, 19}),
+        right=frozenset({*range(2, 17, 2), 20, 21, 22}),
         face=frozenset(range(5)),
     ),
     "blazepose33": Drawing(

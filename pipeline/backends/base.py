@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -46,7 +47,7 @@ class PoseBackend(ABC):
 
     name: str
     keypoint_set: str
-    identity: dict[str, str]
+    identity: dict[str, Any]
 
     @abstractmethod
     def estimate(self, frames: Iterable[ndarray]) -> Iterator[list[Person]]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from pydantic import Field
 
+from crossdiff.config import Config
 from crossdiff.errors import MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.base import Person, PoseBackend
@@ -24,20 +26,34 @@ WEIGHTS = {
 _INSTALL = "pip install 'crossdiff[mediapipe]'"
 
 
+class MediaPipeConfig(Config):
+    """detection, tracking: how sure the model must be that it sees the person, to begin and to go on."""
+
+    detection: float = Field(0.5, ge=0, le=1)
+    tracking: float = Field(0.5, ge=0, le=1)
+
+
 class MediaPipeBackend(PoseBackend):
     """The full BlazePose model, tracking one person from frame to frame, without its smoothing (which lags)."""
 
     name = "mediapipe"
     keypoint_set = "blazepose33"
 
-    def __init__(self) -> None:
+    def __init__(self, cfg: MediaPipeConfig | None = None) -> None:
+        self._cfg = cfg or MediaPipeConfig()
         self._mediapipe = _import_mediapipe()
         check_weights(Path(str(self._mediapipe.__file__)).parent / "modules")
-        self.identity = {"backend": self.name, "mediapipe": self._mediapipe.__version__} | WEIGHTS
+        version = self._mediapipe.__version__
+        self.identity = {"backend": self.name, "mediapipe": version, **WEIGHTS, **self._cfg.model_dump()}
 
     def estimate(self, frames: Iterable[np.ndarray]) -> Iterator[list[Person]]:
         with _quiet_stderr():
-            model = self._mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False)
+            model = self._mediapipe.solutions.pose.Pose(
+                model_complexity=1,
+                smooth_landmarks=False,
+                min_detection_confidence=self._cfg.detection,
+                min_tracking_confidence=self._cfg.tracking,
+            )
             # The graph starts, and logs, in threads of its own until a first frame (not a square) has gone through.
             model.process(np.zeros((48, 64, 3), np.uint8))
         seen = False

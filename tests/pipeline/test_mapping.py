@@ -1,5 +1,7 @@
 """Keypoints to the 22 joints."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from wild import standing
@@ -17,7 +19,7 @@ def test_joints_are_weighted_means(name):
     given = weights.any(axis=1)
     np.testing.assert_allclose(weights[given].sum(axis=1), 1)
     assert [HUMANML3D.joint_names[j] for j in np.flatnonzero(~given)] == (
-        [] if name == "blazepose33" else ["l_foot", "r_foot"]
+        ["l_foot", "r_foot"] if name == "coco17" else []
     )
 
 
@@ -31,20 +33,91 @@ def test_a_standing_person_has_its_joints_where_they_belong():
         assert joints[0, J(f"l_{name}"), 0] > joints[0, J("pelvis"), 0] > joints[0, J(f"r_{name}"), 0]
 
 
-@pytest.mark.parametrize(("name", "count"), [("blazepose33", 33), ("coco17", 17)])
-def test_mirrored_keypoints_give_mirrored_joints(name, count):
-    generator = np.random.default_rng(0)
+# A person facing the camera: pixels, y down, the person's left at the image's right.
+BODY = {
+    "nose": (0, 14), "eye": (3, 12), "ear": (6, 14), "head": (0, 0), "neck": (0, 28), "shoulder": (18, 30),
+    "elbow": (24, 60), "wrist": (27, 85), "hip": (12, 85), "knee": (12, 125), "ankle": (12, 165),
+    "big_toe": (15, 175), "foot_index": (15, 175), "small_toe": (20, 174), "heel": (11, 170),
+}  # fmt: skip
+
+
+def person_of(name: str) -> np.ndarray:
+    """The body's keypoints in a set's order; those of the face, hands and fingers lie far away."""
+    points = []
+    for keypoint in KEYPOINT_SETS[name].names:
+        side = 1 if keypoint.startswith("left") else -1 if keypoint.startswith("right") else 0
+        part = keypoint.removeprefix("left_").removeprefix("right_")
+        x, y = BODY.get(part if side or part != "hip" else "middle of the hips", (999, 999))
+        points.append((100 + side * x if x < 999 else x, y))
+    return np.array(points, float)
+
+
+@pytest.mark.parametrize("name", KEYPOINT_SETS)
+def test_every_set_puts_the_same_persons_joints_in_the_same_places(name):
+    joints, valid = to_joints(person_of(name)[None], np.ones((1, len(person_of(name))), bool), name)
+    expected, _ = to_joints(person_of("blazepose33")[None], np.ones((1, 33), bool), "blazepose33")
+    lacking = {"l_foot", "r_foot"} if name == "coco17" else set()
+    assert {HUMANML3D.joint_names[j] for j in np.flatnonzero(~valid[0])} == lacking
+    np.testing.assert_allclose(joints[0, valid[0]], expected[0, valid[0]], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["halpe26", "wholebody133"])
+def test_only_what_a_joint_is_made_of_must_be_seen(name):
+    """Toes alone are lost with the toes, and nothing at all with the small toes, heels, fingers and the contour."""
     names = KEYPOINT_SETS[name].names
-    swap = {"left": "right", "right": "left"}
+    unused = [k for k, n in enumerate(names) if any(w in n for w in ("small_toe", "heel", "face", "finger", "thumb"))]
+    seen = np.ones((1, len(names)), bool)
+    seen[0, unused] = False
+    assert to_joints(person_of(name)[None], seen, name)[1].all()
+    seen[0, names.index("left_big_toe")] = False
+    _, valid = to_joints(person_of(name)[None], seen, name)
+    assert [HUMANML3D.joint_names[j] for j in np.flatnonzero(~valid[0])] == ["l_foot"]
 
-    def other(keypoint: str) -> int:
-        return names.index("_".join(swap.get(word, word) for word in keypoint.split("_")))
 
-    xy = generator.normal(size=(4, count, 2))
-    mirrored = xy[:, [other(n) for n in names]] * [-1, 1]
-    seen = np.ones((4, count), bool)
+@pytest.mark.parametrize("name", KEYPOINT_SETS)
+def test_mirrored_keypoints_give_mirrored_joints(name):
+    mirror = list(KEYPOINT_SETS[name].mirror)
+    assert [mirror[i] for i in mirror] == list(range(len(mirror)))
+    xy = np.random.default_rng(0).normal(size=(4, len(mirror), 2))
+    seen = np.ones(xy.shape[:2], bool)
     expected = to_joints(xy, seen, name)[0][:, list(HUMANML3D.mirror)] * [-1, 1]
-    np.testing.assert_allclose(to_joints(mirrored, seen, name)[0], expected, atol=1e-12)
+    np.testing.assert_allclose(to_joints(xy[:, mirror] * [-1, 1], seen, name)[0], expected, atol=1e-12)
+
+
+def test_the_mouth_and_the_eyes_of_the_face_are_mirrored_as_they_lie():
+    """Of 68 points: corners of the mouth 48 and 54, outer corners of the eyes 36 and 45, chin 8."""
+    names, mirror = KEYPOINT_SETS["wholebody133"].names, KEYPOINT_SETS["wholebody133"].mirror
+    for one, other in ((48, 54), (36, 45), (8, 8), (0, 16)):
+        assert names[mirror[names.index(f"face_{one}")]] == f"face_{other}"
+
+
+def test_the_table_of_the_documentation_is_what_the_code_does():
+    """docs/pose.md, between the marks; where this fails, the rows to write are in the message."""
+    text = (Path(__file__).parents[2] / "docs" / "pose.md").read_text(encoding="utf-8")
+    written = text.partition("<!-- mapping -->\n")[2].partition("<!-- end -->")[0]
+    assert written == documented_table()
+
+
+def documented_table() -> str:
+    """The joints of the left and the middle; those of the right are their mirror images (tested above)."""
+    sets = list(KEYPOINT_SETS.values())
+    lines = [f"| joint | {' | '.join(s.name for s in sets)} |", "|---" * (len(sets) + 1) + "|"]
+    for joint in (name for name in HUMANML3D.joint_names if not name.startswith("r_")):
+        lines.append(f"| {joint} | {' | '.join(_recipe(s.recipes.get(joint, {})) for s in sets)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _recipe(recipe: dict[str, float]) -> str:
+    """Shares of keypoints; `hips` is the middle of both."""
+    terms = {}
+    for name, weight in recipe.items():
+        part, sides = name.partition("_")[2], [recipe.get(f"{s}_{name.partition('_')[2]}") for s in ("left", "right")]
+        if sides[0] is not None and sides[0] == sides[1]:
+            terms[f"{part}s"] = 2 * weight
+        else:
+            terms[name] = weight
+    written = " + ".join(name if weight == 1 else f"{weight:.2f} {name}" for name, weight in terms.items() if weight)
+    return written.replace("+ -", "- ") or "masked"
 
 
 def test_an_unseen_keypoint_masks_the_joints_made_of_it_alone():
