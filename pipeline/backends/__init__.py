@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from crossdiff.errors import InputError
 from crossdiff.pipeline.backends.base import Person, PoseBackend
 
 BACKENDS = ("mediapipe",)
 
 
-def create_backend(name: str) -> PoseBackend:
+def create_backend(name: str, settings: Sequence[str] = ()) -> PoseBackend:
+    """A backend from what can be typed, and sent to another process: its name, and `key=value` settings."""
     if name == "mediapipe":
         from crossdiff.pipeline.backends.mediapipe import MediaPipeBackend
 

@@ -38,8 +38,8 @@ def test_tables_hold_measures_as_columns_and_counts_tell_the_reasons(tmp_path):
     ledger.put([Row("filter", "a", "done", "k", measures={"fps": 25.0}), Row("filter", "b", "failed", "k", reason="x")])
     assert ledger.table("filter")["fps"].iloc[0] == 25.0
     assert set(map(tuple, ledger.counts().itertuples(index=False))) == {
-        ("filter", "done", "", 1),
-        ("filter", "failed", "x", 1),
+        ("filter", "done", "", 1, 1),
+        ("filter", "failed", "x", 1, 1),
     }
     assert list(ledger.table("build").columns)[:3] == ["id", "parent", "state"]
 

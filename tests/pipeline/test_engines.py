@@ -1,0 +1,83 @@
+"""Engines: the same result from each, and a video that ends or hangs its process costs itself alone."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hostile import BROKEN, DEADLY, DEADLY_ONCE, HANGING, HostileBackend
+from wild import FakeBackend, write_video
+
+from crossdiff.errors import InputError, MissingDependencyError
+from crossdiff.files import load_npz
+from crossdiff.pipeline.engines import Job, Recipe
+from crossdiff.pipeline.engines.local import LocalEngine
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.people import PeopleConfig
+from crossdiff.pipeline.run import Run
+
+
+def contents(run: Run) -> tuple[dict, dict, list]:
+    """All that a run holds: keypoints by file, extract rows, track rows."""
+    files = {path.name: load_npz(path) for path in sorted(run.keypoints.iterdir())}
+    return files, {row.id: row for row in run.ledger.rows("extract")}, run.ledger.rows("track")
+
+
+def assert_same(a: Run, b: Run) -> None:
+    (files_a, *rows_a), (files_b, *rows_b) = contents(a), contents(b)
+    assert files_a.keys() == files_b.keys() and rows_a == rows_b
+    for name, arrays in files_a.items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(array, files_b[name][key])
+
+
+def test_worker_processes_give_what_this_process_gives(run, videos, tmp_path):
+    (videos / "empty.avi").touch()
+    extract_2d([videos], run, FakeBackend())
+    other = Run.create(tmp_path / "other")
+    ticks = extract_2d([videos], other, FakeBackend(), engine=LocalEngine(workers=2))
+    assert ticks.tracks == 2 and len(ticks.failed) == 1
+    assert_same(run, other)
+
+
+def test_deadly_and_broken_videos_cost_themselves_alone(tmp_path):
+    for name, grey in {"good": 128, "deadly": DEADLY, "once": DEADLY_ONCE, "broken": BROKEN}.items():
+        write_video(tmp_path / "v" / f"{name}.mp4", grey=grey)
+    run, backend, engine = Run.create(tmp_path / "r"), HostileBackend(tmp_path), LocalEngine(workers=2)
+    summary = extract_2d([tmp_path / "v"], run, backend, engine=engine)
+    assert states(run) == {
+        "good": ("done", 1),
+        "once": ("done", 2),
+        "deadly": ("quarantined", 2),
+        "broken": ("failed", 1),
+    }
+    assert (summary.quarantined, len(summary.failed), summary.tracks) == (1, 2, 2)
+    assert "SIGSEGV" in run.ledger.get("extract", "deadly").reason
+    assert "own mistake" in run.ledger.get("extract", "broken").reason
+    assert extract_2d([tmp_path / "v"], run, backend, engine=engine).unchanged == 4
+    extract_2d([tmp_path / "v"], run, backend, retry_failed=True, engine=engine, attempts=1)
+    assert states(run)["deadly"] == ("quarantined", 3) and states(run)["broken"] == ("failed", 2)
+
+
+def test_a_video_that_hangs_is_given_up_after_the_time_limit(tmp_path):
+    write_video(tmp_path / "hanging.mp4", grey=HANGING)
+    run = Run.create(tmp_path / "r")
+    engine = LocalEngine(workers=1, time_limit=1)
+    extract_2d([tmp_path / "hanging.mp4"], run, HostileBackend(tmp_path), engine=engine, attempts=1)
+    assert states(run) == {"hanging": ("quarantined", 1)}
+    assert "no new frame for 1 s" in run.ledger.get("extract", "hanging").reason
+
+
+def test_a_model_that_cannot_be_loaded_is_said_and_no_video_is_blamed(tmp_path):
+    recipe = Recipe("openpose", PeopleConfig(), tmp_path)
+    with pytest.raises(InputError, match="openpose"):
+        list(LocalEngine(workers=2).run([Job("a", tmp_path / "a.mp4")], recipe, lambda *_: None))
+
+
+def states(run: Run) -> dict[str, tuple[str, int]]:
+    return {row.id: (row.state, row.attempts) for row in run.ledger.rows("extract")}
