@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
@@ -13,18 +15,19 @@ from typing import Any
 import numpy as np
 
 from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError
-from crossdiff.pipeline.engines.base import Engine, Job, LostError, Outcome, Recipe, VideoTick, Watchdog, work
+from crossdiff.pipeline.engines.base import Engine, Job, LostError, Outcome, Recipe, VideoTick, Watchdog, cores, work
 from crossdiff.pipeline.video import Video, VideoInfo
 
 # Ray reads these when it is imported. Nothing is reported to anyone, and no bars of its own between ours.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 try:
     import ray
     from ray.data import ActorPoolStrategy, DataContext
     from ray.exceptions import RayError, RayTaskError
+    from ray.util.annotations import RayDeprecationWarning
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 except ImportError as error:
     raise MissingDependencyError(f"the ray engine needs Ray ({error}): pip install 'crossdiff[ray]'") from None
@@ -65,11 +68,12 @@ class RayEngine(Engine):
     def _connect(self) -> None:
         if ray.is_initialized():
             return
-        here = {} if self.address else {"include_dashboard": False}
+        here = {} if self.address else {"include_dashboard": False, "num_cpus": max(2, cores())}
         try:
             ray.init(address=self.address, log_to_driver=False, logging_level="error", **here)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(f"--ray-address {self.address}: {error}; start Ray there, or leave it out") from None
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
     def _actors(self) -> int:
         total = ray.cluster_resources()
@@ -89,27 +93,36 @@ class RayEngine(Engine):
         # An actor that dies takes its block with it; extraction tries that video again, and counts.
         context.max_errored_blocks = -1
         context.enable_progress_bars = False
-        rows = [{"video": job.video, "path": str(job.path.resolve())} for job in wave]
-        actors = ActorPoolStrategy(size=min(self._actors(), len(rows)), max_tasks_in_flight_per_actor=1)
-        outcomes = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _PoseActor,
-            fn_constructor_args=(recipe, self.time_limit),
-            batch_size=1,
-            compute=actors,
-            num_cpus=1,
-            num_gpus=self.gpus_per_actor or None,
-            max_restarts=-1,
-            max_task_retries=0,
-        )
         missing = {job.video for job in wave}
-        for row in outcomes.iter_rows():
-            if row["fatal"]:
-                raise CrossDiffError(row["fatal"])
-            outcome = Outcome(**json.loads(row["outcome"]))
-            missing.remove(outcome.video)
-            yield outcome
+        try:
+            # Nothing is fetched ahead, so that an outcome is written down as soon as it is there.
+            for batch in self._outcomes(wave, recipe).iter_batches(batch_size=1, prefetch_batches=0):
+                if fatal := str(batch["fatal"][0]):
+                    raise CrossDiffError(fatal)
+                outcome = Outcome(**json.loads(str(batch["outcome"][0])))
+                missing.remove(outcome.video)
+                yield outcome
+        except RayError as error:
+            raise CrossDiffError(f"Ray gave up: {error}") from None
         for video in sorted(missing):
-            yield Outcome(video, error="crashed or hung the actor that read it (see Ray's logs)", lost=True)
+            yield Outcome(video, error="crashed or hung the actor that worked on it (see Ray's logs)", lost=True)
+
+    def _outcomes(self, wave: list[Job], recipe: Recipe) -> ray.data.Dataset:
+        rows = [{"video": job.video, "path": str(job.path.resolve())} for job in wave]
+        with warnings.catch_warnings():
+            # Ray 2.60 deprecates `max_task_retries` here, and has nothing else yet that sets it.
+            warnings.simplefilter("ignore", RayDeprecationWarning)
+            return ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                _PoseActor,
+                fn_constructor_args=(recipe, self.time_limit),
+                batch_size=1,
+                compute=ActorPoolStrategy(size=min(self._actors(), len(rows)), max_tasks_in_flight_per_actor=1),
+                num_cpus=1,
+                num_gpus=self.gpus_per_actor or None,
+                max_restarts=-1,
+                # Ray would try a video that kills its actor for ever.
+                max_task_retries=0,
+            )
 
 
 class _PoseActor:

@@ -1,11 +1,6 @@
 """Engines: the same result from each, and a video that ends or hangs its process costs itself alone."""
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +8,9 @@ import pytest
 from hostile import BROKEN, DEADLY, DEADLY_ONCE, HANGING, HostileBackend
 from wild import FakeBackend, write_video
 
-from crossdiff.errors import InputError, MissingDependencyError
+from crossdiff.errors import InputError
 from crossdiff.files import load_npz
-from crossdiff.pipeline.engines import Job, Recipe
+from crossdiff.pipeline.engines import Job, Recipe, create_engine
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.people import PeopleConfig
@@ -77,6 +72,24 @@ def test_a_model_that_cannot_be_loaded_is_said_and_no_video_is_blamed(tmp_path):
     recipe = Recipe("openpose", PeopleConfig(), tmp_path)
     with pytest.raises(InputError, match="openpose"):
         list(LocalEngine(workers=2).run([Job("a", tmp_path / "a.mp4")], recipe, lambda *_: None))
+
+
+def test_ray_gives_what_this_process_gives_with_an_actor_killed_in_the_middle(run, videos, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray", reason="the ray extra is not installed")
+    write_video(videos / "once.mp4", grey=DEADLY_ONCE)
+    (videos / "empty.avi").touch()
+    (tmp_path / "died").touch()  # harmless in this process
+    extract_2d([videos], run, HostileBackend(tmp_path))
+    (tmp_path / "died").unlink()
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # for the actors
+    other = Run.create(tmp_path / "other")
+    try:
+        summary = extract_2d([videos], other, HostileBackend(tmp_path), engine=create_engine("ray", workers=1))
+    finally:
+        ray.shutdown()
+    assert summary.tracks == 3 and states(other)["once"] == ("done", 2)
+    other.ledger.put([replace(other.ledger.get("extract", "once"), attempts=1)])
+    assert_same(run, other)
 
 
 def states(run: Run) -> dict[str, tuple[str, int]]:
