@@ -73,6 +73,14 @@ def test_runs_are_numbered_and_the_latest_is_opened(tmp_path, monkeypatch):
     assert Run.create().root.name == "0010"
 
 
+def test_a_run_without_clips_does_not_hide_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good, bad = Run.create(), Run.create()
+    good.ledger.put([Row("track", "a_t0", "done", "k", "a")])
+    bad.ledger.put([Row("extract", "b", "failed", "k", reason="empty file")])
+    assert Run.open().root == good.root and Run.open(bad.root).root == bad.root
+
+
 def test_a_run_is_gone_on_with_and_other_folders_are_left_alone(tmp_path):
     Run.create(tmp_path / "r").ledger.put([Row("track", "a", "done", "k")])
     assert Run.create(tmp_path / "r").ledger.get("track", "a")
