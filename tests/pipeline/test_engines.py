@@ -1,5 +1,10 @@
 """Engines: the same result from each, and a video that ends or hangs its process costs itself alone."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +95,47 @@ def test_ray_gives_what_this_process_gives_with_an_actor_killed_in_the_middle(ru
     assert summary.tracks == 3 and states(other)["once"] == ("done", 2)
     other.ledger.put([replace(other.ledger.get("extract", "once"), attempts=1)])
     assert_same(run, other)
+
+
+_EXTRACT = """
+import sys
+from pathlib import Path
+from hostile import HostileBackend
+from crossdiff.pipeline.engines import create_engine
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.run import Run
+
+if __name__ == "__main__":
+    videos, out = map(Path, sys.argv[1:])
+    extract_2d([videos], Run.create(out), HostileBackend(out, delay=0.01), engine=create_engine("local", workers=2))
+"""
+
+
+def test_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(tmp_path):
+    videos, script, out = tmp_path / "v", tmp_path / "extract.py", tmp_path / "r"
+    script.write_text(_EXTRACT)
+    for number in range(5):
+        write_video(videos / f"{number}.mp4", frames=40)
+    (videos / "empty.avi").touch()
+    unbroken, run = Run.create(tmp_path / "unbroken"), Run.create(out)
+    extract_2d([videos], unbroken, FakeBackend())
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+
+    def started() -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, str(script), str(videos), str(out)], env=env)
+
+    # As the first file is there, perhaps without its row; then some rows later.
+    for rows in (0, 3):
+        process = started()
+        while not (list(out.glob("keypoints/[0-9]*")) and len(run.ledger.rows("extract")) >= rows):
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = {row.id: row for row in run.ledger.rows("extract")}
+    assert 3 <= len(done) < 6
+    assert started().wait(timeout=60) == 0
+    assert_same(unbroken, run)
 
 
 def states(run: Run) -> dict[str, tuple[str, int]]:
