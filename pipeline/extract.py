@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from crossdiff.errors import CrossDiffError, InputError, PartialFailure
-from crossdiff.files import sha256
-from crossdiff.pipeline import ledger
-from crossdiff.pipeline.backends import PoseBackend, create_backend
+from filelock import FileLock, Timeout
+from rich.progress import TaskID
+
+from crossdiff.errors import InputError, PartialFailure
+from crossdiff.files import remove_leftovers, sha256
+from crossdiff.pipeline.backends import PoseBackend
+from crossdiff.pipeline.engines import Engine, InProcess, Job, Outcome, Recipe
+from crossdiff.pipeline.engines.base import track_name
 from crossdiff.pipeline.inputs import VideoInput, captions_of, find_videos, name_apart
-from crossdiff.pipeline.ledger import Row, key_of
-from crossdiff.pipeline.people import PeopleConfig, Tick, find_people
+from crossdiff.pipeline.ledger import Row, State, Video, key_of
+from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar
-from crossdiff.types import Keypoints2D
 from crossdiff.wording import counted, listed
 
 log = logging.getLogger(__name__)
@@ -25,27 +30,33 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ExtractSummary:
-    """What extraction did. unchanged: videos left alone, as their content and the configuration are the same."""
+    """What extraction did. unchanged: videos left alone, as their content and the configuration are the same.
+
+    failed: by the video's path, why; quarantined: how many of these ended, or hung, the processes that read them.
+    """
 
     videos: int = 0
     unchanged: int = 0
     frames: int = 0
     seconds: float = 0.0
     tracks: int = 0
+    quarantined: int = 0
     without_person: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         good = self.videos - len(self.failed) - len(self.without_person)
         rate = f", {self.frames / self.seconds:.0f} frames/s" if self.frames and self.seconds else ""
+        quarantined = f" ({self.quarantined} quarantined)" if self.quarantined else ""
         return (
             f"{counted(self.videos, 'video')}: {good} with people ({counted(self.tracks, 'track')}), "
-            f"{len(self.without_person)} without, {len(self.failed)} failed; {self.unchanged} unchanged{rate}"
+            f"{len(self.without_person)} without, {len(self.failed)} failed{quarantined}; "
+            f"{self.unchanged} unchanged{rate}"
         )
 
     def raise_failures(self) -> None:
         """One line per input that gave nothing; `InputError` where none gave a track."""
-        useless = dict.fromkeys(self.without_person, "no person found") | self.failed
+        useless = dict.fromkeys(sorted(self.without_person), "no person found") | dict(sorted(self.failed.items()))
         if not useless:
             return
         lines = listed(useless)
@@ -61,97 +72,188 @@ def extract_2d(
     captions: Path | None = None,
     retry_failed: bool = False,
     cfg: PeopleConfig | None = None,
+    *,
+    settings: Sequence[str] = (),
+    engine: Engine | None = None,
+    attempts: int = 2,
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
-    Videos whose content and configuration have not changed are left alone; failed ones too, unless
+    Videos whose content and configuration have not changed are left alone; failed and quarantined ones too, unless
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
+    settings: of a backend given by name, as `key=value`. engine: without it all is done in this process.
+    attempts: how often a video may end or hang the process that works on it before it is quarantined.
     """
-    pose = create_backend(backend) if isinstance(backend, str) else backend
-    cfg = cfg or PeopleConfig()
-    known = {name: video.path for name, video in run.ledger.videos().items()}
-    named = name_apart(find_videos(videos), known)
+    recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings))
+    identity = recipe.create_pose().identity
+    known = run.ledger.videos()
+    named = name_apart(find_videos(videos), {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
-    run.record_config("extract", {"backend": pose.identity, **cfg.model_dump()})
-    extractor = _Extractor(run, pose, cfg, retry_failed)
-    started = time.monotonic()
-    with progress_bar() as bar:
-        overall = bar.add_task("videos", total=len(named), note="")
-        current = bar.add_task("frames", total=None, note="")
-
-        def tick(done: int, total: int) -> None:
-            bar.update(current, completed=done, total=total or None)
-
-        for name, video in named.items():
-            bar.update(current, completed=0, total=None, note=name)
-            extractor.work(name, video, captioned[video], tick)
-            bar.advance(overall)
-    extractor.summary.seconds = time.monotonic() - started
+    with _alone(run), _Progress(len(named)) as progress:
+        remove_leftovers(run.keypoints)
+        run.record_config("extract", {"backend": identity, **recipe.people.model_dump()})
+        extractor = _Extractor(run, known, [identity, recipe.people.model_dump()], retry_failed, progress)
+        started = time.monotonic()
+        jobs: Iterable[Job] = extractor.due(named, captioned)
+        for attempt in range(1, attempts + 1):
+            for outcome in (engine or InProcess()).run(jobs, recipe, progress.tick):
+                extractor.take(outcome, attempt, last=attempt == attempts)
+            if not (jobs := extractor.lost_jobs()):
+                break
+        extractor.summary.seconds = time.monotonic() - started
     return extractor.summary
 
 
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """The ledger has one writer at a time; raises where another process extracts into the same run."""
+    lock = FileLock(run.root / ".extract.lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        raise InputError(
+            f"{run.root}: another extraction is at work in it; wait for it, or give another --out"
+        ) from None
+
+
+class _Progress:
+    """A bar over all videos, and one for each that is being worked on."""
+
+    def __init__(self, videos: int) -> None:
+        self._bar = progress_bar()
+        self._overall = self._bar.add_task("videos", total=videos, note="")
+        self._current: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tick(self, video: str, done: int, total: int) -> None:
+        if video not in self._current:
+            self._current[video] = self._bar.add_task("frames", note=video)
+        self._bar.update(self._current[video], completed=done, total=total or None)
+
+    def ended(self, video: str, over: bool = True) -> None:
+        """over: nothing more is done to the video."""
+        if video in self._current:
+            self._bar.remove_task(self._current.pop(video))
+        if over:
+            self._bar.advance(self._overall)
+
+
 class _Extractor:
-    """Works through videos one at a time and sums up."""
+    """Decides which videos are due, writes what became of them into the ledger, and sums up."""
 
-    def __init__(self, run: Run, pose: PoseBackend, cfg: PeopleConfig, retry_failed: bool) -> None:
+    def __init__(
+        self, run: Run, known: Mapping[str, Video], recipe: object, retry_failed: bool, progress: _Progress
+    ) -> None:
         self.run = run
-        self.pose = pose
-        self.cfg = cfg
+        self.known = known
+        self.recipe = recipe
         self.retry_failed = retry_failed
+        self.progress = progress
         self.summary = ExtractSummary()
+        self._begun: dict[str, _Begun] = {}
+        self._lost: list[Job] = []
 
-    def work(self, name: str, video: VideoInput, captions: tuple[str, ...], tick: Tick) -> None:
-        self.summary.videos += 1
-        content = _content(video.path)
-        seen = ledger.Video(name, video.path.resolve(), content, video.label, captions)
-        self.run.ledger.put_video(seen)
-        key = key_of(content, self.pose.identity, self.cfg.model_dump())
-        row = self.run.ledger.get("extract", name)
-        again = row is not None and row.state == "failed" and self.retry_failed
-        if row is None or row.key != key or again or not self._has_keypoints(name):
-            row = self._extract(name, video.path, key, tick)
-        else:
-            self.summary.unchanged += 1
-        self._count(str(video.path), row)
+    def due(self, named: Mapping[str, VideoInput], captioned: Mapping[VideoInput, tuple[str, ...]]) -> Iterator[Job]:
+        """The videos that need work; what is known of the others is counted."""
+        for name, video in named.items():
+            self.summary.videos += 1
+            seen = self._see(name, video, captioned[video])
+            key = key_of(seen.content, self.recipe)
+            row = self.run.ledger.get("extract", name)
+            same = row is not None and row.key == key and self._has_keypoints(name)
+            if row is None or not same or (self.retry_failed and row.state in ("failed", "quarantined")):
+                self._begun[name] = _Begun(Job(name, video.path), key, row.attempts if row and same else 0)
+                yield self._begun[name].job
+            else:
+                self.summary.unchanged += 1
+                self._count(str(video.path), row)
+                self.progress.ended(name)
+
+    def lost_jobs(self) -> list[Job]:
+        """Videos whose last attempt was lost, to be tried again; each is named once."""
+        lost, self._lost = self._lost, []
+        return lost
+
+    def take(self, outcome: Outcome, attempt: int, last: bool) -> None:
+        """Write what became of a video, or keep it for another attempt where this one was lost and not the last."""
+        begun = self._begun[outcome.video]
+        self.progress.ended(outcome.video, over=last or not outcome.lost)
+        if outcome.lost and not last:
+            log.info("%s %s; it is tried again at the end", begun.job.path, outcome.error)
+            self._lost.append(begun.job)
+            return
+        row = _row(outcome, begun.key, begun.attempts + attempt)
+        tracks = [
+            Row("track", clip, "done", key_of(begun.key, clip), parent=outcome.video, measures=measures)
+            for number, measures in enumerate(outcome.tracks)
+            for clip in [track_name(outcome.video, number)]
+        ]
+        # Before their rows, so that no end of this process leaves files behind that no row speaks of.
+        old = self.run.ledger.rows("track", parent=outcome.video)
+        for stale in {r.id for r in old} - {r.id for r in tracks}:
+            (self.run.keypoints / f"{stale}.npz").unlink(missing_ok=True)
+        self.run.ledger.put([*tracks, row], replace=("track", outcome.video))
+        self.summary.frames += outcome.measures.get("frames", 0)
+        self._count(str(begun.job.path), row)
+
+    def _see(self, name: str, video: VideoInput, captions: tuple[str, ...]) -> Video:
+        """The video as it is now; the ledger is told where anything about it is new."""
+        before, stamp = self.known.get(name), _stamp(video.path)
+        content = before.content if before and stamp and before.stamp == stamp else _content(video.path)
+        seen = Video(name, video.path.resolve(), content, video.label, captions, stamp)
+        if seen != before:
+            self.run.ledger.put_video(seen)
+        return seen
 
     def _has_keypoints(self, video: str) -> bool:
         tracks = self.run.ledger.rows("track", parent=video)
         return all((self.run.keypoints / f"{row.id}.npz").is_file() for row in tracks)
 
-    def _extract(self, name: str, path: Path, key: str, tick: Tick) -> Row:
-        import cv2
-
-        tracks: list[Row] = []
-        try:
-            found = find_people(path, self.pose, self.cfg, tick)
-        # Any of these means this one video is unusable; the others go on.
-        except (CrossDiffError, cv2.error, RuntimeError, ValueError) as error:
-            log.info("%s failed", path, exc_info=True)
-            row = Row("extract", name, "failed", key, reason=str(error))
-        else:
-            self.summary.frames += found.measures["frames"]
-            tracks = [self._save(f"{name}_t{i}", name, key, kp) for i, kp in enumerate(found.tracks)]
-            if tracks:
-                row = Row("extract", name, "done", key, measures=found.measures)
-            else:
-                row = Row("extract", name, "filtered", key, reason="no person", value=0.0, measures=found.measures)
-        old = self.run.ledger.rows("track", parent=name)
-        self.run.ledger.put([*tracks, row], replace=("track", name))
-        for stale in {r.id for r in old} - {r.id for r in tracks}:
-            (self.run.keypoints / f"{stale}.npz").unlink(missing_ok=True)
-        return row
-
-    def _save(self, clip: str, video: str, key: str, keypoints: Keypoints2D) -> Row:
-        keypoints.save(self.run.keypoints / f"{clip}.npz")
-        measures = {"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])}
-        return Row("track", clip, "done", key_of(key, clip), parent=video, measures=measures)
-
     def _count(self, path: str, row: Row) -> None:
         self.summary.tracks += row.measures.get("tracks", 0)
-        if row.state == "failed":
+        if row.state in ("failed", "quarantined"):
             self.summary.failed[path] = str(row.reason)
+            self.summary.quarantined += row.state == "quarantined"
         elif row.state == "filtered":
             self.summary.without_person.append(path)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A video that is due, the key of its row to be, and the attempts before this run of the command."""
+
+    job: Job
+    key: str
+    attempts: int
+
+
+def _row(outcome: Outcome, key: str, attempts: int) -> Row:
+    """What became of a video, as the ledger keeps it."""
+    if outcome.error is not None:
+        state: State = "quarantined" if outcome.lost else "failed"
+        return Row("extract", outcome.video, state, key, reason=outcome.error, attempts=attempts)
+    if not outcome.tracks:
+        reason, measures = "no person", outcome.measures
+        return Row(
+            "extract", outcome.video, "filtered", key, reason=reason, value=0.0, attempts=attempts, measures=measures
+        )
+    return Row("extract", outcome.video, "done", key, attempts=attempts, measures=outcome.measures)
+
+
+def _stamp(path: Path) -> str:
+    """Size and time of change of a file; empty where it has none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _content(path: Path) -> str:

@@ -16,20 +16,21 @@ import pandas as pd
 from crossdiff.errors import InputError
 
 Stage = Literal["extract", "track", "filter", "build", "pseudo"]
-State = Literal["done", "filtered", "failed"]
+State = Literal["done", "filtered", "failed", "quarantined"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS rows (
     stage TEXT NOT NULL, id TEXT NOT NULL, parent TEXT NOT NULL, state TEXT NOT NULL, key TEXT NOT NULL,
-    reason TEXT, value REAL, threshold REAL, measures TEXT NOT NULL, updated TEXT NOT NULL,
+    reason TEXT, value REAL, threshold REAL, attempts INTEGER NOT NULL, measures TEXT NOT NULL, updated TEXT NOT NULL,
     PRIMARY KEY (stage, id)
 );
 CREATE INDEX IF NOT EXISTS by_parent ON rows (stage, parent);
 CREATE TABLE IF NOT EXISTS videos (
-    id TEXT PRIMARY KEY, path TEXT NOT NULL, content TEXT NOT NULL, label TEXT NOT NULL, captions TEXT NOT NULL
+    id TEXT PRIMARY KEY, path TEXT NOT NULL, content TEXT NOT NULL, label TEXT NOT NULL, captions TEXT NOT NULL,
+    stamp TEXT NOT NULL
 );
 """
-_COLUMNS = ("stage", "id", "parent", "state", "key", "reason", "value", "threshold", "measures")
+_COLUMNS = ("stage", "id", "parent", "state", "key", "reason", "value", "threshold", "attempts", "measures")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Row:
 
     Stages: `extract` (id: a video), `track` (a clip that extraction found; parent: its video), `filter` (the clip
     judged; parent: its video), `build` and `pseudo` (a motion; parent: its clip). state `filtered` has a reason
-    with the value that was measured and the threshold it missed; `failed` has the error as its reason.
+    with the value that was measured and the threshold it missed; `failed` has the error as its reason; `quarantined`
+    has what it did to the processes that worked on it, each of its `attempts` times.
     key: hash of the content and configuration that led to the row; the same key need not be worked on again.
     """
 
@@ -51,6 +53,7 @@ class Row:
     value: float | None = None
     threshold: float | None = None
     measures: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1
 
     def __post_init__(self) -> None:
         if self.stage not in get_args(Stage) or self.state not in get_args(State):
@@ -61,13 +64,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Video:
-    """A video that a run has seen. content: sha256 of the file, empty where it could not be read."""
+    """A video that a run has seen.
+
+    content: sha256 of the file, empty where it could not be read; stamp: its size and time of change when that was
+    taken, so that a file that was not touched need not be read again.
+    """
 
     id: str
     path: Path
     content: str
     label: str
     captions: tuple[str, ...]
+    stamp: str = ""
 
 
 def stage_named(name: str) -> Stage:
@@ -130,35 +138,42 @@ class Ledger:
             found = db.execute(f"SELECT * FROM rows WHERE {where} ORDER BY id", given).fetchall()
         return [Row(**{n: r[n] for n in _COLUMNS[:-1]}, measures=json.loads(r["measures"])) for r in found]
 
+    def holds(self, stage: Stage) -> bool:
+        """Whether there is any row of a stage."""
+        with self._transaction() as db:
+            return db.execute("SELECT 1 FROM rows WHERE stage = ? LIMIT 1", (stage,)).fetchone() is not None
+
     def get(self, stage: Stage, id: str) -> Row | None:
         return next(iter(self.rows(stage, id=id)), None)
 
     def put_video(self, video: Video) -> None:
-        values = (video.id, str(video.path), video.content, video.label, json.dumps(video.captions))
+        values = (video.id, str(video.path), video.content, video.label, json.dumps(video.captions), video.stamp)
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?)", values)
+            db.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def videos(self) -> dict[str, Video]:
         """Every video by its id."""
         with self._transaction() as db:
             found = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
         return {
-            r["id"]: Video(r["id"], Path(r["path"]), r["content"], r["label"], tuple(json.loads(r["captions"])))
+            r["id"]: Video(
+                r["id"], Path(r["path"]), r["content"], r["label"], tuple(json.loads(r["captions"])), r["stamp"]
+            )
             for r in found
         }
 
     def table(self, stage: Stage) -> pd.DataFrame:
         """A stage's rows as a table, one column per measure."""
-        plain = ("id", "parent", "state", "reason", "value", "threshold")
+        plain = ("id", "parent", "state", "reason", "value", "threshold", "attempts")
         rows = [{name: getattr(row, name) for name in plain} | dict(row.measures) for row in self.rows(stage)]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(plain))
 
     def counts(self) -> pd.DataFrame:
-        """How many items are in each state, and why, stage by stage: columns stage, state, reason, items."""
+        """How many items are in each state, why, and after how many attempts at most, stage by stage."""
         with self._transaction() as db:
             found = db.execute(
-                "SELECT stage, state, coalesce(reason, '') AS reason, count(*) AS items FROM rows"
-                " GROUP BY stage, state, reason ORDER BY state, items DESC"
+                "SELECT stage, state, coalesce(reason, '') AS reason, count(*) AS items, max(attempts) AS attempts"
+                " FROM rows GROUP BY stage, state, reason ORDER BY state, items DESC"
             ).fetchall()
         rows = sorted((dict(r) for r in found), key=lambda row: get_args(Stage).index(row["stage"]))
-        return pd.DataFrame(rows, columns=["stage", "state", "reason", "items"])
+        return pd.DataFrame(rows, columns=["stage", "state", "reason", "items", "attempts"])

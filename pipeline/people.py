@@ -10,7 +10,7 @@ from typing import Any
 from crossdiff.config import Config
 from crossdiff.pipeline.backends import PoseBackend
 from crossdiff.pipeline.tracking import Tracker, TrackingConfig
-from crossdiff.pipeline.video import Video
+from crossdiff.pipeline.video import FrameSource, Video
 from crossdiff.types import Keypoints2D
 
 # Called with the frames done so far and those that the header declares (0: unknown).
@@ -31,9 +31,9 @@ class People:
     measures: dict[str, Any]
 
 
-def find_people(video: Path, pose: PoseBackend, cfg: PeopleConfig, tick: Tick) -> People:
+def find_people(video: Path | FrameSource, pose: PoseBackend, cfg: PeopleConfig, tick: Tick) -> People:
     """Detect and track the people of a video. Raises an error of its own kind where the file cannot be used."""
-    opened = Video(video)
+    opened = Video(video) if isinstance(video, Path) else video
     fps, size = opened.info.fps, opened.info.size
     tracker, frames = Tracker(cfg.tracking, fps), 0
     for people in pose.estimate(opened.frames()):

@@ -57,7 +57,7 @@ class Run:
 
     @classmethod
     def open(cls, path: Path | None = None) -> Run:
-        """The run at `path`, or the latest under `runs/`."""
+        """The run at `path`, or the latest under `runs/` (see `latest`)."""
         if path is not None:
             if not _is_run(path):
                 raise InputError(f"{path}: not a run folder; `crossdiff extract-2d VIDEOS --out {path}` makes it")
@@ -71,9 +71,12 @@ class Run:
 
     @classmethod
     def latest(cls) -> Run | None:
-        """The newest of the numbered runs under `runs/`, if there is any."""
-        numbered = [folder for folder in _numbered_folders() if _is_run(folder)]
-        return cls(numbered[-1]) if numbered else None
+        """The newest of the numbered runs under `runs/` that holds clips, else the newest, if there is any.
+
+        One that found nobody must not hide the good one before it.
+        """
+        runs = [cls(folder) for folder in reversed(_numbered_folders()) if _is_run(folder)]
+        return next((run for run in runs if run.ledger.holds("track")), runs[0] if runs else None)
 
     def recorded(self, stage: str, cls: type[C]) -> C:
         """The configuration that a stage of this run had last; the defaults where it has not run yet."""

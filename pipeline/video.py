@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -31,6 +31,15 @@ class VideoInfo:
     frames: int
     fps: float
     size: tuple[int, int]
+
+
+class FrameSource(Protocol):
+    """What gives a video's frames, once: a `Video`, or a process elsewhere that reads one."""
+
+    @property
+    def info(self) -> VideoInfo: ...
+
+    def frames(self) -> Iterator[np.ndarray]: ...
 
 
 class Video:

@@ -11,6 +11,8 @@ from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
+from crossdiff.pipeline.engines import Engine
+from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import ExtractSummary, extract_2d
 from crossdiff.pipeline.filter import FilterConfig, FilterSummary, filter_clips
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, check_teacher, pseudo_label
@@ -29,6 +31,8 @@ class ChainConfig:
     """Settings of the stages, each as its own command takes them; None: as the run had them before."""
 
     backend: str = "mediapipe"
+    pose_settings: tuple[str, ...] = ()
+    engine: Engine = field(default_factory=LocalEngine)
     captions: Path | None = None
     filter: FilterConfig | None = None
     build: BuildConfig | None = None
@@ -85,7 +89,8 @@ def run_chain(
         except PartialFailure as error:
             failures.append(f"{stage}: {error}")
 
-    went_through("extract-2d", extract_2d(videos, run, cfg.backend, cfg.captions))
+    extracted = extract_2d(videos, run, cfg.backend, cfg.captions, settings=cfg.pose_settings, engine=cfg.engine)
+    went_through("extract-2d", extracted)
     went_through("filter", filter_clips(run, cfg.filter))
     went_through("build-2d", build_2d(run, cfg.build))
     went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift))

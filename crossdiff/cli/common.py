@@ -21,6 +21,19 @@ _RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 Devices = Annotated[int | None, typer.Option(help="GPUs (or CPU processes) per machine that share a batch.")]
 NumNodes = Annotated[int | None, typer.Option(help="Machines that share a batch.")]
 
+# What `extract-2d` and `run` say about poses and engines.
+Backend = Annotated[str, typer.Option(help="Pose estimator: mediapipe.")]
+PoseSet = Annotated[
+    list[str] | None, typer.Option("--pose-set", help="A setting of the pose estimator, such as a=b; repeatable.")
+]
+EngineName = Annotated[str, typer.Option("--engine", help="local (processes of this machine) or ray (a cluster).")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes, or Ray actors; without it as many as the cores bear.")
+]
+TimeLimit = Annotated[float, typer.Option(min=1, help="Seconds without a new frame after which a video hangs.")]
+GpusPerActor = Annotated[float, typer.Option("--num-gpus-per-actor", min=0, help="Of Ray: GPUs, or a share of one.")]
+RayAddress = Annotated[str | None, typer.Option(help="Of Ray: the cluster's head; without it Ray starts here.")]
+
 
 def device_settings(devices: int | None, num_nodes: int | None) -> list[str]:
     """The options as overrides of a training configuration."""

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import MOST_SEED, pick_checkpoint, summary, took
+from crossdiff.cli.common import (
+    MOST_SEED,
+    Backend,
+    EngineName,
+    GpusPerActor,
+    PoseSet,
+    RayAddress,
+    Workers,
+    pick_checkpoint,
+    summary,
+    took,
+)
 
 
 @app.command(no_args_is_help=True)
@@ -21,6 +32,12 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
     data: Annotated[Path | None, typer.Option(help="3D dataset to mix into fine-tuning.")] = None,
     captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
+    backend: Backend = "mediapipe",
+    pose_set: PoseSet = None,
+    engine: EngineName = "local",
+    workers: Workers = None,
+    num_gpus_per_actor: GpusPerActor = 0,
+    ray_address: RayAddress = None,
     mixture: Annotated[bool, typer.Option("--mixture/--standard", help="How to sample.")] = True,
     frames: Annotated[int, typer.Option(help="Length of each sampled motion, at 20 frames a second.")] = 120,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of fine-tuning and sampling.")] = 0,
@@ -37,6 +54,7 @@ def run(
     from crossdiff.diffusion.sampling import SamplingOptions
     from crossdiff.errors import ConfigError
     from crossdiff.pipeline.backends import create_backend
+    from crossdiff.pipeline.engines import create_engine
     from crossdiff.pipeline.inputs import find_videos
     from crossdiff.pipeline.run import Run
     from crossdiff.training.config import FinetuneConfig
@@ -50,13 +68,20 @@ def run(
         # The other processes would run this very command, videos and all.
         raise ConfigError("run: fine-tunes on one device; stop before it, and use crossdiff finetune --devices")
     cfg = ChainConfig(
-        captions=captions, finetune=tuning, sampling=SamplingOptions(mixture=mixture), frames=frames, seed=seed
+        backend=backend,
+        pose_settings=tuple(pose_set or ()),
+        engine=create_engine(engine, workers, gpus_per_actor=num_gpus_per_actor, address=ray_address),
+        captions=captions,
+        finetune=tuning,
+        sampling=SamplingOptions(mixture=mixture),
+        frames=frames,
+        seed=seed,
     )
     if data is not None:
         MocapDataset(data)
     teacher = pick_checkpoint(checkpoint)
     wanted = check_request(prompts or [], frames, teacher)
-    create_backend(cfg.backend)
+    create_backend(cfg.backend, cfg.pose_settings)
     opened = Run.create(out)
     if out is None:
         took("run", opened.root, "a new run; name it with --out")

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from wild import SHARED, FakeBackend, write_video
 
+from crossdiff.config import load_config
 from crossdiff.errors import InputError, MissingDependencyError, PartialFailure
 from crossdiff.pipeline.backends import create_backend
 from crossdiff.pipeline.extract import extract_2d
@@ -37,6 +39,27 @@ def test_changed_videos_and_settings_are_done_again(run, videos):
     backend = FakeBackend()
     assert extract_2d([videos], run, backend).tracks == 3 and backend.frames == 50
     assert extract_2d([videos], run, FakeBackend(), cfg=PeopleConfig(tracking=TrackingConfig(slack=0.3))).unchanged == 0
+
+
+def test_the_shipped_configuration_holds_the_defaults():
+    assert load_config(PeopleConfig, "people") == PeopleConfig()
+
+
+def test_a_video_that_was_only_touched_is_not_done_again(run, videos):
+    (videos / "nobody.mp4").touch()
+    backend = FakeBackend()
+    assert extract_2d([videos], run, backend).unchanged == 3 and backend.frames == 0
+
+
+def test_a_run_has_one_writer(run, videos):
+    with FileLock(run.root / ".extract.lock"), pytest.raises(InputError, match="another extraction"):
+        extract_2d([videos], run, FakeBackend())
+
+
+def test_what_a_killed_process_left_is_swept_up(run, videos):
+    (run.keypoints / ".nobody_t0.1.tmp.npz").write_bytes(b"half")
+    extract_2d([videos], run, FakeBackend())
+    assert len(list(run.keypoints.iterdir())) == 2
 
 
 def test_tracks_that_are_no_longer_there_are_forgotten(run, videos):

@@ -38,8 +38,8 @@ def test_tables_hold_measures_as_columns_and_counts_tell_the_reasons(tmp_path):
     ledger.put([Row("filter", "a", "done", "k", measures={"fps": 25.0}), Row("filter", "b", "failed", "k", reason="x")])
     assert ledger.table("filter")["fps"].iloc[0] == 25.0
     assert set(map(tuple, ledger.counts().itertuples(index=False))) == {
-        ("filter", "done", "", 1),
-        ("filter", "failed", "x", 1),
+        ("filter", "done", "", 1, 1),
+        ("filter", "failed", "x", 1, 1),
     }
     assert list(ledger.table("build").columns)[:3] == ["id", "parent", "state"]
 
@@ -71,6 +71,14 @@ def test_runs_are_numbered_and_the_latest_is_opened(tmp_path, monkeypatch):
     (tmp_path / "runs" / "0009").mkdir()
     assert Run.open().root.name == "0002"
     assert Run.create().root.name == "0010"
+
+
+def test_a_run_without_clips_does_not_hide_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good, bad = Run.create(), Run.create()
+    good.ledger.put([Row("track", "a_t0", "done", "k", "a")])
+    bad.ledger.put([Row("extract", "b", "failed", "k", reason="empty file")])
+    assert Run.open().root == good.root and Run.open(bad.root).root == bad.root
 
 
 def test_a_run_is_gone_on_with_and_other_folders_are_left_alone(tmp_path):

@@ -1,0 +1,186 @@
+"""What extraction costs beside the pose model: its rate against the bare model's, its other stages, its memory.
+
+python benchmarks/extraction.py CLIP [SHORT_CLIPS]
+
+The bare loop (OpenCV's frames straight into MediaPipe) and `extract-2d` with one worker each work on the same copies
+of CLIP, in turn, several times; ratios are of the best of each, because machines are shared. Then each other stage is
+timed by itself on the same clip, and the memory of a worker is watched over SHORT_CLIPS (200) copies of its first
+second.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from crossdiff.pipeline.backends import Person, PoseBackend, create_backend
+from crossdiff.pipeline.build import build_2d
+from crossdiff.pipeline.engines.local import LocalEngine
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.filter import FilterConfig, filter_clips
+from crossdiff.pipeline.people import PeopleConfig, find_people
+from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.video import Video
+
+ROUNDS, COPIES = 3, 3
+# Everything passes, so that everything is built.
+LENIENT = FilterConfig(
+    min_fps=0, min_frames=1, min_height=0, min_score=0, min_whole=0, max_edge=1, max_jitter=1e9, min_motion=0
+)
+
+
+def main(clip: Path, short_clips: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        frames = rates(clip, root)
+        shares(clip, frames, root)
+        memory(clip, short_clips, root)
+
+
+def rates(clip: Path, root: Path) -> int:
+    """Print frames per second of the bare loop, of one worker, and of two; returns the clip's frames."""
+    for copy in range(COPIES):
+        shutil.copy(clip, _folder(root / "copies") / f"{copy}{clip.suffix}")
+    copies = sorted((root / "copies").iterdir())
+    frames = bare(copies[:1])
+    best = {"bare": 0.0, "one worker": 0.0, "two workers": 0.0}
+    for number in range(ROUNDS):
+        seconds = {"bare": timed(lambda: bare(copies))}
+        for name, workers in (("one worker", 1), ("two workers", 2)):
+            run = Run.create(root / f"{name} {number}")
+            first = _Clock()
+            extract_2d(copies, run, engine=_Timed(workers, first))
+            seconds[name] = first.seconds
+        best = {name: max(best[name], frames * COPIES / seconds[name]) for name in best}
+    for name, rate in best.items():
+        print(f"{name:12}: {rate:6.1f} frames/s, {rate / best['bare']:.2f} of the bare loop")
+    return frames
+
+
+class _Clock:
+    """From when the first worker is at its first frames (its model loaded) to the last outcome."""
+
+    seconds = 0.0
+
+
+class _Timed(LocalEngine):
+    """A local engine whose clock starts as the first of its workers is ready: loading is paid once for many videos."""
+
+    def __init__(self, workers: int, clock: _Clock) -> None:
+        super().__init__(workers)
+        self.clock = clock
+
+    def run(self, jobs, recipe, tick):  # type: ignore[no-untyped-def]
+        started: list[float] = []
+
+        def ticked(video: str, done: int, total: int) -> None:
+            # The time of the frames before the first tick belongs to the work.
+            started or started.append(time.perf_counter() - 0.2)
+            tick(video, done, total)
+
+        yield from super().run(jobs, recipe, ticked)
+        self.clock.seconds = time.perf_counter() - started[0]
+
+
+def bare(clips: list[Path]) -> int:
+    """Frames of the clips, each shown to MediaPipe with the settings of the backend, and nothing else done."""
+    import mediapipe
+
+    count = 0
+    for clip in clips:
+        capture = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
+        with mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False) as model:
+            while (read := capture.read())[0]:
+                model.process(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
+                count += 1
+    return count
+
+
+class Replayed(PoseBackend):
+    """Gives the people that another backend found, at no cost."""
+
+    name = "replayed"
+    keypoint_set = "blazepose33"
+    identity = {"backend": "replayed"}  # noqa: RUF012
+
+    def __init__(self, people: list[list[Person]]) -> None:
+        self.people = people
+
+    def estimate(self, frames: Iterable[np.ndarray]) -> Iterator[list[Person]]:
+        yield from (people for _, people in zip(frames, self.people, strict=False))
+
+
+def shares(clip: Path, frames: int, root: Path) -> None:
+    """Print what decoding, the other stages of extraction, filtering and building take of extraction's time."""
+    pose = create_backend("mediapipe")
+    replayed = Replayed(list(pose.estimate(Video(clip).frames())))
+    warm, run = (Run.create(root / name) for name in ("warm", "stages"))
+
+    def extraction(backend: PoseBackend) -> Callable[[], object]:
+        return lambda: find_people(clip, backend, PeopleConfig(), lambda *_: None)
+
+    whole = timed(extraction(pose))
+    decoding = timed(lambda: sum(1 for _ in Video(clip).frames()))
+    rest = timed(extraction(replayed)) - decoding
+    for made in (warm, run):
+        extract_2d([clip], made, replayed)
+    # The first time loads libraries.
+    filter_clips(warm, LENIENT)
+    build_2d(warm)
+    filtering = timed(lambda: filter_clips(run, LENIENT), times=1)
+    building = timed(lambda: build_2d(run), times=1)
+    stages = {"decoding": decoding, "shots, tracks, camera": rest, "filter": filtering, "build-2d": building}
+    for name, seconds in stages.items():
+        print(f"{name:22}: {1000 * seconds / frames:6.2f} ms a frame, {seconds / whole:6.1%} of extraction")
+    others = sum(stages.values()) - decoding
+    print(f"{'all but decoding':22}: {1000 * others / frames:6.2f} ms a frame, {others / whole:6.1%} of extraction")
+
+
+def memory(clip: Path, short_clips: int, root: Path) -> None:
+    """Print a worker's memory after 20 short clips and after the last, with MediaPipe."""
+    short = root / "short.avi"
+    source = Video(clip)
+    writer = cv2.VideoWriter(str(short), cv2.VideoWriter_fourcc(*"XVID"), source.info.fps, source.info.size)
+    for _, frame in zip(range(25), source.frames(), strict=False):
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+    pose, megabytes = create_backend("mediapipe"), []
+    for _ in range(short_clips):
+        find_people(short, pose, PeopleConfig(), lambda *_: None)
+        megabytes.append(resident())
+    early = megabytes[min(19, short_clips - 1)]
+    print(f"memory: {early:.0f} MB after 20 clips, {megabytes[-1]:.0f} MB after {short_clips}")
+
+
+def resident() -> float:
+    """Megabytes of memory that this process holds (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+def timed(work: Callable[[], object], times: int = ROUNDS) -> float:
+    """Seconds of the quickest of several times."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(exist_ok=True)
+    return path
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else 200)

@@ -1,0 +1,32 @@
+"""Engines by name: how extraction is spread over processes and machines. The results are the same from each."""
+
+from __future__ import annotations
+
+from crossdiff.errors import InputError
+from crossdiff.pipeline.engines.base import Engine, InProcess, Job, Outcome, Recipe
+
+ENGINES = ("local", "ray")
+
+
+def create_engine(
+    name: str,
+    workers: int | None = None,
+    time_limit: float = 60.0,
+    gpus_per_actor: float = 0.0,
+    address: str | None = None,
+) -> Engine:
+    """gpus_per_actor, address: of `ray` alone. The other arguments: see the engines."""
+    if name == "local":
+        from crossdiff.pipeline.engines.local import LocalEngine
+
+        if gpus_per_actor or address:
+            raise InputError("GPUs per actor and an address belong to Ray; add --engine ray, or leave them out")
+        return LocalEngine(workers, time_limit)
+    if name == "ray":
+        from crossdiff.pipeline.engines.ray import RayEngine
+
+        return RayEngine(workers, time_limit, gpus_per_actor, address)
+    raise InputError(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
+
+
+__all__ = ["ENGINES", "Engine", "InProcess", "Job", "Outcome", "Recipe", "create_engine"]

@@ -1,0 +1,137 @@
+"""What an engine is given and gives back, and the work on one video, which is the same in all of them."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from crossdiff.errors import CrossDiffError, MissingDependencyError
+from crossdiff.pipeline.backends import PoseBackend, create_backend
+from crossdiff.pipeline.people import PeopleConfig, Tick, find_people
+from crossdiff.pipeline.video import FrameSource
+
+log = logging.getLogger(__name__)
+
+# Called with a video's id, its frames done so far and those that its header declares (0: unknown).
+VideoTick = Callable[[str, int, int], None]
+
+
+class LostError(CrossDiffError):
+    """A process that worked on a video is gone; another attempt may end otherwise."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video to be worked on. video: its id in the run."""
+
+    video: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to every video; each worker gets it once. keypoints: the folder for the tracks' files.
+
+    backend: a name, by which each worker makes its own, or one that is there (to leave this process it must pickle).
+    settings: of a backend by name, as `key=value`.
+    """
+
+    backend: str | PoseBackend
+    people: PeopleConfig
+    keypoints: Path
+    settings: tuple[str, ...] = ()
+
+    def create_pose(self) -> PoseBackend:
+        return create_backend(self.backend, self.settings) if isinstance(self.backend, str) else self.backend
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one video.
+
+    tracks: measures of each track, in the order of the files `VIDEO_t0.npz` ...; measures: of the video; error: why
+    it gave none. lost: see `LostError`.
+    """
+
+    video: str
+    tracks: tuple[Mapping[str, Any], ...] = ()
+    measures: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    lost: bool = False
+
+
+class Engine(ABC):
+    """Works through videos. Each video gets one outcome, in whatever order they are ready."""
+
+    @abstractmethod
+    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
+        """jobs: read as workers become free, never all at once. What is no video's fault is raised."""
+
+
+class InProcess(Engine):
+    """One video after the other in this process: a file that crashes or hangs the decoder ends or stops it all."""
+
+    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
+        pose = recipe.create_pose()
+        for job in jobs:
+            yield work(job, pose, recipe, partial(tick, job.video))
+
+
+def work(job: Job, pose: PoseBackend, recipe: Recipe, tick: Tick, source: FrameSource | None = None) -> Outcome:
+    """Find the people of one video and save their tracks. source: its frames, where they do not come from its file."""
+    try:
+        found = find_people(source or job.path, pose, recipe.people, tick)
+    except MissingDependencyError:
+        raise
+    except LostError as error:
+        return Outcome(job.video, error=str(error), lost=True)
+    # Whatever a decoder or a model throws makes this one video unusable; the others go on.
+    except Exception as error:
+        log.info("%s failed", job.path, exc_info=True)
+        return Outcome(job.video, error=str(error) or type(error).__name__)
+    tracks = []
+    for number, keypoints in enumerate(found.tracks):
+        keypoints.save(recipe.keypoints / f"{track_name(job.video, number)}.npz")
+        tracks.append({"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])})
+    return Outcome(job.video, tuple(tracks), found.measures)
+
+
+def track_name(video: str, number: int) -> str:
+    return f"{video}_t{number}"
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Watchdog:
+    """Ends this process with `HUNG` when no `beat` comes for `limit` seconds, until `rest`.
+
+    faulthandler watches from a thread in C: a decoder that hangs while it holds the interpreter is ended too.
+    """
+
+    HUNG = 1
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self._set = -limit
+        self._nowhere = Path(os.devnull).open("w")  # noqa: SIM115  open as long as the process
+
+    def beat(self) -> None:
+        # Setting it starts a thread: not for every frame.
+        if time.monotonic() - self._set > self.limit / 50:
+            faulthandler.dump_traceback_later(self.limit, exit=True, file=self._nowhere)
+            self._set = time.monotonic()
+
+    def rest(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._set = -self.limit

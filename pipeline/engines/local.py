@@ -1,0 +1,168 @@
+"""Worker processes on this machine. One that dies or hangs costs the video it was at, and another takes its place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from crossdiff.errors import CrossDiffError
+from crossdiff.pipeline.engines.base import Engine, Job, Outcome, Recipe, VideoTick, Watchdog, cores, work
+
+# Forked processes inherit locks that threads of the parent hold (OpenCV's, MediaPipe's).
+_PROCESSES = get_context("spawn")
+_SECONDS_BETWEEN_TICKS = 0.2
+
+
+class LocalEngine(Engine):
+    """workers: processes, each with a pose model of its own; one per core where it is None.
+
+    time_limit: seconds without a new frame after which a worker counts as hung.
+    """
+
+    def __init__(self, workers: int | None = None, time_limit: float = 60.0) -> None:
+        self.workers = workers or cores()
+        self.time_limit = time_limit
+
+    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
+        waiting = iter(jobs)
+        crew: dict[Connection, _Worker] = {}
+        try:
+            while True:
+                # A worker is started when there is something for it to do, and only then.
+                while len(crew) < self.workers and (job := next(waiting, None)):
+                    worker = _Worker(recipe, self)
+                    crew[worker.pipe] = worker
+                    worker.begin(job)
+                if not crew:
+                    return
+                for pipe in wait(list(crew)):
+                    worker = crew[pipe]  # type: ignore[index]
+                    outcome = worker.listen(tick)
+                    if outcome is None:
+                        continue
+                    following = None if outcome.lost else next(waiting, None)
+                    if following:
+                        # Before the outcome is dealt with, so that the worker need not wait for that.
+                        worker.begin(following)
+                    else:
+                        worker.end()
+                        del crew[worker.pipe]
+                    yield outcome
+        finally:
+            for worker in crew.values():
+                worker.end()
+
+
+class _Worker:
+    """A worker process as its parent sees it: the job that it is at, and the pipe to it."""
+
+    def __init__(self, recipe: Recipe, engine: LocalEngine) -> None:
+        self.pipe, theirs = _PROCESSES.Pipe()
+        self.time_limit = engine.time_limit
+        threads = max(1, cores() // engine.workers)
+        self.process = _PROCESSES.Process(target=_serve, args=(theirs, recipe, engine.time_limit, threads), daemon=True)
+        with _no_interrupts():
+            self.process.start()
+        theirs.close()  # only then does the death of the worker close the pipe
+        self.job: Job | None = None
+        self.ready = False
+
+    def begin(self, job: Job) -> None:
+        self.job = job
+        with suppress(OSError):  # of a worker that is dead, which `listen` will find
+            self.pipe.send(job)
+
+    def listen(self, tick: VideoTick) -> Outcome | None:
+        """Take one message; the job's outcome where that is it, also where the worker has died."""
+        assert self.job is not None
+        try:
+            kind, value = self.pipe.recv()
+        except (EOFError, OSError):
+            return self._lost(self.job)
+        if kind == "tick":
+            tick(self.job.video, *value)
+        elif kind == "error":
+            raise value
+        elif kind == "outcome":
+            return value
+        self.ready = True
+        return None
+
+    def _lost(self, job: Job) -> Outcome:
+        self.process.join()
+        code = self.process.exitcode or 0
+        if not self.ready:
+            raise CrossDiffError(
+                f"a worker process ended ({_ending(code)}) while it loaded the pose model; try fewer --workers"
+            )
+        if code == Watchdog.HUNG:
+            return Outcome(job.video, error=f"hung: no new frame for {self.time_limit:g} s", lost=True)
+        return Outcome(job.video, error=f"crashed the process that read it ({_ending(code)})", lost=True)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _ending(code: int) -> str:
+    """An exit code in words; SIGKILL, unless a person sent it, means that memory ran out."""
+    if code >= 0:
+        return f"exit code {code}"
+    return signal.Signals(-code).name + (", perhaps out of memory" if -code == signal.SIGKILL else "")
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal; those started here leave it to their parent."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection, recipe: Recipe, time_limit: float, threads: int) -> None:
+    """A worker's life: load the model, then a job in and an outcome out until the parent is gone."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    watchdog = Watchdog(time_limit)
+
+    def send(kind: str, value: Any) -> None:
+        try:
+            pipe.send((kind, value))
+        except OSError:
+            os._exit(0)  # nobody waits for this work any more
+
+    try:
+        pose = recipe.create_pose()
+        send("ready", None)
+        while True:
+            job = pipe.recv()
+            told = time.monotonic()
+
+            def tick(done: int, total: int) -> None:
+                nonlocal told
+                watchdog.beat()
+                if time.monotonic() - told > _SECONDS_BETWEEN_TICKS:
+                    told = time.monotonic()
+                    send("tick", (done, total))
+
+            watchdog.beat()
+            outcome = work(job, pose, recipe, tick)
+            watchdog.rest()
+            send("outcome", outcome)
+    except EOFError:
+        return
+    except (CrossDiffError, OSError) as error:
+        send("error", error)
+    except Exception as error:  # not every exception can be sent, and its parent would take this for a lost video
+        send("error", CrossDiffError(f"a worker process failed: {type(error).__name__}: {error}"))

@@ -1,0 +1,211 @@
+"""Ray Data over one machine or many: actors hold the pose model, tasks beside them decode."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError
+from crossdiff.pipeline.engines.base import Engine, Job, LostError, Outcome, Recipe, VideoTick, Watchdog, cores, work
+from crossdiff.pipeline.video import Video, VideoInfo
+
+# Ray reads these when it is imported. Nothing is reported to anyone, and no bars of its own between ours.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+try:
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+    from ray.exceptions import RayError, RayTaskError
+    from ray.util.annotations import RayDeprecationWarning
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+except ImportError as error:
+    raise MissingDependencyError(f"the ray engine needs Ray ({error}): pip install 'crossdiff[ray]'") from None
+
+# Videos that Ray is given at a time: each is a block of its own, so that a lost actor costs one video.
+_WAVE = 1000
+# Frames wait in shared memory: at most this many parcels, of about so many bytes, for each actor.
+_PARCELS, _PARCEL_BYTES = 3, 8_000_000
+
+
+class RayEngine(Engine):
+    """workers: actors, each with a pose model of its own and a CPU core, beside another that decodes for it; None
+    takes as many as the cluster holds. gpus_per_actor: may be a share, such as 0.5. address: of a cluster's head
+    ("auto" finds one on this machine); None starts Ray here, for as long as the program runs.
+
+    All machines must see the videos and the run folder under the same paths. time_limit: as in `LocalEngine`.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        time_limit: float = 60.0,
+        gpus_per_actor: float = 0.0,
+        address: str | None = None,
+    ) -> None:
+        self.workers = workers
+        self.time_limit = time_limit
+        self.gpus_per_actor = gpus_per_actor
+        self.address = address
+
+    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
+        waiting = iter(jobs)
+        # Nothing is started where there is nothing to do.
+        while wave := list(islice(waiting, _WAVE)):
+            self._connect()
+            yield from self._work(wave, recipe)
+
+    def _connect(self) -> None:
+        if ray.is_initialized():
+            return
+        here = {} if self.address else {"include_dashboard": False, "num_cpus": max(2, cores())}
+        try:
+            ray.init(address=self.address, log_to_driver=False, logging_level="error", **here)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f"--ray-address {self.address}: {error}; start Ray there, or leave it out") from None
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+    def _actors(self) -> int:
+        total = ray.cluster_resources()
+        # A core for each actor, and one for the task that decodes for it.
+        most = int(total.get("CPU", 1) // 2)
+        if self.gpus_per_actor:
+            most = min(most, int(total.get("GPU", 0) / self.gpus_per_actor))
+        if most < 1 or (self.workers or 0) > most:
+            raise InputError(
+                f"{self.workers or 1} actors with {self.gpus_per_actor:g} GPUs each: the cluster has room for {most} "
+                f"({total.get('CPU', 0):g} cores, two for each actor; {total.get('GPU', 0):g} GPUs); ask for fewer"
+            )
+        return self.workers or most
+
+    def _work(self, wave: list[Job], recipe: Recipe) -> Iterator[Outcome]:
+        context = DataContext.get_current()
+        # An actor that dies takes its block with it; extraction tries that video again, and counts.
+        context.max_errored_blocks = -1
+        context.enable_progress_bars = False
+        missing = {job.video for job in wave}
+        try:
+            # Nothing is fetched ahead, so that an outcome is written down as soon as it is there.
+            for batch in self._outcomes(wave, recipe).iter_batches(batch_size=1, prefetch_batches=0):
+                if fatal := str(batch["fatal"][0]):
+                    raise CrossDiffError(fatal)
+                outcome = Outcome(**json.loads(str(batch["outcome"][0])))
+                missing.remove(outcome.video)
+                yield outcome
+        except RayError as error:
+            raise CrossDiffError(f"Ray gave up: {error}") from None
+        for video in sorted(missing):
+            yield Outcome(video, error="crashed or hung the actor that worked on it (see Ray's logs)", lost=True)
+
+    def _outcomes(self, wave: list[Job], recipe: Recipe) -> ray.data.Dataset:
+        rows = [{"video": job.video, "path": str(job.path.resolve())} for job in wave]
+        with warnings.catch_warnings():
+            # Ray 2.60 deprecates `max_task_retries` here, and has nothing else yet that sets it.
+            warnings.simplefilter("ignore", RayDeprecationWarning)
+            return ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                _PoseActor,
+                fn_constructor_args=(recipe, self.time_limit),
+                batch_size=1,
+                compute=ActorPoolStrategy(size=min(self._actors(), len(rows)), max_tasks_in_flight_per_actor=1),
+                num_cpus=1,
+                num_gpus=self.gpus_per_actor or None,
+                max_restarts=-1,
+                # Ray would try a video that kills its actor for ever.
+                max_task_retries=0,
+            )
+
+
+class _PoseActor:
+    """Holds the pose model. Called by Ray Data with batches of one row, and gives one row back."""
+
+    def __init__(self, recipe: Recipe, time_limit: float) -> None:
+        self.recipe = recipe
+        self.pose = recipe.create_pose()
+        self.watchdog = Watchdog(time_limit)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[str]]:
+        job = Job(str(batch["video"][0]), Path(str(batch["path"][0])))
+        try:
+            return {"outcome": [json.dumps(asdict(self._work(job)))], "fatal": [""]}
+        # No video's fault: a disk that is full, a file that is missing from the installation.
+        except (CrossDiffError, OSError) as error:
+            return {"outcome": [""], "fatal": [str(error)]}
+
+    def _work(self, job: Job) -> Outcome:
+        frames = None
+        try:
+            frames = _DistantVideo(job.path, self.watchdog)
+            return work(job, self.pose, self.recipe, lambda *_: self.watchdog.beat(), frames)
+        except LostError as error:
+            return Outcome(job.video, error=str(error), lost=True)
+        except InputError as error:
+            return Outcome(job.video, error=str(error))
+        finally:
+            self.watchdog.rest()
+            if frames is not None:
+                frames.close()
+
+
+class _DistantVideo:
+    """A `FrameSource` that a task decodes, on this machine where it has a core free: frames stay in its memory."""
+
+    def __init__(self, path: Path, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        decode = _decode.options(scheduling_strategy=here, _generator_backpressure_num_objects=_PARCELS)
+        self._parcels = decode.remote(str(path), watchdog.limit)
+        self.info: VideoInfo = self._next()
+
+    def frames(self) -> Iterator[np.ndarray]:
+        while (parcel := self._next()) is not None:
+            for frame in parcel:
+                self._watchdog.beat()
+                yield frame
+
+    def close(self) -> None:
+        ray.cancel(self._parcels)
+
+    def _next(self) -> Any:
+        # The task has a watchdog of its own; here it may only be waiting for a core.
+        self._watchdog.rest()
+        try:
+            return ray.get(next(self._parcels))
+        except StopIteration:
+            return None
+        except RayTaskError as error:
+            raise error.cause from None
+        except RayError:
+            raise LostError("crashed or hung the process that decodes it") from None
+
+
+@ray.remote(num_cpus=1, max_retries=0)
+def _decode(path: str, time_limit: float) -> Iterator[VideoInfo | np.ndarray]:
+    """A video's header, then parcels of frames, uint8, shape (frames, height, width, 3)."""
+    watchdog = Watchdog(time_limit)
+    watchdog.beat()
+    try:
+        video = Video(Path(path))
+        watchdog.rest()
+        yield video.info
+        parcel: list[np.ndarray] = []
+        for frame in video.frames():
+            watchdog.beat()
+            parcel.append(frame)
+            if len(parcel) * frame.nbytes >= _PARCEL_BYTES:
+                watchdog.rest()
+                yield np.stack(parcel)
+                parcel = []
+        if parcel:
+            yield np.stack(parcel)
+    finally:
+        watchdog.rest()

@@ -1,0 +1,142 @@
+"""Engines: the same result from each, and a video that ends or hangs its process costs itself alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hostile import BROKEN, DEADLY, DEADLY_ONCE, HANGING, HostileBackend
+from wild import FakeBackend, write_video
+
+from crossdiff.errors import InputError
+from crossdiff.files import load_npz
+from crossdiff.pipeline.engines import Job, Recipe, create_engine
+from crossdiff.pipeline.engines.local import LocalEngine
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.people import PeopleConfig
+from crossdiff.pipeline.run import Run
+
+
+def contents(run: Run) -> tuple[dict, dict, list]:
+    """All that a run holds: keypoints by file, extract rows, track rows."""
+    files = {path.name: load_npz(path) for path in sorted(run.keypoints.iterdir())}
+    return files, {row.id: row for row in run.ledger.rows("extract")}, run.ledger.rows("track")
+
+
+def assert_same(a: Run, b: Run) -> None:
+    (files_a, *rows_a), (files_b, *rows_b) = contents(a), contents(b)
+    assert files_a.keys() == files_b.keys() and rows_a == rows_b
+    for name, arrays in files_a.items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(array, files_b[name][key])
+
+
+def test_worker_processes_give_what_this_process_gives(run, videos, tmp_path):
+    (videos / "empty.avi").touch()
+    extract_2d([videos], run, FakeBackend())
+    other = Run.create(tmp_path / "other")
+    ticks = extract_2d([videos], other, FakeBackend(), engine=LocalEngine(workers=2))
+    assert ticks.tracks == 2 and len(ticks.failed) == 1
+    assert_same(run, other)
+
+
+def test_deadly_and_broken_videos_cost_themselves_alone(tmp_path):
+    for name, grey in {"good": 128, "deadly": DEADLY, "once": DEADLY_ONCE, "broken": BROKEN}.items():
+        write_video(tmp_path / "v" / f"{name}.mp4", grey=grey)
+    run, backend, engine = Run.create(tmp_path / "r"), HostileBackend(tmp_path), LocalEngine(workers=2)
+    summary = extract_2d([tmp_path / "v"], run, backend, engine=engine)
+    assert states(run) == {
+        "good": ("done", 1),
+        "once": ("done", 2),
+        "deadly": ("quarantined", 2),
+        "broken": ("failed", 1),
+    }
+    assert (summary.quarantined, len(summary.failed), summary.tracks) == (1, 2, 2)
+    assert "SIGSEGV" in run.ledger.get("extract", "deadly").reason
+    assert "own mistake" in run.ledger.get("extract", "broken").reason
+    assert extract_2d([tmp_path / "v"], run, backend, engine=engine).unchanged == 4
+    extract_2d([tmp_path / "v"], run, backend, retry_failed=True, engine=engine, attempts=1)
+    assert states(run)["deadly"] == ("quarantined", 3) and states(run)["broken"] == ("failed", 2)
+
+
+def test_a_video_that_hangs_is_given_up_after_the_time_limit(tmp_path):
+    write_video(tmp_path / "hanging.mp4", grey=HANGING)
+    run = Run.create(tmp_path / "r")
+    engine = LocalEngine(workers=1, time_limit=1)
+    extract_2d([tmp_path / "hanging.mp4"], run, HostileBackend(tmp_path), engine=engine, attempts=1)
+    assert states(run) == {"hanging": ("quarantined", 1)}
+    assert "no new frame for 1 s" in run.ledger.get("extract", "hanging").reason
+
+
+def test_a_model_that_cannot_be_loaded_is_said_and_no_video_is_blamed(tmp_path):
+    recipe = Recipe("openpose", PeopleConfig(), tmp_path)
+    with pytest.raises(InputError, match="openpose"):
+        list(LocalEngine(workers=2).run([Job("a", tmp_path / "a.mp4")], recipe, lambda *_: None))
+
+
+def test_ray_gives_what_this_process_gives_with_an_actor_killed_in_the_middle(run, videos, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray", reason="the ray extra is not installed")
+    write_video(videos / "once.mp4", grey=DEADLY_ONCE)
+    (videos / "empty.avi").touch()
+    (tmp_path / "died").touch()  # harmless in this process
+    extract_2d([videos], run, HostileBackend(tmp_path))
+    (tmp_path / "died").unlink()
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # for the actors
+    other = Run.create(tmp_path / "other")
+    try:
+        summary = extract_2d([videos], other, HostileBackend(tmp_path), engine=create_engine("ray", workers=1))
+    finally:
+        ray.shutdown()
+    assert summary.tracks == 3 and states(other)["once"] == ("done", 2)
+    other.ledger.put([replace(other.ledger.get("extract", "once"), attempts=1)])
+    assert_same(run, other)
+
+
+_EXTRACT = """
+import sys
+from pathlib import Path
+from hostile import HostileBackend
+from crossdiff.pipeline.engines import create_engine
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.run import Run
+
+if __name__ == "__main__":
+    videos, out = map(Path, sys.argv[1:])
+    extract_2d([videos], Run.create(out), HostileBackend(out, delay=0.01), engine=create_engine("local", workers=2))
+"""
+
+
+def test_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(tmp_path):
+    videos, script, out = tmp_path / "v", tmp_path / "extract.py", tmp_path / "r"
+    script.write_text(_EXTRACT)
+    for number in range(5):
+        write_video(videos / f"{number}.mp4", frames=40)
+    (videos / "empty.avi").touch()
+    unbroken, run = Run.create(tmp_path / "unbroken"), Run.create(out)
+    extract_2d([videos], unbroken, FakeBackend())
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+
+    def started() -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, str(script), str(videos), str(out)], env=env)
+
+    # As the first file is there, perhaps without its row; then some rows later.
+    for rows in (0, 3):
+        process = started()
+        while not (list(out.glob("keypoints/[0-9]*")) and len(run.ledger.rows("extract")) >= rows):
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = {row.id: row for row in run.ledger.rows("extract")}
+    assert 3 <= len(done) < 6
+    assert started().wait(timeout=60) == 0
+    assert_same(unbroken, run)
+
+
+def states(run: Run) -> dict[str, tuple[str, int]]:
+    return {row.id: (row.state, row.attempts) for row in run.ledger.rows("extract")}
