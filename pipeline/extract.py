@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.files import sha256
 from crossdiff.pipeline import ledger
@@ -61,16 +62,19 @@ def extract_2d(
     captions: Path | None = None,
     retry_failed: bool = False,
     cfg: PeopleConfig | None = None,
+    lists: Sequence[Path] = (),
+    per_label: int | None = None,
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
     Videos whose content and configuration have not changed are left alone; failed ones too, unless
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
+    lists, per_label: which of the videos are taken; see `find_videos`.
     """
     pose = create_backend(backend) if isinstance(backend, str) else backend
     cfg = cfg or PeopleConfig()
     known = {name: video.path for name, video in run.ledger.videos().items()}
-    named = name_apart(find_videos(videos), known)
+    named = name_apart(find_videos(videos, lists, per_label), known)
     captioned = captions_of(list(named.values()), captions)
     run.record_config("extract", {"backend": pose.identity, **cfg.model_dump()})
     extractor = _Extractor(run, pose, cfg, retry_failed)
@@ -100,7 +104,7 @@ class _Extractor:
         self.retry_failed = retry_failed
         self.summary = ExtractSummary()
 
-    def work(self, name: str, video: VideoInput, captions: tuple[str, ...], tick: Tick) -> None:
+    def work(self, name: str, video: VideoInput, captions: tuple[VideoCaption, ...], tick: Tick) -> None:
         self.summary.videos += 1
         content = _content(video.path)
         seen = ledger.Video(name, video.path.resolve(), content, video.label, captions)

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError
 
 Stage = Literal["extract", "track", "filter", "build", "pseudo"]
@@ -67,7 +68,7 @@ class Video:
     path: Path
     content: str
     label: str
-    captions: tuple[str, ...]
+    captions: tuple[VideoCaption, ...]
 
 
 def stage_named(name: str) -> Stage:
@@ -81,6 +82,10 @@ def key_of(*parts: object) -> str:
     """Hash of JSON-like parts: equal parts, equal key."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _captions(text: str) -> tuple[VideoCaption, ...]:
+    return tuple(VideoCaption(*caption) for caption in json.loads(text))
 
 
 class Ledger:
@@ -143,8 +148,7 @@ class Ledger:
         with self._transaction() as db:
             found = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
         return {
-            r["id"]: Video(r["id"], Path(r["path"]), r["content"], r["label"], tuple(json.loads(r["captions"])))
-            for r in found
+            r["id"]: Video(r["id"], Path(r["path"]), r["content"], r["label"], _captions(r["captions"])) for r in found
         }
 
     def table(self, stage: Stage) -> pd.DataFrame:

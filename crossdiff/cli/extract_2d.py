@@ -16,14 +16,22 @@ def extract_2d(
     videos: Annotated[list[Path], typer.Argument(help="Video files, and folders that are searched for them.")],
     out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
     backend: Annotated[str, typer.Option(help="Pose estimator: mediapipe.")] = "mediapipe",
-    captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="CSV file with the columns video,caption, and start,end if wanted.")
+    ] = None,
+    list_: Annotated[
+        list[Path] | None, typer.Option("--list", help="UCF101 list whose videos alone are taken; repeatable.")
+    ] = None,
+    per_label: Annotated[
+        int | None, typer.Option(min=1, help="Take at most so many videos of each label, evenly over UCF101's groups.")
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try videos again that failed.")] = False,
 ) -> None:
     """Find people in videos and track their keypoints, the first step of a run.
 
     Exits with 3 when some videos failed and with 1 when all did; what became of each is in the run's ledger.
 
-    Example: crossdiff extract-2d UCF101/ clip.mp4 --out runs/ucf
+    Example: crossdiff extract-2d UCF101/ --list trainlist01.txt --per-label 50 --out runs/ucf
     """
     from crossdiff.annotations.captions import read_captions
     from crossdiff.pipeline import extract
@@ -32,13 +40,13 @@ def extract_2d(
     from crossdiff.pipeline.run import Run
 
     # What can be wrong with the command is said before a run folder is made for nothing.
-    find_videos(videos)
+    find_videos(videos, list_ or [], per_label)
     if captions is not None:
         read_captions(captions)
     pose = create_backend(backend)
     run = Run.create(out)
     if out is None:
         took("run", run.root, "a new run; name it with --out")
-    result = extract.extract_2d(videos, run, pose, captions, retry_failed)
+    result = extract.extract_2d(videos, run, pose, captions, retry_failed, lists=list_ or [], per_label=per_label)
     summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()
