@@ -85,7 +85,8 @@ def key_of(*parts: object) -> str:
 
 
 def _captions(text: str) -> tuple[VideoCaption, ...]:
-    return tuple(VideoCaption(*caption) for caption in json.loads(text))
+    """Runs made before captions could be about a part of a video hold sentences alone."""
+    return tuple(VideoCaption(c) if isinstance(c, str) else VideoCaption(*c) for c in json.loads(text))
 
 
 class Ledger:

@@ -46,6 +46,7 @@ def _register() -> None:
         finetune,
         prepare,
         pseudo_label,
+        report,
         run,
         sample,
         status,
