@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar
 from crossdiff.types import Keypoints2D
 from crossdiff.viewing.encode import Image, write_video
-from crossdiff.viewing.overlay import blank_frames, overlaid_frames
+from crossdiff.viewing.overlay import SHOWN, blank_frames, overlaid_frames
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.stills import contact_sheet
 from crossdiff.wording import counted
@@ -33,6 +33,8 @@ _KEPT, _DROPPED, _LIMIT = "#2b5cad", "#e0a33a", "#c8402f"
 _MOST_LINES = 100  # of a table that grows with the number of videos
 _MOST_VIDEOS = 4
 _SHEET = {"columns": 3, "count": 6, "width": 240}
+_WIDEST = 2560  # pixels of a frame of which a small part is shown
+_MARGIN = 0.3  # around a person, as a share of the person's size
 _VIDEO_HEIGHT = 360
 # What each measure is, with its unit.
 _MEASURES = {
@@ -138,11 +140,15 @@ def write_report(run: Run, path: Path | None = None, most: int = 8) -> ReportSum
         Section("Labels", table=_labels(rows)),
         Section("Measures", _MEASURES_TEXT if histograms else "Nothing is filtered yet.", histograms),
         Section("Kept, as videos", "", videos),
-        Section(f"Kept: {counted(len(rows.kept), 'clip')}", _shown(len(kept), len(rows.kept), "by score"), kept_sheets),
+        Section(
+            f"Kept: {counted(len(rows.kept), 'clip')}",
+            _shown(len(kept), len(rows.kept), "the best-scored to the worst"),
+            kept_sheets,
+        ),
         *(
             Section(
                 f"Dropped, {reason}: {counted(len(rows.dropped[reason]), 'clip')}",
-                _shown(len(dropped[reason]), len(rows.dropped[reason]), "by what was measured"),
+                _shown(len(dropped[reason]), len(rows.dropped[reason]), "the least to the most of what was measured"),
                 figures,
             )
             for reason, figures in dropped_sheets.items()
@@ -167,7 +173,7 @@ def _spread(rows: Sequence[Row], most: int) -> list[Row]:
 
 
 def _shown(shown: int, there: int, order: str) -> str:
-    return "" if shown == there else f"{shown} of {there} are shown, evenly from the least to the most {order}."
+    return "" if shown == there else f"{shown} of {there} are shown, evenly from {order}."
 
 
 def _tidy(folder: Path, used: set[str]) -> None:
@@ -251,7 +257,7 @@ def _failures(rows: _Rows, summary: ReportSummary) -> list[Section]:
     sections = []
     if useless:
         table = pd.DataFrame({"video or clip": row.id, "why": row.reason} for row in useless[:_MOST_LINES])
-        more = f"The first {_MOST_LINES} of {len(useless)}; `crossdiff status` lists all." if table.shape[0] < len(
+        more = f"The first {_MOST_LINES} of {len(useless)}; crossdiff status lists all." if table.shape[0] < len(
             useless) else ""  # fmt: skip
         sections.append(Section("Videos that could not be used", more, table=table))
     if summary.gone:
@@ -266,7 +272,7 @@ def _failures(rows: _Rows, summary: ReportSummary) -> list[Section]:
 
 _REASONS_TEXT = (
     "Limits are checked one after the other, and the first that a clip misses is its reason. "
-    "`crossdiff filter RUN --set NAME=VALUE` judges again without looking at the videos."
+    "With another one, crossdiff filter RUN --set NAME=VALUE judges again without looking at the videos."
 )
 _MEASURES_TEXT = (
     "Blue: kept. Yellow: dropped, for whatever reason. Red line: the limit; the hatched side of it is not kept."
@@ -300,8 +306,12 @@ class _Drawer:
 
         def draw(keypoints: Keypoints2D, path: Path) -> None:
             picked = np.unique(np.linspace(0, len(keypoints.frame) - 1, _SHEET["count"]).round().astype(int))
-            frames = list(self._frames(row, keypoints, 2 * _SHEET["width"], keypoints.frame[picked]))
-            contact_sheet(frames, path, **_SHEET)
+            area = around(keypoints)
+            width = min(_WIDEST, round(_SHEET["width"] / (area[1].stop - area[1].start) * keypoints.size[0]))
+            zoom = width / keypoints.size[0]
+            part = tuple(slice(int(side.start * zoom), int(np.ceil(side.stop * zoom))) for side in area)
+            frames = self._frames(row, keypoints, width, keypoints.frame[picked])
+            contact_sheet([frame[part] for frame in frames], path, **_SHEET)
 
         figures = self._draw(row, caption, ".jpg", draw)
         self.summary.shown += len(figures)
@@ -317,7 +327,7 @@ class _Drawer:
 
         return self._draw(row, caption, ".mp4", draw)
 
-    def _draw(self, row: Row, caption: str, suffix: str, draw) -> list[Figure]:  # type: ignore[no-untyped-def]
+    def _draw(self, row: Row, caption: str, suffix: str, draw: Callable[[Keypoints2D, Path], object]) -> list[Figure]:
         path = self.folder / f"{row.id}{suffix}"
         try:
             draw(Keypoints2D.load(self.run.keypoints / f"{row.id}.npz"), path)
@@ -333,6 +343,19 @@ class _Drawer:
             return overlaid_frames(video.path, keypoints, width, numbers)
         self.summary.gone.add(row.parent)
         return blank_frames(keypoints, width, numbers)
+
+
+def around(keypoints: Keypoints2D) -> tuple[slice, slice]:
+    """Rows and columns of the picture, in pixels, in which the person is at some time; upright as it is mostly."""
+    seen = keypoints.xy[keypoints.score >= SHOWN] if (keypoints.score >= SHOWN).any() else keypoints.xy.reshape(-1, 2)
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    # As wide as high at least, so that all sheets are of about one shape.
+    middle, half = (low + high) / 2, (0.5 + _MARGIN) * (high - low)
+    half = np.maximum(half, max(half.max() * 0.75, 8))
+    limits = np.array(keypoints.size)
+    first = np.clip(middle - half, 0, limits - 8).astype(int)
+    last = np.clip(middle + half, first + 8, limits).astype(int)
+    return slice(first[1], last[1]), slice(first[0], last[0])
 
 
 def draw_histograms(judged: Sequence[Row], cfg: FilterConfig, folder: Path) -> list[Figure]:
@@ -352,19 +375,20 @@ def draw_histograms(judged: Sequence[Row], cfg: FilterConfig, folder: Path) -> l
 def _histogram(path: Path, what: str, values: pd.Series, kept: pd.Series, limit: float, upper: bool) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.ticker import MaxNLocator
 
     # A few extreme clips must not squeeze all others into one bar: they are counted in the last one.
     low, high = min(0.0, float(values.min())), max(float(values.quantile(0.98)), 1.25 * limit, 1e-3)
     shown = values.clip(upper=high)
     with mpl.rc_context({"svg.hashsalt": what, "font.size": 11, "hatch.color": "#c8402f33"}):
-        drawing = Drawing(figsize=(4.4, 2.5), layout="constrained")
-        ax = drawing.subplots()
+        drawing = Drawing(figsize=(4.4, 2.5))
+        ax = drawing.add_axes((0.13, 0.23, 0.83, 0.72))
         bins = np.linspace(low, high, 31).tolist()
         parts = [shown[kept].to_numpy(), shown[~kept].to_numpy()]
         ax.hist(parts, bins=bins, stacked=True, color=[_KEPT, _DROPPED], label=["kept", "dropped"])
         ax.axvline(limit, color=_LIMIT, linewidth=1.8)
         ax.axvspan(*((limit, high) if upper else (low, limit)), facecolor="none", hatch="///", linewidth=0)
         ax.set(xlabel=what, ylabel="clips", xlim=(low, high))
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.spines[["top", "right"]].set_visible(False)
         write_atomically(path, lambda tmp: drawing.savefig(tmp, metadata={"Date": None}))
