@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -17,6 +20,14 @@ _NO_ACTION = {"clip", "demo", "dsc", "gopro", "img", "input", "mov", "movie", "m
 _NO_ACTION |= {"output", "sample", "test", "vid", "video", "videos"}
 CAPTIONS_FILE = "captions.csv"
 _COLUMNS = ("video", "caption")
+
+
+class VideoCaption(NamedTuple):
+    """A sentence about a video, or about the part from `start` to `end`, in seconds; end 0: to the video's end."""
+
+    text: str
+    start: float = 0.0
+    end: float = 0.0
 
 
 @cache
@@ -59,10 +70,12 @@ def caption_line(text: str) -> str:
     return f"{caption}#{tokens}#0.0#0.0"
 
 
-def read_captions(path: Path) -> dict[str, list[str]]:
+def read_captions(path: Path) -> dict[str, list[VideoCaption]]:
     """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
 
     A video is named by its path below the folder given for extraction, its file name, or either without suffix.
+    Columns start and end, in seconds, say which part of the video a row is about; empty ones: from its beginning,
+    to its end.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -74,14 +87,36 @@ def read_captions(path: Path) -> dict[str, list[str]]:
     if missing:
         raise InputError(
             f"{path}: lacks the column {' and '.join(missing)}; it has {', '.join(table.columns)}; "
-            f"the first line must be {','.join(_COLUMNS)}"
+            f"the first line must be {','.join(_COLUMNS)} or {','.join(_COLUMNS)},start,end"
         )
-    found: dict[str, list[str]] = {}
-    for row, (video, caption) in enumerate(zip(table["video"], table["caption"], strict=True), start=2):
+    nothing = [""] * len(table)
+    columns = [table["video"], table["caption"], table.get("start", nothing), table.get("end", nothing)]
+    found: dict[str, list[VideoCaption]] = {}
+    for row, (video, caption, start, end) in enumerate(zip(*columns, strict=True), start=2):
         if not video.strip() or not re.search(r"\w", caption):
             raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
-        found.setdefault(video.strip(), []).append(caption.strip())
+        span = _span(start, end, f"{path}, line {row}")
+        found.setdefault(video.strip(), []).append(VideoCaption(caption.strip(), *span))
     return found
+
+
+def _span(start: str, end: str, where: str) -> tuple[float, float]:
+    try:
+        first, last = (float(text) if text.strip() else 0.0 for text in (start, end))
+    except ValueError:
+        first = last = math.nan
+    # Comparisons with NaN are false.
+    if not (0 <= first < math.inf and (first < last < math.inf or last == 0)):
+        raise InputError(f"{where}: start and end must be seconds, end after start, got {start!r} and {end!r}")
+    return first, last
+
+
+def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[str]]:
+    """Sentences by the part of the video that they are about; (0, 0) is all of it."""
+    spans: dict[tuple[float, float], list[str]] = {}
+    for caption in captions:
+        spans.setdefault((caption.start, caption.end), []).append(caption.text)
+    return spans
 
 
 def _normalised(label: str) -> str:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from crossdiff import CrossDiffPipeline
-from crossdiff.viewing.stills import motion_strip, write_png
+from crossdiff.viewing.stills import motion_strip, write_picture
 from crossdiff.viewing.titles import title_band
 
 PROMPTS = ("a person walks forward", "a person waves with the left hand", "a person runs")
@@ -35,7 +35,7 @@ def main(out: Path) -> None:
             left = (WIDTH - strip.shape[1]) // 2
             row[:, left : left + strip.shape[1]] = strip
             rows += [title_band([prompt], [WIDTH], 420), row]
-    write_png(np.vstack(rows), out)
+    write_picture(np.vstack(rows), out)
 
 
 if __name__ == "__main__":

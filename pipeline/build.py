@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from crossdiff.annotations.captions import caption_line
+from crossdiff.annotations.captions import VideoCaption, by_span, caption_line
 from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import save_npz, write_text
 from crossdiff.pipeline.ledger import Row, key_of
@@ -77,14 +77,16 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     return summary
 
 
-def _build(run: Run, clip: str, key: str, captions: tuple[str, ...], cfg: BuildConfig) -> list[Row]:
+def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cfg: BuildConfig) -> list[Row]:
     old = {row.id for row in run.ledger.rows("build", parent=clip)}
     try:
-        motions = to_motions(Keypoints2D.load(run.keypoints / f"{clip}.npz"), cfg)
+        keypoints = Keypoints2D.load(run.keypoints / f"{clip}.npz")
+        # A part of a video that has captions of its own is a clip of its own.
+        motions = [(m, texts) for span, texts in by_span(captions).items() for m in to_motions(keypoints, cfg, span)]
     except (ClipError, InputError) as error:
         rows = [Row("build", clip, "failed", key, clip, reason=str(error))]
     else:
-        rows = [_write(run, f"{clip}_{n}", clip, key, motion, captions, cfg) for n, motion in enumerate(motions)]
+        rows = [_write(run, f"{clip}_{n}", clip, key, motion, texts, cfg) for n, (motion, texts) in enumerate(motions)]
     if not rows:
         reason = "body not seen for long enough"
         rows = [Row("build", clip, "filtered", key, clip, reason=reason, threshold=cfg.min_frames)]
@@ -101,7 +103,7 @@ def _is_whole(run: Run, row: Row) -> bool:
 
 
 def _write(
-    run: Run, name: str, clip: str, key: str, motion: Motion2D, captions: tuple[str, ...], cfg: BuildConfig
+    run: Run, name: str, clip: str, key: str, motion: Motion2D, captions: Sequence[str], cfg: BuildConfig
 ) -> Row:
     features, mask = features_of(motion, cfg.layout)
     motion.save(run.motion2d / f"{name}.npz")

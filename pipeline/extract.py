@@ -13,6 +13,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 from rich.progress import TaskID
 
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
@@ -76,6 +77,8 @@ def extract_2d(
     settings: Sequence[str] = (),
     engine: Engine | None = None,
     attempts: int = 2,
+    lists: Sequence[Path] = (),
+    per_label: int | None = None,
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
@@ -83,11 +86,12 @@ def extract_2d(
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
     settings: of a backend given by name, as `key=value`. engine: without it all is done in this process.
     attempts: how often a video may end or hang the process that works on it before it is quarantined.
+    lists, per_label: which of the videos are taken; see `find_videos`.
     """
     recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings))
     identity = recipe.create_pose().identity
     known = run.ledger.videos()
-    named = name_apart(find_videos(videos), {name: video.path for name, video in known.items()})
+    named = name_apart(find_videos(videos, lists, per_label), {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
     with _alone(run), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
@@ -160,7 +164,9 @@ class _Extractor:
         self._begun: dict[str, _Begun] = {}
         self._lost: list[Job] = []
 
-    def due(self, named: Mapping[str, VideoInput], captioned: Mapping[VideoInput, tuple[str, ...]]) -> Iterator[Job]:
+    def due(
+        self, named: Mapping[str, VideoInput], captioned: Mapping[VideoInput, tuple[VideoCaption, ...]]
+    ) -> Iterator[Job]:
         """The videos that need work; what is known of the others is counted."""
         for name, video in named.items():
             self.summary.videos += 1
@@ -203,7 +209,7 @@ class _Extractor:
         self.summary.frames += outcome.measures.get("frames", 0)
         self._count(str(begun.job.path), row)
 
-    def _see(self, name: str, video: VideoInput, captions: tuple[str, ...]) -> Video:
+    def _see(self, name: str, video: VideoInput, captions: tuple[VideoCaption, ...]) -> Video:
         """The video as it is now; the ledger is told where anything about it is new."""
         before, stamp = self.known.get(name), _stamp(video.path)
         content = before.content if before and stamp and before.stamp == stamp else _content(video.path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from crossdiff.config import Config
 from crossdiff.errors import ClipError, InputError, PartialFailure
+from crossdiff.pipeline.duplicates import find_duplicates, signature
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.measures import measure
 from crossdiff.pipeline.run import Run
@@ -21,33 +22,45 @@ from crossdiff.wording import counted, listed
 class FilterConfig(Config):
     """Limits on the measures of `pipeline.measures.measure`, checked in this order; the first missed is the reason.
 
-    Units: frames per second; frames at 20 fps; pixels; scores and shares in [0, 1]; jitter in body heights,
-    motion in body heights per second. seen_score: a keypoint below it counts as unseen.
+    Units: frames per second; frames at 20 fps; pixels; scores and shares in [0, 1]; bones, jitter and
+    min_difference in body heights, camera and motion in body heights per second. seen_score: a keypoint below it
+    counts as unseen. Of what is within all limits, clips that differ by less than min_difference from a better one
+    are left out (0: none is), and all but the best-scored `per_label` of each label. `configs/filter.yaml` says why.
     """
 
     seen_score: float = Field(0.3, ge=0, le=1)
     min_fps: NonNegativeFloat = 12.0
     min_frames: PositiveInt = 40
+    max_edge: float = Field(0.5, ge=0, le=1)
+    min_whole: float = Field(0.25, ge=0, le=1)
     min_height: NonNegativeFloat = 50.0
     min_score: float = Field(0.5, ge=0, le=1)
-    # A limb behind the body counts as unseen: people seen from the side reach 0.3 to 0.5.
-    min_whole: float = Field(0.25, ge=0, le=1)
-    max_edge: float = Field(0.5, ge=0, le=1)
+    min_joint_score: float = Field(0.2, ge=0, le=1)
+    max_bones: NonNegativeFloat = 0.08
     max_jitter: NonNegativeFloat = 0.06
+    max_camera_lost: float = Field(0.5, ge=0, le=1)
+    max_camera: NonNegativeFloat = 5.0
     min_motion: NonNegativeFloat = 0.03
+    min_difference: NonNegativeFloat = 0.025
+    per_label: PositiveInt | None = None
 
 
 # Reasons as people read them, in the order in which limits are checked.
 REASONS = {
     "min_fps": "source frame rate too low",
     "min_frames": "too short",
+    "max_edge": "cut off at the frame's edge",
+    "min_whole": "body not whole",
     "min_height": "person too small",
     "min_score": "score too low",
-    "min_whole": "body not whole",
-    "max_edge": "cut off at the frame's edge",
+    "min_joint_score": "a joint hardly seen",
+    "max_bones": "limbs change length",
     "max_jitter": "jitter too high",
+    "max_camera_lost": "camera movement unknown",
+    "max_camera": "camera moves too fast",
     "min_motion": "no motion",
 }
+DUPLICATE, ENOUGH = "duplicate", "enough of this label"
 
 
 @dataclass(frozen=True)
@@ -91,28 +104,39 @@ def judge(measures: Mapping[str, float], cfg: FilterConfig) -> Verdict | None:
 
 
 def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
-    """Judge every track of a run; those judged before, with the same content and limits, are left alone.
+    """Judge every track of a run, each by itself and then among the others.
 
-    Without `cfg` the limits are those that the run was filtered with before, else the defaults.
+    Nothing is done where the tracks and the limits are those of the time before. Rows are written when all are
+    judged, so that one that is kept is kept for good. Without `cfg` the limits are those that the run was filtered
+    with before, else the defaults.
     """
     cfg = cfg or run.recorded("filter", FilterConfig)
     tracks = run.ledger.rows("track")
     if not tracks:
         raise InputError(f"{run.root}: {_why_none(run)}")
     run.record_config("filter", cfg.model_dump())
-    gone = {row.id for row in run.ledger.rows("filter")} - {row.id for row in tracks}
-    run.ledger.drop("filter", gone)
-    summary = FilterSummary()
+    videos = run.ledger.videos()
+    labels = {clip.id: videos[clip.parent].label for clip in tracks}
+    old = {row.id: row for row in run.ledger.rows("filter")}
+    rows = {}
     for clip in track(tracks, "clips"):
-        key = key_of(clip.key, cfg.model_dump())
-        row = run.ledger.get("filter", clip.id)
-        if row is not None and row.key == key and row.state != "failed":
-            summary.unchanged += 1
-        else:
-            row = _judge_clip(run, clip, key, cfg)
-            run.ledger.put([row])
+        key = key_of(clip.key, labels[clip.id], cfg.model_dump())
+        rows[clip.id] = _judge_clip(run, clip, key, cfg, old.get(clip.id))
+    summary = FilterSummary(unchanged=sum(_is_judged(row, old.get(row.id)) for row in rows.values()))
+    if summary.unchanged == len(rows) == len(old):
+        rows = old
+    else:
+        rows = _compare(run, rows, labels, cfg)
+        run.ledger.drop("filter", old.keys() - rows.keys())
+        run.ledger.put(rows.values())
+    for row in rows.values():
         _count(summary, row)
     return summary
+
+
+def _is_judged(row: Row, old: Row | None) -> bool:
+    """Whether a clip was judged before, from the same content by the same limits."""
+    return old is not None and old.key == row.key and "failed" not in (old.state, row.state)
 
 
 def _why_none(run: Run) -> str:
@@ -125,16 +149,53 @@ def _why_none(run: Run) -> str:
     return f"holds no clips; run {add} first"
 
 
-def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig) -> Row:
-    try:
-        measures = measure(Keypoints2D.load(run.keypoints / f"{clip.id}.npz"), cfg.seen_score)
-    except (ClipError, InputError) as error:
-        return Row("filter", clip.id, "failed", key, clip.parent, reason=str(error))
+def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
+    """The row of a clip by itself; what was measured before, with the same key, is not measured again."""
+    if old is not None and old.key == key and old.state != "failed":
+        measures = {name: value for name, value in old.measures.items() if name != "duplicate_of"}
+    else:
+        try:
+            measured = measure(Keypoints2D.load(run.keypoints / f"{clip.id}.npz"), cfg.seen_score)
+        except (ClipError, InputError) as error:
+            return Row("filter", clip.id, "failed", key, clip.parent, reason=str(error))
+        # A limit means the same whether a value comes from the track or from the ledger.
+        measures = {name: round(value, 4) for name, value in measured.items()}
+    row = Row("filter", clip.id, "done", key, clip.parent, measures=measures)
     missed = judge(measures, cfg)
-    rounded = {name: round(value, 4) for name, value in measures.items()}
-    if missed is None:
-        return Row("filter", clip.id, "done", key, clip.parent, measures=rounded)
-    return Row("filter", clip.id, "filtered", key, clip.parent, missed.reason, missed.value, missed.threshold, rounded)
+    return row if missed is None else _refused(row, missed)
+
+
+def _refused(row: Row, verdict: Verdict, **more: str) -> Row:
+    return replace(
+        row,
+        state="filtered",
+        reason=verdict.reason,
+        value=verdict.value,
+        threshold=verdict.threshold,
+        measures={**row.measures, **more},
+    )
+
+
+def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: FilterConfig) -> dict[str, Row]:
+    """All rows, with the kept ones judged among each other: duplicates, and more than enough of a label."""
+    judged = dict(rows)
+    kept = [row for row in rows.values() if row.state == "done"]
+    if cfg.min_difference > 0:
+        # Where two show the same, the one stays that shows more of the person.
+        kept.sort(key=lambda row: (-row.measures["frames"] * row.measures["score"], row.id))
+        poses = {row.id: signature(Keypoints2D.load(run.keypoints / f"{row.id}.npz")) for row in track(kept, "poses")}
+        for name, found in find_duplicates(poses, cfg.min_difference).items():
+            verdict = Verdict(DUPLICATE, round(found.distance, 4), cfg.min_difference)
+            judged[name] = _refused(rows[name], verdict, duplicate_of=found.of)
+    if cfg.per_label is not None:
+        counts: Counter[str] = Counter()
+        for row in sorted(kept, key=lambda row: (-row.measures["score"], row.id)):
+            if judged[row.id].state == "done":
+                counts[labels[row.id]] += 1
+                rank = counts[labels[row.id]]
+                if rank > cfg.per_label:
+                    judged[row.id] = _refused(row, Verdict(ENOUGH, rank, cfg.per_label))
+    return judged
 
 
 def _count(summary: FilterSummary, row: Row) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from crossdiff.annotations.captions import CAPTIONS_FILE, captions_for, label_words, read_captions
+from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, captions_for, label_words, read_captions
 from crossdiff.errors import InputError
 from crossdiff.pipeline.video import SUFFIXES
 
 log = logging.getLogger(__name__)
 
-_UCF101_NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g\d+_c\d+")
+_UCF101_NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g(?P<group>\d+)_c\d+")
+# A line of UCF101's lists: a path and, in those for training, the number of its label.
+_LIST_LINE = re.compile(r"(?P<path>\S.*?)(\s+\d+)?\s*")
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,72 @@ class VideoInput:
             return self.relative.parent.name
         return "".join(word.capitalize() for word in label_words(self.path.stem)) or self.path.stem
 
+    @property
+    def group(self) -> str:
+        """UCF101's number of the person and place, `01` of `v_Lunges_g01_c02`; empty for any other video."""
+        named = _UCF101_NAME.fullmatch(self.path.stem)
+        return named["group"] if named else ""
 
-def find_videos(inputs: Sequence[Path]) -> list[VideoInput]:
-    """Files as given, folders searched for videos at any depth (hidden files left out); each file once."""
+
+def find_videos(inputs: Sequence[Path], lists: Sequence[Path] = (), per_label: int | None = None) -> list[VideoInput]:
+    """Files as given, folders searched for videos at any depth (hidden files left out); each file once.
+
+    lists: files in the form of UCF101's trainlist01.txt and testlist01.txt; only what they name is taken.
+    per_label: at most so many of each label, evenly over UCF101's groups (clips of a group are of one person and
+    place), the same ones every time.
+    """
     found: dict[Path, VideoInput] = {}
     for given in inputs:
         for video in _videos_at(given):
             found.setdefault(video.path.resolve(), video)
     if not found:
         raise InputError("no videos given; name video files or folders that hold some")
-    return list(found.values())
+    videos = _listed(list(found.values()), lists) if lists else list(found.values())
+    return videos if per_label is None else _spread(videos, per_label)
+
+
+def read_list(path: Path) -> list[str]:
+    """The videos that a list of UCF101 names, `Label/v_Label_g01_c01.avi`, without their suffix."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as a list of videos ({error}); give a text file") from None
+    matches = (_LIST_LINE.fullmatch(line.strip()) for line in lines)
+    return [PurePosixPath(match["path"]).with_suffix("").as_posix() for match in matches if match]
+
+
+def _listed(videos: Sequence[VideoInput], lists: Sequence[Path]) -> list[VideoInput]:
+    names = {name.lower(): name for file in lists for name in read_list(file)}
+    met: set[str] = set()
+    kept = []
+    for video in videos:
+        parts = video.path.absolute().with_suffix("").parts[1:]
+        ends = {"/".join(parts[n:]).lower() for n in range(len(parts))} & names.keys()
+        met |= ends
+        if ends:
+            kept.append(video)
+    files = ", ".join(str(file) for file in lists)
+    if not kept:
+        raise InputError(f"{files}: names none of the videos given ({len(videos)}), such as {videos[0].relative}")
+    if unmet := sorted(names.keys() - met):
+        log.warning("%s: %d of %d videos are not there, such as %s", files, len(unmet), len(names), names[unmet[0]])
+    return kept
+
+
+def _spread(videos: Sequence[VideoInput], per_label: int) -> list[VideoInput]:
+    """The first of every group, then the second of every group, and so on, until there are enough of the label."""
+    turns: Counter[tuple[str, str]] = Counter()
+    ranked: dict[str, list[tuple[int, str, VideoInput]]] = {}
+    for video in sorted(videos, key=lambda video: video.names):
+        group = video.label, video.group
+        ranked.setdefault(video.label, []).append((turns[group], video.names[0], video))
+        turns[group] += 1
+    taken = {video for of_label in ranked.values() for *_, video in sorted(of_label, key=_turn)[:per_label]}
+    return [video for video in videos if video in taken]
+
+
+def _turn(entry: tuple[int, str, VideoInput]) -> tuple[int, str]:
+    return entry[:2]
 
 
 def _videos_at(given: Path) -> list[VideoInput]:
@@ -88,7 +147,7 @@ def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[
     return named
 
 
-def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, tuple[str, ...]]:
+def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, tuple[VideoCaption, ...]]:
     """Captions of each video: from the file given, else from captions.csv beside it or above, else of its label."""
     folders = {folder for video in videos for folder in _folders(video)}
     beside = {f: read_captions(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
@@ -100,7 +159,7 @@ def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[
     for video in videos:
         sources = [given, *(beside.get(folder, {}) for folder in _folders(video))]
         matches = [source[name] for source in sources for name in video.names if name in source]
-        found[video] = tuple(matches[0] if matches else captions_for(video.label))
+        found[video] = tuple(matches[0] if matches else map(VideoCaption, captions_for(video.label)))
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError
 
 Stage = Literal["extract", "track", "filter", "build", "pseudo"]
@@ -74,7 +75,7 @@ class Video:
     path: Path
     content: str
     label: str
-    captions: tuple[str, ...]
+    captions: tuple[VideoCaption, ...]
     stamp: str = ""
 
 
@@ -89,6 +90,11 @@ def key_of(*parts: object) -> str:
     """Hash of JSON-like parts: equal parts, equal key."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _captions(text: str) -> tuple[VideoCaption, ...]:
+    """Runs made before captions could be about a part of a video hold sentences alone."""
+    return tuple(VideoCaption(c) if isinstance(c, str) else VideoCaption(*c) for c in json.loads(text))
 
 
 class Ledger:
@@ -156,9 +162,7 @@ class Ledger:
         with self._transaction() as db:
             found = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
         return {
-            r["id"]: Video(
-                r["id"], Path(r["path"]), r["content"], r["label"], tuple(json.loads(r["captions"])), r["stamp"]
-            )
+            r["id"]: Video(r["id"], Path(r["path"]), r["content"], r["label"], _captions(r["captions"]), r["stamp"])
             for r in found
         }
 

@@ -39,14 +39,20 @@ class MotionConfig(Config):
     max_frames: PositiveInt = 197
 
 
-def to_motions(keypoints: Keypoints2D, cfg: MotionConfig) -> list[Motion2D]:
-    """The clips of one track, in the order of time; none where nowhere long enough the root was seen."""
+def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, float] = (0.0, 0.0)) -> list[Motion2D]:
+    """The clips of one track, in the order of time; none where nowhere long enough the root was seen.
+
+    span: seconds of the video that are wanted, all from the first where the second is 0. Smoothing and scale are of
+    the whole track.
+    """
     seen = keypoints.score >= cfg.seen_score
     joints, valid = to_joints(keypoints.xy.astype(np.float64), seen, keypoints.keypoint_set)
     joints[..., 1] *= -1
     seconds = keypoints.time - keypoints.time[0]
     joints, valid = resample(joints, valid, seconds, cfg.fps, cfg.max_gap)
-    pieces = cut(valid[:, 0], cfg.min_frames, cfg.max_frames)
+    shown = keypoints.time[0] + np.arange(len(joints)) / cfg.fps
+    wanted = (shown >= span[0]) & ((shown < span[1]) | (span[1] == 0))
+    pieces = cut(valid[:, 0] & wanted, cfg.min_frames, cfg.max_frames)
     if not pieces:
         return []
     joints = smooth(joints, cfg.smooth_window, cfg.smooth_order) / pixels_per_metre(joints, valid)

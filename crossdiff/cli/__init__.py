@@ -47,6 +47,7 @@ def _register() -> None:
         finetune,
         prepare,
         pseudo_label,
+        report,
         run,
         sample,
         status,

@@ -41,7 +41,7 @@ def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path,
     times = _Stopwatch(report)
     cfg = ChainConfig(captions=_captions_file(video, captions, out), finetune=_short_tuning(steps))
     (known,) = captions_of(find_videos([video]), cfg.captions).values()
-    prompts = [known[0], KNOWN_PROMPT]
+    prompts = [known[0].text, KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     result.raise_failures()
     before = sample_to_folder(prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False)

@@ -27,7 +27,15 @@ def extract_2d(
     out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
-    captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="CSV file with the columns video,caption, and start,end if wanted.")
+    ] = None,
+    list_: Annotated[
+        list[Path] | None, typer.Option("--list", help="UCF101 list whose videos alone are taken; repeatable.")
+    ] = None,
+    per_label: Annotated[
+        int | None, typer.Option(min=1, help="Take at most so many videos of each label, evenly over UCF101's groups.")
+    ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file on tracks, or `people` for the shipped one.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of it, such as tracking.max_gap=1; repeatable.")
@@ -47,7 +55,7 @@ def extract_2d(
     Exits with 3 when some videos failed and with 1 when all did; what became of each is in the run's ledger.
     A video that crashes or hangs the process that reads it costs itself alone.
 
-    Example: crossdiff extract-2d UCF101/ clip.mp4 --out runs/ucf --workers 2
+    Example: crossdiff extract-2d UCF101/ --list trainlist01.txt --per-label 50 --workers 2 --out runs/ucf
     """
     from crossdiff.annotations.captions import read_captions
     from crossdiff.config import load_config
@@ -59,7 +67,7 @@ def extract_2d(
     from crossdiff.pipeline.run import Run
 
     # What can be wrong with the command is said before a run folder is made for nothing.
-    find_videos(videos)
+    find_videos(videos, list_ or [], per_label)
     if captions is not None:
         read_captions(captions)
     settings = pose_set or []
@@ -70,7 +78,17 @@ def extract_2d(
     if out is None:
         took("run", run.root, "a new run; name it with --out")
     result = extract.extract_2d(
-        videos, run, backend, captions, retry_failed, cfg, settings=settings, engine=chosen, attempts=attempts
+        videos,
+        run,
+        backend,
+        captions,
+        retry_failed,
+        cfg,
+        settings=settings,
+        engine=chosen,
+        attempts=attempts,
+        lists=list_ or [],
+        per_label=per_label,
     )
     summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

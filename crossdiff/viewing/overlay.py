@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from crossdiff.viewing.encode import Image, read_frames, video_info, write_video
 _LEFT, _RIGHT, _MIDDLE, _RIM = (64, 150, 255), (255, 138, 64), (240, 242, 245), (28, 32, 40)
 SHOWN, SURE = 0.3, 0.6  # scores: below the first a point is left out, below the second it is faint
 _FAINT = 0.4
+_BLANK = 90  # grey behind a skeleton whose video is gone
 _SHIFT = 4
 
 
@@ -94,6 +96,36 @@ def render_overlay(video: Path, keypoints: Sequence[Keypoints2D], path: Path, he
             )
     width = max(2 * round(info.width * height / info.height / 2), 2)
     return write_video(_overlaid(video, keypoints, (width, height)), path, info.fps)
+
+
+def overlaid_frames(video: Path, person: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
+    """Frames of a video, `width` pixels wide, with one person's skeleton. numbers: which frames, increasing."""
+    wanted, last = {int(n) for n in numbers}, int(numbers[-1])
+    frames = itertools.islice(read_frames(video), last + 1)
+    picked = (
+        cv2.resize(f, _size(person, width), interpolation=cv2.INTER_AREA) for n, f in enumerate(frames) if n in wanted
+    )
+    return _with_skeleton(picked, person, numbers)
+
+
+def blank_frames(person: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
+    """As `overlaid_frames`, of a video that is not there any more."""
+    columns, rows = _size(person, width)
+    return _with_skeleton((np.full((rows, columns, 3), _BLANK, np.uint8) for _ in numbers), person, numbers)
+
+
+def _size(person: Keypoints2D, width: int) -> tuple[int, int]:
+    return width, max(1, round(width * person.size[1] / person.size[0]))
+
+
+def _with_skeleton(frames: Iterator[Image], person: Keypoints2D, numbers: ndarray) -> Iterator[Image]:
+    rows = {int(frame): row for row, frame in enumerate(person.frame)}
+    for number, canvas in zip(numbers, frames, strict=False):
+        row = rows.get(int(number))
+        if row is not None:
+            zoom = canvas.shape[1] / person.size[0]
+            draw_keypoints(canvas, person.xy[row] * zoom, person.score[row], drawing_of(person.keypoint_set))
+        yield canvas
 
 
 def drawing_of(keypoint_set: str) -> Drawing:

@@ -24,11 +24,11 @@ _LENS = (
 _TRAVELS = 0.7  # metres from which a motion counts as going somewhere
 
 
-def write_png(picture: Image, path: Path) -> Path:
-    """Write an RGB picture, (H, W, 3) uint8."""
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path}: pictures are written as .png; change the name")
-    encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+def write_picture(picture: Image, path: Path) -> Path:
+    """Write an RGB picture, (H, W, 3) uint8: drawings as .png, photographs as .jpg."""
+    if path.suffix.lower() not in (".png", ".jpg"):
+        raise InputError(f"{path}: pictures are written as .png or .jpg; change the name")
+    encoded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(encoded)
@@ -40,7 +40,7 @@ def write_png(picture: Image, path: Path) -> Path:
 def contact_sheet(
     source: Path | Sequence[Image], path: Path, columns: int = 4, count: int = 8, width: int = 320
 ) -> Path:
-    """Write `count` evenly spaced frames of a video (or of RGB frames) as one PNG, each `width` pixels wide."""
+    """Write `count` evenly spaced frames of a video (or of RGB frames) as one picture, each `width` pixels wide."""
     if columns < 1 or count < 1 or width < 8:
         raise InputError(f"contact sheet: columns {columns}, count {count} and width {width} must be positive")
     frames = _spread_of_video(source, count) if isinstance(source, Path) else _spread(source, count)
@@ -54,7 +54,7 @@ def contact_sheet(
     for n, cell in enumerate(cells):
         top, left = n // columns * (height + _GAP), n % columns * (width + _GAP)
         sheet[top : top + height, left : left + width] = cell
-    return write_png(sheet, path)
+    return write_picture(sheet, path)
 
 
 def _spread(frames: Sequence[Image], count: int) -> list[Image]:
@@ -99,7 +99,7 @@ def motion_strip(motion: Motion3D, path: Path, poses: int = 8, height: int = 480
         drawn = canvas.copy()
         draw_figure(drawn, camera, body, placed[n])
         cv2.addWeighted(drawn, solid[n], canvas, 1 - solid[n], 0, dst=canvas)
-    return write_png(cv2.resize(canvas, (canvas.shape[1] // 2, height), interpolation=cv2.INTER_AREA), path)
+    return write_picture(cv2.resize(canvas, (canvas.shape[1] // 2, height), interpolation=cv2.INTER_AREA), path)
 
 
 def _strip_axes(joints: ndarray, motion: Motion3D) -> ndarray:

@@ -1,20 +1,65 @@
 """Captions: of labels, from files, and as lines of a text file."""
 
+import itertools
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossdiff.annotations import caption_line, captions_for, labels, read_captions
-from crossdiff.annotations.captions import label_words
+from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_captions
+from crossdiff.annotations.captions import by_span, label_words
 from crossdiff.errors import InputError
 
+# The names of all classes of the dataset, from its classInd.txt.
+UCF101 = set(
+    """
+    ApplyEyeMakeup ApplyLipstick Archery BabyCrawling BalanceBeam BandMarching BaseballPitch Basketball
+    BasketballDunk BenchPress Biking Billiards BlowDryHair BlowingCandles BodyWeightSquats Bowling
+    BoxingPunchingBag BoxingSpeedBag BreastStroke BrushingTeeth CleanAndJerk CliffDiving CricketBowling
+    CricketShot CuttingInKitchen Diving Drumming Fencing FieldHockeyPenalty FloorGymnastics FrisbeeCatch
+    FrontCrawl GolfSwing Haircut Hammering HammerThrow HandstandPushups HandstandWalking HeadMassage HighJump
+    HorseRace HorseRiding HulaHoop IceDancing JavelinThrow JugglingBalls JumpingJack JumpRope Kayaking Knitting
+    LongJump Lunges MilitaryParade Mixing MoppingFloor Nunchucks ParallelBars PizzaTossing PlayingCello
+    PlayingDaf PlayingDhol PlayingFlute PlayingGuitar PlayingPiano PlayingSitar PlayingTabla PlayingViolin
+    PoleVault PommelHorse PullUps Punch PushUps Rafting RockClimbingIndoor RopeClimbing Rowing SalsaSpin
+    ShavingBeard Shotput SkateBoarding Skiing Skijet SkyDiving SoccerJuggling SoccerPenalty StillRings
+    SumoWrestling Surfing Swing TableTennisShot TaiChi TennisSwing ThrowDiscus TrampolineJumping Typing
+    UnevenBars VolleyballSpiking WalkingWithDog WallPushups WritingOnBoard YoYo
+    """.split()  # noqa: SIM905 - a list of strings fills a page
+)
 
-def test_24_labels_with_five_different_captions_each():
-    assert len(labels()) == 24
+
+def stem(word: str) -> str:
+    """`juggling`, `juggles` and `juggle` are one word."""
+    return re.sub(r"(ing|es|s|e)$", "", word)
+
+
+def test_24_labels_of_the_dataset_with_five_captions_each():
+    assert len(UCF101) == 101
+    assert len(labels()) == 24 and set(labels()) <= UCF101
+    assert {"PullUps", "Biking", "TableTennisShot", "BaseballPitch"} <= set(labels())
     for label in labels():
         captions = captions_for(label)
-        assert len(set(captions)) == 5
+        assert len(captions) == 5
         assert all(c == c.strip() and "#" not in c and c.islower() and 4 <= len(c.split()) <= 25 for c in captions)
+
+
+def test_no_caption_is_said_twice():
+    captions = [caption for label in labels() for caption in captions_for(label)]
+    bare = [re.sub(r"\W+", " ", caption).strip() for caption in captions]
+    assert len(set(bare)) == len(captions)
+
+
+@pytest.mark.parametrize("label", labels())
+def test_captions_are_varied_and_miss_no_word_of_the_label(label):
+    captions = captions_for(label)
+    words = [[stem(word) for word in re.findall(r"\w+", caption)] for caption in captions]
+    for word in label_words(label):
+        assert any(stem(word) in said or stem(word) in "".join(said) for said in words), word
+    for one, two in itertools.combinations(words, 2):
+        assert len(set(one) & set(two)) < 0.7 * len(set(one) | set(two))
+    assert len({tuple(said[:5]) for said in words}) == 5
 
 
 @pytest.mark.parametrize(
@@ -53,12 +98,28 @@ def test_a_line_always_has_four_fields(text):
 def test_captions_of_a_file(tmp_path):
     path = tmp_path / "captions.csv"
     path.write_text('\ufeffvideo,caption\na.mp4,"one, two"\na.mp4,three\nb.mp4,four\n', encoding="utf-8")
-    assert read_captions(path) == {"a.mp4": ["one, two", "three"], "b.mp4": ["four"]}
+    assert read_captions(path) == {
+        "a.mp4": [VideoCaption("one, two"), VideoCaption("three")],
+        "b.mp4": [VideoCaption("four")],
+    }
+
+
+def test_captions_of_parts_of_a_video(tmp_path):
+    (tmp_path / "captions.csv").write_text(
+        "start,end,video,caption\n0,2.5,a,one\n2.5,,a,two\n,,a,three\n2.5,0,a,four\n"
+    )
+    found = read_captions(tmp_path / "captions.csv")["a"]
+    assert [tuple(c) for c in found] == [("one", 0, 2.5), ("two", 2.5, 0), ("three", 0, 0), ("four", 2.5, 0)]
+    assert by_span(found) == {(0, 2.5): ["one"], (2.5, 0): ["two", "four"], (0, 0): ["three"]}
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [("file,text\na,b\n", "lacks the column video and caption"), ("video,caption\na.mp4,\n", "line 2"),
+     ("video,caption,start,end\na,b,2,1\n", "line 2: start and end"),
+     ("video,caption,start,end\na,b,-1,1\n", "line 2: start and end"),
+     ("video,caption,start\na,b,nan\n", "line 2: start and end"),
+     ("video,caption,end\na,b,soon\n", "line 2: start and end"),
      ("", "not a readable CSV"), ("video,caption\na,b,c,d\nx\n", "captions.csv")],
 )  # fmt: skip
 def test_files_that_cannot_be_used(tmp_path, content, said):

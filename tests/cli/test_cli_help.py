@@ -17,7 +17,7 @@ COMMANDS = dict(typer.main.get_command(app).commands)
 
 def test_every_command_is_there():
     stages = {"extract-2d", "filter", "build-2d", "pseudo-label", "finetune", "sample"}
-    assert set(COMMANDS) == stages | {"prepare", "train", "convert", "convert-pose", "run", "demo", "status"}
+    assert set(COMMANDS) == stages | {"prepare", "train", "convert", "convert-pose", "run", "demo", "status", "report"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

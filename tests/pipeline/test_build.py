@@ -59,6 +59,31 @@ def test_settings_and_captions_that_change_are_built_again(built, videos):
     assert (built.texts / "jumping_jacks_01_t0_0.txt").read_text().startswith("a man warms up#")
 
 
+def test_parts_of_a_video_with_captions_of_their_own_are_clips(run, videos):
+    (videos / "captions.csv").write_text(
+        "video,caption,start,end\nlong.mp4,a man waves,1,4\nlong.mp4,the man waves on,4,7.5\n"
+        "long.mp4,someone waves,1,4\nlong.mp4,too short to learn from,8,9\n"
+    )
+    backend = FakeBackend()
+    extract_2d([write_video(videos / "long.mp4", frames=200)], run, backend)
+    filter_clips(run)
+    build_2d(run)
+    rows = run.ledger.rows("build", parent="long_t0")
+    assert [row.measures["frames"] for row in rows] == [60, 70]
+    texts = [(run.texts / f"{row.id}.txt").read_text() for row in rows]
+    assert "a man waves#" in texts[0] and "someone waves#" in texts[0] and "the man waves on#" in texts[1]
+    assert all(line.endswith("#0.0#0.0") for text in texts for line in text.splitlines())
+    # The same pixels are the same metres in every part.
+    whole, first = run.ledger.get("track", "long_t0"), Motion2D.load(run.motion2d / "long_t0_0.npz")
+    assert whole is not None
+    (videos / "captions.csv").write_text("video,caption\nlong.mp4,a man waves\n")
+    extract_2d([videos / "long.mp4"], run, backend)
+    build_2d(run)
+    assert backend.frames == 200
+    cut = Motion2D.load(run.motion2d / "long_t0_0.npz").joints[20:80]
+    np.testing.assert_allclose(first.joints, cut - cut[0, 0], atol=1e-5)
+
+
 def test_what_the_filter_refuses_later_is_taken_away(built):
     filter_clips(built, FilterConfig(min_frames=65))
     assert build_2d(built).motions == 1

@@ -73,7 +73,7 @@ def test_new_captions_are_taken_without_extracting_again(run, videos):
     (videos / "captions.csv").write_text("video,caption\njumping_jacks_01.mp4,a man warms up\n")
     backend = FakeBackend()
     extract_2d([videos], run, backend)
-    assert backend.frames == 0 and run.ledger.videos()["jumping_jacks_01"].captions == ("a man warms up",)
+    assert backend.frames == 0 and run.ledger.videos()["jumping_jacks_01"].captions == (("a man warms up", 0, 0),)
 
 
 def test_bad_files_fail_with_a_reason_and_the_others_go_on(run, videos):

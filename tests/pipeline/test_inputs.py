@@ -1,8 +1,11 @@
 """Finding videos, and their ids, labels and captions."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crossdiff.errors import InputError
 from crossdiff.pipeline.inputs import VideoInput, captions_of, find_videos, name_apart
@@ -63,7 +66,10 @@ def test_captions_come_from_the_file_then_from_beside_then_from_the_label(tmp_pa
     _touch(tmp_path, "sub/a.mp4", "sub/b.mp4", "PullUps/c.mp4")
     (tmp_path / "captions.csv").write_text("video,caption\nsub/a.mp4,from beside\nb,also beside\nb,twice\n")
     (tmp_path / "given.csv").write_text("video,caption\na.mp4,from the file\n")
-    found = {v.path.name: c for v, c in captions_of(find_videos([tmp_path]), tmp_path / "given.csv").items()}
+    found = {
+        v.path.name: tuple(c.text for c in captions)
+        for v, captions in captions_of(find_videos([tmp_path]), tmp_path / "given.csv").items()
+    }
     assert found["a.mp4"] == ("from the file",)
     assert found["b.mp4"] == ("also beside", "twice")
     assert len(found["c.mp4"]) == 5 and "bar" in found["c.mp4"][0]
@@ -74,3 +80,47 @@ def test_captions_of_unknown_videos_are_warned_about(tmp_path, caplog):
     (tmp_path / "given.csv").write_text("video,caption\nz.mp4,nothing\n")
     captions_of(find_videos([tmp_path]), tmp_path / "given.csv")
     assert "z.mp4" in caplog.text
+
+
+def _ucf(tmp_path: Path, groups: int = 25, clips: int = 4) -> Path:
+    names = [f"v_{label}_g{g:02d}_c{c:02d}.avi" for label in ("Lunges", "TaiChi") for g in range(1, groups + 1)
+             for c in range(1, clips + 1)]  # fmt: skip
+    return _touch(tmp_path / "UCF-101", *(f"{name.split('_')[1]}/{name}" for name in names))
+
+
+def test_the_datasets_lists_say_which_videos_are_taken(tmp_path, caplog):
+    folder = _ucf(tmp_path, groups=2, clips=1)
+    train, test = tmp_path / "trainlist01.txt", tmp_path / "testlist01.txt"
+    train.write_text(
+        "Lunges/v_Lunges_g02_c01.avi 52\r\nTaiChi/v_TaiChi_g02_c01.avi 91\r\nTaiChi/v_TaiChi_g09_c01.avi 91\n\n"
+    )
+    test.write_text("Lunges/v_Lunges_g01_c01.avi\n")
+    assert [v.path.stem for v in find_videos([folder], [train])] == ["v_Lunges_g02_c01", "v_TaiChi_g02_c01"]
+    assert "1 of 3" in caplog.text and "g09" in caplog.text
+    # Whatever part of the dataset is given, and with both lists.
+    assert len(find_videos([folder / "Lunges"], [train, test])) == 2
+    assert [v.path.stem for v in find_videos([folder / "Lunges/v_Lunges_g01_c01.avi"], [test])] == ["v_Lunges_g01_c01"]
+    with pytest.raises(InputError, match="names none of the videos"):
+        find_videos([folder / "TaiChi"], [test])
+    with pytest.raises(InputError, match="not readable as a list"):
+        find_videos([folder], [tmp_path / "none.txt"])
+
+
+@given(st.integers(1, 30))
+def test_so_many_of_each_label_evenly_over_its_groups(tmp_path_factory, most):
+    folder = tmp_path_factory.mktemp("ucf")
+    _ucf(folder, groups=5, clips=4)
+    taken = find_videos([folder], per_label=most)
+    for label in ("Lunges", "TaiChi"):
+        groups = Counter(v.group for v in taken if v.label == label)
+        assert sum(groups.values()) == min(most, 20)
+        assert max(groups.values()) - min(groups[f"{g:02d}"] for g in range(1, 6)) <= 1
+    assert taken == find_videos([folder], per_label=most)
+    assert {v.path for v in find_videos([folder], per_label=max(1, most - 1))} <= {v.path for v in taken}
+
+
+def test_of_other_videos_the_first_are_taken(tmp_path):
+    _touch(tmp_path, *(f"Rowing/{n}.mp4" for n in "abc"), "Diving/a.mp4")
+    assert [v.relative.as_posix() for v in find_videos([tmp_path], per_label=2)] == [
+        "Diving/a.mp4", "Rowing/a.mp4", "Rowing/b.mp4",
+    ]  # fmt: skip

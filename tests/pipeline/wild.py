@@ -54,17 +54,21 @@ def keypoints(xy: np.ndarray, fps: float = 20.0, score: float = 0.9, frame: np.n
 
 
 class FakeBackend(PoseBackend):
-    """Sees the waving person in every frame that is not black; counts the frames it was shown."""
+    """Sees the waving person in every frame that is not black; counts the frames it was shown.
+
+    In each video that it is shown the waving has a speed of its own: the same would be duplicates.
+    """
 
     name = "fake"
     keypoint_set = "blazepose33"
 
     def __init__(self) -> None:
         self.identity = {"backend": "fake"}
-        self.frames = 0
+        self.frames = self.videos = 0
 
     def estimate(self, frames):
-        poses = waving(1000)
+        poses = waving(1000, 20 + 7 * self.videos)
+        self.videos += 1
         for number, frame in enumerate(frames):
             self.frames += 1
             seen = frame.mean() > 10

@@ -69,4 +69,4 @@ def test_strip_of_one_frame_and_of_none(tmp_path: Path, walking: Walking) -> Non
     with pytest.raises(InputError, match="0 poses"):
         motion_strip(walking(3), tmp_path / "s.png", poses=0)
     with pytest.raises(InputError, match=r"\.png"):
-        motion_strip(walking(3), tmp_path / "s.jpg", height=64)
+        motion_strip(walking(3), tmp_path / "s.gif", height=64)

@@ -1,0 +1,394 @@
+"""One page that shows a run: counts, measures with their limits, clips kept and dropped, videos that failed."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy import ndarray
+
+from crossdiff import __version__
+from crossdiff.errors import CrossDiffError, InputError
+from crossdiff.files import write_atomically
+from crossdiff.pipeline.filter import DUPLICATE, REASONS, FilterConfig
+from crossdiff.pipeline.ledger import Row, Video
+from crossdiff.pipeline.run import Run
+from crossdiff.progress import progress_bar
+from crossdiff.types import Keypoints2D
+from crossdiff.viewing.encode import Image, write_video
+from crossdiff.viewing.overlay import SHOWN, blank_frames, overlaid_frames
+from crossdiff.viewing.page import Figure, Page, Section, write_page
+from crossdiff.viewing.stills import contact_sheet
+from crossdiff.wording import counted
+
+log = logging.getLogger(__name__)
+
+_KEPT, _DROPPED, _LIMIT = "#2b5cad", "#e0a33a", "#c8402f"
+_MOST_LINES = 100  # of a table that grows with the number of videos
+_MOST_VIDEOS = 4
+_SHEET = {"columns": 3, "count": 6, "width": 240}
+_WIDEST = 2560  # pixels of a frame of which a small part is shown
+_MARGIN = 0.3  # around a person, as a share of the person's size
+_VIDEO_HEIGHT = 360
+# What each measure is, with its unit.
+_MEASURES = {
+    "fps": "frames per second",
+    "frames": "length, frames at 20 fps",
+    "edge": "share of frames cut off at the edge",
+    "whole": "share of frames with the whole body",
+    "height": "height of the body, pixels",
+    "score": "mean score",
+    "joint_score": "mean score of the worst joint",
+    "bones": "change of limb lengths, body heights",
+    "jitter": "jitter, body heights",
+    "camera_lost": "share of frames, camera unknown",
+    "camera": "camera, body heights per second",
+    "motion": "motion, body heights per second",
+}
+
+
+@dataclass
+class ReportSummary:
+    """Where the page is, and what it shows. gone: videos that are no longer where they were."""
+
+    path: Path
+    clips: int = 0
+    shown: int = 0
+    gone: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        gone = f", {counted(len(self.gone), 'video')} gone (skeletons alone are drawn)" if self.gone else ""
+        failed = f", {len(self.failed)} could not be drawn" if self.failed else ""
+        return f"{self.shown} of {counted(self.clips, 'clip')} drawn{gone}{failed}; {self.path}"
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the ledger holds, once."""
+
+    videos: dict[str, Video]
+    extract: list[Row]
+    tracks: list[Row]
+    judged: list[Row]
+    built: list[Row]
+    pseudo: list[Row]
+
+    @classmethod
+    def of(cls, run: Run) -> _Rows:
+        rows = run.ledger.rows
+        return cls(
+            run.ledger.videos(), rows("extract"), rows("track"), rows("filter"), rows("build", "done"),
+            rows("pseudo", "done"),
+        )  # fmt: skip
+
+    def label(self, row: Row) -> str:
+        """Of the video that a track or a judged clip comes from."""
+        return self.videos[row.parent].label if row.parent in self.videos else "unknown"
+
+    @property
+    def kept(self) -> list[Row]:
+        return [row for row in self.judged if row.state == "done"]
+
+    @property
+    def dropped(self) -> dict[str, list[Row]]:
+        """Filtered clips by reason, the most frequent reason first."""
+        rows = [row for row in self.judged if row.state == "filtered"]
+        order = [reason for reason, _ in Counter(str(row.reason) for row in rows).most_common()]
+        return {reason: [row for row in rows if row.reason == reason] for reason in order}
+
+
+def write_report(run: Run, path: Path | None = None, most: int = 8) -> ReportSummary:
+    """Write the page to `path` (`report/index.html` of the run) and its pictures to the folder beside it.
+
+    most: how many clips are drawn of those kept, and of those dropped for each reason. Works at any time after
+    extraction; what has not been done yet is left out.
+    """
+    path = path or run.root / "report" / "index.html"
+    rows = _Rows.of(run)
+    if not rows.extract:
+        raise InputError(f"{run.root}: holds no videos; run `crossdiff extract-2d VIDEOS --out {run.root}` first")
+    folder = path.parent / f"{path.stem}_files"
+    summary = ReportSummary(path, clips=len(rows.judged))
+    kept = _spread(sorted(rows.kept, key=lambda row: (-row.measures["score"], row.id)), most)
+    dropped = {reason: _spread(sorted(r, key=lambda row: (row.value or 0, row.id)), most)
+               for reason, r in rows.dropped.items()}  # fmt: skip
+    drawer = _Drawer(run, rows.videos, folder, summary)
+    with progress_bar() as bar:
+        task = bar.add_task("clips", total=len(kept) + sum(map(len, dropped.values())), note="")
+
+        def sheets(chosen: Sequence[Row]) -> list[Figure]:
+            figures = []
+            for row in chosen:
+                bar.update(task, note=row.id, advance=1)
+                figures += drawer.sheet(row, _caption(row, rows.label(row)))
+            return figures
+
+        kept_sheets = sheets(kept)
+        dropped_sheets = {reason: sheets(chosen) for reason, chosen in dropped.items()}
+        videos = [figure for row in kept[:_MOST_VIDEOS] for figure in drawer.video(row, _caption(row, rows.label(row)))]
+    histograms = draw_histograms(rows.judged, run.recorded("filter", FilterConfig), folder)
+    sections = [
+        _overview(rows),
+        *_reasons(rows, run),
+        Section("Labels", table=_labels(rows)),
+        Section("Measures", _MEASURES_TEXT if histograms else "Nothing is filtered yet.", histograms),
+        Section("Kept, as videos", "", videos),
+        Section(
+            f"Kept: {counted(len(rows.kept), 'clip')}",
+            _shown(len(kept), len(rows.kept), "the best-scored to the worst"),
+            kept_sheets,
+        ),
+        *(
+            Section(
+                f"Dropped, {reason}: {counted(len(rows.dropped[reason]), 'clip')}",
+                _shown(len(dropped[reason]), len(rows.dropped[reason]), "the least to the most of what was measured"),
+                figures,
+            )
+            for reason, figures in dropped_sheets.items()
+        ),
+        *_failures(rows, summary),
+    ]
+    page = Page(
+        title=f"What became of the videos in {run.root.name}",
+        lead="Which clips were kept, which were not, and why: to be judged by looking.",
+        sections=[s for s in sections if s.videos or s.table is not None or s.facts or s.text],
+        footer=f"crossdiff {__version__}",
+    )
+    write_page(path, page)
+    _tidy(folder, {Path(figure.src).name for section in page.sections for figure in section.videos})
+    return summary
+
+
+def _spread(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many, evenly from the first to the last."""
+    picked = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)) if rows else []
+    return [rows[int(n)] for n in picked]
+
+
+def _shown(shown: int, there: int, order: str) -> str:
+    return "" if shown == there else f"{shown} of {there} are shown, evenly from {order}."
+
+
+def _tidy(folder: Path, used: set[str]) -> None:
+    """Pictures of an earlier page, which this one does not show."""
+    for kind in ("*.jpg", "*.svg", "*.mp4"):
+        for old in folder.glob(kind):
+            if old.name not in used:
+                old.unlink(missing_ok=True)
+
+
+# --- counts ---
+
+
+def _overview(rows: _Rows) -> Section:
+    states = Counter(row.state for row in rows.extract)
+    minutes = sum(row.measures["frames"] for row in rows.built) / 20 / 60
+    judged = Counter(row.state for row in rows.judged)
+    facts = [
+        ("Videos", f"{len(rows.extract):,}"),
+        ("With people", f"{states['done']:,}"),
+        ("Failed", f"{sum(n for state, n in states.items() if state not in ('done', 'filtered')):,}"),
+        ("Clips (one person, one shot)", f"{len(rows.tracks):,}"),
+        ("Kept", f"{judged['done']:,}" if rows.judged else "not filtered yet"),
+        ("Dropped", f"{judged['filtered']:,}" if rows.judged else "not filtered yet"),
+        ("2D motions", f"{len(rows.built):,} ({minutes:.1f} min)" if rows.built else "not built yet"),
+        ("Pseudo-3D labels", f"{len(rows.pseudo):,}" if rows.pseudo else "not lifted yet"),
+    ]
+    return Section("In numbers", facts=facts)
+
+
+def _reasons(rows: _Rows, run: Run) -> list[Section]:
+    if not rows.dropped:
+        return []
+    cfg = run.recorded("filter", FilterConfig)
+    limits = {reason: name for name, reason in REASONS.items()} | {DUPLICATE: "min_difference"}
+    table = [
+        {"reason": reason, "clips": len(clips), "limit": f"{limits[reason]}: {getattr(cfg, limits[reason]):g}"
+         if reason in limits else f"per_label: {cfg.per_label}"}
+        for reason, clips in rows.dropped.items()
+    ]  # fmt: skip
+    return [Section("Why clips were dropped", _REASONS_TEXT, table=pd.DataFrame(table))]
+
+
+def _labels(rows: _Rows) -> pd.DataFrame:
+    """A row per label: videos, those that failed, clips, kept, motions, and what was dropped why."""
+    parent = {row.id: row for row in rows.judged}
+    counts: dict[str, Counter[str]] = {}
+    reasons: dict[str, Counter[str]] = {}
+
+    def add(label: str, what: str) -> None:
+        counts.setdefault(label, Counter())[what] += 1
+
+    for row in rows.extract:
+        label = rows.videos[row.id].label
+        add(label, "videos")
+        if row.state not in ("done", "filtered"):
+            add(label, "failed")
+    for row in rows.tracks:
+        add(rows.label(row), "clips")
+    for row in rows.kept:
+        add(rows.label(row), "kept")
+    for row in rows.built:
+        if row.parent in parent:
+            add(rows.label(parent[row.parent]), "motions")
+    for reason, dropped in rows.dropped.items():
+        for row in dropped:
+            reasons.setdefault(rows.label(row), Counter())[reason] += 1
+    names = ("videos", "failed", "clips", "kept", "motions")
+    return pd.DataFrame(
+        {
+            "label": label,
+            **{name: counts[label][name] for name in names},
+            "dropped": ", ".join(f"{n} {why}" for why, n in reasons.get(label, Counter()).most_common()) or "none",
+        }
+        for label in sorted(counts)
+    )
+
+
+def _failures(rows: _Rows, summary: ReportSummary) -> list[Section]:
+    useless = [row for row in rows.extract if row.state != "done"] + [r for r in rows.judged if r.state == "failed"]
+    sections = []
+    if useless:
+        table = pd.DataFrame({"video or clip": row.id, "why": row.reason} for row in useless[:_MOST_LINES])
+        more = f"The first {_MOST_LINES} of {len(useless)}; crossdiff status lists all." if table.shape[0] < len(
+            useless) else ""  # fmt: skip
+        sections.append(Section("Videos that could not be used", more, table=table))
+    if summary.gone:
+        gone = ", ".join(itertools.islice(sorted(summary.gone), _MOST_LINES))
+        text = f"These are not where they were; the skeletons of their clips are drawn alone: {gone}."
+        sections.append(Section("Videos that are gone", text))
+    if summary.failed:
+        table = pd.DataFrame({"clip": clip, "why": why} for clip, why in summary.failed.items())
+        sections.append(Section("Clips that could not be drawn", table=table))
+    return sections
+
+
+_REASONS_TEXT = (
+    "Limits are checked one after the other, and the first that a clip misses is its reason. "
+    "With another one, crossdiff filter RUN --set NAME=VALUE judges again without looking at the videos."
+)
+_MEASURES_TEXT = (
+    "Blue: kept. Yellow: dropped, for whatever reason. Red line: the limit; the hatched side of it is not kept."
+)
+
+
+# --- pictures ---
+
+
+def _caption(row: Row, label: str) -> str:
+    """Which clip, of what, and what was measured; for a dropped one, how far it is off."""
+    m = row.measures
+    what = f"{row.id} ({label}, {m['seconds']:.1f} s, score {m['score']:.2f})"
+    if row.state != "filtered":
+        return what
+    of = f" of {m['duplicate_of']}" if "duplicate_of" in m else ""
+    return f"{what}: {row.reason}{of}, {row.value:.4g} where {row.threshold:.4g} is the limit"
+
+
+class _Drawer:
+    """Draws clips into a folder; what cannot be drawn is noted and left out."""
+
+    def __init__(self, run: Run, videos: Mapping[str, Video], folder: Path, summary: ReportSummary) -> None:
+        self.run = run
+        self.videos = videos
+        self.folder = folder
+        self.summary = summary
+
+    def sheet(self, row: Row, caption: str) -> list[Figure]:
+        """Frames of the clip with its skeleton, from its beginning to its end."""
+
+        def draw(keypoints: Keypoints2D, path: Path) -> None:
+            picked = np.unique(np.linspace(0, len(keypoints.frame) - 1, _SHEET["count"]).round().astype(int))
+            area = around(keypoints)
+            width = min(_WIDEST, round(_SHEET["width"] / (area[1].stop - area[1].start) * keypoints.size[0]))
+            zoom = width / keypoints.size[0]
+            part = tuple(slice(int(side.start * zoom), int(np.ceil(side.stop * zoom))) for side in area)
+            frames = self._frames(row, keypoints, width, keypoints.frame[picked])
+            contact_sheet([frame[part] for frame in frames], path, **_SHEET)
+
+        figures = self._draw(row, caption, ".jpg", draw)
+        self.summary.shown += len(figures)
+        return figures
+
+    def video(self, row: Row, caption: str) -> list[Figure]:
+        """The clip as a video, with its skeleton."""
+
+        def draw(keypoints: Keypoints2D, path: Path) -> None:
+            width = round(keypoints.size[0] * _VIDEO_HEIGHT / keypoints.size[1])
+            every = np.arange(keypoints.frame[0], keypoints.frame[-1] + 1)
+            write_video(self._frames(row, keypoints, width, every), path, keypoints.fps)
+
+        return self._draw(row, caption, ".mp4", draw)
+
+    def _draw(self, row: Row, caption: str, suffix: str, draw: Callable[[Keypoints2D, Path], object]) -> list[Figure]:
+        path = self.folder / f"{row.id}{suffix}"
+        try:
+            draw(Keypoints2D.load(self.run.keypoints / f"{row.id}.npz"), path)
+        except CrossDiffError as error:
+            log.info("%s not drawn", row.id, exc_info=True)
+            self.summary.failed[row.id] = str(error)
+            return []
+        return [Figure(f"{self.folder.name}/{path.name}", caption)]
+
+    def _frames(self, row: Row, keypoints: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
+        video = self.videos.get(row.parent)
+        if video is not None and video.path.is_file():
+            return overlaid_frames(video.path, keypoints, width, numbers)
+        self.summary.gone.add(row.parent)
+        return blank_frames(keypoints, width, numbers)
+
+
+def around(keypoints: Keypoints2D) -> tuple[slice, slice]:
+    """Rows and columns of the picture, in pixels, in which the person is at some time; upright as it is mostly."""
+    seen = keypoints.xy[keypoints.score >= SHOWN] if (keypoints.score >= SHOWN).any() else keypoints.xy.reshape(-1, 2)
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    # As wide as high at least, so that all sheets are of about one shape.
+    middle, half = (low + high) / 2, (0.5 + _MARGIN) * (high - low)
+    half = np.maximum(half, max(half.max() * 0.75, 8))
+    limits = np.array(keypoints.size)
+    first = np.clip(middle - half, 0, limits - 8).astype(int)
+    last = np.clip(middle + half, first + 8, limits).astype(int)
+    return slice(first[1], last[1]), slice(first[0], last[0])
+
+
+def draw_histograms(judged: Sequence[Row], cfg: FilterConfig, folder: Path) -> list[Figure]:
+    """One picture per measure: clips kept and dropped, and the limit."""
+    table = pd.DataFrame([{"kept": row.state == "done", **row.measures} for row in judged if row.measures])
+    if table.empty:
+        return []
+    figures = []
+    for limit in REASONS:
+        name = limit.removeprefix("min_").removeprefix("max_")
+        path = folder / f"{name}.svg"
+        _histogram(path, _MEASURES[name], table[name], table["kept"], getattr(cfg, limit), limit.startswith("max_"))
+        figures.append(Figure(f"{folder.name}/{path.name}", f"{limit}: {getattr(cfg, limit):g}"))
+    return figures
+
+
+def _histogram(path: Path, what: str, values: pd.Series, kept: pd.Series, limit: float, upper: bool) -> None:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Drawing
+    from matplotlib.ticker import MaxNLocator
+
+    # A few extreme clips must not squeeze all others into one bar: they are counted in the last one.
+    low, high = min(0.0, float(values.min())), max(float(values.quantile(0.98)), 1.25 * limit, 1e-3)
+    shown = values.clip(upper=high)
+    with mpl.rc_context({"svg.hashsalt": what, "font.size": 11, "hatch.color": "#c8402f33"}):
+        drawing = Drawing(figsize=(4.4, 2.5))
+        ax = drawing.add_axes((0.13, 0.23, 0.83, 0.72))
+        bins = np.linspace(low, high, 31).tolist()
+        parts = [shown[kept].to_numpy(), shown[~kept].to_numpy()]
+        ax.hist(parts, bins=bins, stacked=True, color=[_KEPT, _DROPPED], label=["kept", "dropped"])
+        ax.axvline(limit, color=_LIMIT, linewidth=1.8)
+        ax.axvspan(*((limit, high) if upper else (low, limit)), facecolor="none", hatch="///", linewidth=0)
+        ax.set(xlabel=what, ylabel="clips", xlim=(low, high))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        ax.spines[["top", "right"]].set_visible(False)
+        write_atomically(path, lambda tmp: drawing.savefig(tmp, metadata={"Date": None}))

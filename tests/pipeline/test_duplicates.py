@@ -1,0 +1,60 @@
+"""Tracks that show the same moment twice."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wild import keypoints, standing
+
+from crossdiff.pipeline.duplicates import descriptors, distance_at, find_duplicates, signature
+
+LIMIT = 0.025
+
+
+def moving(seed: int, frames: int = 120, fps: float = 20.0, height: float = 100.0, start: float = 0.0) -> np.ndarray:
+    """Keypoints of a person whose limbs swing in ways of their own: equal seeds are the same moment."""
+    rng = np.random.default_rng(seed)
+    hertz, phase, reach = rng.uniform(0.2, 1, (33, 2)), rng.uniform(0, 6, (33, 2)), rng.uniform(0.05, 0.15, (33, 2))
+    at = (start + np.arange(frames) / fps)[:, None, None]
+    return standing(height) + height * reach * np.sin(2 * np.pi * hertz * at + phase)
+
+
+def sign(xy: np.ndarray, fps: float = 20.0) -> np.ndarray:
+    return signature(keypoints(xy, fps))
+
+
+def test_a_copy_of_another_size_rate_and_sharpness_is_found():
+    noise = np.random.default_rng(0).normal(scale=0.4, size=(180, 33, 2))
+    tracks = {"a": sign(moving(1)), "other": sign(moving(2)), "b": sign(2 * moving(1, 180, 30) + 300 + noise, 30)}
+    found = find_duplicates(tracks, LIMIT)
+    assert {name: d.of for name, d in found.items()} == {"b": "a"} and found["b"].distance < 0.02
+
+
+@pytest.mark.parametrize(("start", "found"), [(0.0, True), (2.13, True), (4.0, False)])
+def test_cuts_that_share_half_of_the_shorter_are_duplicates(start, found):
+    tracks = {"a": sign(moving(1)), "b": sign(moving(1, 100, start=start))}
+    assert ("b" in find_duplicates(tracks, LIMIT)) == found
+
+
+def test_a_track_is_no_duplicate_of_one_that_is_left_out_itself():
+    """b shares half with a, and c with b, but c nothing with a."""
+    cuts = {name: sign(moving(1, 100, start=start)) for name, start in (("a", 0), ("b", 2.5), ("c", 5))}
+    assert set(find_duplicates(cuts, LIMIT)) == {"b"}
+    assert set(find_duplicates({name: cuts[name] for name in "bac"}, LIMIT)) == {"a", "c"}
+
+
+def test_tracks_too_short_to_compare_and_a_limit_of_nothing_are_left_alone():
+    short = {name: sign(moving(1, 20)) for name in "ab"} | {"c": sign(moving(1, 1))}
+    assert find_duplicates(short, LIMIT) == {}
+    assert find_duplicates({name: sign(moving(1)) for name in "ab"}, 0) == {}
+
+
+@given(st.integers(0, 50), st.integers(51, 100), st.integers(0, 60))
+def test_descriptors_are_never_further_apart_than_the_poses(one, two, frame):
+    a, b = sign(moving(one))[frame : frame + 32], sign(moving(two))[:32]
+    apart = np.linalg.norm(descriptors(a)[0] - descriptors(b)[0])
+    mean = [p.astype(float) - p.mean(axis=(0, 1), dtype=float) for p in (a, b)]
+    sizes = [np.median(np.ptp(p, axis=1).max(axis=1)) for p in mean]
+    rms = np.sqrt(((mean[0] / sizes[0] - mean[1] / sizes[1]) ** 2).sum(axis=-1).mean())
+    assert apart <= rms + 1e-3
+    assert distance_at(a, a, 0) == 0 and distance_at(a, b, 20) == float("inf")
