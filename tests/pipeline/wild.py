@@ -53,10 +53,13 @@ def keypoints(xy: np.ndarray, fps: float = 20.0, score: float = 0.9, frame: np.n
     )
 
 
+GREY, STEP = 128, 8  # shade of a video, and the least difference of two that are told apart
+
+
 class FakeBackend(PoseBackend):
     """Sees the waving person in every frame that is not black; counts the frames it was shown.
 
-    In each video that it is shown the waving has a speed of its own: the same would be duplicates.
+    The waving is the faster the brighter a video begins: people who all wave the same would be duplicates.
     """
 
     name = "fake"
@@ -64,18 +67,22 @@ class FakeBackend(PoseBackend):
 
     def __init__(self) -> None:
         self.identity = {"backend": "fake"}
-        self.frames = self.videos = 0
+        self.frames = 0
 
     def estimate(self, frames):
-        poses = waving(1000, 20 + 7 * self.videos)
-        self.videos += 1
+        poses = waving(1000)
         for number, frame in enumerate(frames):
+            if number == 0:
+                poses = waving(1000, 20 + 7 * max(0, round((frame.mean() - GREY) / STEP)))
             self.frames += 1
             seen = frame.mean() > 10
             yield [Person.from_keypoints(poses[number], np.full(33, 0.9))] if seen else []
 
 
-def write_video(path: Path, frames: int = 60, fps: float = 20.0, grey: int = 128, size=(160, 140)) -> Path:
+def write_video(path: Path, frames: int = 60, fps: float = 20.0, grey: int | None = None, size=(160, 140)) -> Path:
+    """Grey frames, of a shade that goes by the file's name unless one is given."""
+    if grey is None:
+        grey = GREY + STEP * (sum(path.stem.encode()) % 9)
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
     assert writer.isOpened()
