@@ -41,6 +41,13 @@ class KeypointSet:
         return [self.names.index(f"{side}_{part}") for part in parts for side in ("left", "right")]
 
     @cached_property
+    def mirror(self) -> list[int]:
+        """Index of each keypoint's counterpart on the other side of the body; its own in the middle."""
+        swap = {"left": "right", "right": "left"}
+        swapped = ["_".join(swap.get(word, word) for word in name.split("_")) for name in self.names]
+        return [self.names.index(name) for name in swapped]
+
+    @cached_property
     def recipes(self) -> dict[str, Recipe]:
         """For each joint that this set can give, the weights of keypoints."""
         hips, shoulders = _mean("left_hip", "right_hip"), _mean("left_shoulder", "right_shoulder")

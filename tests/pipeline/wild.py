@@ -1,5 +1,6 @@
 """Tiny videos, a synthetic person, and a backend without a network, for the tests of this folder."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -71,11 +72,24 @@ class FakeBackend(PoseBackend):
             yield [Person.from_keypoints(poses[number], np.full(33, 0.9))] if seen else []
 
 
+def texture(size: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """A picture full of corners, shape (height, width, 3), around 0. size: (width, height)."""
+    blocks = np.random.default_rng(seed).integers(-90, 90, (size[1] // 8 + 1, size[0] // 8 + 1, 1))
+    return np.kron(blocks, np.ones((8, 8, 3), int))[: size[1], : size[0]]
+
+
 def write_video(path: Path, frames: int = 60, fps: float = 20.0, grey: int = 128, size=(160, 140)) -> Path:
+    """A room that gets a little brighter and darker again; black where `grey` is 0."""
+    room = texture(size) + grey if grey else np.zeros((size[1], size[0], 3), int)
+    return write_frames(path, (room + n % 7 if grey else room for n in range(frames)), fps)
+
+
+def write_frames(path: Path, frames: Iterable[np.ndarray], fps: float = 20.0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+    first, *rest = frames
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (first.shape[1], first.shape[0]))
     assert writer.isOpened()
-    for number in range(frames):
-        writer.write(np.full((size[1], size[0], 3), grey + number % 7 if grey else 0, np.uint8))
+    for frame in (first, *rest):
+        writer.write(frame.clip(0, 255).astype(np.uint8))
     writer.release()
     return path
