@@ -13,6 +13,7 @@ from crossdiff.config import Config
 _WINDOW, _LEVELS = (15, 15), 3
 _QUALITY, _APART = 0.01, 7  # corners: share of the strongest one's response, least distance in pixels
 _MIN_CONTRAST = 1e-3  # smallest eigenvalue of a window's gradients (OpenCV's units) that can be followed
+_MOST_ZOOM = 4.0  # since the key frame; more is a mistake
 
 
 class CameraConfig(Config):
@@ -101,7 +102,7 @@ class CameraTracker:
         if len(at) < max(cfg.min_corners, cfg.min_share * len(self._at)):
             return None
         movement, agree = cv2.estimateAffinePartial2D(at_key, at, ransacReprojThreshold=cfg.max_error)
-        if movement is None:
+        if movement is None or not 1 / _MOST_ZOOM < np.hypot(*movement[0, :2]) < _MOST_ZOOM:
             return None
         agree = agree[:, 0] == 1
         height, width = grey.shape

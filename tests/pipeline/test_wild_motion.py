@@ -45,6 +45,17 @@ def test_the_source_frame_rate_does_not_matter(fps):
     np.testing.assert_allclose(motion.joints, expected.joints, atol=0.06)
 
 
+def test_motions_of_another_frame_rate():
+    (motion,) = to_motions(keypoints(waving(120)), MotionConfig(fps=12.5))
+    (expected,) = to_motions(keypoints(waving(120)), CFG)
+    assert motion.fps == 12.5 and len(motion.joints) == 75
+    times = np.arange(75) / 12.5
+    wrist = expected.joints[:, J("l_wrist"), 1]
+    np.testing.assert_allclose(
+        motion.joints[:, J("l_wrist"), 1], np.interp(times, np.arange(120) / 20, wrist), atol=0.08
+    )
+
+
 def test_frames_that_are_missing_in_the_source_keep_their_time():
     xy, frame = waving(80), np.delete(np.arange(80), [30, 31])
     (motion,) = to_motions(keypoints(xy[frame], frame=frame), CFG)
