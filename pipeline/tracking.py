@@ -14,6 +14,8 @@ from scipy.optimize import linear_sum_assignment
 from crossdiff.config import Config
 from crossdiff.pipeline.backends.base import Person
 
+_TREND = 5  # frames over which a person's way is looked at
+
 
 class TrackingConfig(Config):
     """When a person in one frame is the person of an earlier one.
@@ -70,9 +72,9 @@ def join(
         begun = [t for t in begun if frame - t.frames[-1] <= 1 or time[frame] - time[t.frames[-1]] <= cfg.max_gap]
         new = set(range(len(people)))
         if begun and people:
-            last = [t.frames[-1] for t in begun]
-            moves = np.linalg.inv(to_first[frame]) @ to_first[last]
-            cost = _costs(begun, people, moves, frame, time[frame] - time[last], mirror, cfg)
+            expected = [_expected(track, frame, time, to_first) for track in begun]
+            unseen = [track.frames[-1] for track in begun]
+            cost = _costs(expected, people, frame - np.array(unseen), time[frame] - time[unseen], mirror, cfg)
             # A forbidden pair costs more than all allowed ones together.
             for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e6)), strict=True):
                 if np.isfinite(cost[i, j]):
@@ -84,33 +86,46 @@ def join(
     return tracks
 
 
+def _expected(track: Track, frame: int, time: Float[ndarray, " f"], to_first: Float[ndarray, "f 3 3"]) -> Person:
+    """A track's last person, moved as the camera did since, and on to the next frame as the person went lately."""
+    to_here = np.linalg.inv(to_first[frame])
+    last, person = track.frames[-1], _moved(track.people[-1], to_here @ to_first[track.frames[-1]])
+    first = max(0, len(track.frames) - _TREND)
+    if frame - last > 1 or track.frames[first] == last:  # nobody knows where somebody unseen went
+        return person
+    earlier = _moved(track.people[first], to_here @ to_first[track.frames[first]])
+    way = np.median(person.xy, axis=0) - np.median(earlier.xy, axis=0)
+    step = way * (time[frame] - time[last]) / (time[last] - time[track.frames[first]])
+    return Person(person.xy + step, person.score, person.box + np.tile(step, 2))
+
+
+def _moved(person: Person, move: Float[ndarray, "3 3"]) -> Person:
+    xy, corners = (points @ move[:2, :2].T + move[:2, 2] for points in (person.xy, person.box.reshape(2, 2)))
+    return Person(xy, person.score, corners.ravel())
+
+
 def _costs(
-    tracks: Sequence[Track],
+    expected: Sequence[Person],
     people: Sequence[Person],
-    moves: Float[ndarray, "t 3 3"],
-    frame: int,
+    frames: ndarray,
     seconds: Float[ndarray, " t"],
     mirror: Sequence[int],
     cfg: TrackingConfig,
 ) -> Float[ndarray, "t p"]:
-    """How unlike each track's last person is to each person of this frame; infinite beyond the limits.
+    """How unlike those expected the people found are; infinite beyond the limits.
 
-    moves: what the camera's movement since then did to the pixels; seconds: since then.
+    frames, seconds: since each of those expected was seen, shape (t,).
     """
-    before = np.stack([t.people[-1].xy for t in tracks]) @ moves[:, :2, :2].swapaxes(1, 2) + moves[:, None, :2, 2]
-    corners = np.stack([t.people[-1].box for t in tracks]).reshape(-1, 2, 2)
-    old = (corners @ moves[:, :2, :2].swapaxes(1, 2) + moves[:, None, :2, 2]).reshape(-1, 4)
-    new = np.stack([p.box for p in people])
+    before, after = (np.stack([p.xy for p in some]) for some in (expected, people))
+    old, new = (np.stack([p.box for p in some]) for some in (expected, people))
+    score = np.minimum(np.stack([p.score for p in expected])[:, None], np.stack([p.score for p in people]))
     old_size, new_size = (np.maximum((b[:, 2:] - b[:, :2]).max(axis=1), 1.0) for b in (old, new))
-    score = np.minimum(np.stack([t.people[-1].score for t in tracks])[:, None], np.stack([p.score for p in people]))
-    after = np.stack([p.xy for p in people])
     reach = (cfg.slack + cfg.speed * seconds) * old_size
     overlap, scale = box_iou(old, new), new_size / old_size[:, None]
     exchanged = similarity(before, after[:, list(mirror)], score, reach)
     alike = np.maximum(similarity(before, after, score, reach), np.where(overlap >= cfg.min_iou, exchanged, 0))
-    lost = np.array([frame - t.frames[-1] > 1 for t in tracks])
     allowed = (alike >= cfg.min_similarity) & (np.maximum(scale, 1 / scale) <= cfg.max_scale)
-    allowed &= (overlap >= cfg.min_iou) | ~lost[:, None]
+    allowed &= (overlap >= cfg.min_iou) | (frames == 1)[:, None]
     return np.where(allowed, 2 - alike - overlap, np.inf)
 
 

@@ -57,6 +57,21 @@ def test_two_people_keep_their_tracks_whatever_the_order_in_which_they_are_found
     np.testing.assert_allclose(np.array(ends) - starts, [19, -19])
 
 
+@given(st.floats(1, 5), st.floats(0, 1), st.integers(0, 99))
+def test_people_who_walk_past_each_other_keep_their_tracks(speed, offset, seed):
+    noise = np.random.default_rng(seed).normal(scale=1.0, size=(60, 2, 33, 2))
+    people = []
+    for n in range(60):
+        places = (100 + speed * (n - 30) + offset, 100 - speed * (n - 30))
+        people.append(
+            [Person.from_keypoints(_person(x).xy + e, np.full(33, 0.9)) for x, e in zip(places, noise[n], strict=True)]
+        )
+    tracks = _join(people)
+    assert [len(track.frames) for track in tracks] == [60, 60]
+    centres = [[np.median(person.xy[:, 0]) for person in track.people] for track in tracks]
+    assert all(abs(abs(way[-1] - way[0]) - 59 * speed) < 3 for way in centres)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.floats(0, 500), max_size=3), min_size=1, max_size=20))
 def test_every_person_is_in_exactly_one_track(places):
