@@ -53,16 +53,16 @@ def find_people(video: Path, pose: PoseBackend, cfg: PeopleConfig, tick: Tick) -
         scene.add(people)
         found.append(people)
         tick(len(found), opened.info.frames)
-    time, to_first = opened.times, scene.to_first
+    time, to_first, cuts = opened.times, scene.to_first, scene.cuts
     mirror = keypoint_set_named(pose.keypoint_set).mirror
-    tracks = join(found, time, cfg.tracking, mirror, to_first, set(scene.shots.cuts))
+    tracks = join(found, time, cfg.tracking, mirror, to_first, cuts)
     fps = opened.info.fps if len(time) < 2 else (len(time) - 1) / float(time[-1])
     measures = {
         "frames": len(found),
         "fps": round(fps, 4),
         "width": opened.info.size[0],
         "height": opened.info.size[1],
-        "shots": len(scene.shots.cuts) + 1,
+        "shots": len(cuts) + 1,
         "camera_known": round(float(np.mean(scene.camera.known)), 4),
         "tracks": len(tracks),
     }
@@ -96,6 +96,11 @@ class _Scene:
         """The people of the frame that has waited longest."""
         boxes = np.array([p.box for p in people]).reshape(-1, 4) * np.tile(self._zoom, 2)
         self.camera.add(self._waiting.popleft(), boxes)
+
+    @property
+    def cuts(self) -> set[int]:
+        """First frames of new shots: where the background stays, a light went on, or the sun came out."""
+        return {frame for frame in self.shots.cuts if not self.camera.known[frame]}
 
     @property
     def to_first(self) -> Float[ndarray, "f 3 3"]:

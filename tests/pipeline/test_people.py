@@ -12,6 +12,7 @@ from crossdiff.pipeline.mapping import keypoint_set_named
 from crossdiff.pipeline.measures import body_size
 from crossdiff.pipeline.motion import MotionConfig, to_motions
 from crossdiff.pipeline.people import People, PeopleConfig, find_people
+from crossdiff.pipeline.shots import ShotConfig, ShotDetector
 
 SIZE = (320, 240)
 
@@ -87,6 +88,16 @@ def test_a_cut_ends_the_track_of_somebody_who_stands_in_both_shots(tmp_path):
     found = _find(write_frames(tmp_path / "a.mp4", [first] * 30 + [second] * 25))
     assert [track.frame.tolist() for track in found.tracks] == [list(range(30)), list(range(30, 55))]
     assert found.measures["shots"] == 2
+
+
+def test_a_change_of_light_is_no_cut(tmp_path):
+    room = texture(SIZE) + 120
+    light, detector = room * 0.8 + [0, 20, 60], ShotDetector(ShotConfig(), 20.0)
+    for picture in [*[room] * 30, *[light] * 25]:
+        detector.add(picture.clip(0, 255).astype(np.uint8))
+    assert detector.cuts == [30]
+    found = _find(write_frames(tmp_path / "a.mp4", [room] * 30 + [light] * 25))
+    assert [len(track.frame) for track in found.tracks] == [55]
 
 
 def test_people_found_late_belong_to_their_own_frames(tmp_path):
