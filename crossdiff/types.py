@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,6 +14,9 @@ from crossdiff.errors import ClipError
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
 Domain = Literal["2d", "3d"]
+# What is known of the camera of a 2D motion: it rested, its movement was taken out of the root's path, or it moved in a
+# way that could not be told, so that the root's path is not known either.
+Camera = Literal["still", "compensated", "unknown"]
 DOMAINS: tuple[Domain, Domain] = ("2d", "3d")
 
 
@@ -40,7 +43,8 @@ class Keypoints2D:
     keypoint_set: name of the K keypoints' meaning, a key of `pipeline.mapping.KEYPOINT_SETS`.
     time: seconds, shape (F,), increasing; without it frame / fps, as in a video of constant rate.
     camera: shape (F, 2, 3), the affine map that takes a pixel of this frame to where it lay in the first one, the
-    identity while the camera rests; camera_known: shape (F,), False from where it could not be told any more.
+    identity while the camera rests; camera_known: shape (F,), whether the camera's movement since the frame before is
+    known. Over a step that is not, the map stays as it is.
     """
 
     xy: Float[ndarray, "f k 2"]
@@ -102,31 +106,47 @@ class Keypoints2D:
 class Motion2D:
     """One person's joints in the image plane, in the units of the 3D skeleton.
 
-    joints: shape (F, J, 2), y up, body-scaled (metres of the target skeleton), frame 0's root at the origin;
-    valid: shape (F, J), True where the joint was seen.
+    joints: shape (F, J, 2), y up, body-scaled (metres of the target skeleton), frame 0's root at the origin (every
+    frame's where the camera is unknown); valid: shape (F, J), True where the joint was seen; filled: shape (F, J),
+    where that is interpolated over frames in which it was not.
     """
 
     joints: Float[ndarray, "f j 2"]
     valid: Bool[ndarray, "f j"]
     fps: float
     skeleton: Skeleton = HUMANML3D
+    filled: Bool[ndarray, "f j"] = None  # type: ignore[assignment]
+    camera: Camera = "still"
 
     def __post_init__(self) -> None:
         _expect("2D motion", self.joints, (None, self.skeleton.num_joints, 2))
+        if self.filled is None:
+            object.__setattr__(self, "filled", np.zeros(self.joints.shape[:2], dtype=bool))
         _expect("2D motion's mask", self.valid, self.joints.shape[:2])
+        _expect("2D motion's filled joints", self.filled, self.joints.shape[:2])
         _expect_frame_rate("2D motion", self.fps)
+        if self.camera not in get_args(Camera):
+            raise ClipError(f"2D motion: camera must be one of {', '.join(get_args(Camera))}, got {self.camera!r}")
 
     def save(self, path: Path) -> None:
         from crossdiff.files import save_npz
 
-        save_npz(path, joints=self.joints.astype(np.float32), valid=self.valid, fps=np.float64(self.fps))
+        save_npz(
+            path,
+            joints=self.joints.astype(np.float32),
+            valid=self.valid,
+            fps=np.float64(self.fps),
+            filled=self.filled,
+            camera=np.array(self.camera),
+        )
 
     @classmethod
     def load(cls, path: Path, skeleton: Skeleton = HUMANML3D) -> Motion2D:
         from crossdiff.files import load_npz
 
-        z = load_npz(path, ("joints", "valid", "fps"))
-        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton)
+        z = load_npz(path, ("joints", "valid", "fps", "filled", "camera"))
+        camera = cast(Camera, str(z["camera"]))
+        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton, z["filled"], camera)
 
 
 @dataclass(frozen=True)

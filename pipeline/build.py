@@ -105,30 +105,40 @@ def _is_whole(run: Run, row: Row) -> bool:
 def _write(
     run: Run, name: str, clip: str, key: str, motion: Motion2D, captions: Sequence[str], cfg: BuildConfig
 ) -> Row:
-    features, mask = features_of(motion, cfg.layout)
+    features, mask, filled = features_of(motion, cfg.layout)
     motion.save(run.motion2d / f"{name}.npz")
     save_npz(
         run.features2d / f"{name}.npz",
         features=features,
         mask=mask,
+        filled=filled,
         fps=np.float64(motion.fps),
         layout=np.array(cfg.layout),
     )
     write_text(run.texts / f"{name}.txt", "".join(caption_line(text) + "\n" for text in captions))
-    measures = {"frames": len(motion.joints), "valid": round(float(motion.valid.mean()), 4)}
+    measures = {
+        "frames": len(motion.joints),
+        "valid": round(float(motion.valid.mean()), 4),
+        "filled": round(float(motion.filled.mean()), 4),
+        "camera": motion.camera,
+    }
     return Row("build", name, "done", key, parent=clip, measures=measures)
 
 
-def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndarray]:
-    """Features, not normalised, and their mask: arrays of shape (F - 1, D), float32 and bool."""
+def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, not normalised; their mask; which of the values masked in are made of a joint that was filled in.
+
+    Arrays of shape (F - 1, D), float32, bool and bool.
+    """
     import torch
 
     from crossdiff.representation.features2d import joints_to_features
 
-    features, mask = joints_to_features(
-        torch.from_numpy(motion.joints), motion.skeleton, layout, torch.from_numpy(motion.valid)
-    )
-    return features.numpy().astype(np.float32), mask.numpy()
+    joints, valid = torch.from_numpy(motion.joints), torch.from_numpy(motion.valid)
+    known = motion.camera != "unknown"
+    features, mask = joints_to_features(joints, motion.skeleton, layout, valid, known)
+    _, seen = joints_to_features(joints, motion.skeleton, layout, valid & ~torch.from_numpy(motion.filled), known)
+    return features.numpy().astype(np.float32), mask.numpy(), (mask & ~seen).numpy()
 
 
 def _drop_others(run: Run, kept: set[str]) -> None:

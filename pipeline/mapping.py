@@ -41,11 +41,11 @@ class KeypointSet:
         return [self.names.index(f"{side}_{part}") for part in parts for side in ("left", "right")]
 
     @cached_property
-    def mirror(self) -> tuple[int, ...]:
+    def mirror(self) -> list[int]:
         """For each keypoint the index of its counterpart on the other side of the body."""
         swap = {"left": "right", "right": "left"}
         others = ("_".join(swap.get(word, word) for word in _mirrored(name).split("_")) for name in self.names)
-        return tuple(self.names.index(other) for other in others)
+        return [self.names.index(other) for other in others]
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:

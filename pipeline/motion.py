@@ -1,4 +1,4 @@
-"""Keypoints of a track to 2D motion clips: joints, y up, even 20 fps, smoothed, in metres, cut to length."""
+"""Keypoints of a track to 2D motion clips: joints of a resting camera, y up, even 20 fps, smooth, in metres, cut."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
-from scipy.signal import savgol_filter
 
-from crossdiff.config import Config
 from crossdiff.errors import ClipError
+from crossdiff.pipeline.cleaning import CleanConfig, clean
 from crossdiff.pipeline.mapping import to_joints
+from crossdiff.pipeline.smoothing import SmoothConfig, smooth
 from crossdiff.skeleton import HUMANML3D
-from crossdiff.types import Keypoints2D, Motion2D
+from crossdiff.types import Camera, Keypoints2D, Motion2D
 
 # The way neck - pelvis - knee - ankle of the body that HumanML3D brings every motion to (1.70 m tall): the neck
 # 0.544 m from the pelvis, the left knee 0.476, shin 0.432. (Its mean joint positions give 1.361: averaging over
 # poses shortens bones.)
 BODY_LENGTH = 1.453
 _SCALE_QUANTILE = 90
+# Movement of the camera, in shares of the frame's longer side, below which it is still.
+_STILL = 0.005
+_TINY = 1e-6  # seconds
 
 
-class MotionConfig(Config):
-    """seen_score: a keypoint below it counts as unseen; max_gap: seconds unseen that are interpolated over;
+class MotionConfig(CleanConfig, SmoothConfig):
+    """seen_score: a keypoint below it counts as unseen; max_gap: seconds unseen that are interpolated over.
 
-    smooth_window: frames at 20 fps of the Savitzky-Golay filter of order smooth_order (1: none);
-    min_frames, max_frames: of a clip's joints; features have one frame less, and models take at most 196.
+    fps: of the motions, 20 as HumanML3D, 12.5 as KIT-ML; min_frames, max_frames: of a clip's joints; features have
+    one frame less, and models take at most 196.
     """
 
     seen_score: float = Field(0.3, ge=0, le=1)
     max_gap: NonNegativeFloat = 0.25
-    smooth_window: PositiveInt = 7
-    smooth_order: PositiveInt = 2
     fps: PositiveFloat = HUMANML3D.fps
     min_frames: PositiveInt = 41
     max_frames: PositiveInt = 197
@@ -45,60 +46,101 @@ def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, flo
     span: seconds of the video that are wanted, all from the first where the second is 0. Smoothing and scale are of
     the whole track.
     """
-    seen = keypoints.score >= cfg.seen_score
-    joints, valid = to_joints(keypoints.xy.astype(np.float64), seen, keypoints.keypoint_set)
+    cleaned = clean(keypoints, cfg.seen_score, cfg)
+    seen = cleaned.score >= cfg.seen_score
+    joints, valid = to_joints(cleaned.xy.astype(np.float64), seen, cleaned.keypoint_set)
+    joints = as_if_still(joints, cleaned)
     joints[..., 1] *= -1
-    seconds = keypoints.time - keypoints.time[0]
-    joints, valid = resample(joints, valid, seconds, cfg.fps, cfg.max_gap)
-    shown = keypoints.time[0] + np.arange(len(joints)) / cfg.fps
+    seconds = cleaned.time - cleaned.time[0]
+    joints, valid, filled = resample(joints, valid, seconds, cleaned.frame, cfg.fps, cfg.max_gap)
+    shown = cleaned.time[0] + np.arange(len(joints)) / cfg.fps
     wanted = (shown >= span[0]) & ((shown < span[1]) | (span[1] == 0))
     pieces = cut(valid[:, 0] & wanted, cfg.min_frames, cfg.max_frames)
     if not pieces:
         return []
-    joints = smooth(joints, cfg.smooth_window, cfg.smooth_order) / pixels_per_metre(joints, valid)
-    return [
-        Motion2D((joints[piece] - joints[piece.start, 0]).astype(np.float32), valid[piece], cfg.fps) for piece in pieces
-    ]
+    joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
+    return [_clip(joints[p], valid[p], filled[p], _camera(cleaned, p, cfg.fps), cfg.fps) for p in pieces]
+
+
+def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float) -> Motion2D:
+    """A motion that begins at the origin; its root rests there where the camera's movement is unknown."""
+    start = joints[:, :1] if camera == "unknown" else joints[:1, :1]
+    return Motion2D((joints - start).astype(np.float32), valid, fps, filled=filled, camera=camera)
+
+
+def as_if_still(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:
+    """Joints, in pixels, as a camera would see them that stayed as in the first frame.
+
+    The root goes where the camera's movement takes it; the others keep their places about it, as large as there. What
+    is below `_STILL` is the estimate's noise, and left out.
+    """
+    if _moved(keypoints.camera, keypoints.size) < _STILL:
+        return joints
+    turn, shift = keypoints.camera[:, :, :2].astype(np.float64), keypoints.camera[:, :, 2]
+    zoom = np.sqrt(np.abs(np.linalg.det(turn)))[:, None, None]
+    root = joints[:, :1] @ turn.swapaxes(1, 2) + shift[:, None]
+    return root + (joints - joints[:, :1]) * zoom
+
+
+def _camera(keypoints: Keypoints2D, piece: slice, fps: float) -> Camera:
+    """What the camera did during a piece of the motion."""
+    seconds = keypoints.time - keypoints.time[0]
+    # With the source frames around the piece's ends, between which these are interpolated.
+    first = max(0, int(np.searchsorted(seconds, piece.start / fps + _TINY, side="right")) - 1)
+    last = min(len(seconds) - 1, int(np.searchsorted(seconds, (piece.stop - 1) / fps - _TINY)))
+    if not keypoints.camera_known[first + 1 : last + 1].all():
+        return "unknown"
+    camera = keypoints.camera[first : last + 1]
+    return "still" if _moved(camera, keypoints.size) < _STILL else "compensated"
+
+
+def _moved(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> float:
+    """How far the frame's corners went at most from where they were first, in shares of its longer side."""
+    width, height = size
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=np.float64)
+    places = corners @ camera.astype(np.float64).swapaxes(1, 2)
+    return float(np.linalg.norm(places - places[0], axis=-1).max()) / max(size)
 
 
 def resample(
-    joints: Float[ndarray, "f j 2"], valid: Bool[ndarray, "f j"], seconds: ndarray, fps: float, max_gap: float
-) -> tuple[Float[ndarray, "g j 2"], Bool[ndarray, "g j"]]:
+    joints: Float[ndarray, "f j 2"],
+    valid: Bool[ndarray, "f j"],
+    seconds: ndarray,
+    frame: ndarray,
+    fps: float,
+    max_gap: float,
+) -> tuple[Float[ndarray, "g j 2"], Bool[ndarray, "g j"], Bool[ndarray, "g j"]]:
     """Joints at even times from the first to the last of `seconds` (increasing), each joint from where it was seen.
 
     Between two sightings the way is a straight line; it counts as seen when they are at most `max_gap` seconds
-    apart (or are neighbouring frames of a slow video). Before the first and after the last sighting a joint rests.
+    apart (or are neighbouring frames of a slow video), and as filled too when source frames lie between them. Before
+    the first and after the last sighting a joint rests. Returns joints, which were seen, and which of these filled.
     """
-    count = int(np.floor((seconds[-1] - seconds[0]) * fps + 1e-6)) + 1
+    count = int(np.floor((seconds[-1] - seconds[0]) * fps + _TINY)) + 1
     times = seconds[0] + np.arange(count) / fps
-    out, known = np.zeros((count, *joints.shape[1:])), np.zeros((count, joints.shape[1]), dtype=bool)
+    out = np.zeros((count, *joints.shape[1:]))
+    known, filled = (np.zeros((count, joints.shape[1]), dtype=bool) for _ in range(2))
     for j in range(joints.shape[1]):
         source = np.flatnonzero(valid[:, j])
         at = source if len(source) else np.arange(len(seconds))
         for axis in range(2):
             out[:, j, axis] = np.interp(times, seconds[at], joints[at, j, axis])
         if len(source):
-            known[:, j] = _within_reach(times, source, seconds, max_gap)
-    return out, known
+            known[:, j], filled[:, j] = _within_reach(times, source, seconds, frame, max_gap)
+    return out, known, filled
 
 
-def _within_reach(times: ndarray, source: ndarray, seconds: ndarray, max_gap: float) -> Bool[ndarray, " g"]:
-    """Which times lie between (or on) two of the `source` frames that are near enough to each other."""
-    tiny = 1e-6
-    after = np.searchsorted(seconds[source], times - tiny)
-    before = np.searchsorted(seconds[source], times + tiny, side="right") - 1
+def _within_reach(
+    times: ndarray, source: ndarray, seconds: ndarray, frame: ndarray, max_gap: float
+) -> tuple[Bool[ndarray, " g"], Bool[ndarray, " g"]]:
+    """Which times lie between (or on) two of the `source` rows that are near enough to each other; which of these
+    between two that are not of neighbouring frames."""
+    after = np.searchsorted(seconds[source], times - _TINY)
+    before = np.searchsorted(seconds[source], times + _TINY, side="right") - 1
     inside = (before >= 0) & (after < len(source))
     a, b = source[np.maximum(before, 0)], source[np.minimum(after, len(source) - 1)]
-    near = (seconds[b] - seconds[a] <= max_gap + tiny) | (b - a <= 1)
-    return inside & near
-
-
-def smooth(joints: Float[ndarray, "f j 2"], window: int, order: int) -> Float[ndarray, "f j 2"]:
-    """Savitzky-Golay filter along time, which has no lag; a motion shorter than the window uses what it has."""
-    window = min(window, len(joints)) - (min(window, len(joints)) + 1) % 2
-    if window <= order:
-        return joints
-    return savgol_filter(joints, window, order, axis=0, mode="interp")
+    near = inside & ((seconds[b] - seconds[a] <= max_gap + _TINY) | (b - a <= 1))
+    return near, near & (frame[b] - frame[a] > 1)
 
 
 def pixels_per_metre(joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 22"]) -> float:

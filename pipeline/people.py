@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
 from crossdiff.config import Config
-from crossdiff.pipeline.backends import PoseBackend
-from crossdiff.pipeline.tracking import Tracker, TrackingConfig
-from crossdiff.pipeline.video import FrameSource, Video
+from crossdiff.pipeline.backends import Person, PoseBackend
+from crossdiff.pipeline.camera import CameraConfig, CameraTracker
+from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.shots import ShotConfig, ShotDetector
+from crossdiff.pipeline.tracking import Track, TrackingConfig, join
+from crossdiff.pipeline.video import FrameSource, Video, VideoInfo
 from crossdiff.types import Keypoints2D
 
 # Called with the frames done so far and those that the header declares (0: unknown).
 Tick = Callable[[int, int], None]
 
+# Longer side, in pixels, of the frames in which shots and the camera's movement are looked for.
+_SMALL = 320
+
 
 class PeopleConfig(Config):
     """What decides, beside the pose backend, which tracks a video gives."""
 
+    shots: ShotConfig = ShotConfig()
+    camera: CameraConfig = CameraConfig()
     tracking: TrackingConfig = TrackingConfig()
 
 
@@ -34,12 +47,81 @@ class People:
 def find_people(video: Path | FrameSource, pose: PoseBackend, cfg: PeopleConfig, tick: Tick) -> People:
     """Detect and track the people of a video. Raises an error of its own kind where the file cannot be used."""
     opened = Video(video) if isinstance(video, Path) else video
-    fps, size = opened.info.fps, opened.info.size
-    tracker, frames = Tracker(cfg.tracking, fps), 0
-    for people in pose.estimate(opened.frames()):
-        tracker.add(frames, people)
-        frames += 1
-        tick(frames, opened.info.frames)
-    tracks = [track.keypoints(fps, size, pose.keypoint_set) for track in tracker.tracks]
-    measures = {"frames": frames, "fps": fps, "width": size[0], "height": size[1], "tracks": len(tracks)}
-    return People(tracks, measures)
+    scene = _Scene(cfg, opened.info)
+    found: list[list[Person]] = []
+    for people in pose.estimate(scene.watch(opened.frames())):
+        scene.add(people)
+        found.append(people)
+        tick(len(found), opened.info.frames)
+    time, to_first, cuts = opened.times, scene.to_first, scene.cuts
+    mirror = keypoint_set_named(pose.keypoint_set).mirror
+    tracks = join(found, time, cfg.tracking, mirror, to_first, cuts)
+    fps = opened.info.fps if len(time) < 2 else (len(time) - 1) / float(time[-1])
+    measures = {
+        "frames": len(found),
+        "fps": round(fps, 4),
+        "width": opened.info.size[0],
+        "height": opened.info.size[1],
+        "shots": len(cuts) + 1,
+        "camera_known": round(float(np.mean(scene.camera.known)), 4),
+        "tracks": len(tracks),
+    }
+    breaks = np.cumsum(~np.array(scene.camera.known))
+    return People([_keypoints(t, fps, pose, opened.info, time, to_first, breaks) for t in tracks], measures)
+
+
+class _Scene:
+    """What surrounds the people, looked at in small frames while these pass on their way to the pose backend."""
+
+    def __init__(self, cfg: PeopleConfig, video: VideoInfo) -> None:
+        self.shots = ShotDetector(cfg.shots, video.fps)
+        self.camera = CameraTracker(cfg.camera)
+        longer = max(video.size)
+        self._size = [max(1, round(side * min(1.0, _SMALL / longer))) for side in video.size]
+        self._zoom = np.array(self._size) / video.size
+        self._waiting: deque[ndarray] = deque()
+
+    def watch(self, frames: Iterable[ndarray]) -> Iterator[ndarray]:
+        """Pass on frames; each small grey copy waits until the people of its frame are known."""
+        import cv2
+
+        for frame in frames:
+            # Averaging over areas would take five times as long and change nothing that is looked for here.
+            small = cv2.resize(frame, self._size, interpolation=cv2.INTER_LINEAR)
+            self.shots.add(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+            self._waiting.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+            yield frame
+
+    def add(self, people: list[Person]) -> None:
+        """The people of the frame that has waited longest."""
+        boxes = np.array([p.box for p in people]).reshape(-1, 4) * np.tile(self._zoom, 2)
+        self.camera.add(self._waiting.popleft(), boxes)
+
+    @property
+    def cuts(self) -> set[int]:
+        """First frames of new shots: where the background stays, a light went on, or the sun came out."""
+        return {frame for frame in self.shots.cuts if not self.camera.known[frame]}
+
+    @property
+    def to_first(self) -> Float[ndarray, "f 3 3"]:
+        """Maps from the pixels of each frame to those of the video's first."""
+        zoom = np.diag([*self._zoom, 1.0])
+        return np.linalg.inv(zoom) @ np.stack(self.camera.to_first) @ zoom
+
+
+def _keypoints(
+    track: Track, fps: float, pose: PoseBackend, video: VideoInfo, time: ndarray, to_first: ndarray, breaks: ndarray
+) -> Keypoints2D:
+    """A track as it is stored. breaks: how often until each frame the camera's movement could not be told."""
+    frame = np.array(track.frames, dtype=np.int32)
+    return Keypoints2D(
+        xy=np.stack([p.xy for p in track.people]).astype(np.float32),
+        score=np.stack([p.score for p in track.people]).astype(np.float32),
+        frame=frame,
+        fps=fps,
+        size=video.size,
+        keypoint_set=pose.keypoint_set,
+        time=time[frame],
+        camera=(np.linalg.inv(to_first[frame[0]]) @ to_first[frame])[:, :2].astype(np.float32),
+        camera_known=np.diff(breaks[frame], prepend=breaks[frame[0]]) == 0,
+    )

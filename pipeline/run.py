@@ -21,7 +21,7 @@ from crossdiff.pipeline.ledger import Ledger
 log = logging.getLogger(__name__)
 
 RUNS = Path("runs")
-_PACKAGES = ("numpy", "scipy", "opencv-contrib-python", "mediapipe", "torch")
+_PACKAGES = ("numpy", "scipy", "opencv-contrib-python", "scenedetect", "mediapipe", "torch")
 
 
 class Run:

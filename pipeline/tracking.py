@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from pydantic import NonNegativeFloat, PositiveFloat
+from jaxtyping import Float
+from numpy import ndarray
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from scipy.optimize import linear_sum_assignment
 
 from crossdiff.config import Config
 from crossdiff.pipeline.backends.base import Person
-from crossdiff.types import Keypoints2D
+
+_TREND = 5  # frames over which a person's way is looked at
 
 
 class TrackingConfig(Config):
     """When a person in one frame is the person of an earlier one.
 
-    The centre of the box may move by `slack` body sizes (jitter, a limb stretched out) and `max_speed` body sizes
-    per second; its size may change by the factor `max_scale`; a track ends after `max_gap` seconds unseen. After
-    any frame unseen the boxes must also overlap by `min_iou` (intersection over union): a single-person detector
-    that has lost its person finds whoever is near. Anything beyond starts a new track.
+    Their keypoints must be alike: the mean of exp(-(d / reach)^2 / 2), weighted by score, where d is the way that a
+    keypoint went in body sizes and reach = `slack` + `speed` * seconds, must be `min_similarity` (COCO's object
+    keypoint similarity with a reach that grows in time). The size of the box may change by the factor `max_scale`; a
+    track ends after `max_gap` seconds unseen. After any frame unseen the boxes must also overlap by `min_iou`
+    (intersection over union): a single-person detector that has lost its person finds whoever is near. Anything
+    beyond starts a new track.
     """
 
-    slack: NonNegativeFloat = 0.25
-    max_speed: NonNegativeFloat = 4.0
+    slack: PositiveFloat = 0.1
+    speed: NonNegativeFloat = 1.5
+    min_similarity: float = Field(0.3, ge=0, le=1)
     max_scale: PositiveFloat = 1.6
     max_gap: NonNegativeFloat = 0.25
     min_iou: NonNegativeFloat = 0.5
@@ -31,7 +38,7 @@ class TrackingConfig(Config):
 
 @dataclass
 class Track:
-    """One person's way through a video so far."""
+    """One person's way through a video."""
 
     frames: list[int] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
@@ -40,67 +47,101 @@ class Track:
         self.frames.append(frame)
         self.people.append(person)
 
-    def keypoints(self, fps: float, size: tuple[int, int], keypoint_set: str) -> Keypoints2D:
-        return Keypoints2D(
-            xy=np.stack([p.xy for p in self.people]).astype(np.float32),
-            score=np.stack([p.score for p in self.people]).astype(np.float32),
-            frame=np.array(self.frames, dtype=np.int32),
-            fps=fps,
-            size=size,
-            keypoint_set=keypoint_set,
-        )
 
+def join(
+    found: Sequence[Sequence[Person]],
+    time: Float[ndarray, " f"],
+    cfg: TrackingConfig,
+    mirror: Sequence[int],
+    to_first: Float[ndarray, "f 3 3"] | None = None,
+    cuts: Collection[int] = (),
+) -> list[Track]:
+    """Tracks in the order of their first frames; every person found is in exactly one.
 
-class Tracker:
-    """Fed frame by frame; `tracks` holds every track in the order of their first frames."""
-
-    def __init__(self, cfg: TrackingConfig, fps: float) -> None:
-        self.cfg = cfg
-        self.fps = fps
-        self.tracks: list[Track] = []
-
-    def add(self, frame: int, people: list[Person]) -> None:
-        """Give each person to the open track it continues best, or to a new one."""
+    time: of the frames, in seconds; mirror: each keypoint's counterpart on the other side of the body, since a
+    detector that exchanges left and right in one box has not changed the person; to_first: where the camera's
+    movement takes each frame's pixels (none: the camera rests); cuts: frames at which all tracks end.
+    """
+    tracks: list[Track] = []
+    begun: list[Track] = []  # since the last cut
+    to_first = np.tile(np.eye(3), (len(found), 1, 1)) if to_first is None else to_first
+    for frame, people in enumerate(found):
+        if frame in cuts:
+            begun = []
         # Neighbouring frames are always within reach, however low the frame rate.
-        longest = max(1.0, self.cfg.max_gap * self.fps)
-        open_tracks = [t for t in self.tracks if frame - t.frames[-1] <= longest]
-        cost = np.array([[self._cost(track, frame, p) for p in people] for track in open_tracks])
-        taken = set()
-        if cost.size:
+        begun = [t for t in begun if frame - t.frames[-1] <= 1 or time[frame] - time[t.frames[-1]] <= cfg.max_gap]
+        new = set(range(len(people)))
+        if begun and people:
+            expected = [_expected(track, frame, time, to_first) for track in begun]
+            unseen = [track.frames[-1] for track in begun]
+            cost = _costs(expected, people, frame - np.array(unseen), time[frame] - time[unseen], mirror, cfg)
             # A forbidden pair costs more than all allowed ones together.
             for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e6)), strict=True):
                 if np.isfinite(cost[i, j]):
-                    open_tracks[i].add(frame, people[j])
-                    taken.add(j)
-        for j, person in enumerate(people):
-            if j not in taken:
-                self.tracks.append(Track([frame], [person]))
-
-    def _cost(self, track: Track, frame: int, person: Person) -> float:
-        """Share of the allowed shift that the person would have made; infinite beyond the limits."""
-        before, after = track.people[-1].box, person.box
-        size = max(_size(before), 1.0)
-        scale = max(_size(after), 1.0) / size
-        allowed = size * (self.cfg.slack + self.cfg.max_speed * (frame - track.frames[-1]) / self.fps)
-        lost = frame - track.frames[-1] > 1
-        if lost and box_iou(before, after) < self.cfg.min_iou:
-            return float("inf")
-        shift = float(np.linalg.norm(_centre(after) - _centre(before)))
-        if shift > allowed or max(scale, 1 / scale) > self.cfg.max_scale:
-            return float("inf")
-        return shift / max(allowed, 1e-6)
+                    begun[i].add(frame, people[j])
+                    new.remove(j)
+        fresh = [Track([frame], [people[j]]) for j in sorted(new)]
+        tracks += fresh
+        begun += fresh
+    return tracks
 
 
-def box_iou(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two (left, top, right, bottom) boxes."""
-    overlap = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
-    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - overlap
-    return float(overlap / union) if union > 0 else 0.0
+def _expected(track: Track, frame: int, time: Float[ndarray, " f"], to_first: Float[ndarray, "f 3 3"]) -> Person:
+    """A track's last person, moved as the camera did since, and on to the next frame as the person went lately."""
+    to_here = np.linalg.inv(to_first[frame])
+    last, person = track.frames[-1], _moved(track.people[-1], to_here @ to_first[track.frames[-1]])
+    first = max(0, len(track.frames) - _TREND)
+    if frame - last > 1 or track.frames[first] == last:  # nobody knows where somebody unseen went
+        return person
+    earlier = _moved(track.people[first], to_here @ to_first[track.frames[first]])
+    way = np.median(person.xy, axis=0) - np.median(earlier.xy, axis=0)
+    step = way * (time[frame] - time[last]) / (time[last] - time[track.frames[first]])
+    return Person(person.xy + step, person.score, person.box + np.tile(step, 2))
 
 
-def _centre(box: np.ndarray) -> np.ndarray:
-    return (box[:2] + box[2:]) / 2
+def _moved(person: Person, move: Float[ndarray, "3 3"]) -> Person:
+    xy, corners = (points @ move[:2, :2].T + move[:2, 2] for points in (person.xy, person.box.reshape(2, 2)))
+    return Person(xy, person.score, corners.ravel())
 
 
-def _size(box: np.ndarray) -> float:
-    return float((box[2:] - box[:2]).max())
+def _costs(
+    expected: Sequence[Person],
+    people: Sequence[Person],
+    frames: ndarray,
+    seconds: Float[ndarray, " t"],
+    mirror: Sequence[int],
+    cfg: TrackingConfig,
+) -> Float[ndarray, "t p"]:
+    """How unlike those expected the people found are; infinite beyond the limits.
+
+    frames, seconds: since each of those expected was seen, shape (t,).
+    """
+    before, after = (np.stack([p.xy for p in some]) for some in (expected, people))
+    old, new = (np.stack([p.box for p in some]) for some in (expected, people))
+    score = np.minimum(np.stack([p.score for p in expected])[:, None], np.stack([p.score for p in people]))
+    old_size, new_size = (np.maximum((b[:, 2:] - b[:, :2]).max(axis=1), 1.0) for b in (old, new))
+    reach = (cfg.slack + cfg.speed * seconds) * old_size
+    overlap, scale = box_iou(old, new), new_size / old_size[:, None]
+    exchanged = similarity(before, after[:, list(mirror)], score, reach)
+    alike = np.maximum(similarity(before, after, score, reach), np.where(overlap >= cfg.min_iou, exchanged, 0))
+    allowed = (alike >= cfg.min_similarity) & (np.maximum(scale, 1 / scale) <= cfg.max_scale)
+    allowed &= (overlap >= cfg.min_iou) | (frames == 1)[:, None]
+    return np.where(allowed, 2 - alike - overlap, np.inf)
+
+
+def similarity(
+    before: Float[ndarray, "t k 2"], after: Float[ndarray, "p k 2"], score: Float[ndarray, "t p k"], reach: ndarray
+) -> Float[ndarray, "t p"]:
+    """Mean over keypoints of exp(-(distance / reach)^2 / 2), weighted by score. reach: in pixels, shape (t,)."""
+    squared = np.square(before[:, None] - after).sum(axis=-1) / np.square(reach)[:, None, None]
+    weight = score + 1e-3  # a person without a sure keypoint is compared too
+    return (weight * np.exp(-squared / 2)).sum(axis=-1) / weight.sum(axis=-1)
+
+
+def box_iou(a: Float[ndarray, "t 4"], b: Float[ndarray, "p 4"]) -> Float[ndarray, "t p"]:
+    """Intersection over union of each of the boxes a with each of b: (left, top, right, bottom)."""
+    near, far = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    overlap = np.clip(far - near, 0, None).prod(axis=-1)
+    area_a, area_b = ((box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (a, b))
+    union = area_a[:, None] + area_b - overlap
+    return np.divide(overlap, union, out=np.zeros_like(union), where=union > 0)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from crossdiff.errors import InputError
 
@@ -19,8 +21,8 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 
 _FPS_RANGE = (1.0, 1000.0)
-# Seconds by which a frame may be shown earlier or later than at an even rate.
-_MAX_DRIFT = 0.25
+# Seconds by which containers round time stamps: within that of an even rate they say no more than the rate.
+_ROUNDING = 1.1e-3
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
@@ -39,11 +41,14 @@ class FrameSource(Protocol):
     @property
     def info(self) -> VideoInfo: ...
 
+    @property
+    def times(self) -> Float[ndarray, " f"]: ...
+
     def frames(self) -> Iterator[np.ndarray]: ...
 
 
 class Video:
-    """A video file being read: `info`, then `frames()`, once."""
+    """A video file being read: `info`, then `frames()`, once, and their `times`."""
 
     def __init__(self, path: Path) -> None:
         import cv2
@@ -51,6 +56,7 @@ class Video:
         self.path = path
         with _readable(path) as file:
             self._shown = mp4_seconds(file)
+        self._stamps: list[float] = []
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise InputError("not a video that can be decoded (wrong or damaged format, or cut before its index)")
@@ -62,48 +68,48 @@ class Video:
             raise InputError(f"header gives {self.info.fps:g} frames per second; re-encode the video")
 
     def frames(self) -> Iterator[np.ndarray]:
-        """RGB frames, uint8, shape (height, width, 3); at the end an `InputError` where frames are missing.
-
-        A file that ends early, lacks frames that the decoder dropped as damaged, or shows its frames at a rate
-        that varies, is refused whole: its frame numbers do not tell the time.
-        """
+        """RGB frames, uint8, shape (height, width, 3); at the end an `InputError` where frames are missing."""
         import cv2
 
-        decoded, clock = 0, _Clock(self.info.fps)
         try:
             while True:
                 more, frame = self._capture.read()
                 if not more:
                     break
-                clock.add(decoded, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-                decoded += 1
+                self._stamps.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         finally:
             self._capture.release()
-        # An MP4 file may hold frames that its edit list leaves out.
-        declared = min(self.info.frames, round(self._shown * self.info.fps) if self._shown else self.info.frames)
+        declared, fps = self.info.frames, self.info.fps
+        decoded = len(self._stamps)
+        if self._shown is not None:  # an MP4 file may hold frames that its edit list leaves out
+            declared = min(declared, round(self._shown * fps))
+        elif decoded and self.path.suffix.lower() != ".avi":  # the header gives a duration, not a number of frames
+            decoded = max(decoded, round(self.times[-1] * fps) + 1)
         check_complete(decoded, declared, counted=self.path.suffix.lower() == ".avi")
-        if clock.drift > _MAX_DRIFT:
-            raise InputError(
-                f"variable frame rate: frames up to {clock.drift:.2f} s off an even {self.info.fps:g} per second; "
-                "re-encode it with `ffmpeg -i IN -fps_mode cfr OUT`"
-            )
+
+    @property
+    def times(self) -> Float[ndarray, " f"]:
+        """Seconds since the first frame of every frame read so far."""
+        return times(np.array(self._stamps), self.info.fps)
 
 
-class _Clock:
-    """How far time stamps are off an even rate, in seconds; stamps that do not increase are not believed."""
+def times(stamps: Float[ndarray, " f"], fps: float) -> Float[ndarray, " f"]:
+    """Seconds since the first frame, increasing, from the time stamps that a file gives.
 
-    def __init__(self, fps: float) -> None:
-        self.fps = fps
-        self.drift = 0.0
-        self._first = self._last = -1.0
-
-    def add(self, frame: int, seconds: float) -> None:
-        if frame == 0:
-            self._first = seconds
-        elif seconds > self._last:
-            self.drift = max(self.drift, abs(seconds - self._first - frame / self.fps))
-        self._last = max(self._last, seconds)
+    Stamps that do not increase are not believed: those frames come evenly between their neighbours, or at `fps` at
+    the end. Where more than one in ten is like that, or all are those of an even rate, rounded, every frame comes
+    at `fps`.
+    """
+    even = np.arange(len(stamps)) / fps
+    highest = np.maximum.accumulate(stamps)
+    good = np.concatenate([[True], stamps[1:] > highest[:-1]])[: len(stamps)]
+    off = np.abs(stamps - stamps[:1] - even)[good]
+    if good.sum() < 2 or good.mean() < 0.9 or off.max() <= _ROUNDING:
+        return even
+    frames = np.flatnonzero(good)
+    seconds = np.interp(np.arange(len(stamps)), frames, stamps[frames]) - stamps[0]
+    return seconds + np.maximum(np.arange(len(stamps)) - frames[-1], 0) / fps
 
 
 def check_complete(decoded: int, declared: int, counted: bool) -> None:

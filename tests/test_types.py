@@ -26,12 +26,14 @@ def test_keypoints_survive_the_disk(tmp_path):
 
 
 def test_2d_motion_survives_the_disk(tmp_path):
-    before = Motion2D(np.random.default_rng(0).random((4, 21, 2)), np.eye(4, 21, dtype=bool), 12.5, KIT)
+    seen, filled = np.eye(4, 21, dtype=bool), np.eye(4, 21, 1, dtype=bool)
+    before = Motion2D(np.random.default_rng(0).random((4, 21, 2)), seen, 12.5, KIT, filled, "compensated")
     before.save(tmp_path / "m.npz")
     after = Motion2D.load(tmp_path / "m.npz", KIT)
     np.testing.assert_allclose(after.joints, before.joints, atol=1e-6)
     np.testing.assert_array_equal(after.valid, before.valid)
-    assert after.fps == 12.5
+    np.testing.assert_array_equal(after.filled, before.filled)
+    assert (after.fps, after.camera) == (12.5, "compensated")
     with pytest.raises(ClipError, match="22"):
         Motion2D.load(tmp_path / "m.npz")
     with pytest.raises(InputError, match="lacks xy"):

@@ -15,7 +15,7 @@ from crossdiff.cli.common import open_run, summary
 def build_2d(
     run: Annotated[Path | None, typer.Argument(help="Run folder; without it the latest under runs/.")] = None,
     config: Annotated[str | None, typer.Option(help="YAML file, or `build` for the shipped one.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="One value, such as smooth_window=5.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="One value, such as savgol_window=5.")] = None,
 ) -> None:
     """Turn the clips that the filter kept into 2D motion at 20 fps (y up, metres), its features and its captions.
 

@@ -40,6 +40,7 @@ def joints_to_features(
     skeleton: Skeleton = HUMANML3D,
     layout: Layout2D = "paper",
     valid: Bool[Tensor, "*b t j"] | None = None,
+    path_known: bool = True,
 ) -> tuple[Float[Tensor, "*b t-1 d"], Bool[Tensor, "*b t-1 d"]]:
     """2D features of T - 1 frames from T frames of joints, and a mask of the values that can be trusted.
 
@@ -47,6 +48,8 @@ def joints_to_features(
     valid: True where a joint was seen; all True without it. Row t holds positions and rotations of frame t, root
     velocity, joint velocities and contacts from t to t + 1. A value is masked when any joint that it is made of
     was not seen; a zero-length bone has rotation (1, 0) and is masked. Nothing is ever NaN for finite input.
+    path_known: False where the root's path is not known: whatever shows how the body as a whole moved is masked, which
+    is the root, the velocities and the contacts.
     """
     # A point of the plane is a complex number: products turn it, and one operation does the work of four.
     if valid is not None:
@@ -68,11 +71,17 @@ def joints_to_features(
         ],
         dim=-1,
     )
+    slices = layout_2d(skeleton, layout)
     if valid is None:
         mask = torch.ones_like(features, dtype=torch.bool)
-        mask[..., layout_2d(skeleton, layout).rotations] = directed.repeat_interleave(2, dim=-1)
+        mask[..., slices.rotations] = directed.repeat_interleave(2, dim=-1)
+    else:
+        mask = _mask(valid, directed, skeleton, layout)
+    if not path_known:
+        for group in (slices.root, slices.velocities, slices.contacts):
+            mask[..., group] = False
+    if valid is None and path_known:
         return features, mask
-    mask = _mask(valid, directed, skeleton, layout)
     return torch.where(mask, features, _neutral(features, skeleton, layout)), mask
 
 

@@ -165,9 +165,13 @@ class _DistantVideo:
         decode = _decode.options(scheduling_strategy=here, _generator_backpressure_num_objects=_PARCELS)
         self._parcels = decode.remote(str(path), watchdog.limit)
         self.info: VideoInfo = self._next()
+        self.times = np.zeros(0)
 
     def frames(self) -> Iterator[np.ndarray]:
         while (parcel := self._next()) is not None:
+            if parcel.ndim == 1:
+                self.times = parcel
+                return
             for frame in parcel:
                 self._watchdog.beat()
                 yield frame
@@ -190,7 +194,7 @@ class _DistantVideo:
 
 @ray.remote(num_cpus=1, max_retries=0)
 def _decode(path: str, time_limit: float) -> Iterator[VideoInfo | np.ndarray]:
-    """A video's header, then parcels of frames, uint8, shape (frames, height, width, 3)."""
+    """A video's header, then parcels of frames, uint8, (frames, height, width, 3), then the frames' times."""
     watchdog = Watchdog(time_limit)
     watchdog.beat()
     try:
@@ -207,5 +211,6 @@ def _decode(path: str, time_limit: float) -> Iterator[VideoInfo | np.ndarray]:
                 parcel = []
         if parcel:
             yield np.stack(parcel)
+        yield video.times
     finally:
         watchdog.rest()

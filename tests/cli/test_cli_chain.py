@@ -107,7 +107,7 @@ def test_what_was_deleted_is_made_again(labelled):
 
 
 def test_labels_of_another_build_are_not_learnt_from(labelled):
-    crossdiff("build-2d", "--set", "smooth_window=5").ok()
+    crossdiff("build-2d", "--set", "savgol_window=5").ok()
     crossdiff("finetune").failed("no clip to learn from", f"crossdiff pseudo-label {labelled}")
     crossdiff("pseudo-label").ok()
     crossdiff("finetune").ok()

@@ -1,16 +1,21 @@
 """Kept clips to motions, features and captions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from synthetic import person
 from wild import FakeBackend, write_video
 
 from crossdiff.config import load_config
 from crossdiff.errors import InputError
 from crossdiff.files import load_npz
-from crossdiff.pipeline.build import BuildConfig, build_2d
+from crossdiff.pipeline.build import BuildConfig, build_2d, features_of
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
-from crossdiff.types import Motion2D
+from crossdiff.representation.layouts import layout_2d
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.types import Keypoints2D, Motion2D
 
 
 @pytest.fixture
@@ -30,7 +35,8 @@ def test_a_clip_becomes_motion_features_and_captions(built):
     data = load_npz(built.features2d / f"{name}.npz")
     assert motion.joints.shape == (70, 22, 2) and data["features"].shape == data["mask"].shape == (69, 132)
     assert data["features"].dtype == np.float32 and data["mask"].dtype == bool and float(data["fps"]) == 20
-    assert data["mask"].all() and np.isfinite(data["features"]).all()
+    assert data["mask"].all() and np.isfinite(data["features"]).all() and not data["filled"].any()
+    assert built.ledger.rows("build", id=name)[0].measures["camera"] == motion.camera == "still"
     lines = (built.texts / f"{name}.txt").read_text().splitlines()
     assert len(lines) == 5 and lines[0].startswith("a person does jumping jacks.#a/OTHER person/OTHER")
     assert _names(built.motion2d) == _names(built.features2d) == _names(built.texts)
@@ -43,6 +49,35 @@ def test_a_long_clip_is_cut_evenly(run, videos):
     build_2d(run)
     rows = run.ledger.rows("build", parent="nobody_t0")
     assert [row.measures["frames"] for row in rows] == [150, 150]
+
+
+def test_what_was_filled_in_is_marked_among_the_features():
+    motion = Motion2D(person(60)[..., :2].numpy(), np.ones((60, 22), bool), 20.0)
+    motion.valid[:, 3] = False
+    motion.filled[20:23, HUMANML3D.index("l_wrist")] = True
+    features, mask, filled = features_of(motion, "paper")
+    slices = layout_2d()
+    assert features.shape == mask.shape == filled.shape and not (filled & ~mask).any()
+    wrist = HUMANML3D.index("l_wrist") - 1
+    positions = filled[:, slices.positions].reshape(59, 21, 2)
+    assert np.argwhere(positions.any(axis=-1)).tolist() == [[n, wrist] for n in (20, 21, 22)]
+    velocities = filled[:, slices.velocities].reshape(59, 21, 2)
+    assert np.argwhere(velocities.any(axis=-1)).tolist() == [[n, wrist] for n in (19, 20, 21, 22)]
+
+
+def test_a_clip_of_an_unknown_camera_shows_no_path(run):
+    for path in run.keypoints.iterdir():
+        track = Keypoints2D.load(path)
+        replace(track, camera_known=track.frame != 5).save(path)
+    filter_clips(run)
+    build_2d(run)
+    for row in run.ledger.rows("build"):
+        assert row.measures["camera"] == "unknown"
+        data = load_npz(run.features2d / f"{row.id}.npz")
+        slices = layout_2d()
+        for group in (slices.root, slices.velocities, slices.contacts):
+            assert not data["mask"][:, group].any() and not data["features"][:, group].any()
+        assert data["mask"][:, slices.positions].all() and data["mask"][:, slices.rotations].all()
 
 
 def test_a_second_time_nothing_is_done(built):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wild import FakeBackend, keypoints, standing, waving, write_video
+from wild import FakeBackend, keypoints, shade_of, standing, waving, write_video
 
 from crossdiff.config import load_config
 from crossdiff.errors import InputError, PartialFailure
@@ -139,7 +139,8 @@ def test_every_clip_of_a_run_is_judged_once(run):
 def copies(videos, run, **names):
     """Videos of the lengths given that show the person of the run's first video."""
     for name, frames in names.items():
-        extract_2d([write_video(videos / f"{name}.mp4", frames=frames)], run, FakeBackend())
+        copy = write_video(videos / f"{name}.mp4", frames=frames, grey=shade_of("v_PullUps_g01_c01"))
+        extract_2d([copy], run, FakeBackend())
 
 
 def test_of_clips_that_show_the_same_the_longest_stays(run, videos):

@@ -6,18 +6,20 @@ from hypothesis import strategies as st
 from wild import standing
 
 from crossdiff.pipeline.backends import Person
-from crossdiff.pipeline.tracking import Tracker, TrackingConfig, box_iou
+from crossdiff.pipeline.mapping import BLAZEPOSE33
+from crossdiff.pipeline.tracking import Track, TrackingConfig, box_iou, join
 
 
 def _person(x: float, height: float = 100.0) -> Person:
     return Person.from_keypoints(standing(height, (x, 20.0)), np.full(33, 0.9))
 
 
-def _tracks(people: list[list[Person]], fps: float = 25.0) -> list[list[int]]:
-    tracker = Tracker(TrackingConfig(), fps)
-    for frame, found in enumerate(people):
-        tracker.add(frame, found)
-    return [track.frames for track in tracker.tracks]
+def _join(people: list[list[Person]], fps: float = 25.0, **given) -> list[Track]:
+    return join(people, np.arange(len(people)) / fps, TrackingConfig(), BLAZEPOSE33.mirror, **given)
+
+
+def _tracks(people: list[list[Person]], fps: float = 25.0, **given) -> list[list[int]]:
+    return [track.frames for track in _join(people, fps, **given)]
 
 
 def test_a_walk_is_one_track():
@@ -48,27 +50,59 @@ def test_slow_videos_are_tracked_from_frame_to_frame():
 
 def test_two_people_keep_their_tracks_whatever_the_order_in_which_they_are_found():
     people = [[_person(40 + n), _person(200 - n)][:: 1 if n % 2 else -1] for n in range(20)]
-    tracker = Tracker(TrackingConfig(), 25)
-    for frame, found in enumerate(people):
-        tracker.add(frame, found)
-    starts = sorted(track.people[0].box[0] for track in tracker.tracks)
-    ends = sorted(track.people[-1].box[0] for track in tracker.tracks)
-    assert len(tracker.tracks) == 2
+    tracks = _join(people)
+    starts = sorted(track.people[0].box[0] for track in tracks)
+    ends = sorted(track.people[-1].box[0] for track in tracks)
+    assert len(tracks) == 2
     np.testing.assert_allclose(np.array(ends) - starts, [19, -19])
+
+
+@given(st.floats(2, 5), st.floats(0, 1), st.integers(0, 99))
+def test_people_who_walk_past_each_other_keep_their_tracks(speed, offset, seed):
+    noise = np.random.default_rng(seed).normal(scale=1.0, size=(60, 2, 33, 2))
+    people = []
+    for n in range(60):
+        places = (100 + speed * (n - 30) + offset, 100 - speed * (n - 30))
+        people.append(
+            [Person.from_keypoints(_person(x).xy + e, np.full(33, 0.9)) for x, e in zip(places, noise[n], strict=True)]
+        )
+    tracks = _join(people)
+    assert [len(track.frames) for track in tracks] == [60, 60]
+    centres = [[np.median(person.xy[:, 0]) for person in track.people] for track in tracks]
+    assert all(abs(way[-1] - way[0]) > 50 * speed for way in centres)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.floats(0, 500), max_size=3), min_size=1, max_size=20))
 def test_every_person_is_in_exactly_one_track(places):
-    tracker = Tracker(TrackingConfig(), 25)
-    for frame, xs in enumerate(places):
-        tracker.add(frame, [_person(x) for x in xs])
-    assert sum(len(t.frames) for t in tracker.tracks) == sum(map(len, places))
-    assert all(np.all(np.diff(t.frames) > 0) for t in tracker.tracks)
+    tracks = _tracks([[_person(x) for x in xs] for xs in places])
+    assert sum(map(len, tracks)) == sum(map(len, places))
+    assert all(np.all(np.diff(frames) > 0) for frames in tracks)
+
+
+def test_a_jump_to_somebody_so_near_that_the_boxes_overlap_cuts():
+    assert box_iou(_person(50).box[None], _person(78).box[None]) > 0
+    assert len(_tracks([[_person(50)]] * 5 + [[_person(78)]] * 5, fps=30)) == 2
+
+
+def test_left_and_right_exchanged_are_still_the_same_person():
+    person = _person(50, 200)
+    swapped = Person(person.xy[BLAZEPOSE33.mirror], person.score, person.box)
+    assert len(_tracks([[person], [swapped]] * 5)) == 1
+
+
+def test_a_cut_ends_all_tracks():
+    assert _tracks([[_person(50), _person(200)]] * 10, cuts={4}) == [[0, 1, 2, 3]] * 2 + [[4, 5, 6, 7, 8, 9]] * 2
+
+
+def test_a_jerk_of_the_camera_does_not_cut():
+    jerk = [[_person(50)]] * 5 + [[_person(150)]] * 5
+    to_first = np.tile(np.eye(3), (10, 1, 1))
+    to_first[5:, 0, 2] = -100
+    assert len(_tracks(jerk)) == 2 and len(_tracks(jerk, to_first=to_first)) == 1
 
 
 def test_overlap_of_boxes():
-    box = np.array([0.0, 0, 2, 2])
-    assert box_iou(box, box) == 1
-    assert box_iou(box, box + np.array([1, 0, 1, 0])) == 1 / 3
-    assert box_iou(box, box + 5) == 0
+    box = np.array([[0.0, 0, 2, 2]])
+    others = box + np.array([[0.0, 0, 0, 0], [1, 0, 1, 0], [5, 5, 5, 5]])
+    np.testing.assert_allclose(box_iou(box, others), [[1, 1 / 3, 0]])

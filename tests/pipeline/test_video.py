@@ -2,12 +2,15 @@
 
 import subprocess
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from imageio_ffmpeg import get_ffmpeg_exe
 from wild import SHARED, write_video
 
 from crossdiff.errors import InputError
-from crossdiff.pipeline.video import Video, _Clock, check_complete
+from crossdiff.pipeline.video import Video, check_complete, times
 
 
 def test_frames_come_in_rgb_with_the_size_that_the_header_gives(tmp_path):
@@ -34,20 +37,30 @@ def test_a_file_cut_short_is_refused(tmp_path):
         list(Video(tmp_path / "b.mp4").frames())
 
 
-def test_uneven_time_stamps_are_measured():
-    clock = _Clock(20.0)
-    for frame in range(60):
-        clock.add(frame, frame / 20 + 0.04 * (frame % 2))
-    assert clock.drift == pytest.approx(0.04)
-    clock.add(60, 60 / 20 + 0.5)
-    assert clock.drift == pytest.approx(0.5)
+def test_time_stamps_of_an_even_rate_give_that_rate():
+    stamps = 7 + np.round(np.arange(90) / 29.97, 3)
+    np.testing.assert_array_equal(times(stamps, 29.97), np.arange(90) / 29.97)
 
 
-def test_time_stamps_that_go_back_are_not_believed():
-    clock = _Clock(20.0)
-    for frame, seconds in enumerate([0.05, 0.1, 0.15, 0.0]):
-        clock.add(frame, seconds)
-    assert clock.drift == pytest.approx(0)
+def test_uneven_time_stamps_are_believed():
+    stamps = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.2, 60))
+    np.testing.assert_allclose(times(stamps, 20.0), stamps - stamps[0])
+
+
+def test_time_stamps_that_do_not_increase_are_not_believed():
+    stamps = np.arange(20) / 10
+    stamps[7], stamps[-1] = 0.65, 0.0
+    expected = np.arange(20) / 10
+    stamps[8] = 0.65
+    expected[[7, 8, -1]] = 0.65, 0.775, 1.8 + 1 / 25
+    np.testing.assert_allclose(times(stamps, 25.0), expected)
+    np.testing.assert_array_equal(times(np.zeros(20), 25.0), np.arange(20) / 25)
+
+
+@given(st.lists(st.floats(-10, 1000, allow_nan=False), min_size=1, max_size=50), st.sampled_from([1.0, 25.0, 59.94]))
+def test_times_always_increase_from_0(stamps, fps):
+    seconds = times(np.array(stamps), fps)
+    assert seconds[0] == 0 and (np.diff(seconds) > 0).all()
 
 
 def _ffmpeg(source, target, *options, before=()):
@@ -64,12 +77,14 @@ def test_a_clip_whose_edit_list_leaves_frames_out_is_whole(tmp_path):
     assert len(list(video.frames())) < video.info.frames
 
 
-def test_a_variable_frame_rate_is_refused(tmp_path):
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_variable_frame_rate_is_read_with_its_times(tmp_path, suffix):
     uneven = "setpts='if(lt(N,30),N,30+(N-30)*3)/(20*TB)'"
     source = write_video(tmp_path / "a.mp4", frames=60)
-    path = _ffmpeg(source, tmp_path / "b.mp4", "-vf", uneven, "-fps_mode", "vfr")
-    with pytest.raises(InputError, match="variable frame rate"):
-        list(Video(path).frames())
+    video = Video(_ffmpeg(source, tmp_path / f"b.{suffix}", "-vf", uneven, "-fps_mode", "vfr"))
+    assert len(list(video.frames())) == 60
+    frame = np.arange(60)
+    np.testing.assert_allclose(video.times, np.where(frame < 30, frame, 30 + (frame - 30) * 3) / 20, atol=2e-3)
 
 
 def test_other_containers_are_read_whole(tmp_path):

@@ -1,5 +1,7 @@
 """Keypoints to 2D motion: axes, time, scale, gaps, smoothing, cutting."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from wild import keypoints, standing, waving
 
 from crossdiff.errors import ClipError
 from crossdiff.pipeline.mapping import BLAZEPOSE33
-from crossdiff.pipeline.motion import BODY_LENGTH, MotionConfig, cut, pixels_per_metre, resample, smooth, to_motions
+from crossdiff.pipeline.motion import BODY_LENGTH, MotionConfig, cut, pixels_per_metre, resample, to_motions
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 
@@ -43,11 +45,33 @@ def test_the_source_frame_rate_does_not_matter(fps):
     np.testing.assert_allclose(motion.joints, expected.joints, atol=0.06)
 
 
+def test_motions_of_another_frame_rate():
+    (motion,) = to_motions(keypoints(waving(120)), MotionConfig(fps=12.5))
+    (expected,) = to_motions(keypoints(waving(120)), CFG)
+    assert motion.fps == 12.5 and len(motion.joints) == 75
+    times = np.arange(75) / 12.5
+    wrist = expected.joints[:, J("l_wrist"), 1]
+    np.testing.assert_allclose(
+        motion.joints[:, J("l_wrist"), 1], np.interp(times, np.arange(120) / 20, wrist), atol=0.08
+    )
+
+
 def test_frames_that_are_missing_in_the_source_keep_their_time():
     xy, frame = waving(80), np.delete(np.arange(80), [30, 31])
     (motion,) = to_motions(keypoints(xy[frame], frame=frame), CFG)
     (expected,) = to_motions(keypoints(xy), CFG)
     assert motion.valid.all()
+    assert np.flatnonzero(motion.filled.all(axis=1)).tolist() == [30, 31]
+    np.testing.assert_allclose(motion.joints, expected.joints, atol=0.03)
+
+
+def test_frames_at_uneven_times_are_put_in_their_places():
+    seconds = np.sort(np.random.default_rng(0).choice(np.arange(240) / 60, 100, replace=False))
+    seconds[[0, -1]] = 0, 239 / 60
+    fine = waving(240, 60.0)
+    uneven = replace(keypoints(fine[np.round(seconds * 60).astype(int)], 25.0), time=seconds)
+    (motion,) = to_motions(uneven, CFG)
+    (expected,) = to_motions(keypoints(fine, 60.0), CFG)
     np.testing.assert_allclose(motion.joints, expected.joints, atol=0.03)
 
 
@@ -62,6 +86,7 @@ def test_unseen_joints_are_interpolated_over_short_gaps_and_masked_over_long_one
     unseen = np.flatnonzero(~motion.valid[:, J("l_wrist")])
     np.testing.assert_array_equal(unseen, np.arange(30, 50))
     assert motion.valid[:, J("r_wrist")].all() and np.isfinite(motion.joints).all()
+    np.testing.assert_array_equal(np.argwhere(motion.filled), [[n, J("l_wrist")] for n in range(10, 14)])
 
 
 def test_a_clip_is_cut_where_the_root_is_unseen():
@@ -78,22 +103,6 @@ def test_a_clip_is_cut_where_the_root_is_unseen():
 def test_nothing_comes_of_a_clip_too_short_or_never_whole():
     assert to_motions(keypoints(waving(30)), CFG) == []
     assert to_motions(keypoints(waving(90), score=0.1), CFG) == []
-
-
-def test_smoothing_takes_noise_away_without_lag():
-    seconds = np.arange(100) / 20
-    clean = np.stack([np.sin(3 * seconds), np.cos(3 * seconds)], axis=-1)[:, None]
-    noisy = clean + np.random.default_rng(0).normal(scale=0.05, size=clean.shape)
-    smoothed = smooth(noisy, 7, 2)
-    assert np.abs(smoothed - clean).mean() < 0.7 * np.abs(noisy - clean).mean()
-    shifts = [np.abs(smoothed[5 + k : 95 + k] - clean[5:95]).mean() for k in range(-3, 4)]
-    assert int(np.argmin(shifts)) == 3
-
-
-@pytest.mark.parametrize("frames", [1, 2, 3, 6])
-def test_smoothing_short_motions_keeps_their_shape(frames):
-    joints = np.random.default_rng(0).normal(size=(frames, 22, 2))
-    assert smooth(joints, 7, 2).shape == joints.shape
 
 
 def test_the_scale_is_that_of_the_frames_in_which_the_body_is_seen_whole():
@@ -114,8 +123,9 @@ def test_the_scale_is_that_of_the_frames_in_which_the_body_is_seen_whole():
 def test_resampling_at_the_source_rate_changes_nothing():
     joints = np.random.default_rng(0).normal(size=(50, 22, 2))
     valid = np.random.default_rng(1).random((50, 22)) > 0.2
-    out, known = resample(joints, valid, np.arange(50) / 20, 20, max_gap=0.0)
+    out, known, filled = resample(joints, valid, np.arange(50) / 20, np.arange(50), 20, max_gap=0.0)
     np.testing.assert_array_equal(known, valid)
+    assert not filled.any()
     np.testing.assert_allclose(out[valid], joints[valid], atol=1e-6)
 
 
@@ -123,7 +133,7 @@ def test_a_joint_never_seen_follows_its_place_and_stays_unseen():
     joints = np.repeat(standing()[None, :22], 50, axis=0) + np.arange(50)[:, None, None]
     valid = np.ones((50, 22), bool)
     valid[:, 3] = False
-    out, known = resample(joints, valid, np.arange(50) / 20, 20, 0.25)
+    out, known, _ = resample(joints, valid, np.arange(50) / 20, np.arange(50), 20, 0.25)
     assert not known[:, 3].any() and known[:, 4].all()
     np.testing.assert_allclose(out[:, 3], joints[:, 3])
 
@@ -140,3 +150,49 @@ def test_pieces_lie_in_the_runs_and_have_the_right_length(whole, least, extra):
     assert taken.max() <= 1
     runs = "".join("x" if w else " " for w in whole).split()
     assert taken.sum() == sum(len(run) for run in runs if len(run) >= least)
+
+
+def _seen_by(xy, zoom, shift):
+    """Keypoints of `xy` as a camera sees them that zooms and moves: zoom (F,), shift (F, 2) in pixels."""
+    camera = np.concatenate([np.eye(2) / zoom[:, None, None], (-shift / zoom[:, None])[..., None]], axis=-1)
+    moved = xy * zoom[:, None, None] + shift[:, None]
+    return replace(keypoints(moved), camera=camera)
+
+
+def _walking(frames):
+    return waving(frames) + np.arange(frames)[:, None, None] * (1.0, 0.0)
+
+
+def test_a_moving_camera_does_not_change_the_motion():
+    xy, share = _walking(80), np.linspace(0, 1, 80)
+    (expected,) = to_motions(keypoints(xy), CFG)
+    (motion,) = to_motions(_seen_by(xy, 1 + 0.4 * share, share[:, None] * (-90.0, 12.0)), CFG)
+    assert (expected.camera, motion.camera) == ("still", "compensated")
+    assert np.ptp(expected.joints[:, 0, 0]) > 1
+    np.testing.assert_allclose(motion.joints, expected.joints, atol=1e-3)
+
+
+def test_an_unknown_camera_leaves_the_pose_and_no_path():
+    xy = _walking(80)
+    lost = np.arange(80) != 30
+    (expected,) = to_motions(keypoints(xy), CFG)
+    (motion,) = to_motions(replace(keypoints(xy), camera_known=lost), CFG)
+    assert motion.camera == "unknown"
+    np.testing.assert_array_equal(motion.joints[:, 0], 0)
+    np.testing.assert_allclose(motion.joints, expected.joints - expected.joints[:, :1], atol=1e-6)
+
+
+def test_only_the_clip_in_which_the_camera_was_lost_lacks_its_path():
+    known = np.arange(300) != 20
+    first, second = to_motions(replace(keypoints(_walking(300)), camera_known=known), CFG)
+    assert (first.camera, second.camera) == ("unknown", "still")
+    assert np.ptp(second.joints[:, 0, 0]) > 1
+
+
+def test_noise_of_the_camera_is_not_taken_for_movement():
+    camera = np.tile(np.eye(2, 3), (60, 1, 1))
+    camera[:, :, 2] += np.random.default_rng(0).normal(scale=0.1, size=(60, 2))
+    (motion,) = to_motions(replace(keypoints(waving(60)), camera=camera), CFG)
+    (expected,) = to_motions(keypoints(waving(60)), CFG)
+    assert motion.camera == "still"
+    np.testing.assert_array_equal(motion.joints, expected.joints)

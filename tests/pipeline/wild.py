@@ -1,5 +1,6 @@
 """Tiny videos, a synthetic person, and a backend without a network, for the tests of this folder."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -53,13 +54,15 @@ def keypoints(xy: np.ndarray, fps: float = 20.0, score: float = 0.9, frame: np.n
     )
 
 
-GREY, STEP = 128, 8  # shade of a video, and the least difference of two that are told apart
+# Shades of videos, and how many frames a wave of the hands takes in each.
+GREY, STEP = 92, 9
+PERIODS = (34, 24, 41, 15, 20, 27, 30, 37)
 
 
 class FakeBackend(PoseBackend):
     """Sees the waving person in every frame that is not black; counts the frames it was shown.
 
-    The waving is the faster the brighter a video begins: people who all wave the same would be duplicates.
+    How fast the waving is depends on the shade a video begins with: people who all wave the same are duplicates.
     """
 
     name = "fake"
@@ -73,20 +76,40 @@ class FakeBackend(PoseBackend):
         poses = waving(1000)
         for number, frame in enumerate(frames):
             if number == 0:
-                poses = waving(1000, 20 + 7 * max(0, round((frame.mean() - GREY) / STEP)))
+                poses = waving(1000, PERIODS[round((frame.mean() - GREY) / STEP) % len(PERIODS)])
             self.frames += 1
             seen = frame.mean() > 10
             yield [Person.from_keypoints(poses[number], np.full(33, 0.9))] if seen else []
 
 
+def texture(size: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """A picture full of corners, shape (height, width, 3), around 0. size: (width, height)."""
+    blocks = np.random.default_rng(seed).integers(-90, 90, (size[1] // 8 + 1, size[0] // 8 + 1, 1))
+    picture = np.kron(blocks, np.ones((8, 8, 3), int))[: size[1], : size[0]]
+    return picture - round(picture.mean())
+
+
 def write_video(path: Path, frames: int = 60, fps: float = 20.0, grey: int | None = None, size=(160, 140)) -> Path:
-    """Grey frames, of a shade that goes by the file's name unless one is given."""
+    """A room that gets a little brighter and darker again; black where `grey` is 0.
+
+    Without `grey` the shade goes by the file's name.
+    """
     if grey is None:
-        grey = GREY + STEP * (sum(path.stem.encode()) % 9)
+        grey = shade_of(path.stem)
+    room = texture(size) + grey if grey else np.zeros((size[1], size[0], 3), int)
+    return write_frames(path, (room + n % 7 if grey else room for n in range(frames)), fps)
+
+
+def shade_of(name: str) -> int:
+    return GREY + STEP * (sum(name.encode()) % len(PERIODS))
+
+
+def write_frames(path: Path, frames: Iterable[np.ndarray], fps: float = 20.0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+    first, *rest = frames
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (first.shape[1], first.shape[0]))
     assert writer.isOpened()
-    for number in range(frames):
-        writer.write(np.full((size[1], size[0], 3), grey + number % 7 if grey else 0, np.uint8))
+    for frame in (first, *rest):
+        writer.write(frame.clip(0, 255).astype(np.uint8))
     writer.release()
     return path

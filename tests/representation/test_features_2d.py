@@ -168,3 +168,14 @@ def test_the_two_layouts_count_the_root_differently():
     assert_close(
         official[:, layout_2d(layout="official").velocities][:, 2:], paper[:, layout_2d(layout="paper").velocities]
     )
+
+
+@pytest.mark.parametrize("layout", ["paper", "official"])
+def test_a_motion_whose_path_is_unknown_gives_the_same_values_wherever_it_goes(layout):
+    joints = person(40)[..., :2]
+    away = joints + torch.randn(40, 1, 2, generator=torch.Generator().manual_seed(0))
+    here, mask = joints_to_features(joints, HUMANML3D, layout, path_known=False)
+    there, _ = joints_to_features(away, HUMANML3D, layout, path_known=False)
+    torch.testing.assert_close(here, there, atol=1e-5, rtol=0)
+    slices = layout_2d(HUMANML3D, layout)
+    assert mask[:, slices.positions].all() and not mask[:, slices.root].any()

@@ -1,0 +1,81 @@
+"""Filters along the frames of a motion. None has a lag: all are symmetric in time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import butter, savgol_filter, sosfiltfilt
+
+from crossdiff.config import Config
+
+# Seconds by which a motion is continued at both ends (turned about its end points) before it is filtered, so that a
+# steady motion stays steady there.
+_BEYOND = 1.0
+
+
+class SmoothConfig(Config):
+    """smooth: the filter; the others are of the filter that their name begins with.
+
+    savgol_window: frames that a polynomial of order savgol_order is fitted to; butterworth_cutoff: hertz, and
+    butterworth_order before it runs both ways; gaussian_sigma: frames; one_euro_min_cutoff: hertz, at rest, and
+    one_euro_beta: hertz more per metre per second.
+    """
+
+    smooth: Literal["one_euro", "savgol", "butterworth", "gaussian", "none"] = "savgol"
+    savgol_window: PositiveInt = 7
+    savgol_order: PositiveInt = 2
+    butterworth_cutoff: PositiveFloat = 5.0
+    butterworth_order: PositiveInt = 2
+    gaussian_sigma: PositiveFloat = 1.0
+    one_euro_min_cutoff: PositiveFloat = 2.0
+    one_euro_beta: NonNegativeFloat = 1.0
+
+
+def smooth(joints: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j 2"]:
+    """Smooth each coordinate of each joint. joints: metres."""
+    beyond = min(round(_BEYOND * fps), len(joints) - 1)
+    if cfg.smooth == "none" or beyond < 1:
+        return joints
+    x = np.pad(joints, ((beyond, beyond), (0, 0), (0, 0)), mode="reflect", reflect_type="odd")
+    if cfg.smooth == "savgol":
+        x = _savgol(x, cfg.savgol_window, cfg.savgol_order)
+    elif cfg.smooth == "butterworth":
+        if cfg.butterworth_cutoff < fps / 2:  # else there is nothing that it would take away
+            sections = butter(cfg.butterworth_order, cfg.butterworth_cutoff, output="sos", fs=fps)
+            x = sosfiltfilt(sections, x, axis=0, padtype=None)
+    elif cfg.smooth == "gaussian":
+        x = gaussian_filter1d(x, cfg.gaussian_sigma, axis=0, mode="nearest")
+    else:
+        there, back = _one_euro(x, fps, cfg), _one_euro(x[::-1], fps, cfg)[::-1]
+        x = (there + back) / 2
+    return x[beyond:-beyond]
+
+
+def _savgol(x: Float[ndarray, "f j 2"], window: int, order: int) -> Float[ndarray, "f j 2"]:
+    """A motion shorter than the window uses what it has; windows are odd."""
+    window = min(window, len(x))
+    window -= (window + 1) % 2
+    return savgol_filter(x, window, order, axis=0, mode="interp") if window > order else x
+
+
+def _one_euro(x: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j 2"]:
+    """The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012), forwards: a low pass that fast motion opens.
+
+    Differs: one cutoff for both axes of a joint, from its speed, so that axes do not matter.
+    """
+
+    def weight(cutoff: ndarray | float) -> ndarray | float:
+        turn = 2 * np.pi * cutoff / fps
+        return turn / (turn + 1)
+
+    out, speed = x.copy(), np.zeros_like(x[0])
+    for n in range(1, len(x)):
+        speed = speed + weight(1.0) * ((x[n] - x[n - 1]) * fps - speed)
+        cutoff = cfg.one_euro_min_cutoff + cfg.one_euro_beta * np.linalg.norm(speed, axis=-1, keepdims=True)
+        out[n] = out[n - 1] + weight(cutoff) * (x[n] - out[n - 1])
+    return out
