@@ -22,9 +22,10 @@ Devices = Annotated[int | None, typer.Option(help="GPUs (or CPU processes) per m
 NumNodes = Annotated[int | None, typer.Option(help="Machines that share a batch.")]
 
 # What `extract-2d` and `run` say about poses and engines.
-Backend = Annotated[str, typer.Option(help="Pose estimator: mediapipe.")]
+Backend = Annotated[str, typer.Option(help="Pose estimator: mediapipe, vitpose or mmpose (docs/pose.md).")]
 PoseSet = Annotated[
-    list[str] | None, typer.Option("--pose-set", help="A setting of the pose estimator, such as a=b; repeatable.")
+    list[str] | None,
+    typer.Option("--pose-set", help="A setting of the pose estimator, such as threshold=0.5; repeatable."),
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="local (processes of this machine) or ray (a cluster).")]
 Workers = Annotated[
