@@ -105,8 +105,13 @@ class Ledger:
         try:
             with self._transaction() as db:
                 db.executescript(_TABLES)
+                # Raises where a column is missing: the run is of another version of this program.
+                db.execute(f"SELECT {', '.join(_COLUMNS)} FROM rows LIMIT 0")
+                db.execute("SELECT id, path, content, label, captions, stamp FROM videos LIMIT 0")
         except sqlite3.Error as error:
-            raise InputError(f"{path}: not a usable ledger ({error}); restore it or start a new run") from None
+            raise InputError(
+                f"{path}: not a ledger that this version can use ({error}); restore it, or start a new run with --out"
+            ) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -108,3 +108,13 @@ def test_captions_of_runs_made_before_captions_had_spans_are_read(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.put_video(Video("a", tmp_path / "a.mp4", "", "A", ("a person moves", VideoCaption("a jump", 1.0, 2.0))))
     assert ledger.videos()["a"].captions == (VideoCaption("a person moves"), VideoCaption("a jump", 1.0, 2.0))
+
+
+def test_the_ledger_of_another_version_is_named(tmp_path):
+    import sqlite3
+
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE videos (id TEXT PRIMARY KEY, path TEXT, content TEXT, label TEXT, captions TEXT)")
+    with pytest.raises(InputError, match=r"not a ledger that this version can use \(no such column: stamp\)"):
+        Ledger(path)
