@@ -188,7 +188,7 @@ def test_a_run_that_is_damaged(labelled):
     crossdiff("finetune").failed(f"{label}: not a readable npz file")
     (labelled / "ledger.sqlite").write_bytes(b"not a database, " * 20)
     for command in ("status", "pseudo-label", "filter"):
-        crossdiff(command).failed("ledger.sqlite: not a usable ledger", "start a new run")
+        crossdiff(command).failed("ledger.sqlite: not a ledger that this version can use", "start a new run")
 
 
 @pytest.mark.parametrize(
