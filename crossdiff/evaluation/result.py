@@ -1,0 +1,111 @@
+"""What an evaluation found: one JSON file that says all that its numbers depend on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import ValidationError
+
+from crossdiff.config import Config
+from crossdiff.errors import InputError
+from crossdiff.files import read_json, write_json
+
+# Normal deviate of a two-sided interval of 95 %.
+_Z95 = 1.96
+Protocol = Literal["distinct", "classic"]
+
+
+class Value(Config):
+    """A metric over the replications: their mean, and half the width of its 95 % interval, 1.96 std / sqrt(n)."""
+
+    mean: float
+    interval: float
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        return cls(
+            mean=float(np.mean(values)),
+            interval=_Z95 * float(np.std(values)) / math.sqrt(len(values)),
+            values=tuple(float(v) for v in values),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.interval:.3f}"
+
+
+class EvaluatorRecord(Config):
+    """Which evaluator made the numbers. `fingerprint` is the hash of its weights and word vectors, all parts."""
+
+    kind: Literal["t2m", "tmr"]
+    fingerprint: str
+    words: str
+    dim: int
+    trained_on: str
+    parts: tuple[str, ...]
+
+
+class Table(Config):
+    """Rows (`Real` and the model's name) by metric's name, of one evaluator.
+
+    `protocol` says how the batches of R-precision and MM-Dist were drawn: `classic`, at random, or `distinct`, with
+    no caption shared within a batch. The other metrics do not depend on it.
+    """
+
+    evaluator: Literal["t2m", "tmr"]
+    protocol: Protocol
+    rows: dict[str, dict[str, Value]]
+
+
+class DatasetRecord(Config):
+    folder: str
+    split: str
+    fingerprint: str
+    clips: int
+    captions: int
+
+
+class ModelRecord(Config):
+    name: str
+    folder: str
+    fingerprint: str
+    parameters: int
+
+
+class EvaluationResult(Config):
+    """`motion`: rows by measure for those that need no evaluator (see `crossdiff.evaluation.physics`).
+
+    config: the resolved evaluation configuration, sampling included. seconds_per_motion: sampling alone, on `device`.
+    """
+
+    format: Literal[1] = 1
+    date: str
+    version: str
+    model: ModelRecord
+    dataset: DatasetRecord
+    evaluators: tuple[EvaluatorRecord, ...]
+    config: dict[str, object]
+    device: str
+    seconds_per_motion: float
+    tables: tuple[Table, ...]
+    motion: dict[str, dict[str, Value]]
+
+    def save(self, path: Path) -> None:
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote, or the folder that holds it as `result.json`."""
+        path = path / "result.json" if path.is_dir() else path
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise InputError(
+                f"{path}: not a result of `crossdiff evaluate` ({'.'.join(map(str, first['loc']))}: {first['msg']}); "
+                "evaluate the model again"
+            ) from None
