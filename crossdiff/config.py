@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -39,9 +41,16 @@ def load_config(
 
 
 def shipped_configs() -> list[str]:
-    """File names of the configurations that come with the package."""
-    folder = resources.files("crossdiff.configs")
-    return sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    """Names of the configurations that come with the package, such as `filter.yaml` and `ablations/full.yaml`."""
+    return sorted(_yaml_files(resources.files("crossdiff.configs")))
+
+
+def _yaml_files(folder: Traversable, prefix: str = "") -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _yaml_files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".yaml"):
+            yield prefix + entry.name
 
 
 def known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
@@ -75,8 +84,8 @@ def _text_of(path_or_name: str | Path) -> str:
             return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read as text ({error})") from None
-    name = path.name if path.suffix == ".yaml" else f"{path.name}.yaml"
-    if path.parent == Path() and name in shipped_configs():
+    name = path.as_posix() if path.suffix == ".yaml" else f"{path.as_posix()}.yaml"
+    if name in shipped_configs():
         return (resources.files("crossdiff.configs") / name).read_text(encoding="utf-8")
     shipped = ", ".join(n.removesuffix(".yaml") for n in shipped_configs()) or "none"
     raise ConfigError(f"{path_or_name}: no such file, nor a shipped configuration (those are: {shipped})")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -99,6 +100,16 @@ class MiniLMEncoder:
 
     def count_tokens(self, text: str) -> int:
         return _count_tokens(self._tokenizer, text)
+
+    @torch.no_grad()
+    def word_vector(self, word: str, special: Mapping[str, str]) -> Float[ndarray, " d"]:
+        """Mean input embedding of a word's pieces, of unit mean square; `special` words stand for cls, sep or unk."""
+        if word in special:
+            pieces = [getattr(self._tokenizer, f"{special[word]}_token_id")]
+        else:
+            pieces = self._tokenizer(word, add_special_tokens=False)["input_ids"] or [self._tokenizer.unk_token_id]
+        table = self._model.get_input_embeddings().weight
+        return self._unit(table[torch.tensor(pieces)].mean(0)).numpy()
 
 
 class ClipEncoder:

@@ -20,6 +20,7 @@ LAYERS = [
     {"diffusion"},
     {"data"},
     {"training", "evaluation", "viewing", "pipeline"},
+    {"studies"},
     # pretrained: the script that makes the shipped model; the core only reads the files beside it.
     {"cli", "pretrained"},
 ]

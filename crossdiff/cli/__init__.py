@@ -39,9 +39,12 @@ def _register() -> None:
     """Import the command modules, each of which adds itself to `app`."""
     from crossdiff.cli import (  # noqa: F401
         build_2d,
+        compare,
         convert,
+        convert_evaluator,
         convert_pose,
         demo,
+        evaluate,
         extract_2d,
         filter,
         finetune,
@@ -51,7 +54,9 @@ def _register() -> None:
         run,
         sample,
         status,
+        study,
         train,
+        train_evaluator,
     )
 
 

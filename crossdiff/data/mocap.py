@@ -145,7 +145,7 @@ class MocapDataset:
 
     def _draw(self, index: int, most: int, views: ViewConfig, rng: Generator) -> _Drawn:
         caption = self.captions[index][rng.integers(len(self.captions[index]))]
-        start, stop = self._span(caption, int(self.lengths[index]))
+        start, stop = clip_span(caption, int(self.lengths[index]), self.skeleton)
         length = _whole_units(min(stop - start, most))
         start += int(rng.integers(stop - start - length + 1))
         name = views.views[rng.integers(len(views.views))]
@@ -155,12 +155,6 @@ class MocapDataset:
         shape = (len(joints), self.skeleton.num_joints)
         valid = _hidden(*shape, rng) if hide else np.ones(shape, dtype=bool)
         return _Drawn(self.packed.features(index, start, start + length), joints, valid, view, caption.text)
-
-    def _span(self, caption: Caption, frames: int) -> tuple[int, int]:
-        """Frames that a caption is about; all of them where its span is empty or too short to learn from."""
-        start, stop = (int(s * self.skeleton.fps) for s in (caption.start, caption.end))
-        stop = min(stop, frames)
-        return (start, stop) if stop - start >= self.skeleton.min_frames else (0, frames)
 
     def _length(self, clip_id: str) -> int:
         """Frames that have features, and joints for themselves and the frame after.
@@ -186,6 +180,13 @@ class MocapDataset:
     @property
     def dims(self) -> dict[Domain, int]:
         return {"3d": layout_3d(self.skeleton).dim, "2d": layout_2d(self.skeleton, self.layout).dim}
+
+
+def clip_span(caption: Caption, frames: int, skeleton: Skeleton) -> tuple[int, int]:
+    """Frames that a caption is about; all of them where its span is empty or too short to learn from."""
+    start, stop = (int(s * skeleton.fps) for s in (caption.start, caption.end))
+    stop = min(stop, frames)
+    return (start, stop) if stop - start >= skeleton.min_frames else (0, frames)
 
 
 def _skeleton(name: str, folder: Path) -> Skeleton:

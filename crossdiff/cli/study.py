@@ -1,0 +1,48 @@
+"""`crossdiff study ablations`: experiments over several models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossdiff.cli import app
+from crossdiff.cli.common import summary
+from crossdiff.cli.prepare import DEFAULT_DATASET
+from crossdiff.cli.train_evaluator import DEFAULT_EVALUATORS
+
+study = typer.Typer(help="Experiments that train and evaluate several models.", no_args_is_help=True)
+app.add_typer(study, name="study")
+
+
+@study.command()
+def ablations(
+    data: Annotated[Path, typer.Option(help="Dataset folder from `crossdiff prepare`.")] = DEFAULT_DATASET,
+    config: Annotated[
+        str, typer.Option(help="YAML file, or a shipped one: ablations-small.yaml, ablations-paper.yaml.")
+    ] = "ablations-small.yaml",
+    evaluators: Annotated[
+        Path | None, typer.Option(help="Folder from `crossdiff train-evaluator`; else DATASET/evaluators.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for models, results and tables; gone on with.")] = Path("ablations"),
+    only: Annotated[list[str] | None, typer.Option(help="A row to make, such as full; repeatable; else all.")] = None,
+    device: Annotated[
+        str, typer.Option(help="Where motion is sampled: cpu, cuda ...; several with commas, a process each; or auto.")
+    ] = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, such as stage1.steps=100; repeatable.")
+    ] = None,
+) -> None:
+    """The paper's table 2: with and without 2D motion, half of the 3D, no shared encoder, other views, like MDM.
+
+    Example: crossdiff study ablations --data dataset --out ablations
+    """
+    from crossdiff.cli.steps import pick_device
+    from crossdiff.config import load_config
+    from crossdiff.studies.ablations import AblationStudy, run_ablations
+
+    chosen = load_config(AblationStudy, config, set_)
+    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    folder = evaluators or data / DEFAULT_EVALUATORS
+    summary(str(run_ablations(chosen, data, folder, out, devices, tuple(only or ()))))

@@ -1,0 +1,239 @@
+"""`evaluate`: all replications, by one process or several, and the result of them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import multiprocessing
+import shutil
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+import yaml
+
+from crossdiff import __version__
+from crossdiff.errors import ConfigError
+from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.protocol import (
+    KINDS,
+    Bench,
+    Plan,
+    mean_measures,
+    missing_replications,
+    read_replication,
+    replication_path,
+)
+from crossdiff.evaluation.report import write_report
+from crossdiff.evaluation.result import (
+    DatasetRecord,
+    EvaluationResult,
+    EvaluatorRecord,
+    ModelRecord,
+    Protocol,
+    Table,
+    Value,
+)
+from crossdiff.evaluation.scores import matching_scores, set_scores
+from crossdiff.files import write_text
+from crossdiff.progress import progress_bar
+
+REAL = "Real"
+_RECORD = "evaluation.yaml"
+
+
+def evaluate(
+    cfg: EvaluationConfig,
+    checkpoint: Path,
+    data: Path,
+    evaluators: Path,
+    out: Path,
+    devices: tuple[str, ...] = ("cpu",),
+    name: str | None = None,
+    start_over: bool = False,
+) -> EvaluationResult:
+    """Evaluate a checkpoint on a split of a dataset; writes `result.json` and reports to `out`.
+
+    evaluators: folder with `t2m-all`, `t2m-upper`, `t2m-lower`, `tmr-all`, as `train-evaluator` makes them; those
+    there are are used. devices: each gets a process of its own where there are several ("cpu" may come more than
+    once). What lies in `out` is gone on with where configuration and inputs are the same; else it is an error, or
+    made anew with `start_over`.
+    """
+    bench = Bench(cfg, checkpoint, data, evaluators, devices[0])
+    _pin(cfg, bench, out, start_over)
+    _ = bench.real_embeddings  # once, before other processes read them
+    _replicate(bench, (cfg, checkpoint, data, evaluators), out, devices)
+    result = collect(bench, out, name or checkpoint.name, devices)
+    write_report(result, out)
+    return result
+
+
+def _pin(cfg: EvaluationConfig, bench: Bench, out: Path, start_over: bool) -> None:
+    """Refuse replications that were made of something else. Their number, and how many are batched, is free."""
+    settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
+    record = {"config": settings, "inputs": bench.inputs()}
+    path = out / _RECORD
+    before: Any = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+    if before is not None and before != record:
+        if not start_over:
+            old = {part: before.get(part) or {} for part in record}
+            parts = [key for part in record for key in record[part] if old[part].get(key) != record[part][key]]
+            raise ConfigError(
+                f"{out}: holds an evaluation of something else ({', '.join(parts) or 'evaluators'}); give another "
+                "--out, or start over with --start-over"
+            )
+        shutil.rmtree(out / "replications", ignore_errors=True)
+    write_text(path, yaml.safe_dump(record, sort_keys=False))
+
+
+def _replicate(bench: Bench, made_of: tuple[Any, ...], out: Path, devices: tuple[str, ...]) -> None:
+    todo = list(missing_replications(out, bench.cfg))
+    with progress_bar() as bar:
+        task = bar.add_task("generate", total=sum(map(bench.motions_of, todo)), note="")
+        if len(devices) == 1 or len(todo) <= 1:
+            for r in todo:
+                bench.replicate(r, replication_path(out, r), lambda count: bar.advance(task, count))
+            return
+        context = multiprocessing.get_context("spawn")
+        queue = context.Queue()
+        for device in devices:
+            queue.put(device)
+        threads = max(1, torch.get_num_threads() // len(devices))
+        with ProcessPoolExecutor(len(devices), context, _open_bench, (made_of, queue, threads)) as pool:
+            jobs = {pool.submit(_replicate_one, r, replication_path(out, r)): r for r in todo}
+            for job in as_completed(jobs):
+                job.result()
+                bar.advance(task, bench.motions_of(jobs[job]))
+
+
+_bench: Bench | None = None
+
+
+def _open_bench(made_of: tuple[Any, ...], queue: Any, threads: int) -> None:
+    global _bench
+    torch.set_num_threads(threads)
+    _bench = Bench(*made_of, device=queue.get())
+
+
+def _replicate_one(replication: int, path: Path) -> None:
+    assert _bench is not None
+    _bench.replicate(replication, path)
+
+
+def collect(bench: Bench, out: Path, name: str, devices: tuple[str, ...]) -> EvaluationResult:
+    """The result of all replications in `out`."""
+    cfg = bench.cfg
+    scores: dict[tuple[str, Protocol, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    motion: dict[str, dict[str, list[float]]] = {REAL: defaultdict(list), name: defaultdict(list)}
+    seconds = []
+    for r in range(cfg.protocol.replications):
+        found = read_replication(replication_path(out, r))
+        assert found is not None
+        plan = bench.plan(r)
+        rows = bench.real.rows(plan.order, plan.choices)
+        for kind in KINDS:
+            if f"{kind}-all" not in bench.evaluators:
+                continue
+            for row, given in ((REAL, None), (name, found)):
+                for protocol, values in _scores(bench, plan, rows, r, kind, given).items():
+                    _append(scores[kind, protocol, row], values)
+        _append(motion[name], mean_measures(found["measures"]))
+        real_measures = np.array([tuple(vars(bench.real.measures[i]).values()) for i in rows])
+        _append(motion[REAL], mean_measures(real_measures))
+        seconds.append(float(found["seconds"]))
+    return EvaluationResult(
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        model=ModelRecord(
+            name=name,
+            folder=str(bench.checkpoint),
+            fingerprint=bench.inputs()["model"],
+            parameters=sum(p.numel() for p in bench.model.network.parameters()),
+        ),
+        dataset=_dataset_record(bench),
+        evaluators=tuple(_evaluator_record(bench, k) for k in KINDS if f"{k}-all" in bench.evaluators),
+        config=cfg.model_dump(mode="json"),
+        device=_device_name(devices),
+        seconds_per_motion=float(np.median(seconds)),
+        tables=tuple(
+            Table(
+                evaluator=kind,  # type: ignore[arg-type]
+                protocol=protocol,
+                rows={row: _values(scores[kind, protocol, row]) for row in (REAL, name)},
+            )
+            for kind in KINDS
+            for protocol in get_args(Protocol)
+            if (kind, protocol, REAL) in scores
+        ),
+        motion={row: _values(values) for row, values in motion.items()},
+    )
+
+
+def _scores(
+    bench: Bench, plan: Plan, rows: np.ndarray, replication: int, kind: str, found: dict[str, np.ndarray] | None
+) -> dict[Protocol, dict[str, float]]:
+    """Of a replication's motions by one evaluator, under both protocols; of real motion where `found` is None."""
+    cfg = bench.cfg.protocol
+
+    def motions(evaluator: str) -> tuple[np.ndarray, np.ndarray]:
+        real = bench.real_embeddings[evaluator]
+        reference = real[bench.real.rows(range(len(bench.real)), plan.choices)]
+        return (real[rows] if found is None else found[f"motion/{evaluator}"]), reference
+
+    motion, reference = motions(f"{kind}-all")
+    parts = {p: motions(f"{kind}-{p}") for p in ("upper", "lower") if f"{kind}-{p}" in bench.evaluators}
+    modes = None if found is None else found.get(f"modes/{kind}-all")
+    seed = (bench.cfg.seed, replication, 2)
+    whole = set_scores(motion, reference, parts, modes, cfg, seed)
+    text = bench.captions_of(plan, f"{kind}-all")
+    by_clip = np.zeros_like(text)
+    by_clip[plan.order] = motion
+    classic = plan.order.reshape(-1, cfg.batch_size)
+    return {
+        "distinct": matching_scores(text, by_clip, plan.distinct) | whole,
+        "classic": matching_scores(text, by_clip, list(classic)) | whole,
+    }
+
+
+def _append(lists: dict[str, list[float]], values: dict[str, float]) -> None:
+    for key, value in values.items():
+        lists[key].append(value)
+
+
+def _values(lists: dict[str, list[float]]) -> dict[str, Value]:
+    return {key: Value.of(values) for key, values in lists.items()}
+
+
+def _dataset_record(bench: Bench) -> DatasetRecord:
+    data = bench.real.data
+    texts = {c.text for captions in data.captions for c in captions}
+    return DatasetRecord(
+        folder=str(data.folder), split=data.split, fingerprint=data.fingerprint(), clips=len(data), captions=len(texts)
+    )
+
+
+def _evaluator_record(bench: Bench, kind: str) -> EvaluatorRecord:
+    parts = [n.removeprefix(f"{kind}-") for n in bench.evaluators if n.startswith(kind)]
+    whole: Any = bench.evaluators[f"{kind}-all"]
+    return EvaluatorRecord(
+        kind=whole.config.kind,
+        fingerprint=" ".join(bench.hashes[f"{kind}-{part}"] for part in parts),
+        words=whole.words,
+        dim=whole.config.dim,
+        trained_on=whole.config.trained_on,
+        parts=tuple(parts),
+    )
+
+
+def _device_name(devices: tuple[str, ...]) -> str:
+    names = []
+    for device in devices:
+        with contextlib.suppress(RuntimeError, AssertionError, ValueError):
+            if device.startswith("cuda"):
+                names.append(torch.cuda.get_device_name(device))
+                continue
+        names.append(device)
+    return ", ".join(f"{names.count(n)} x {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names))

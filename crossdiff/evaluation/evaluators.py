@@ -1,0 +1,261 @@
+"""Evaluators: a motion and a caption each become a vector, near each other where they belong together.
+
+On disk an evaluator is a folder with `config.json`, `evaluator.safetensors` (networks, mean and deviation of the
+features) and, where its word vectors are not the embedded ones, `words.npz`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from crossdiff.config import Config
+from crossdiff.data.captions import Caption
+from crossdiff.errors import CheckpointError, ConfigError
+from crossdiff.evaluation.networks import FRAMES_PER_STEP, MovementEncoder, RecurrentEncoder, TextEncoder
+from crossdiff.evaluation.networks import TransformerEncoder as Transformer
+from crossdiff.evaluation.parts import Part, part_contacts, part_indices
+from crossdiff.evaluation.words import (
+    NUM_CLASSES,
+    MiniLMVectors,
+    TableVectors,
+    WordVectors,
+    load_word_vectors,
+    word_batch,
+)
+from crossdiff.files import save_npz, sha256, write_atomically, write_text
+from crossdiff.representation.layouts import layout_3d
+from crossdiff.skeleton import SKELETONS, Skeleton
+from crossdiff.text import CachedEmbeddings, load_text_encoder
+
+Kind = Literal["t2m", "tmr"]
+_WEIGHTS, _CONFIG, _WORDS = "evaluator.safetensors", "config.json", "words.npz"
+# As in T2M: longer motion is cut.
+MOST_FRAMES = 196
+# Frames of zeros that the two convolutions of the movement encoder see behind a motion's end.
+_REACH = 8
+_MOST_STEPS, _MOST_WORDS = 50, 128
+# T2M weighs root and contacts more: their deviation is divided by this.
+_ROOT_AND_CONTACTS = 5.0
+
+
+class EvaluatorConfig(Config):
+    """What an evaluator is made of. T2M's own sizes are the defaults of `movement` ... `text_width`.
+
+    dim: of the embeddings. words, word_dim: word vectors of `t2m`. layers, width, heads: transformers of `tmr`, whose
+    words are the text encoder's. trained_on: fingerprint of the dataset.
+    """
+
+    kind: Kind = "t2m"
+    part: Part = "all"
+    skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    dim: int = Field(512, ge=1)
+    movement_width: int = Field(512, ge=1)
+    movement_dim: int = Field(512, ge=1)
+    motion_width: int = Field(1024, ge=1)
+    text_width: int = Field(512, ge=1)
+    words: str = MiniLMVectors.name
+    word_dim: int = Field(384, ge=1)
+    text_encoder: str = "minilm"
+    width: int = Field(256, ge=8)
+    heads: int = Field(4, ge=1)
+    layers: int = Field(4, ge=1)
+    trained_on: str = ""
+
+    @property
+    def body(self) -> Skeleton:
+        return SKELETONS[self.skeleton]
+
+
+class Evaluator(nn.Module):
+    """Base of both kinds. Features go in as they are; each evaluator normalises them with its own mean and std."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: EvaluatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        chosen = part_indices(config.part, config.body)
+        self.register_buffer("_chosen", torch.from_numpy(chosen), persistent=False)
+        self.register_buffer("mean", torch.zeros(len(chosen)))
+        self.register_buffer("std", torch.ones(len(chosen)))
+
+    @property
+    def words(self) -> str:
+        """What the captions' words are read with."""
+        raise NotImplementedError
+
+    def normalized(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b t p"]:
+        """The part's values, normalised, zeros behind a motion's end."""
+        x = (features[..., self._chosen] - self.mean) / self.std
+        frame = torch.arange(x.shape[1], device=x.device)
+        return x * (frame < lengths[:, None])[..., None]
+
+    def motion(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b e"]:
+        """Embeddings of padded features (B, T, D), not normalised, with their true lengths (B,)."""
+        raise NotImplementedError
+
+    def text(self, captions: Sequence[Caption]) -> Float[Tensor, "b e"]:
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def embed_motion(self, clips: Sequence[Float[ndarray, "t d"]], batch_size: int = 64) -> Float[ndarray, "n e"]:
+        """Embeddings of clips of any lengths, features not normalised; batched by length."""
+        order = np.argsort([len(c) for c in clips], kind="stable")
+        out = np.zeros((len(clips), self.config.dim), dtype=np.float32)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            lengths = torch.tensor([min(len(clips[i]), MOST_FRAMES) for i in rows])
+            padded = torch.zeros(len(rows), int(lengths.max()), clips[0].shape[1])
+            for row, i in enumerate(rows):
+                padded[row, : lengths[row]] = torch.from_numpy(np.asarray(clips[i][: lengths[row]], dtype=np.float32))
+            out[rows] = self.motion(padded.to(self.mean.device), lengths.to(self.mean.device)).cpu().numpy()
+        return out
+
+    @torch.no_grad()
+    def embed_text(self, captions: Sequence[Caption], batch_size: int = 64) -> Float[ndarray, "n e"]:
+        parts = [self.text(captions[i : i + batch_size]).cpu().numpy() for i in range(0, len(captions), batch_size)]
+        return np.concatenate(parts)
+
+    def set_statistics(self, mean: ndarray, std: ndarray) -> None:
+        """Of all 3D features. As T2M does, the deviations of root and contacts are divided by 5."""
+        layout = layout_3d(self.config.body)
+        std = np.array(std, dtype=np.float32)
+        std[layout.root] /= _ROOT_AND_CONTACTS
+        std[layout.contacts] /= _ROOT_AND_CONTACTS
+        self.mean.copy_(torch.from_numpy(np.asarray(mean, dtype=np.float32))[self._chosen])
+        self.std.copy_(torch.from_numpy(std)[self._chosen])
+
+
+class T2MEvaluator(Evaluator):
+    """Text-motion matching of Guo et al. (CVPR 2022): a movement encoder, and a recurrent encoder for either side."""
+
+    def __init__(self, config: EvaluatorConfig, vectors: WordVectors) -> None:
+        super().__init__(config)
+        if vectors.dim != config.word_dim or vectors.name != config.words:
+            raise ConfigError(
+                f"word vectors: the evaluator was trained with {config.words} of {config.word_dim} values, "
+                f"got {vectors.name} of {vectors.dim}; give its own"
+            )
+        self.vectors = vectors
+        seen = len(self.mean) - part_contacts(config.part)
+        self.movement_encoder = MovementEncoder(seen, config.movement_width, config.movement_dim)
+        self.motion_encoder = RecurrentEncoder(
+            config.movement_dim, config.motion_width, config.motion_width, config.dim
+        )
+        self.text_encoder = TextEncoder(config.word_dim, NUM_CLASSES, config.text_width, config.dim)
+
+    @property
+    def words(self) -> str:
+        return f"{self.vectors.name} ({self.vectors.fingerprint})"
+
+    def without_contacts(self, x: Float[Tensor, "b t p"]) -> Float[Tensor, "b t q"]:
+        return x[..., : x.shape[-1] - part_contacts(self.config.part)]
+
+    def motion(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b e"]:
+        x = self.without_contacts(self.normalized(features, lengths))
+        # T2M pads every motion to 196 frames; fewer give the same, as long as they are as many as the encoder sees.
+        frames = max(x.shape[1], min(x.shape[1] + _REACH, MOST_FRAMES))
+        x = nn.functional.pad(x, (0, 0, 0, frames + -frames % FRAMES_PER_STEP - x.shape[1]))
+        steps = (lengths // FRAMES_PER_STEP).clamp(min=1)
+        return self.motion_encoder(self.movement_encoder(x), steps)
+
+    def text(self, captions: Sequence[Caption]) -> Float[Tensor, "b e"]:
+        batch = word_batch(captions, self.vectors)
+        device = self.mean.device
+        return self.text_encoder.encode(batch.words.to(device), batch.classes.to(device), batch.lengths)
+
+
+class TMREvaluator(Evaluator):
+    """Contrastive text-motion retrieval as in TMR (Petrovich et al., ICCV 2023), without its decoder: transformers.
+
+    Embeddings have unit length. Words are the rows of the model's text encoder (frozen).
+    """
+
+    def __init__(self, config: EvaluatorConfig, cache: Path | None = None) -> None:
+        super().__init__(config)
+        self.rows = CachedEmbeddings(config.text_encoder, cache, sequence=True)
+        self._text_dim = load_text_encoder(config.text_encoder).dim
+        sizes = (config.width, config.heads, config.layers, config.dim)
+        self.motion_network = Transformer(len(self.mean), *sizes, _MOST_STEPS, FRAMES_PER_STEP)
+        self.text_network = Transformer(self._text_dim, *sizes, _MOST_WORDS)
+
+    @property
+    def words(self) -> str:
+        return self.config.text_encoder
+
+    def motion(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b e"]:
+        x = self.normalized(features, lengths)
+        frame = torch.arange(x.shape[1], device=x.device)
+        return self.motion_network(x, frame < lengths[:, None])
+
+    def text(self, captions: Sequence[Caption]) -> Float[Tensor, "b e"]:
+        rows = self.rows([c.text for c in captions], self._text_dim)[:, :_MOST_WORDS].to(self.mean.device)
+        return self.text_network(rows, rows.abs().sum(-1) > 0)
+
+
+def new_evaluator(config: EvaluatorConfig, vectors: WordVectors | None = None, cache: Path | None = None) -> Evaluator:
+    """With fresh weights; `vectors` are needed by `t2m` where they are not the embedded ones."""
+    if config.kind == "tmr":
+        return TMREvaluator(config, cache)
+    return T2MEvaluator(config, vectors or MiniLMVectors())
+
+
+def save_evaluator(evaluator: Evaluator, folder: Path) -> None:
+    """Write it; its configuration comes last, so that a folder with one is whole."""
+    if isinstance(evaluator, T2MEvaluator) and isinstance(evaluator.vectors, TableVectors):
+        table = evaluator.vectors
+        save_npz(folder / _WORDS, words=np.array(table.words), vectors=table.vectors)
+    state = {k: v.detach().cpu().contiguous() for k, v in evaluator.state_dict().items()}
+    write_atomically(folder / _WEIGHTS, lambda tmp: save_file(state, tmp, metadata={"format": "pt"}))
+    write_text(folder / _CONFIG, json.dumps(evaluator.config.model_dump(), indent=2) + "\n")
+
+
+def is_evaluator(folder: Path) -> bool:
+    return (folder / _CONFIG).is_file() and (folder / _WEIGHTS).is_file()
+
+
+def load_evaluator(folder: Path, device: str | torch.device = "cpu", cache: Path | None = None) -> Evaluator:
+    """Read what `save_evaluator` wrote, strictly; in eval mode."""
+    if not is_evaluator(folder):
+        raise CheckpointError(f"{folder}: no evaluator; make one with: crossdiff train-evaluator --data DATASET")
+    try:
+        config = EvaluatorConfig.model_validate_json((folder / _CONFIG).read_text("utf-8"))
+        state = load_file(folder / _WEIGHTS)
+    except (ValidationError, OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder}: not a readable evaluator ({str(error).splitlines()[0]}); train it again"
+        ) from None
+    vectors: WordVectors | None = None
+    if (folder / _WORDS).is_file():
+        loaded = load_word_vectors(folder / _WORDS)
+        assert isinstance(loaded, TableVectors)
+        loaded.name = config.words
+        vectors = loaded
+    evaluator = new_evaluator(config, vectors, cache)
+    try:
+        evaluator.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder}: weights do not fit the configuration ({str(error).splitlines()[-1].strip()})"
+        ) from None
+    return evaluator.to(device).eval()
+
+
+def fingerprint(folder: Path) -> str:
+    """Hash of an evaluator's weights, statistics and word vectors."""
+    files: list[Any] = [folder / name for name in (_WEIGHTS, _WORDS) if (folder / name).is_file()]
+    return hashlib.sha256("".join(sha256(f) for f in files).encode()).hexdigest()[:16]

@@ -1,0 +1,231 @@
+"""Evaluation of a text-to-motion model, replication by replication; one that was killed goes on.
+
+A replication draws an order of the split's clips and a caption for each, drops the last partial batch, generates a
+motion of every other clip's true length, and embeds them. What it found lies in a file of its own, so that
+replications are made in any order, by any number of processes, and once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy import ndarray
+
+from crossdiff.checkpoint import load_model, weights_hash
+from crossdiff.data.mocap import MocapDataset
+from crossdiff.diffusion.sampling import sample
+from crossdiff.errors import ConfigError, InputError
+from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.evaluators import Evaluator, fingerprint, is_evaluator, load_evaluator
+from crossdiff.evaluation.parts import PARTS
+from crossdiff.evaluation.physics import MotionMeasures
+from crossdiff.evaluation.real import RealClips, measure_features
+from crossdiff.files import load_npz, save_npz
+from crossdiff.models import CrossDiffModel
+from crossdiff.text import CachedEmbeddings
+
+KINDS = ("t2m", "tmr")
+# What tells the seeds of a replication's motions from those for multimodality.
+_MOTION, _MODES = 0, 1
+OnMotions = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One motion to generate: a clip, the number of its caption, and what its seed is made of."""
+
+    clip: int
+    choice: int
+    key: tuple[int, ...]
+
+    @property
+    def seed(self) -> int:
+        return int(np.random.SeedSequence(self.key).generate_state(1)[0])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What chance made of a replication.
+
+    order: clips in batches of the classic protocol, the last partial one dropped; choices: a caption for every clip;
+    distinct: batches in which no caption is shared; modes: clips whose captions are sampled many times.
+    """
+
+    order: ndarray
+    choices: ndarray
+    distinct: list[ndarray]
+    modes: ndarray
+
+
+class Generator:
+    """A model that is evaluated: requests in, features (T, D) out, batched by length."""
+
+    def __init__(self, model: CrossDiffModel, real: RealClips, cfg: EvaluationConfig) -> None:
+        self.model, self.real, self.cfg = model, real, cfg
+        config = model.config
+        self._text = CachedEmbeddings(
+            config.text_encoder, real.data.folder, config.text_fingerprint, config.text == "sequence"
+        )
+
+    def __call__(self, requests: Sequence[Request], on_motions: OnMotions) -> tuple[list[ndarray], float]:
+        """Motions in the order of the requests, and the seconds that sampling took."""
+        spans = [self.real.span(r.clip, r.choice) for r in requests]
+        lengths = np.array([stop - start for start, stop in spans])
+        captions = [self.real.caption(r.clip, r.choice).text for r in requests]
+        self._text.add(captions)
+        motions: list[ndarray] = [np.empty(0)] * len(requests)
+        seconds = 0.0
+        order = np.argsort(lengths, kind="stable")
+        for start in range(0, len(order), self.cfg.batch_size):
+            rows = order[start : start + self.cfg.batch_size]
+            text = self._text([captions[i] for i in rows], self.model.config.text_dim)
+            began = time.perf_counter()
+            x = sample(
+                self.model, text, lengths[rows].tolist(), self.cfg.sampling.options(), [requests[i].seed for i in rows]
+            )
+            features = self.model.denormalize("3d", x).cpu().numpy()
+            seconds += time.perf_counter() - began
+            for row, i in enumerate(rows):
+                motions[i] = features[row, : lengths[i]]
+            on_motions(len(rows))
+        return motions, seconds
+
+
+class Bench:
+    """All that the replications share: the split, the evaluators, real embeddings, and the model."""
+
+    def __init__(self, cfg: EvaluationConfig, checkpoint: Path, data: Path, evaluators: Path, device: str) -> None:
+        self.cfg, self.checkpoint, self.device = cfg, checkpoint, device
+        self.model = load_model(checkpoint, device)
+        self.model.check_statistics(checkpoint, "3d")
+        dataset = MocapDataset(data, cfg.split, self.model.config.layout_2d)
+        if dataset.skeleton != self.model.skeleton:
+            raise ConfigError(
+                f"{data}: holds {dataset.skeleton.name} motion, the model is of {self.model.skeleton.name}; "
+                "evaluate on a dataset of its skeleton"
+            )
+        self.real = RealClips(dataset, self.model.config.max_frames)
+        if len(self.real) < cfg.protocol.batch_size:
+            raise InputError(
+                f"{data}: {len(self.real)} clips in {cfg.split}.txt, a batch needs {cfg.protocol.batch_size}; "
+                "use a larger split, or a smaller protocol.batch_size"
+            )
+        self.folders = find_evaluators(evaluators)
+        self.hashes = {name: fingerprint(folder) for name, folder in self.folders.items()}
+        self.evaluators: dict[str, Evaluator] = {n: load_evaluator(f, device, data) for n, f in self.folders.items()}
+        for name, evaluator in self.evaluators.items():
+            if evaluator.config.skeleton != dataset.skeleton.name:
+                raise ConfigError(
+                    f"{self.folders[name]}: reads {evaluator.config.skeleton} motion, the dataset holds "
+                    f"{dataset.skeleton.name}; train evaluators on it"
+                )
+        self.generator = Generator(self.model, self.real, cfg)
+
+    @cached_property
+    def real_embeddings(self) -> dict[str, ndarray]:
+        return {name: self.real.embeddings(e, self.hashes[name]) for name, e in self.evaluators.items()}
+
+    def inputs(self) -> dict[str, str]:
+        """Hashes of what the result depends on beside the configuration."""
+        return {
+            "model": weights_hash(self.checkpoint),
+            "data": self.real.data.fingerprint(),
+            **{f"evaluator {name}": value for name, value in self.hashes.items()},
+        }
+
+    def plan(self, replication: int) -> Plan:
+        p = self.cfg.protocol
+        rng = np.random.default_rng((self.cfg.seed, replication))
+        choices = self.real.draw_captions(rng)
+        order = rng.permutation(len(self.real))
+        order = order[: len(order) // p.batch_size * p.batch_size]
+        distinct = self.real.shared.distinct_batches(order, p.batch_size, rng)
+        count = min(p.multimodality_texts, len(order)) if replication < p.multimodality_replications else 0
+        return Plan(order, choices, distinct, rng.choice(order, count, replace=False))
+
+    def requests(self, replication: int, plan: Plan) -> tuple[list[Request], list[Request]]:
+        """Of the replication's motions, and of those for multimodality (text by text)."""
+        seed = self.cfg.seed
+        motions = [Request(i, int(plan.choices[i]), (seed, replication, _MOTION, i)) for i in plan.order.tolist()]
+        modes = [
+            Request(i, int(plan.choices[i]), (seed, replication, _MODES, i, k))
+            for i in plan.modes.tolist()
+            for k in range(self.cfg.protocol.multimodality_samples)
+        ]
+        return motions, modes
+
+    def motions_of(self, replication: int) -> int:
+        p = self.cfg.protocol
+        kept = len(self.real) // p.batch_size * p.batch_size
+        modes = min(p.multimodality_texts, kept) * p.multimodality_samples
+        return kept + (modes if replication < p.multimodality_replications else 0)
+
+    def replicate(self, replication: int, path: Path, on_motions: OnMotions = lambda count: None) -> None:
+        """Generate, embed and measure one replication, and write what was found."""
+        plan = self.plan(replication)
+        requests, modes = self.requests(replication, plan)
+        motions, seconds = self.generator(requests, on_motions)
+        skeleton = self.real.data.skeleton
+        found = {f"motion/{name}": e.embed_motion(motions) for name, e in self.evaluators.items()}
+        measures = np.array([astuple(measure_features(m, skeleton)) for m in motions])
+        if modes:
+            motions, _ = self.generator(modes, on_motions)
+            shape = (len(plan.modes), self.cfg.protocol.multimodality_samples, -1)
+            whole = {name: e for name, e in self.evaluators.items() if e.config.part == "all"}
+            found |= {f"modes/{name}": e.embed_motion(motions).reshape(shape) for name, e in whole.items()}
+        save_npz(path, clips=plan.order, measures=measures, seconds=np.float64(seconds / len(requests)), **found)
+
+    def captions_of(self, plan: Plan, name: str) -> ndarray:
+        """Text embeddings (clips of the split, e); rows of clips that were dropped are zero."""
+        evaluator = self.evaluators[name]
+        known = self._text_rows(name)
+        rows = np.zeros((len(self.real), evaluator.config.dim), dtype=np.float32)
+        for i in plan.order.tolist():
+            rows[i] = known[self.real.caption(i, int(plan.choices[i])).line]
+        return rows
+
+    def _text_rows(self, name: str) -> dict[str, ndarray]:
+        if name not in self._texts:
+            every = {c.line: c for captions in self.real.data.captions for c in captions}
+            embedded = self.evaluators[name].embed_text(list(every.values()))
+            self._texts[name] = dict(zip(every, embedded, strict=True))
+        return self._texts[name]
+
+    @cached_property
+    def _texts(self) -> dict[str, dict[str, ndarray]]:
+        return {}
+
+
+def find_evaluators(folder: Path) -> dict[str, Path]:
+    """`KIND-PART` -> folder of the evaluators in a folder; at least one that looks at all of the body."""
+    names = [f"{kind}-{part}" for kind in KINDS for part in PARTS]
+    found = {name: folder / name for name in names if is_evaluator(folder / name)}
+    if not any(f"{kind}-all" in found for kind in KINDS):
+        raise InputError(
+            f"{folder}: no evaluator ({', '.join(names)}); make them with: crossdiff train-evaluator --data DATASET"
+        )
+    return found
+
+
+def read_replication(path: Path) -> dict[str, ndarray] | None:
+    """What a replication found; None where it is still to be made."""
+    return load_npz(path) if path.is_file() else None
+
+
+def replication_path(out: Path, replication: int) -> Path:
+    return out / "replications" / f"{replication:03d}.npz"
+
+
+def missing_replications(out: Path, cfg: EvaluationConfig) -> Iterator[int]:
+    return (r for r in range(cfg.protocol.replications) if not replication_path(out, r).is_file())
+
+
+def mean_measures(measures: ndarray) -> dict[str, float]:
+    """Means by measure's name over clips; measures: (clips, measures) in the order of `MotionMeasures`."""
+    names = list(MotionMeasures.__dataclass_fields__)
+    return dict(zip(names, np.nanmean(measures, axis=0).tolist(), strict=True))

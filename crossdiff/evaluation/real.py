@@ -1,0 +1,99 @@
+"""The real clips of a split as an evaluation reads them, and their embeddings, which are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+
+from crossdiff.data.captions import Caption
+from crossdiff.data.mocap import MocapDataset, clip_span
+from crossdiff.evaluation.evaluators import Evaluator
+from crossdiff.evaluation.physics import MotionMeasures, measure_motion
+from crossdiff.evaluation.sharing import SharedCaptions
+from crossdiff.files import load_npz, save_npz
+from crossdiff.progress import track
+from crossdiff.representation.features3d import features_to_joints
+from crossdiff.skeleton import Skeleton
+
+log = logging.getLogger(__name__)
+_UNIT = 4
+
+
+class RealClips:
+    """Item (i, k) is clip i over the span of its caption k, from the span's start, a multiple of 4 frames long."""
+
+    def __init__(self, data: MocapDataset, most: int) -> None:
+        self.data, self.most = data, most
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @cached_property
+    def shared(self) -> SharedCaptions:
+        return SharedCaptions(self.data.captions)
+
+    def caption(self, clip: int, choice: int) -> Caption:
+        return self.data.captions[clip][choice]
+
+    def span(self, clip: int, choice: int) -> tuple[int, int]:
+        """First frame and the one behind the last."""
+        start, stop = clip_span(self.caption(clip, choice), int(self.data.lengths[clip]), self.data.skeleton)
+        frames = min(stop - start, self.most)
+        return start, start + (frames // _UNIT * _UNIT if frames >= _UNIT else frames)
+
+    def draw_captions(self, rng: np.random.Generator) -> ndarray:
+        """A caption's number for every clip."""
+        return np.array([rng.integers(len(captions)) for captions in self.data.captions])
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int, int]]:
+        """Every (clip, start, stop) that a caption is about, once."""
+        every = ((i, *self.span(i, k)) for i, cs in enumerate(self.data.captions) for k in range(len(cs)))
+        return sorted(set(every))
+
+    @cached_property
+    def row(self) -> dict[tuple[int, int, int], int]:
+        return {span: row for row, span in enumerate(self.spans)}
+
+    def rows(self, clips: Sequence[int] | ndarray, choices: ndarray) -> ndarray:
+        """Rows of `embeddings` and `measures` for clips with the captions chosen."""
+        return np.array([self.row[(int(i), *self.span(int(i), int(choices[i])))] for i in clips])
+
+    def features(self, clip: int, start: int, stop: int) -> Float[ndarray, "t d"]:
+        return self.data.packed.features(clip, start, stop)
+
+    def embeddings(self, evaluator: Evaluator, evaluator_hash: str) -> Float[ndarray, "n e"]:
+        """Of every span; kept beside the dataset."""
+        key = hashlib.sha256(f"{evaluator_hash} {self.data.fingerprint()} {self.most}".encode()).hexdigest()[:12]
+        path = self.data.folder / f"real_{self.data.split}_{key}.npz"
+        if path.is_file():
+            known = load_npz(path, ("embeddings",))["embeddings"]
+            if known.shape == (len(self.spans), evaluator.config.dim):
+                return known
+        chunks = [self.spans[i : i + 512] for i in range(0, len(self.spans), 512)]
+        what = f"embed real motion ({evaluator.config.kind} {evaluator.config.part})"
+        made = np.concatenate([evaluator.embed_motion([self.features(*s) for s in c]) for c in track(chunks, what)])
+        try:
+            save_npz(path, embeddings=made)
+        except OSError as error:
+            log.warning("%s: embeddings are not kept (%s)", path, error.strerror)
+        return made
+
+    @cached_property
+    def measures(self) -> list[MotionMeasures]:
+        """Of every span; its joints come from its features, as those of generated motion do."""
+        skeleton = self.data.skeleton
+        return [measure_features(self.features(*span), skeleton) for span in track(self.spans, "measure real motion")]
+
+
+def measure_features(features: Float[ndarray, "t d"], skeleton: Skeleton) -> MotionMeasures:
+    """Measures of the joints that features (not normalised) describe."""
+    joints = features_to_joints(torch.from_numpy(features), skeleton) * skeleton.metres_per_unit
+    return measure_motion(joints.numpy(), skeleton)

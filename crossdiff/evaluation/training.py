@@ -1,0 +1,351 @@
+"""Training evaluators on any dataset: T2M's in two phases, TMR's in one. A run that was stopped goes on.
+
+Chance in step k depends on the seed, the phase and k alone. Clips that share a caption are never negatives of each
+other: T2M's random shift would otherwise push apart what belongs together.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import yaml
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from pydantic import Field
+from torch import Tensor, nn
+
+from crossdiff.checkpoint import keep_newest, latest_state, load_state, save_state
+from crossdiff.config import Config
+from crossdiff.data.captions import Caption
+from crossdiff.data.mocap import MocapDataset, clip_span
+from crossdiff.errors import ConfigError
+from crossdiff.evaluation.evaluators import (
+    MOST_FRAMES,
+    EvaluatorConfig,
+    Kind,
+    T2MEvaluator,
+    TMREvaluator,
+    is_evaluator,
+    new_evaluator,
+    save_evaluator,
+)
+from crossdiff.evaluation.networks import MovementDecoder
+from crossdiff.evaluation.parts import Part, part_indices
+from crossdiff.evaluation.sharing import SharedCaptions
+from crossdiff.evaluation.words import WordVectors, caption_words, load_word_vectors
+from crossdiff.files import write_text
+from crossdiff.progress import progress_bar
+from crossdiff.text import load_text_encoder
+
+log = logging.getLogger(__name__)
+
+_WINDOW = 40
+_STATES, _RECORD = "state", "training.yaml"
+_MATCH_BATCHES = 8
+_PHASES = {"movement": 0, "matching": 1, "contrastive": 2}
+
+
+class PhaseConfig(Config):
+    """One phase: Adam with a constant rate, gradients cut at `gradient_clip` (0: not)."""
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(32, ge=2)
+    learning_rate: float = Field(1e-4, gt=0)
+    gradient_clip: float = Field(0.0, ge=0)
+
+
+class EvaluatorTraining(Config):
+    """Sizes and phases. `movement` and `matching` are T2M's, `contrastive` is TMR's.
+
+    margin: of T2M's contrastive loss. temperature: of InfoNCE. similar: texts whose sentence vectors have a cosine
+    above it are no negatives of each other (TMR: 0.8). validate_every: steps between losses on the validation split,
+    whose lowest decides which weights are kept.
+    """
+
+    evaluator: EvaluatorConfig = EvaluatorConfig()
+    movement: PhaseConfig = PhaseConfig(steps=200_000, batch_size=128)
+    matching: PhaseConfig = PhaseConfig(steps=200_000, gradient_clip=0.5)
+    contrastive: PhaseConfig = PhaseConfig(steps=50_000, batch_size=64, gradient_clip=1.0)
+    margin: float = Field(10.0, gt=0)
+    temperature: float = Field(0.1, gt=0)
+    similar: float = Field(0.8, gt=0, le=1)
+    validate_every: int = Field(200, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+@dataclass(frozen=True)
+class EvaluatorSummary:
+    """Where an evaluator lies, and its lowest loss on the validation split."""
+
+    out: Path
+    kind: Kind
+    part: Part
+    loss: float
+    step: int
+
+    def __str__(self) -> str:
+        return f"{self.out}: {self.kind} evaluator of {self.part}, validation loss {self.loss:.4f} at step {self.step}"
+
+
+def train_evaluator(
+    cfg: EvaluatorTraining, data: Path, out: Path, kind: Kind, part: Part, words: Path | None = None
+) -> EvaluatorSummary:
+    """Train one evaluator on the dataset's training split, and leave it in `out`.
+
+    words: word vectors in a file, for `t2m`; the embedded sentence model's without it. A run is gone on with under the
+    configuration, data and words that it was started with only (ConfigError).
+    """
+    train, val = (Clips(MocapDataset(data, split)) for split in ("train", "val"))
+    vectors = _vectors(kind, words, [train, val, Clips(MocapDataset(data, "test"))] if words else [])
+    asked: dict[str, Any] = {"kind": kind, "part": part, "skeleton": train.data.skeleton.name}
+    asked["trained_on"] = train.data.fingerprint()
+    if vectors is not None:
+        asked |= {"words": vectors.name, "word_dim": vectors.dim}
+    cfg = cfg.model_copy(update={"evaluator": cfg.evaluator.model_copy(update=asked)})
+    _pin(cfg, out, vectors)
+    torch.manual_seed(cfg.seed)
+    evaluator = new_evaluator(cfg.evaluator, vectors, data)
+    stats = train.data.statistics()["3d"]
+    evaluator.set_statistics(stats.mean, stats.std)
+    if isinstance(evaluator, T2MEvaluator):
+        _train_movement(evaluator, cfg, train, val, out)
+        best = _train_matching(evaluator, cfg, train, val, out)
+    else:
+        assert isinstance(evaluator, TMREvaluator)
+        best = _train_contrastive(evaluator, cfg, train, val, out)
+    save_evaluator(evaluator.eval(), out)
+    return EvaluatorSummary(out, kind, part, best.loss, best.step)
+
+
+def _vectors(kind: Kind, words: Path | None, splits: Sequence[Clips]) -> WordVectors | None:
+    if kind == "tmr":
+        if words is not None:
+            raise ConfigError("--words: tmr reads captions with the sentence model; word vectors are for --kind t2m")
+        return None
+    wanted = {word for clips in splits for cs in clips.data.captions for c in cs for word, _ in caption_words(c)}
+    vectors = load_word_vectors(words, wanted)
+    return vectors.only(wanted) if hasattr(vectors, "only") else vectors
+
+
+def _pin(cfg: EvaluatorTraining, out: Path, vectors: WordVectors | None) -> None:
+    """Refuse to go on with a run of other settings."""
+    record = {**cfg.model_dump(mode="json"), "words": "" if vectors is None else vectors.fingerprint}
+    path = out / _RECORD
+    if path.is_file() and yaml.safe_load(path.read_text("utf-8")) != record:
+        raise ConfigError(f"{out}: was started with other settings, data or words; give another --out, or delete it")
+    if is_evaluator(out) and not path.is_file():
+        raise ConfigError(f"{out}: holds an evaluator that no training made there; give another --out")
+    write_text(path, yaml.safe_dump(record, sort_keys=False))
+
+
+class Clips:
+    """A split, and batches of it: clips with a random caption each, its span, cut to whole units at a random start."""
+
+    def __init__(self, data: MocapDataset) -> None:
+        self.data = data
+        self.shared = SharedCaptions(data.captions)
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[ndarray, list[Caption], list[ndarray]]:
+        """Numbers of `count` clips, their captions and features (T, D), T a multiple of 4 where it can be."""
+        chosen = rng.choice(len(self.data), min(count, len(self.data)), replace=False)
+        captions, features = [], []
+        for i in chosen.tolist():
+            caption = self.data.captions[i][rng.integers(len(self.data.captions[i]))]
+            start, stop = clip_span(caption, int(self.data.lengths[i]), self.data.skeleton)
+            length = max(4, min(stop - start, MOST_FRAMES) // 4 * 4)
+            start += int(rng.integers(max(1, stop - start - length + 1)))
+            captions.append(caption)
+            features.append(self.data.packed.features(i, start, min(stop, start + length)))
+        return chosen, captions, features
+
+    def windows(self, count: int, rng: np.random.Generator) -> Float[Tensor, "n 40 d"]:
+        """Stretches of 40 frames; clips that are shorter give none."""
+        long = np.flatnonzero(self.data.lengths >= _WINDOW)
+        if not len(long):
+            raise ConfigError(
+                f"{self.data.folder}: no clip of {_WINDOW} frames in {self.data.split}.txt; use longer clips"
+            )
+        weights = self.data.lengths[long] / self.data.lengths[long].sum()
+        chosen = rng.choice(long, count, p=weights)
+        starts = [int(rng.integers(self.data.lengths[i] - _WINDOW + 1)) for i in chosen]
+        rows = [self.data.packed.features(i, s, s + _WINDOW) for i, s in zip(chosen.tolist(), starts, strict=True)]
+        return torch.from_numpy(np.stack(rows))
+
+
+def pad(features: Sequence[ndarray]) -> tuple[Float[Tensor, "b t d"], Tensor]:
+    """Clips as a padded batch, and their lengths."""
+    rows = [torch.from_numpy(np.asarray(f, dtype=np.float32)) for f in features]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(r) for r in rows])
+
+
+def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> None:
+    """Autoencoder on 40-frame windows: L1, and T2M's two small terms that keep latents small and smooth."""
+    config = evaluator.config
+    decoder = MovementDecoder(config.movement_dim, config.movement_width, len(part_indices(config.part, config.body)))
+    encoder = evaluator.movement_encoder
+
+    def loss(clips: Clips, rng: np.random.Generator) -> Tensor:
+        windows = clips.windows(cfg.movement.batch_size, rng)
+        x = evaluator.normalized(windows, torch.full((len(windows),), _WINDOW))
+        latent = encoder(evaluator.without_contacts(x))
+        smooth = (latent[:, 1:] - latent[:, :-1]).abs().mean()
+        return (decoder(latent) - x).abs().mean() + 0.001 * latent.abs().mean() + 0.001 * smooth
+
+    modules = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+    _Phase("movement", modules, cfg.movement, cfg, loss, out).run(train, val)
+    encoder.requires_grad_(False)
+
+
+def matching_loss(
+    text: Float[Tensor, "b e"], motion: Float[Tensor, "b e"], shared: Bool[Tensor, "b b"], shift: int, margin: float
+) -> Tensor:
+    """T2M's contrastive loss: squared distance of pairs, and of each text to the motion `shift` places on what it lacks
+    to the margin, squared; a shifted pair that shares a caption does not count."""
+    near = (text - motion).square().sum(-1)
+    far = (text - motion.roll(shift, 0)).square().sum(-1).clamp(min=1e-12).sqrt()
+    fair = ~shared.roll(shift, 1).diagonal()
+    lacking = (margin - far).clamp(min=0).square()
+    return near.mean() + (lacking * fair).sum() / fair.sum().clamp(min=1)
+
+
+def _train_matching(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> Best:
+    def loss(clips: Clips, rng: np.random.Generator) -> Tensor:
+        chosen, captions, features = clips.draw(cfg.matching.batch_size, rng)
+        shared = torch.from_numpy(clips.shared.between(chosen))
+        shift = int(rng.integers(1, len(chosen))) if len(chosen) > 1 else 0
+        motion = evaluator.motion(*pad(features))
+        return matching_loss(evaluator.text(captions), motion, shared, shift, cfg.margin)
+
+    evaluator.movement_encoder.eval()
+    modules = nn.ModuleDict({"motion": evaluator.motion_encoder, "text": evaluator.text_encoder})
+    return _Phase("matching", modules, cfg.matching, cfg, loss, out).run(train, val)
+
+
+def info_nce(
+    text: Float[Tensor, "b e"], motion: Float[Tensor, "b e"], filtered: Bool[Tensor, "b b"], temperature: float
+) -> Tensor:
+    """Symmetric InfoNCE of unit vectors; `filtered` pairs off the diagonal are left out of the negatives."""
+    logits = text @ motion.T / temperature
+    own = torch.eye(len(text), dtype=torch.bool, device=text.device)
+    logits = logits.masked_fill(filtered & ~own, -torch.inf)
+    target = torch.arange(len(text), device=text.device)
+    return (nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target)) / 2
+
+
+def _train_contrastive(evaluator: TMREvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> Best:
+    every = sorted({c.text for clips in (train, val) for cs in clips.data.captions for c in cs})
+    evaluator.rows.add(every)
+    sentence = load_text_encoder("minilm").encode
+
+    def loss(clips: Clips, rng: np.random.Generator) -> Tensor:
+        chosen, captions, features = clips.draw(cfg.contrastive.batch_size, rng)
+        unit = nn.functional.normalize(_sentences([c.text for c in captions], sentence), dim=-1)
+        filtered = torch.from_numpy(clips.shared.between(chosen)) | (unit @ unit.T > cfg.similar)
+        return info_nce(evaluator.text(captions), evaluator.motion(*pad(features)), filtered, cfg.temperature)
+
+    known: dict[str, Tensor] = {}
+
+    def _sentences(texts: list[str], encode: Callable[[list[str]], Tensor]) -> Tensor:
+        new = sorted(set(texts) - known.keys())
+        if new:
+            known.update(zip(new, encode(new), strict=True))
+        return torch.stack([known[t] for t in texts])
+
+    modules = nn.ModuleDict({"motion": evaluator.motion_network, "text": evaluator.text_network})
+    return _Phase("contrastive", modules, cfg.contrastive, cfg, loss, out).run(train, val)
+
+
+@dataclass(frozen=True)
+class Best:
+    step: int
+    loss: float
+
+
+class _Phase:
+    """Steps of Adam on one loss, resumable; at the end the modules have the weights of the lowest validation loss."""
+
+    def __init__(
+        self,
+        name: Literal["movement", "matching", "contrastive"],
+        modules: nn.ModuleDict,
+        phase: PhaseConfig,
+        cfg: EvaluatorTraining,
+        loss: Callable[[Clips, np.random.Generator], Tensor],
+        out: Path,
+    ) -> None:
+        self.name, self.modules, self.phase, self.cfg, self.loss = name, modules, phase, cfg, loss
+        self.folder = out / _STATES / name
+        self.optimizer = torch.optim.Adam(modules.parameters(), phase.learning_rate)
+        self.step, self.best, self.weights = 0, Best(0, float("inf")), _copy(modules)
+
+    def run(self, train: Clips, val: Clips) -> Best:
+        self._resume()
+        with progress_bar() as bar:
+            task = bar.add_task(f"train {self.name}", total=self.phase.steps, completed=self.step, note="")
+            while self.step < self.phase.steps:
+                loss = self._advance(train)
+                if self.step % self.cfg.validate_every == 0 or self.step == self.phase.steps:
+                    self._validate(val)
+                    self._save()
+                    bar.update(task, note=f"loss {loss:.4f}, validation {self.best.loss:.4f}")
+                bar.update(task, completed=self.step)
+        self.modules.load_state_dict(self.weights)
+        self.modules.eval()
+        return self.best
+
+    def _advance(self, train: Clips) -> float:
+        key = (self.cfg.seed, _PHASES[self.name], self.step)
+        rng = np.random.default_rng(key)
+        self.modules.train()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**62)))
+            loss = self.loss(train, rng)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.phase.gradient_clip:
+            for module in self.modules.values():
+                nn.utils.clip_grad_norm_(module.parameters(), self.phase.gradient_clip)
+        self.optimizer.step()
+        self.step += 1
+        return loss.item()
+
+    @torch.no_grad()
+    def _validate(self, val: Clips) -> None:
+        self.modules.eval()
+        rngs = [np.random.default_rng((self.cfg.seed, _PHASES[self.name], 1 << 40, i)) for i in range(_MATCH_BATCHES)]
+        loss = float(np.mean([float(self.loss(val, rng)) for rng in rngs]))
+        log.info("%s step %d: validation loss %.4f", self.name, self.step, loss)
+        if not np.isfinite(loss):
+            raise ConfigError(f"{self.folder.parent.parent}: the loss became {loss}; lower {self.name}.learning_rate")
+        if loss < self.best.loss:
+            self.best, self.weights = Best(self.step, loss), _copy(self.modules)
+
+    def _save(self) -> None:
+        state: dict[str, object] = {
+            "step": self.step, "best_step": self.best.step, "best_loss": self.best.loss, "best": self.weights,
+            "modules": self.modules.state_dict(), "optimizer": self.optimizer.state_dict(),
+        }  # fmt: skip
+        save_state(self.folder / f"step_{self.step:08d}.pt", state)
+        keep_newest(self.folder, 1)
+
+    def _resume(self) -> None:
+        path = latest_state(self.folder)
+        if path is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        state: Any = load_state(path)
+        self.modules.load_state_dict(state["modules"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.best = int(state["step"]), Best(int(state["best_step"]), float(state["best_loss"]))
+        self.weights = state["best"]
+
+
+def _copy(modules: nn.ModuleDict) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in modules.state_dict().items()}

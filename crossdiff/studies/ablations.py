@@ -1,0 +1,161 @@
+"""The ablations of the paper (table 2): one model per row, trained and evaluated alike, and their table."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from crossdiff.config import Config, load_config
+from crossdiff.errors import ConfigError
+from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.evaluate import REAL, evaluate
+from crossdiff.evaluation.result import EvaluationResult, Table
+from crossdiff.files import write_text
+from crossdiff.training.config import TrainConfig
+from crossdiff.training.stages import train
+
+_COLUMNS = {
+    "R-precision top 3": "R-precision top 3 ↑",
+    "FID": "FID ↓",
+    "MM-Dist": "MM-Dist ↓",
+    "Diversity": "Diversity → Real",
+}
+
+
+class Ablation(Config):
+    """One row. `train` holds what differs from the study's settings; `paper` is the row's name in the paper."""
+
+    label: str
+    group: str
+    paper: str
+    train: dict[str, Any] = {}
+
+
+class AblationStudy(Config):
+    """rows: names of shipped files of `ablations/`, or paths. stage1, stage2: settings that all rows share."""
+
+    rows: tuple[str, ...]
+    stage1: dict[str, Any]
+    stage2: dict[str, Any]
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for stage in (self.stage1, self.stage2):
+            TrainConfig.model_validate(stage)
+        return self
+
+    def stages(self, row: Ablation) -> tuple[TrainConfig, TrainConfig]:
+        """Both stages of a row; stage II has the network of its checkpoint."""
+        rest = {key: value for key, value in row.train.items() if key != "model"}
+        first = TrainConfig.model_validate(_merged(self.stage1, row.train))
+        return first, TrainConfig.model_validate(_merged(self.stage2, rest))
+
+
+@dataclass(frozen=True)
+class AblationSummary:
+    out: Path
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.out}: ablations.md and ablations.html of {self.rows} models"
+
+
+def run_ablations(
+    study: AblationStudy,
+    data: Path,
+    evaluators: Path,
+    out: Path,
+    devices: tuple[str, ...] = ("cpu",),
+    only: Sequence[str] = (),
+) -> AblationSummary:
+    """Train and evaluate the rows (`only` these, where given), each in a folder of its name, and write the table.
+
+    Whatever was finished before is kept: training goes on from its states, evaluations from their replications. The
+    table holds all rows of the study that have a result.
+    """
+    unknown = set(only) - set(study.rows)
+    if unknown:
+        raise ConfigError(f"rows: expected some of {', '.join(study.rows)}, got {', '.join(sorted(unknown))}")
+    rows = {name: load_config(Ablation, _file_of(name)) for name in study.rows}
+    for name in only or study.rows:
+        folder = out / Path(name).stem
+        first, second = study.stages(rows[name])
+        train(first, data, folder / "stage1")
+        train(second, data, folder / "stage2", folder / "stage1")
+        evaluate(study.evaluation, folder / "stage2", data, evaluators, folder / "evaluation", devices, name)
+    found = [
+        (rows[name], EvaluationResult.load(path))
+        for name in study.rows
+        if (path := out / Path(name).stem / "evaluation" / "result.json").is_file()
+    ]
+    table = ablation_table(found)
+    write_text(out / "ablations.md", table)
+    write_text(out / "ablations.html", _page(found))
+    return AblationSummary(out, len(found))
+
+
+def ablation_table(found: Sequence[tuple[Ablation, EvaluationResult]]) -> str:
+    """Markdown: one table per evaluator and protocol, rows by group, Real first."""
+    return "\n".join(
+        f"{_title(table)}\n\n{_markdown(_cells(found, number))}\n" for number, table in enumerate(found[0][1].tables)
+    )
+
+
+def _title(table: Table) -> str:
+    batches = "no caption shared within a batch" if table.protocol == "distinct" else "batches drawn at random"
+    return f"### Evaluator {table.evaluator}, {table.protocol} protocol ({batches})"
+
+
+def _cells(found: Sequence[tuple[Ablation, EvaluationResult]], number: int) -> list[list[str]]:
+    columns = [c for c in _COLUMNS if c in found[0][1].tables[number].rows[REAL]]
+    lines = [["group", "model", "parameters", *(_COLUMNS[c] for c in columns)]]
+    real = found[0][1].tables[number].rows[REAL]
+    lines.append(["", REAL, "", *(str(real[c]) for c in columns)])
+    for ablation, result in found:
+        values = result.tables[number].rows[result.model.name]
+        size = f"{result.model.parameters / 1e6:.1f} M"
+        lines.append([ablation.group, ablation.label, size, *(str(values[c]) for c in columns)])
+    return lines
+
+
+def _markdown(cells: list[list[str]]) -> str:
+    head, *rest = cells
+    lines = [head, ["---"] * len(head), *rest]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _page(found: Sequence[tuple[Ablation, EvaluationResult]]) -> str:
+    parts = []
+    for number, table in enumerate(found[0][1].tables):
+        head, *rest = _cells(found, number)
+        rows = ["".join(f"<th>{html.escape(c)}</th>" for c in head)]
+        rows += ["".join(f"<td>{html.escape(c)}</td>" for c in line) for line in rest]
+        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+        parts.append(f"<h2>{html.escape(_title(table).lstrip('# '))}</h2>\n<div><table>{body}</table></div>")
+    style = (
+        "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}div{overflow-x:auto}"
+        "table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ddd;text-align:left}"
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Ablations</title><style>{style}</style><h1>Ablations</h1>\n" + "\n".join(parts) + "</html>\n"
+    )
+
+
+def _file_of(name: str) -> str:
+    return name if Path(name).is_file() else f"ablations/{name}"
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`changes` over `base`, nested values too."""
+    merged = dict(base)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
