@@ -52,9 +52,9 @@ MEASURES = {
         "",
         "lower",
         f"share of the steps from frame to frame, of feet within {100 * CONTACT_HEIGHT:g} cm of the clip's floor, "
-        f"that are faster than {SLIDING_SPEED:g} m/s sideways; feet are ankles, heels and toes",
+        f"that are faster than {SLIDING_SPEED:g} m/s horizontally; feet are ankles, heels and toes",
     ),
-    "skating_speed": Measure("Skating speed", "cm/s", "lower", "mean sideways speed of these feet"),
+    "skating_speed": Measure("Skating speed", "cm/s", "lower", "mean horizontal speed of these feet"),
     "floor_penetration": Measure(
         "Below floor", "cm", "lower", "depth of the lowest joint below y = 0, or 0 above it, mean over the frames"
     ),
@@ -79,7 +79,7 @@ def skating(joints: Float[ndarray, "frames joints 3"], skeleton: Skeleton) -> tu
     """Share of contacts that slide, and mean horizontal speed of all contacts in cm/s; (0, 0) without contacts.
 
     A contact is a foot joint and a pair of neighbouring frames, in both of which it is at most `CONTACT_HEIGHT`
-    above the clip's floor.
+    above the clip's floor. Real walking is not at 0, since a swinging toe may pass that low: compare with `Real`.
     """
     feet = joints[:, list(skeleton.feet)]
     height = feet[..., 1]

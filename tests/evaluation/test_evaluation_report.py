@@ -49,8 +49,9 @@ def test_both_forms_say_what_the_numbers_depend_on(form):
     text = form(result())
     said = (
         "Evaluator t2m, trained on humanml3d, words from glove", "protocol classic", "protocol distinct",
-        "Evaluator tmr", "hash-crossdiff", "88,080,000 parameters", "split test", "d1", "e-tmr", "protocol.replications", "seed",
-        "sampling.steps", "cpu", "0.123", "2025-01-31", "4042 clips",
+        "Evaluator tmr",
+        "hash-crossdiff", "88,080,000 parameters", "split test", "d1", "e-tmr", "protocol.replications",
+        "seed", "sampling.steps", "cpu", "0.123", "2025-01-31", "4042 clips",
     )  # fmt: skip
     assert not [words for words in said if words not in text]
 
