@@ -1,0 +1,178 @@
+"""Several results in one table, where they were measured in the same way; refused where they were not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from crossdiff.errors import InputError
+from crossdiff.evaluation import report
+from crossdiff.evaluation.physics import MEASURES
+from crossdiff.evaluation.report import METRICS, REAL, Better, Cell, Column, Document, Sheet
+from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, Table, Value
+from crossdiff.files import write_text
+
+_BETTER: dict[str, Better] = METRICS | {name: measure.better for name, measure in MEASURES.items()}
+_BOLD = "Bold: the best value, where its interval does not overlap with that of the next best."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """names: one per result, unique. tables and motion as in a result: one row `Real`, then one per name.
+
+    Values of `Real` are the first result's that has them.
+    """
+
+    names: tuple[str, ...]
+    results: tuple[EvaluationResult, ...]
+    evaluators: tuple[EvaluatorRecord, ...]
+    tables: tuple[Table, ...]
+    motion: dict[str, dict[str, Value]]
+
+
+def compare(results: Sequence[EvaluationResult]) -> Comparison:
+    """Put results side by side; `InputError` where they are not of the same data, evaluators and protocol."""
+    if not results:
+        raise InputError("no results to compare; name one result.json or more")
+    names = unique_names([result.model.name for result in results])
+    for name, other in zip(names[1:], results[1:], strict=True):
+        _check_same(names[0], results[0], name, other)
+    keys = dict.fromkeys((table.evaluator, table.protocol) for result in results for table in result.tables)
+    tables = []
+    for evaluator, protocol in keys:
+        found = [_table(result, evaluator, protocol) for result in results]
+        rows = [{} if table is None else table.rows for table in found]
+        tables.append(Table(evaluator=evaluator, protocol=protocol, rows=_joined(names, results, rows)))
+    motion = _joined(names, results, [result.motion for result in results])
+    return Comparison(tuple(names), tuple(results), results[0].evaluators, tuple(tables), motion)
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names of which none is `Real` or stands twice: later ones get (2), (3) ..."""
+    taken, unique = {REAL}, []
+    for name in names:
+        candidate, count = name, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{name} ({count})"
+        taken.add(candidate)
+        unique.append(candidate)
+    return unique
+
+
+def best_row(rows: Mapping[str, Mapping[str, Value]], name: str) -> str | None:
+    """Row of the best value of one metric, if it is clearly the best; None else.
+
+    Clearly: its 95 % interval does not overlap with that of the next best. One replication gives no interval, and
+    so nothing is clear. Where like `Real` is best, the distance to the mean of `Real` counts.
+    """
+    better, real = _BETTER.get(name), rows.get(REAL, {}).get(name)
+    values = {row: found[name] for row, found in rows.items() if row != REAL and name in found}
+    if len(values) < 2 or better is None or (better == "real" and real is None):
+        return None
+    if any(len(value.values) < 2 for value in values.values()):
+        return None
+
+    def cost(row: str) -> float:
+        mean = values[row].mean
+        if better == "real" and real is not None:
+            return abs(mean - real.mean)
+        return -mean if better == "higher" else mean
+
+    first, second = sorted(values, key=cost)[:2]
+    apart = cost(second) - cost(first) > values[first].interval + values[second].interval
+    return first if apart else None
+
+
+# --- the two forms ---
+
+
+def markdown(comparison: Comparison) -> str:
+    return report.to_markdown(document(comparison))
+
+
+def html(comparison: Comparison) -> str:
+    return report.to_html(document(comparison))
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write compare.md and compare.html into the folder; returns the page."""
+    write_text(folder / "compare.md", markdown(comparison))
+    write_text(folder / "compare.html", html(comparison))
+    return folder / "compare.html"
+
+
+def document(comparison: Comparison) -> Document:
+    data = comparison.results[0].dataset
+    names = comparison.names
+    lead = f"{', '.join(names)} on {data.folder}, split {data.split}. {REAL}: as in the result of {names[0]}."
+    sheets = [_marked(report.metric_sheet(t, comparison.evaluators), t.rows, METRICS) for t in comparison.tables]
+    if comparison.motion:
+        sheets.append(_marked(report.motion_sheet(comparison.motion), comparison.motion, MEASURES))
+    different, same = _facts(comparison)
+    sheets += [different] if different.rows else []
+    return Document("Models compared", lead, sheets, same, "What is the same for all")
+
+
+def _marked(sheet: Sheet, rows: Mapping[str, Mapping[str, Value]], known: Mapping[str, object]) -> Sheet:
+    """The sheet with its best values marked. Its columns are those of `known` that some row has, then others."""
+    names = report.in_order(rows, known)
+    best = [best_row(rows, name) for name in names]
+    marked = [
+        (row, [replace(cell, best=row == winner) for cell, winner in zip(cells, best, strict=True)])
+        for row, cells in sheet.rows
+    ]
+    text = f"{sheet.text} {_BOLD}" if any(best) else sheet.text
+    return replace(sheet, text=text, rows=marked)
+
+
+def _facts(comparison: Comparison) -> tuple[Sheet, list[tuple[str, str]]]:
+    """What the numbers depend on: a table of what differs, and a list of what is the same."""
+    each = [report.facts(result) for result in comparison.results]
+    names = list(dict.fromkeys(name for found in each for name in found))
+    same = [(name, each[0][name]) for name in names if len({found.get(name) for found in each}) == 1]
+    alike = {name for name, _ in same}
+    rows = [(n, [Cell(found.get(n, report.MISSING)) for found in each]) for n in names if n not in alike]
+    columns = [Column(name) for name in comparison.names]
+    text = "All else that the numbers depend on is the same for all."
+    return Sheet("What differs", text, columns, rows, words=True), same
+
+
+# --- joining ---
+
+
+def _table(result: EvaluationResult, evaluator: str, protocol: str) -> Table | None:
+    return next((t for t in result.tables if (t.evaluator, t.protocol) == (evaluator, protocol)), None)
+
+
+def _joined(
+    names: Sequence[str], results: Sequence[EvaluationResult], rows: Sequence[Mapping[str, dict[str, Value]]]
+) -> dict[str, dict[str, Value]]:
+    """One row `Real`, its values from the first result that has them, and each model's own row."""
+    real: dict[str, Value] = {}
+    for found in rows:
+        real = found.get(REAL, {}) | real
+    own = {n: found[r.model.name] for n, r, found in zip(names, results, rows, strict=True) if r.model.name in found}
+    return ({REAL: real} if real else {}) | own
+
+
+def _check_same(first: str, one: EvaluationResult, second: str, other: EvaluationResult) -> None:
+    """Refuse results whose numbers mean different things."""
+    ours, theirs = _conditions(one), _conditions(other)
+    for what in dict.fromkeys([*ours, *theirs]):
+        a, b = ours.get(what, "none"), theirs.get(what, "none")
+        if a != b:
+            raise InputError(
+                f"{second}: {what} is {b}, but {a} of {first}: their numbers cannot be compared; "
+                "evaluate both on the same data, with the same evaluators and protocol"
+            )
+
+
+def _conditions(result: EvaluationResult) -> dict[str, str]:
+    """What must be equal for two results to be comparable."""
+    found = {"the dataset's split": result.dataset.split, "the dataset's fingerprint": result.dataset.fingerprint}
+    found |= {f"the fingerprint of evaluator {e.kind}": e.fingerprint for e in result.evaluators}
+    protocol = result.config.get("protocol", {})
+    protocol = protocol if isinstance(protocol, Mapping) else {"": protocol}
+    return found | {f"protocol.{key}": str(value) for key, value in protocol.items() if key != "replications"}
