@@ -62,11 +62,14 @@ def evaluate(
     once). What lies in `out` is gone on with where configuration and inputs are the same; else it is an error, or
     made anew with `start_over`.
     """
+    name = name or checkpoint.name
+    if name == REAL:
+        raise ConfigError(f"name: {REAL!r} is the row of real motion; name the model otherwise")
     bench = Bench(cfg, checkpoint, data, evaluators, devices[0])
     _pin(cfg, bench, out, start_over)
     _ = bench.real_embeddings  # once, before other processes read them
     _replicate(bench, (cfg, checkpoint, data, evaluators), out, devices)
-    result = collect(bench, out, name or checkpoint.name, devices)
+    result = collect(bench, out, name, devices)
     write_report(result, out)
     return result
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from crossdiff.config import Config, load_config
 from crossdiff.errors import ConfigError
@@ -33,7 +33,7 @@ class Ablation(Config):
     label: str
     group: str
     paper: str
-    train: dict[str, Any] = {}
+    train: dict[str, Any] = Field(default_factory=dict)
 
 
 class AblationStudy(Config):

@@ -1,0 +1,127 @@
+"""The protocol on random networks: what a replication is made of, resume, devices, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_evaluators import random_evaluator
+from synthetic import small_model
+
+from crossdiff.checkpoint import save_model
+from crossdiff.data.mocap import MocapDataset
+from crossdiff.errors import ConfigError, InputError
+from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.evaluate import REAL, evaluate
+from crossdiff.evaluation.evaluators import save_evaluator
+from crossdiff.evaluation.protocol import Bench, Request, replication_path
+from crossdiff.evaluation.result import EvaluationResult
+from crossdiff.files import load_npz
+
+
+def config(**protocol) -> EvaluationConfig:
+    few = {"replications": 3, "batch_size": 4, "diversity_pairs": 3, "multimodality_texts": 2}
+    few |= {"multimodality_samples": 3, "multimodality_pairs": 2, "multimodality_replications": 1}
+    sampling = {"steps": 2}
+    return EvaluationConfig.model_validate(
+        {"split": "train", "batch_size": 3, "protocol": few | protocol, "sampling": sampling}
+    )
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    save_model(small_model(text_encoder="minilm", text_dim=384), folder)
+    return folder
+
+
+def test_all_of_the_table_is_there(prepared, checkpoint, random_evaluators, tmp_path):
+    result = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path, name="mine")
+    assert {(t.evaluator, t.protocol) for t in result.tables} == {
+        (e, p) for e in ("t2m", "tmr") for p in ("distinct", "classic")
+    }
+    ranks = {f"R-precision top {k}" for k in (1, 2, 3)} | {"MM-Dist", "FID", "Diversity"}
+    for table in result.tables:
+        halves = {"FID-U", "FID-L"} if table.evaluator == "t2m" else set()
+        assert table.rows[REAL].keys() == ranks | halves
+        assert table.rows["mine"].keys() == ranks | halves | {"MultiModality"}
+        assert len(table.rows["mine"]["FID"].values) == 3
+        assert len(table.rows["mine"]["MultiModality"].values) == 1
+        assert table.rows[REAL]["FID"].mean < 0.1 * table.rows["mine"]["FID"].mean
+    assert result.motion[REAL]["jerk"].mean > 0
+    assert EvaluationResult.load(tmp_path) == result
+    assert {"report.md", "report.html", "result.json"} <= {p.name for p in tmp_path.iterdir()}
+    assert result.config["protocol"]["batch_size"] == 4
+    assert result.seconds_per_motion > 0
+
+
+def values_of(result):
+    return [t.rows for t in result.tables], result.motion
+
+
+def test_a_killed_evaluation_goes_on_to_the_same_numbers(prepared, checkpoint, random_evaluators, tmp_path):
+    whole = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path / "whole", name="m")
+    first = evaluate(config(replications=1), checkpoint, prepared, random_evaluators, tmp_path / "part", name="m")
+    assert len(first.tables[0].rows["m"]["FID"].values) == 1
+    made = replication_path(tmp_path / "part", 0).stat().st_mtime_ns
+    on = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path / "part", name="m")
+    assert replication_path(tmp_path / "part", 0).stat().st_mtime_ns == made
+    assert values_of(on) == values_of(whole)
+
+
+def test_several_processes_find_what_one_does(prepared, checkpoint, random_evaluators, tmp_path):
+    one = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path / "one", name="m")
+    two = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path / "two", ("cpu", "cpu"), name="m")
+    for a, b in zip(one.tables, two.tables, strict=True):
+        for metric, value in a.rows["m"].items():
+            assert b.rows["m"][metric].values == pytest.approx(value.values, rel=1e-4, abs=1e-5)
+    assert two.device == "2 x cpu"
+
+
+def test_a_motion_does_not_depend_on_the_batch(prepared, checkpoint, random_evaluators):
+    bench = Bench(config(), checkpoint, prepared, random_evaluators, "cpu")
+    requests = [Request(i, 0, (0, 0, 0, i)) for i in range(5)]
+    together, _ = bench.generator(requests, lambda count: None)
+    alone, _ = bench.generator(requests[3:4], lambda count: None)
+    np.testing.assert_allclose(together[3], alone[0], atol=1e-4)
+    assert [len(m) for m in together] == [stop - start for start, stop in (bench.real.span(i, 0) for i in range(5))]
+
+
+def test_motions_are_as_long_as_the_real_ones_and_batches_are_whole(prepared, checkpoint, random_evaluators):
+    bench = Bench(config(batch_size=5), checkpoint, prepared, random_evaluators, "cpu")
+    plan = bench.plan(0)
+    assert len(plan.order) == 5  # of eight clips: the last, partial batch is dropped
+    again = bench.plan(0)
+    np.testing.assert_array_equal(plan.order, again.order)
+    assert bench.plan(1).order.tolist() != plan.order.tolist()
+    for batch in plan.distinct:
+        assert not np.triu(bench.real.shared.between(batch), 1).any()
+
+
+def test_another_model_or_setting_is_not_mixed_in(prepared, checkpoint, random_evaluators, tmp_path):
+    evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path / "out")
+    changed = config().model_copy(update={"seed": 1})
+    with pytest.raises(ConfigError, match=r"seed.*--start-over"):
+        evaluate(changed, checkpoint, prepared, random_evaluators, tmp_path / "out")
+    save_model(small_model(seed=1, text_encoder="minilm", text_dim=384), tmp_path / "other")
+    with pytest.raises(ConfigError, match="model"):
+        evaluate(config(), tmp_path / "other", prepared, random_evaluators, tmp_path / "out")
+    made = evaluate(changed, checkpoint, prepared, random_evaluators, tmp_path / "out", start_over=True)
+    assert made.config["seed"] == 1
+
+
+def test_real_embeddings_are_kept_and_depend_on_the_evaluator(prepared, checkpoint, random_evaluators, tmp_path):
+    bench = Bench(config(), checkpoint, prepared, random_evaluators, "cpu")
+    known = bench.real_embeddings["t2m-all"]
+    kept = [p for p in prepared.glob("real_train_*.npz") if np.array_equal(load_npz(p)["embeddings"], known)]
+    assert len(kept) == 1
+    save_evaluator(random_evaluator("t2m", seed=5), tmp_path / "t2m-all")
+    other = Bench(config(), checkpoint, prepared, tmp_path, "cpu")
+    assert not np.allclose(other.real_embeddings["t2m-all"], known)
+
+
+def test_what_cannot_be_evaluated_is_named(prepared, checkpoint, random_evaluators, tmp_path):
+    with pytest.raises(InputError, match="crossdiff train-evaluator"):
+        Bench(config(), checkpoint, prepared, tmp_path, "cpu")
+    with pytest.raises(InputError, match=r"8 clips in train\.txt, a batch needs 32"):
+        Bench(config(batch_size=32), checkpoint, prepared, random_evaluators, "cpu")
+    assert len(MocapDataset(prepared)) == 8
