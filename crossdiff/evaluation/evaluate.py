@@ -43,6 +43,8 @@ from crossdiff.progress import progress_bar
 
 REAL = "Real"
 _RECORD = "evaluation.yaml"
+# What a bench is made of, but for its device.
+_MadeOf = tuple[EvaluationConfig, Path, Path, Path]
 
 
 def evaluate(
@@ -92,7 +94,7 @@ def _pin(cfg: EvaluationConfig, bench: Bench, out: Path, start_over: bool) -> No
     write_text(path, yaml.safe_dump(record, sort_keys=False))
 
 
-def _replicate(bench: Bench, made_of: tuple[Any, ...], out: Path, devices: tuple[str, ...]) -> None:
+def _replicate(bench: Bench, made_of: _MadeOf, out: Path, devices: tuple[str, ...]) -> None:
     todo = list(missing_replications(out, bench.cfg))
     with progress_bar() as bar:
         task = bar.add_task("generate", total=sum(map(bench.motions_of, todo)), note="")
@@ -115,10 +117,10 @@ def _replicate(bench: Bench, made_of: tuple[Any, ...], out: Path, devices: tuple
 _bench: Bench | None = None
 
 
-def _open_bench(made_of: tuple[Any, ...], queue: Any, threads: int) -> None:
+def _open_bench(made_of: _MadeOf, queue: Any, threads: int) -> None:
     global _bench
     torch.set_num_threads(threads)
-    _bench = Bench(*made_of, device=queue.get())
+    _bench = Bench(*made_of, queue.get())
 
 
 def _replicate_one(replication: int, path: Path) -> None:
@@ -163,7 +165,7 @@ def collect(bench: Bench, out: Path, name: str, devices: tuple[str, ...]) -> Eva
         seconds_per_motion=float(np.median(seconds)),
         tables=tuple(
             Table(
-                evaluator=kind,  # type: ignore[arg-type]
+                evaluator=kind,
                 protocol=protocol,
                 rows={row: _values(scores[kind, protocol, row]) for row in (REAL, name)},
             )

@@ -84,12 +84,13 @@ class Evaluator(nn.Module):
 
     mean: Tensor
     std: Tensor
+    chosen: Tensor
 
     def __init__(self, config: EvaluatorConfig) -> None:
         super().__init__()
         self.config = config
         chosen = part_indices(config.part, config.body)
-        self.register_buffer("_chosen", torch.from_numpy(chosen), persistent=False)
+        self.register_buffer("chosen", torch.from_numpy(chosen), persistent=False)
         self.register_buffer("mean", torch.zeros(len(chosen)))
         self.register_buffer("std", torch.ones(len(chosen)))
 
@@ -100,7 +101,7 @@ class Evaluator(nn.Module):
 
     def normalized(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b t p"]:
         """The part's values, normalised, zeros behind a motion's end."""
-        x = (features[..., self._chosen] - self.mean) / self.std
+        x = (features[..., self.chosen] - self.mean) / self.std
         frame = torch.arange(x.shape[1], device=x.device)
         return x * (frame < lengths[:, None])[..., None]
 
@@ -136,8 +137,8 @@ class Evaluator(nn.Module):
         std = np.array(std, dtype=np.float32)
         std[layout.root] /= _ROOT_AND_CONTACTS
         std[layout.contacts] /= _ROOT_AND_CONTACTS
-        self.mean.copy_(torch.from_numpy(np.asarray(mean, dtype=np.float32))[self._chosen])
-        self.std.copy_(torch.from_numpy(std)[self._chosen])
+        self.mean.copy_(torch.from_numpy(np.asarray(mean, dtype=np.float32))[self.chosen])
+        self.std.copy_(torch.from_numpy(std)[self.chosen])
 
 
 class T2MEvaluator(Evaluator):

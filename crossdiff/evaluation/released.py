@@ -33,7 +33,7 @@ def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
         config = EvaluatorConfig(
             kind="t2m",
             part=part,
-            skeleton=skeleton,  # type: ignore[arg-type]
+            skeleton=skeleton,
             dim=motion["output_net.3.weight"].shape[0],
             movement_width=movement["main.0.weight"].shape[0],
             movement_dim=movement["out_net.weight"].shape[0],

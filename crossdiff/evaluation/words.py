@@ -112,7 +112,8 @@ def load_word_vectors(source: Path | None, wanted: Iterable[str] = ()) -> WordVe
 
 
 def _read_glove(path: Path, wanted: set[str]) -> TableVectors:
-    words, rows = [], []
+    words: list[str] = []
+    rows: list[ndarray] = []
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
