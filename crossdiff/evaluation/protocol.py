@@ -101,6 +101,7 @@ class Bench:
 
     def __init__(self, cfg: EvaluationConfig, checkpoint: Path, data: Path, evaluators: Path, device: str) -> None:
         self.cfg, self.checkpoint, self.device = cfg, checkpoint, device
+        self.folders = find_evaluators(evaluators)
         self.model = load_model(checkpoint, device)
         self.model.check_statistics(checkpoint, "3d")
         dataset = MocapDataset(data, cfg.split, self.model.config.layout_2d)
@@ -115,7 +116,6 @@ class Bench:
                 f"{data}: {len(self.real)} clips in {cfg.split}.txt, a batch needs {cfg.protocol.batch_size}; "
                 "use a larger split, or a smaller protocol.batch_size"
             )
-        self.folders = find_evaluators(evaluators)
         self.hashes = {name: fingerprint(folder) for name, folder in self.folders.items()}
         self.evaluators: dict[str, Evaluator] = {n: load_evaluator(f, device, data) for n, f in self.folders.items()}
         for name, evaluator in self.evaluators.items():

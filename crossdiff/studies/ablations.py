@@ -14,6 +14,7 @@ from crossdiff.config import Config, load_config
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
+from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Table
 from crossdiff.files import write_text
 from crossdiff.training.config import TrainConfig
@@ -82,6 +83,7 @@ def run_ablations(
     unknown = set(only) - set(study.rows)
     if unknown:
         raise ConfigError(f"rows: expected some of {', '.join(study.rows)}, got {', '.join(sorted(unknown))}")
+    find_evaluators(evaluators)  # before hours of training
     rows = {name: load_config(Ablation, _file_of(name)) for name in study.rows}
     for name in only or study.rows:
         folder = out / Path(name).stem
