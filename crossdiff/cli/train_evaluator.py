@@ -30,6 +30,7 @@ def train_evaluator(
         typer.Option(help="Word vectors for t2m: GloVe in text, or an npz; the embedded model's without it."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for KIND-PART folders; else DATASET/evaluators.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")] = "auto",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as matching.steps=1000; repeatable.")
     ] = None,
@@ -38,6 +39,7 @@ def train_evaluator(
 
     Example: crossdiff train-evaluator --data dataset --part all
     """
+    from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
     from crossdiff.evaluation.evaluators import Kind
     from crossdiff.evaluation.parts import PARTS, Part
@@ -51,7 +53,7 @@ def train_evaluator(
     if words is not None and kind is None:
         kind = "t2m"
         took("kind", kind, "--words are its own")
-    cfg = load_config(EvaluatorTraining, config, set_)
+    cfg, on = load_config(EvaluatorTraining, config, set_), pick_device(device)
     if out is None:
         out = data / DEFAULT_EVALUATORS
         took("out", out, "name it with --out")
@@ -61,4 +63,4 @@ def train_evaluator(
     if kind != "t2m":
         chosen += [("tmr", p) for p in PARTS if p == (part or "all")]
     for one_kind, one_part in chosen:
-        summary(str(train(cfg, data, out / f"{one_kind}-{one_part}", one_kind, one_part, words)))
+        summary(str(train(cfg, data, out / f"{one_kind}-{one_part}", one_kind, one_part, words, on)))

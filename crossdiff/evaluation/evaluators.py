@@ -95,6 +95,10 @@ class Evaluator(nn.Module):
         self.register_buffer("std", torch.ones(len(chosen)))
 
     @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    @property
     def words(self) -> str:
         """What the captions' words are read with."""
         raise NotImplementedError
@@ -123,7 +127,7 @@ class Evaluator(nn.Module):
             padded = torch.zeros(len(rows), int(lengths.max()), clips[0].shape[1])
             for row, i in enumerate(rows):
                 padded[row, : lengths[row]] = torch.from_numpy(np.asarray(clips[i][: lengths[row]], dtype=np.float32))
-            out[rows] = self.motion(padded.to(self.mean.device), lengths.to(self.mean.device)).cpu().numpy()
+            out[rows] = self.motion(padded.to(self.device), lengths.to(self.device)).cpu().numpy()
         return out
 
     @torch.no_grad()
@@ -176,8 +180,7 @@ class T2MEvaluator(Evaluator):
 
     def text(self, captions: Sequence[Caption]) -> Float[Tensor, "b e"]:
         batch = word_batch(captions, self.vectors)
-        device = self.mean.device
-        return self.text_encoder.encode(batch.words.to(device), batch.classes.to(device), batch.lengths)
+        return self.text_encoder.encode(batch.words.to(self.device), batch.classes.to(self.device), batch.lengths)
 
 
 class TMREvaluator(Evaluator):
@@ -204,7 +207,7 @@ class TMREvaluator(Evaluator):
         return self.motion_network(x, frame < lengths[:, None])
 
     def text(self, captions: Sequence[Caption]) -> Float[Tensor, "b e"]:
-        rows = self.rows([c.text for c in captions], self._text_dim)[:, :_MOST_WORDS].to(self.mean.device)
+        rows = self.rows([c.text for c in captions], self._text_dim)[:, :_MOST_WORDS].to(self.device)
         return self.text_network(rows, rows.abs().sum(-1) > 0)
 
 

@@ -95,7 +95,13 @@ class EvaluatorSummary:
 
 
 def train_evaluator(
-    cfg: EvaluatorTraining, data: Path, out: Path, kind: Kind, part: Part, words: Path | None = None
+    cfg: EvaluatorTraining,
+    data: Path,
+    out: Path,
+    kind: Kind,
+    part: Part,
+    words: Path | None = None,
+    device: str = "cpu",
 ) -> EvaluatorSummary:
     """Train one evaluator on the dataset's training split, and leave it in `out`.
 
@@ -114,6 +120,7 @@ def train_evaluator(
     evaluator = new_evaluator(cfg.evaluator, vectors, data)
     stats = train.data.statistics()["3d"]
     evaluator.set_statistics(stats.mean, stats.std)
+    evaluator.to(device)
     if isinstance(evaluator, T2MEvaluator):
         _train_movement(evaluator, cfg, train, val, out)
         best = _train_matching(evaluator, cfg, train, val, out)
@@ -179,21 +186,23 @@ class Clips:
         return torch.from_numpy(np.stack(rows))
 
 
-def pad(features: Sequence[ndarray]) -> tuple[Float[Tensor, "b t d"], Tensor]:
+def pad(features: Sequence[ndarray], device: torch.device) -> tuple[Float[Tensor, "b t d"], Tensor]:
     """Clips as a padded batch, and their lengths."""
     rows = [torch.from_numpy(np.asarray(f, dtype=np.float32)) for f in features]
-    return nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(r) for r in rows])
+    lengths = torch.tensor([len(r) for r in rows])
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device), lengths.to(device)
 
 
 def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> None:
     """Autoencoder on 40-frame windows: L1, and T2M's two small terms that keep latents small and smooth."""
     config = evaluator.config
-    decoder = MovementDecoder(config.movement_dim, config.movement_width, len(part_indices(config.part, config.body)))
+    width = len(part_indices(config.part, config.body))
+    decoder = MovementDecoder(config.movement_dim, config.movement_width, width).to(evaluator.device)
     encoder = evaluator.movement_encoder
 
     def loss(clips: Clips, rng: np.random.Generator) -> Tensor:
-        windows = clips.windows(cfg.movement.batch_size, rng)
-        x = evaluator.normalized(windows, torch.full((len(windows),), _WINDOW))
+        windows = clips.windows(cfg.movement.batch_size, rng).to(evaluator.device)
+        x = evaluator.normalized(windows, torch.full((len(windows),), _WINDOW, device=evaluator.device))
         latent = encoder(evaluator.without_contacts(x))
         smooth = (latent[:, 1:] - latent[:, :-1]).abs().mean()
         return (decoder(latent) - x).abs().mean() + 0.001 * latent.abs().mean() + 0.001 * smooth
@@ -218,9 +227,9 @@ def matching_loss(
 def _train_matching(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> Best:
     def loss(clips: Clips, rng: np.random.Generator) -> Tensor:
         chosen, captions, features = clips.draw(cfg.matching.batch_size, rng)
-        shared = torch.from_numpy(clips.shared.between(chosen))
+        shared = torch.from_numpy(clips.shared.between(chosen)).to(evaluator.device)
         shift = int(rng.integers(1, len(chosen))) if len(chosen) > 1 else 0
-        motion = evaluator.motion(*pad(features))
+        motion = evaluator.motion(*pad(features, evaluator.device))
         return matching_loss(evaluator.text(captions), motion, shared, shift, cfg.margin)
 
     evaluator.movement_encoder.eval()
@@ -248,7 +257,8 @@ def _train_contrastive(evaluator: TMREvaluator, cfg: EvaluatorTraining, train: C
         chosen, captions, features = clips.draw(cfg.contrastive.batch_size, rng)
         unit = nn.functional.normalize(_sentences([c.text for c in captions], sentence), dim=-1)
         filtered = torch.from_numpy(clips.shared.between(chosen)) | (unit @ unit.T > cfg.similar)
-        return info_nce(evaluator.text(captions), evaluator.motion(*pad(features)), filtered, cfg.temperature)
+        motion = evaluator.motion(*pad(features, evaluator.device))
+        return info_nce(evaluator.text(captions), motion, filtered.to(evaluator.device), cfg.temperature)
 
     known: dict[str, Tensor] = {}
 

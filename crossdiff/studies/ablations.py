@@ -19,6 +19,7 @@ from crossdiff.evaluation.result import EvaluationResult, Table
 from crossdiff.files import write_text
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.stages import train
+from crossdiff.viewing.plots import draw_intervals, saved_figure
 
 _COLUMNS = {
     "R-precision top 3": "R-precision top 3 ↑",
@@ -64,7 +65,7 @@ class AblationSummary:
     rows: int
 
     def __str__(self) -> str:
-        return f"{self.out}: ablations.md and ablations.html of {self.rows} models"
+        return f"{self.out}: ablations.md, .html and .png of {self.rows} models"
 
 
 def run_ablations(
@@ -99,6 +100,7 @@ def run_ablations(
     table = ablation_table(found)
     write_text(out / "ablations.md", table)
     write_text(out / "ablations.html", _page(found))
+    _plot(out / "ablations.png", found)
     return AblationSummary(out, len(found))
 
 
@@ -130,6 +132,21 @@ def _markdown(cells: list[list[str]]) -> str:
     head, *rest = cells
     lines = [head, ["---"] * len(head), *rest]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plot(path: Path, found: Sequence[tuple[Ablation, EvaluationResult]]) -> None:
+    """R-precision and FID of the first table, with intervals."""
+    tables = [result.tables[0] for _, result in found]
+    names = [ablation.label for ablation, _ in found]
+    with saved_figure(path, 11, 1.4 + 0.4 * len(found)) as figure:
+        axes = figure.subplots(1, 2, sharey=True)
+        for ax, metric, better in zip(axes, ("R-precision top 3", "FID"), ("higher", "lower"), strict=True):
+            values = [t.rows[r.model.name][metric] for t, (_, r) in zip(tables, found, strict=True)]
+            draw_intervals(
+                ax, names, [v.mean for v in values], [v.interval for v in values], tables[0].rows[REAL][metric].mean
+            )
+            ax.set(title=f"{metric} ({better} is better)")
+        axes[0].legend(frameon=False)
 
 
 def _page(found: Sequence[tuple[Ablation, EvaluationResult]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +40,9 @@ def plot_dataset(dataset: Path) -> list[Path]:
     if z["counts"].shape[:2] != (len(SEEN), skeleton.num_joints):
         raise InputError(f"{dataset / FILE}: not of the skeleton {skeleton.name}; prepare the dataset again")
     lengths, velocities = dataset / "plots" / "lengths.png", dataset / "plots" / "velocities.png"
-    with _figure(lengths, 7.2, 3.6) as figure:
+    with saved_figure(lengths, 7.2, 3.6) as figure:
         draw_lengths(figure.subplots(), {s: z[f"seconds_{s}"] for s in SPLITS if f"seconds_{s}" in z})
-    with _figure(velocities, 11, 6.4) as figure:
+    with saved_figure(velocities, 11, 6.4) as figure:
         axes = figure.subplots(2, 2)
         for ax, (part, joints) in zip(axes[0], _parts(skeleton).items(), strict=True):
             draw_speeds(ax, z["counts"][:, joints].sum(axis=1), z["edges"], part)
@@ -100,7 +100,7 @@ def _parts(skeleton: Skeleton) -> dict[str, list[int]]:
 
 
 @contextmanager
-def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+def saved_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
     """A figure of this size (inches) that is written to `path` at the end."""
     from matplotlib.figure import Figure
 
@@ -109,3 +109,16 @@ def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
     for ax in figure.axes:
         ax.spines[["top", "right"]].set_visible(False)
     write_atomically(path, lambda tmp: figure.savefig(tmp, dpi=110))
+
+
+def draw_intervals(
+    ax: Axes, names: Sequence[str], means: Sequence[float], halves: Sequence[float], real: float
+) -> None:
+    """A point with its interval for each name, from top to bottom; a dashed line at the value of real motion."""
+    places = np.arange(len(names))
+    ax.axvline(real, color="#888888", linestyle="--", linewidth=1, label="real motion")
+    ax.errorbar(means, places, xerr=halves, fmt="o", color="#2b5cad", capsize=3, markersize=5)
+    ax.set_yticks(places, names)
+    ax.invert_yaxis()
+    ax.grid(axis="x", color="#eeeeee")
+    ax.set_axisbelow(True)

@@ -76,6 +76,7 @@ def test_a_tiny_study_writes_its_table_and_goes_on(prepared, tmp_path):
     assert "| Real |" in text
     assert "| baseline | MDM-like baseline |" in text
     assert "±" in text
+    assert (out / "ablations.png").stat().st_size > 5000
     assert "<table>" in (out / "ablations.html").read_text()
     with pytest.raises(ConfigError, match="expected some of mdm, full, got other"):
         run_ablations(tiny(), prepared, tmp_path / "evaluators", out, only=["other"])
