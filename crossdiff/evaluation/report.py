@@ -33,7 +33,7 @@ METRICS: dict[str, Better] = {
 ARROWS: dict[Better, str] = {"higher": "↑", "lower": "↓", "real": f"→ {REAL}"}
 _PROTOCOLS = {
     "classic": "the batches of R-precision and MM-Dist are drawn at random (protocol classic)",
-    "distinct": "no caption stands twice in a batch of R-precision and MM-Dist (protocol distinct)",
+    "distinct": "no two clips of a batch of R-precision and MM-Dist share a caption (protocol distinct)",
 }
 _INTERVALS = "± is half the width of the 95 % interval over the replications, 1.96 std / sqrt(n)."
 MISSING = "-"

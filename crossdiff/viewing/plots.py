@@ -119,6 +119,6 @@ def draw_intervals(
     ax.axvline(real, color="#888888", linestyle="--", linewidth=1, label="real motion")
     ax.errorbar(means, places, xerr=halves, fmt="o", color="#2b5cad", capsize=3, markersize=5)
     ax.set_yticks(places, names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="x", color="#eeeeee")
     ax.set_axisbelow(True)
