@@ -100,7 +100,7 @@ def test_damaged_videos_are_named_and_the_others_go_on(here, shared):
         (["finetune", "--set", "steps=many"], ["'steps': got 'many'", "integer"]),
         (["finetune", "--set", "steps=0"], ["'steps': got 0", "greater than or equal to 1"]),
         (["finetune", "--set", "weights.w33=[1"], ["not valid YAML"]),
-        (["finetune", "--config", "nowhere.yaml"], ["no such file", "those are: build"]),
+        (["finetune", "--config", "nowhere.yaml"], ["no such file", "those are: ablations-paper", "build, "]),
         (["finetune", "--config", "bad.yaml"], ["bad.yaml: unknown key 'min_fps'"]),
         (["filter", "--config", "list.yaml"], ["list.yaml: expected `key: value` lines, got a list"]),
         (["filter", "--set", "min_fps=fast"], ["'min_fps': got 'fast'"]),

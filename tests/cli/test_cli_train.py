@@ -81,8 +81,10 @@ def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
 
 
 def test_interrupted_says_how_to_go_on(labelled, tiny):
-    process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", "--set", "steps=100000")
-    while not Path("stopped/train.yaml").exists():
+    settings = ["--set", "steps=100000", "--set", "checkpoint_every=5"]
+    process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
+    # Not earlier: libraries that are just being loaded can swallow the signal.
+    while not any(Path("stopped/state").glob("step_*.pt")):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
