@@ -83,7 +83,6 @@ def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
 def test_interrupted_says_how_to_go_on(labelled, tiny):
     settings = ["--set", "steps=100000", "--set", "checkpoint_every=5"]
     process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
-    # Not earlier: libraries that are just being loaded can swallow the signal.
     while not any(Path("stopped/state").glob("step_*.pt")):
         assert process.poll() is None
         time.sleep(0.02)
