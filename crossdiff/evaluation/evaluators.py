@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -79,7 +80,7 @@ class EvaluatorConfig(Config):
         return SKELETONS[self.skeleton]
 
 
-class Evaluator(nn.Module):
+class Evaluator(nn.Module, ABC):
     """Base of both kinds. Features go in as they are; each evaluator normalises them with its own mean and std."""
 
     mean: Tensor
@@ -99,9 +100,9 @@ class Evaluator(nn.Module):
         return self.mean.device
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """What the captions' words are read with."""
-        raise NotImplementedError
 
     def normalized(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b t p"]:
         """The part's values, normalised, zeros behind a motion's end."""
@@ -109,12 +110,13 @@ class Evaluator(nn.Module):
         frame = torch.arange(x.shape[1], device=x.device)
         return x * (frame < lengths[:, None])[..., None]
 
+    @abstractmethod
     def motion(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b e"]:
         """Embeddings of padded features (B, T, D), not normalised, with their true lengths (B,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, captions: Sequence[Caption]) -> Float[Tensor, "b e"]:
-        raise NotImplementedError
+        """Embeddings of captions."""
 
     @torch.no_grad()
     def embed_motion(self, clips: Sequence[Float[ndarray, "t d"]], batch_size: int = 64) -> Float[ndarray, "n e"]:
