@@ -31,9 +31,9 @@ class PackedClips:
 
     def __init__(self, folder: Path, split: str, ids: Sequence[str], lengths: Sequence[int]) -> None:
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
-        key = _key(folder, ids, lengths)
-        self._features = _pack(folder, split, KINDS[0], key, ids, lengths)
-        self._joints = _pack(folder, split, KINDS[1], key, ids, [n + 1 for n in lengths])
+        self.key = _key(folder, ids, lengths)
+        self._features = _pack(folder, split, KINDS[0], self.key, ids, lengths)
+        self._joints = _pack(folder, split, KINDS[1], self.key, ids, [n + 1 for n in lengths])
 
     def features(self, index: int, start: int, stop: int) -> ndarray:
         """Rows start..stop of a clip's features, copied."""

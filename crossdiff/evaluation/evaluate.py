@@ -69,7 +69,7 @@ def evaluate(
         raise ConfigError(f"name: {REAL!r} is the row of real motion; name the model otherwise")
     bench = Bench(cfg, checkpoint, data, evaluators, devices[0])
     _pin(cfg, bench, out, start_over)
-    _ = bench.real_embeddings  # once, before other processes read them
+    _ = bench.real_embeddings  # first, so that what cannot be read is known at once
     _replicate(bench, (cfg, checkpoint, data, evaluators), out, devices)
     result = collect(bench, out, name, devices)
     write_report(result, out)
@@ -91,6 +91,8 @@ def _pin(cfg: EvaluationConfig, bench: Bench, out: Path, start_over: bool) -> No
                 "--out, or start over with --start-over"
             )
         shutil.rmtree(out / "replications", ignore_errors=True)
+        for made in ("result.json", "report.md", "report.html"):
+            (out / made).unlink(missing_ok=True)
     write_text(path, yaml.safe_dump(record, sort_keys=False))
 
 
@@ -109,9 +111,13 @@ def _replicate(bench: Bench, made_of: _MadeOf, out: Path, devices: tuple[str, ..
         threads = max(1, torch.get_num_threads() // len(devices))
         with ProcessPoolExecutor(len(devices), context, _open_bench, (made_of, queue, threads)) as pool:
             jobs = {pool.submit(_replicate_one, r, replication_path(out, r)): r for r in todo}
-            for job in as_completed(jobs):
-                job.result()
-                bar.advance(task, bench.motions_of(jobs[job]))
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+                    bar.advance(task, bench.motions_of(jobs[job]))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 _bench: Bench | None = None

@@ -38,6 +38,7 @@ from crossdiff.evaluation.words import (
 )
 from crossdiff.files import save_npz, sha256, write_atomically, write_text
 from crossdiff.representation.layouts import layout_3d
+from crossdiff.representation.normalizer import MIN_STD
 from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.text import CachedEmbeddings, load_text_encoder
 
@@ -56,7 +57,8 @@ class EvaluatorConfig(Config):
     """What an evaluator is made of. T2M's own sizes are the defaults of `movement` ... `text_width`.
 
     dim: of the embeddings. words, word_dim: word vectors of `t2m`. layers, width, heads: transformers of `tmr`, whose
-    words are the text encoder's. trained_on: fingerprint of the dataset.
+    words are the text encoder's. text_fingerprint: hash of what the words are read with. trained_on: fingerprint of
+    the dataset.
     """
 
     kind: Kind = "t2m"
@@ -73,6 +75,7 @@ class EvaluatorConfig(Config):
     width: int = Field(256, ge=8)
     heads: int = Field(4, ge=1)
     layers: int = Field(4, ge=1)
+    text_fingerprint: str = ""
     trained_on: str = ""
 
     @property
@@ -140,7 +143,7 @@ class Evaluator(nn.Module, ABC):
     def set_statistics(self, mean: ndarray, std: ndarray) -> None:
         """Of all 3D features. As T2M does, the deviations of root and contacts are divided by 5."""
         layout = layout_3d(self.config.body)
-        std = np.array(std, dtype=np.float32)
+        std = np.maximum(np.array(std, dtype=np.float32), MIN_STD)
         std[layout.root] /= _ROOT_AND_CONTACTS
         std[layout.contacts] /= _ROOT_AND_CONTACTS
         self.mean.copy_(torch.from_numpy(np.asarray(mean, dtype=np.float32))[self.chosen])
@@ -157,6 +160,7 @@ class T2MEvaluator(Evaluator):
                 f"word vectors: the evaluator was trained with {config.words} of {config.word_dim} values, "
                 f"got {vectors.name} of {vectors.dim}; give its own"
             )
+        _check_text(config, vectors.name, vectors.fingerprint)
         self.vectors = vectors
         seen = len(self.mean) - part_contacts(config.part)
         self.movement_encoder = MovementEncoder(seen, config.movement_width, config.movement_dim)
@@ -193,8 +197,10 @@ class TMREvaluator(Evaluator):
 
     def __init__(self, config: EvaluatorConfig, cache: Path | None = None) -> None:
         super().__init__(config)
-        self.rows = CachedEmbeddings(config.text_encoder, cache, sequence=True)
-        self._text_dim = load_text_encoder(config.text_encoder).dim
+        encoder = load_text_encoder(config.text_encoder)
+        _check_text(config, encoder.name, encoder.fingerprint)
+        self.rows = CachedEmbeddings(config.text_encoder, cache, encoder.fingerprint, sequence=True)
+        self._text_dim = encoder.dim
         sizes = (config.width, config.heads, config.layers, config.dim)
         self.motion_network = Transformer(len(self.mean), *sizes, _MOST_STEPS, FRAMES_PER_STEP)
         self.text_network = Transformer(self._text_dim, *sizes, _MOST_WORDS)
@@ -211,6 +217,14 @@ class TMREvaluator(Evaluator):
     def text(self, captions: Sequence[Caption]) -> Float[Tensor, "b e"]:
         rows = self.rows([c.text for c in captions], self._text_dim)[:, :_MOST_WORDS].to(self.device)
         return self.text_network(rows, rows.abs().sum(-1) > 0)
+
+
+def _check_text(config: EvaluatorConfig, name: str, found: str) -> None:
+    if config.text_fingerprint not in ("", found):
+        raise ConfigError(
+            f"{name}: the evaluator was trained with weights of hash {config.text_fingerprint[:12]}, got {found[:12]}; "
+            "use those that it was trained with"
+        )
 
 
 def new_evaluator(config: EvaluatorConfig, vectors: WordVectors | None = None, cache: Path | None = None) -> Evaluator:
@@ -262,6 +276,6 @@ def load_evaluator(folder: Path, device: str | torch.device = "cpu", cache: Path
 
 
 def fingerprint(folder: Path) -> str:
-    """Hash of an evaluator's weights, statistics and word vectors."""
-    files: list[Any] = [folder / name for name in (_WEIGHTS, _WORDS) if (folder / name).is_file()]
+    """Hash of an evaluator's configuration, weights, statistics and word vectors."""
+    files: list[Any] = [folder / name for name in (_CONFIG, _WEIGHTS, _WORDS) if (folder / name).is_file()]
     return hashlib.sha256("".join(sha256(f) for f in files).encode()).hexdigest()[:16]

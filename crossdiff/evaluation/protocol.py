@@ -116,6 +116,7 @@ class Bench:
                 f"{data}: {len(self.real)} clips in {cfg.split}.txt, a batch needs {cfg.protocol.batch_size}; "
                 "use a larger split, or a smaller protocol.batch_size"
             )
+        self._check_sizes()
         self.hashes = {name: fingerprint(folder) for name, folder in self.folders.items()}
         self.evaluators: dict[str, Evaluator] = {n: load_evaluator(f, device, data) for n, f in self.folders.items()}
         for name, evaluator in self.evaluators.items():
@@ -125,6 +126,18 @@ class Bench:
                     f"{dataset.skeleton.name}; train evaluators on it"
                 )
         self.generator = Generator(self.model, self.real, cfg)
+
+    def _check_sizes(self) -> None:
+        """Refuse, before hours of sampling, a protocol that the split is too small for."""
+        p = self.cfg.protocol
+        kept = len(self.real) // p.batch_size * p.batch_size
+        wanted = {"diversity_pairs": (p.diversity_pairs, kept)}
+        if p.multimodality_replications:
+            wanted["multimodality_texts"] = (p.multimodality_texts, kept)
+            wanted["multimodality_pairs"] = (p.multimodality_pairs, p.multimodality_samples)
+        for name, (value, most) in wanted.items():
+            if value > most:
+                raise InputError(f"protocol.{name}: got {value}, but there are {most} to draw from; lower it")
 
     @cached_property
     def real_embeddings(self) -> dict[str, ndarray]:
@@ -145,7 +158,7 @@ class Bench:
         order = rng.permutation(len(self.real))
         order = order[: len(order) // p.batch_size * p.batch_size]
         distinct = self.real.shared.distinct_batches(order, p.batch_size, rng)
-        count = min(p.multimodality_texts, len(order)) if replication < p.multimodality_replications else 0
+        count = p.multimodality_texts if replication < p.multimodality_replications else 0
         return Plan(order, choices, distinct, rng.choice(order, count, replace=False))
 
     def requests(self, replication: int, plan: Plan) -> tuple[list[Request], list[Request]]:
@@ -162,7 +175,7 @@ class Bench:
     def motions_of(self, replication: int) -> int:
         p = self.cfg.protocol
         kept = len(self.real) // p.batch_size * p.batch_size
-        modes = min(p.multimodality_texts, kept) * p.multimodality_samples
+        modes = p.multimodality_texts * p.multimodality_samples
         return kept + (modes if replication < p.multimodality_replications else 0)
 
     def replicate(self, replication: int, path: Path, on_motions: OnMotions = lambda count: None) -> None:

@@ -71,7 +71,8 @@ class RealClips:
 
     def embeddings(self, evaluator: Evaluator, evaluator_hash: str) -> Float[ndarray, "n e"]:
         """Of every span; kept beside the dataset."""
-        key = hashlib.sha256(f"{evaluator_hash} {self.data.fingerprint()} {self.most}".encode()).hexdigest()[:12]
+        made_of = f"{evaluator_hash} {self.data.fingerprint()} {self.data.packed.key} {self.most}"
+        key = hashlib.sha256(made_of.encode()).hexdigest()[:12]
         path = self.data.folder / f"real_{self.data.split}_{key}.npz"
         if path.is_file():
             known = load_npz(path, ("embeddings",))["embeddings"]

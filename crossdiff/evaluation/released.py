@@ -24,6 +24,8 @@ def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
     stats: folder with `mean.npy` and `std.npy` of the evaluator (T2M's `meta` folder), used as they are; words: the
     word vectors that it was trained with (npz). Raises CheckpointError and InputError for files that do not fit.
     """
+    if words.suffix != ".npz":
+        raise InputError(f"{words}: expected an npz with words and vectors, those that {path.name} was trained with")
     states = _read(path)
     movement, motion, text = (states[name] for name in _NETWORKS)
     try:

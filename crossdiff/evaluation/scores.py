@@ -35,7 +35,7 @@ def set_scores(
     rng = np.random.RandomState(np.random.SeedSequence(seed).generate_state(1)[0])
     found = {"FID": frechet_distance(motion, reference)}
     found |= {FID_OF_PART[part]: frechet_distance(*pair) for part, pair in parts.items()}
-    found["Diversity"] = diversity(motion, min(cfg.diversity_pairs, len(motion)), rng)
+    found["Diversity"] = diversity(motion, cfg.diversity_pairs, rng)
     if modes is not None:
-        found["MultiModality"] = multimodality(modes, min(cfg.multimodality_pairs, modes.shape[1]), rng)
+        found["MultiModality"] = multimodality(modes, cfg.multimodality_pairs, rng)
     return found

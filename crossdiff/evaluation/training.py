@@ -25,7 +25,7 @@ from crossdiff.checkpoint import keep_newest, latest_state, load_state, save_sta
 from crossdiff.config import Config
 from crossdiff.data.captions import Caption
 from crossdiff.data.mocap import MocapDataset, clip_span
-from crossdiff.errors import ConfigError
+from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.evaluators import (
     MOST_FRAMES,
     EvaluatorConfig,
@@ -108,12 +108,18 @@ def train_evaluator(
     words: word vectors in a file, for `t2m`; the embedded sentence model's without it. A run is gone on with under the
     configuration, data and words that it was started with only (ConfigError).
     """
-    train, val = (Clips(MocapDataset(data, split)) for split in ("train", "val"))
-    vectors = _vectors(kind, words, [train, val, Clips(MocapDataset(data, "test"))] if words else [])
+    train = Clips(MocapDataset(data, "train"))
+    val, test = (_split(data, split) for split in ("val", "test"))
+    if val is None:
+        log.warning("%s: no usable val.txt; the validation loss is measured on training clips", data)
+    vectors = _vectors(kind, words, [clips for clips in (train, val, test) if clips is not None])
+    val = val or train
     asked: dict[str, Any] = {"kind": kind, "part": part, "skeleton": train.data.skeleton.name}
     asked["trained_on"] = train.data.fingerprint()
     if vectors is not None:
-        asked |= {"words": vectors.name, "word_dim": vectors.dim}
+        asked |= {"words": vectors.name, "word_dim": vectors.dim, "text_fingerprint": vectors.fingerprint}
+    else:
+        asked["text_fingerprint"] = load_text_encoder(cfg.evaluator.text_encoder).fingerprint
     cfg = cfg.model_copy(update={"evaluator": cfg.evaluator.model_copy(update=asked)})
     _pin(cfg, out, vectors)
     torch.manual_seed(cfg.seed)
@@ -129,6 +135,14 @@ def train_evaluator(
         best = _train_contrastive(evaluator, cfg, train, val, out)
     save_evaluator(evaluator.eval(), out)
     return EvaluatorSummary(out, kind, part, best.loss, best.step)
+
+
+def _split(data: Path, split: str) -> Clips | None:
+    try:
+        return Clips(MocapDataset(data, split))
+    except InputError as error:
+        log.info("%s", error)
+        return None
 
 
 def _vectors(kind: Kind, words: Path | None, splits: Sequence[Clips]) -> WordVectors | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -102,8 +103,9 @@ def load_word_vectors(source: Path | None, wanted: Iterable[str] = ()) -> WordVe
         raise InputError(
             f"{source}: is T2M's vocabulary, a pickle, which is not read here because reading one can run code; where "
             'you trust it, make an npz of it: python -c "import numpy, pickle; '
-            "numpy.savez('words.npz', words=numpy.array(pickle.load(open('our_vab_words.pkl', 'rb'))), "
-            "vectors=numpy.load('our_vab_data.npy'))\""
+            "rows = pickle.load(open('our_vab_idx.pkl', 'rb')); "
+            "numpy.savez('words.npz', words=numpy.array(list(rows)), "
+            "vectors=numpy.load('our_vab_data.npy')[list(rows.values())])\""
         )
     if source.suffix == ".npz":
         z = load_npz(source, ("words", "vectors"))
@@ -154,7 +156,7 @@ class WordBatch(NamedTuple):
 
 def caption_words(caption: Caption) -> list[tuple[str, str]]:
     """(word, part of speech) of a caption's tokens; of its text, all OTHER, where it has none."""
-    tokens = caption.tokens.split() or [f"{w}/OTHER" for w in caption.text.lower().split()]
+    tokens = caption.tokens.split() or [f"{w}/OTHER" for w in re.findall(r"[\w']+", caption.text.lower())]
     pairs = [token.rpartition("/") for token in tokens]
     return [(word, tag) if slash else (tag, "OTHER") for word, slash, tag in pairs]
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from crossdiff.config import Config, load_config
 from crossdiff.errors import ConfigError
+from crossdiff.evaluation.compare import compare
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
@@ -97,6 +98,7 @@ def run_ablations(
         for name in study.rows
         if (path := out / Path(name).stem / "evaluation" / "result.json").is_file()
     ]
+    compare([result for _, result in found])  # refuses results of other evaluators, data or protocols
     table = ablation_table(found)
     write_text(out / "ablations.md", table)
     write_text(out / "ablations.html", _page(found))

@@ -13,7 +13,7 @@ from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.evaluators import save_evaluator
-from crossdiff.evaluation.protocol import Bench, Request, replication_path
+from crossdiff.evaluation.protocol import Bench, Generator, Request, replication_path
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.files import load_npz
 
@@ -125,3 +125,23 @@ def test_what_cannot_be_evaluated_is_named(prepared, checkpoint, random_evaluato
     with pytest.raises(InputError, match=r"8 clips in train\.txt, a batch needs 32"):
         Bench(config(batch_size=32), checkpoint, prepared, random_evaluators, "cpu")
     assert len(MocapDataset(prepared)) == 8
+
+
+def test_real_motion_sent_through_the_protocol_scores_as_real(
+    prepared, checkpoint, random_evaluators, tmp_path, monkeypatch
+):
+    def copy(self, requests, on_motions):
+        return [self.real.features(r.clip, *self.real.span(r.clip, r.choice)) for r in requests], 1.0
+
+    monkeypatch.setattr(Generator, "__call__", copy)
+    result = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path, name="copy")
+    for table in result.tables:
+        for metric, value in table.rows[REAL].items():
+            assert table.rows["copy"][metric].values == pytest.approx(value.values, rel=1e-3, abs=1e-4), metric
+    for measure, value in result.motion[REAL].items():
+        assert result.motion["copy"][measure].values == pytest.approx(value.values, rel=1e-4, abs=1e-6)
+
+
+def test_a_protocol_that_the_split_is_too_small_for_is_refused_first(prepared, checkpoint, random_evaluators):
+    with pytest.raises(InputError, match=r"protocol\.diversity_pairs: got 300, but there are 8"):
+        Bench(config(diversity_pairs=300), checkpoint, prepared, random_evaluators, "cpu")
