@@ -33,12 +33,17 @@ NO_CAPTION = Caption("", "")
 
 
 class ViewConfig(Config):
-    """Which 2D views a clip is seen in. `yaw_jitter`: degrees that a view may be off to either side; `hide`: share of
-    clips of which some joints are hidden for a while, as a detector would miss them."""
+    """Which 2D views a clip is seen in, and what of them is hidden from the network as a detector would miss it.
+
+    yaw_jitter: degrees that a view may be off to either side. hide: share of clips of which some joints are hidden for
+    a while, and in a third of these the toes all along. hide_path: share of clips that look as if seen by a camera
+    whose movement is unknown: nothing tells where the body went. What is hidden is learnt all the same.
+    """
 
     views: tuple[str, ...] = Field(tuple(VIEW_YAW), min_length=1)
     yaw_jitter: float = Field(0.0, ge=0, le=180)
     hide: float = Field(0.0, ge=0, le=1)
+    hide_path: float = Field(0.0, ge=0, le=1)
 
     @field_validator("views")
     @classmethod
@@ -133,6 +138,10 @@ class MocapDataset:
         features, trusted = joints_to_features(flat, self.skeleton, self.layout)
         hidden = not valid.all()
         seen = joints_to_features(flat, self.skeleton, self.layout, torch.from_numpy(valid))[1] if hidden else trusted
+        pathless = torch.tensor([not d.path_known for d in drawn])
+        if pathless.any():
+            moving = layout_2d(self.skeleton, self.layout).moving
+            seen = seen & ~(pathless[:, None, None] & torch.from_numpy(moving))
         return [
             Crop(
                 {"3d": d.features, "2d": two_d[: len(d.features)]},
@@ -152,9 +161,9 @@ class MocapDataset:
         view = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter
         joints = self.packed.joints(index, start, start + length + 1)
         hide = rng.random() < views.hide
-        shape = (len(joints), self.skeleton.num_joints)
-        valid = _hidden(*shape, rng) if hide else np.ones(shape, dtype=bool)
-        return _Drawn(self.packed.features(index, start, start + length), joints, valid, view, caption.text)
+        valid = _hidden(len(joints), self.skeleton, rng) if hide else np.ones(joints.shape[:2], dtype=bool)
+        path_known = not views.hide_path or rng.random() >= views.hide_path
+        return _Drawn(self.packed.features(index, start, start + length), joints, valid, view, caption.text, path_known)
 
     def _length(self, clip_id: str) -> int:
         """Frames that have features, and joints for themselves and the frame after.
@@ -204,6 +213,7 @@ class _Drawn:
     valid: ndarray
     view: str | float
     caption: str
+    path_known: bool
 
 
 def _whole_units(frames: int) -> int:
@@ -219,11 +229,14 @@ def _project(joints: Tensor, views: Sequence[str | float]) -> Tensor:
     return torch.where(top[:, None, None, None], project_orthographic(joints, "top"), flat) if top.any() else flat
 
 
-def _hidden(frames: int, joints: int, rng: Generator) -> ndarray:
-    """(frames, joints), False for a few random joints over a random stretch; never the root."""
+def _hidden(frames: int, skeleton: Skeleton, rng: Generator) -> ndarray:
+    """(frames, joints), False for a few random joints over a random stretch, perhaps for the toes; never the root."""
+    joints = skeleton.num_joints
     valid = np.ones((frames, joints), dtype=bool)
     count = int(rng.integers(1, max(2, joints // 3)))
     start, stop = sorted(rng.integers(0, frames + 1, size=2))
     chosen = 1 + rng.choice(joints - 1, size=count, replace=False)
     valid[start:stop, chosen] = False
+    if rng.random() < 1 / 3:
+        valid[:, list(skeleton.feet[1::2])] = False
     return valid

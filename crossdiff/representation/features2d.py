@@ -78,8 +78,7 @@ def joints_to_features(
     else:
         mask = _mask(valid, directed, skeleton, layout)
     if not path_known:
-        for group in (slices.root, slices.velocities, slices.contacts):
-            mask[..., group] = False
+        mask[..., torch.from_numpy(slices.moving).to(mask.device)] = False
     if valid is None and path_known:
         return features, mask
     return torch.where(mask, features, _neutral(features, skeleton, layout)), mask

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
 Layout2D = Literal["paper", "official"]
@@ -65,6 +69,14 @@ class FeatureLayout:
     @cached_property
     def contacts(self) -> slice:
         return self._slice(4)
+
+    @cached_property
+    def moving(self) -> Bool[ndarray, " d"]:
+        """True for the values that tell how the body as a whole moved: the root's, the velocities, the contacts."""
+        mask = np.zeros(self.dim, dtype=bool)
+        for group in (self.root, self.velocities, self.contacts):
+            mask[group] = True
+        return mask
 
     @property
     def groups(self) -> dict[str, slice]:

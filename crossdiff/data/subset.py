@@ -1,0 +1,57 @@
+"""A dataset of some clips of another one: lists and statistics of its own, the other's arrays and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crossdiff.data.tally import Outcome, Tally, Written
+from crossdiff.errors import InputError
+from crossdiff.files import load_npy, read_json
+from crossdiff.progress import track
+from crossdiff.representation.layouts import Layout2D
+from crossdiff.skeleton import SKELETONS
+
+_SHARED = ("new_joints", "new_joint_vecs", "texts")
+
+
+def write_subset(data: Path, out: Path, splits: Mapping[str, Sequence[str]], layout: Layout2D = "paper") -> None:
+    """Make a HumanML3D folder at `out` whose splits hold these clips of the dataset `data`, read through links.
+
+    Statistics are those of its own training split, of 2D features of this layout. What is there already is left as it
+    is where it has the same lists. Raises InputError where the arrays of a clip are not there.
+    """
+    if _has_lists(out, splits):
+        return
+    record = read_json(data / "dataset.json") if (data / "dataset.json").is_file() else {}
+    skeleton = SKELETONS[record.get("skeleton", "humanml3d")]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "dataset.json").unlink(missing_ok=True)  # written last: with it the folder is whole
+    for kind in _SHARED:
+        _link(out / kind, data / kind)
+    tally = Tally(skeleton, layout)
+    for clip, split in track([(clip, split) for split, ids in splits.items() for clip in ids], "subset"):
+        features = load_npy(data / "new_joint_vecs" / f"{clip}.npy")
+        joints = load_npy(data / "new_joints" / f"{clip}.npy")
+        tally.add(Outcome([Written(clip, split, features, joints, _captions(data, clip))]))
+    tally.finish(out, source=str(data.resolve()))
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink():
+        link.unlink()
+    if link.exists():
+        raise InputError(f"{link.parent}: holds a dataset of its own; give another folder for the subset")
+    link.symlink_to(target.resolve(), target_is_directory=True)
+
+
+def _captions(data: Path, clip: str) -> int:
+    path = data / "texts" / f"{clip}.txt"
+    return len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
+
+
+def _has_lists(out: Path, splits: Mapping[str, Sequence[str]]) -> bool:
+    paths = [(out / f"{split}.txt", ids) for split, ids in splits.items()]
+    return (out / "dataset.json").is_file() and all(
+        path.is_file() and path.read_text(encoding="utf-8").split() == list(ids) for path, ids in paths
+    )
