@@ -17,10 +17,10 @@ from crossdiff.types import Keypoints2D
 
 # What a detector exchanges with the other side as one, by the names of keypoints; the whole body comes first.
 _PARTS = (
-    ("shoulder",),
+    ("collar", "shoulder"),
     ("elbow", "wrist", "pinky", "index", "thumb"),
     ("hip",),
-    ("knee", "ankle", "heel", "foot_index"),
+    ("knee", "ankle", "heel", "foot_index", "foot"),
 )
 # A bend at an exchange counts this many times: where a detection is off altogether, either order of left and right
 # bends, and neither is right.

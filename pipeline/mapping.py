@@ -27,12 +27,16 @@ Recipe = dict[str, float]
 
 @dataclass(frozen=True)
 class KeypointSet:
-    """A detector's keypoints. head: the keypoints whose mean is the head joint; toes: left, right, if it has them."""
+    """A detector's keypoints. head: the keypoints whose mean is the head joint; toes: left, right, if it has them.
+
+    is_skeleton: whether the keypoints are HumanML3D's joints themselves, in its order; then no joint is made of others.
+    """
 
     name: str
     names: tuple[str, ...]
     head: tuple[str, ...]
     toes: tuple[str, str] | None
+    is_skeleton: bool = False
 
     @cached_property
     def body(self) -> list[int]:
@@ -50,6 +54,8 @@ class KeypointSet:
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
         """For each joint that this set can give, the weights of keypoints."""
+        if self.is_skeleton:
+            return {joint: {name: 1.0} for joint, name in zip(HUMANML3D.joint_names, self.names, strict=True)}
         hips, shoulders = _mean("left_hip", "right_hip"), _mean("left_shoulder", "right_shoulder")
         pelvis, neck = _mix(hips, shoulders, PELVIS_LIFT), _mix(hips, shoulders, 1 + NECK_LIFT)
         joints = {"pelvis": pelvis, "neck": neck, "head": _mean(*self.head)}
@@ -177,7 +183,17 @@ WHOLEBODY133 = KeypointSet(
     toes=("left_big_toe", "right_big_toe"),
 )
 
-KEYPOINT_SETS = {s.name: s for s in (BLAZEPOSE33, COCO17, HALPE26, WHOLEBODY133)}
+_SIDES = {"l_": "left_", "r_": "right_"}
+
+HUMANML3D22 = KeypointSet(
+    name="humanml3d22",
+    names=tuple(_SIDES.get(n[:2], n[:2]) + n[2:] for n in HUMANML3D.joint_names),
+    head=("head",),
+    toes=("left_foot", "right_foot"),
+    is_skeleton=True,
+)
+
+KEYPOINT_SETS = {s.name: s for s in (BLAZEPOSE33, COCO17, HALPE26, WHOLEBODY133, HUMANML3D22)}
 
 
 def keypoint_set_of(count: int) -> KeypointSet:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.config import Config
-from crossdiff.diffusion.lifting import lift
+from crossdiff.diffusion.lifting import LiftOptions, lift
 from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
 from crossdiff.models import CrossDiffModel
@@ -26,9 +26,12 @@ from crossdiff.wording import counted, listed
 
 
 class PseudoLabelConfig(Config):
-    """`smooth_sigma`: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off."""
+    """smooth_sigma: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off. impute, mirror: see
+    `LiftOptions`."""
 
     smooth_sigma: float = Field(1.5, ge=0)
+    impute: bool = True
+    mirror: bool = True
     batch_size: int = Field(16, ge=1)
 
 
@@ -157,7 +160,7 @@ def _lift(model: CrossDiffModel, batch: Sequence[_Clip], cfg: PseudoLabelConfig)
     for row, clip in enumerate(batch):
         features[row, : len(clip.features)] = torch.from_numpy(clip.features)
         mask[row, : len(clip.features)] = torch.from_numpy(clip.mask)
-    lifted = lift(model, features, mask, frames)
+    lifted = lift(model, features, mask, frames, LiftOptions(cfg.impute, cfg.mirror))
     return [
         rebuild(lifted[row, :length], cfg.smooth_sigma, model.skeleton).numpy()
         for row, length in enumerate(lengths.tolist())

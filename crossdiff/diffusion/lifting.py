@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from crossdiff.models.model import CrossDiffModel
+from crossdiff.representation.layouts import layout_2d, layout_3d
+from crossdiff.representation.mirroring import mirror_features, mirror_mask
+
+
+@dataclass(frozen=True)
+class LiftOptions:
+    """impute: replace values that were not seen by the model's own G_2D->2D prediction before lifting; without it they
+    are lifted as their mean. mirror: lift the mirror image too and average both.
+    """
+
+    impute: bool = True
+    mirror: bool = True
 
 
 @torch.no_grad()
@@ -15,16 +29,40 @@ def lift(
     features: Float[Tensor, "b t d2"],
     mask: Bool[Tensor, "b t d2"] | None = None,
     frames: Bool[Tensor, "b t"] | None = None,
+    options: LiftOptions | None = None,
 ) -> Float[Tensor, "b t d3"]:
     """3D features (not normalised) of clips of 2D features (not normalised).
 
-    mask: True where a 2D value can be trusted; others are replaced by their mean and so carry nothing.
-    frames: True where a frame is real. The model is used as it is: put it in eval mode first.
+    mask: True where a 2D value can be trusted; what others hold changes nothing. frames: True where a frame is real.
+    The model is used as it is: put it in eval mode first. Positions, velocities and rotations are the network's, or the
+    mean of two of its outputs, and need not agree: see `crossdiff.representation.cleanup.rebuild`.
     """
+    options = options or LiftOptions()
+    if not options.mirror:
+        return _lift(model, features, mask, frames, options)
+    flat, space = layout_2d(model.skeleton, model.config.layout_2d), layout_3d(model.skeleton)
+    turned = mirror_features(features, flat, model.skeleton)
+    both = _lift(
+        model,
+        torch.cat([features, turned]),
+        None if mask is None else torch.cat([mask, mirror_mask(mask, flat, model.skeleton)]),
+        None if frames is None else frames.repeat(2, 1),
+        options,
+    )
+    straight, mirrored = both.chunk(2)
+    return (straight + mirror_features(mirrored, space, model.skeleton)) / 2
+
+
+def _lift(
+    model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LiftOptions
+) -> Tensor:
     x = model.normalize("2d", features)
+    count = x.shape[0]
+    t = torch.zeros(count, dtype=torch.long, device=x.device)
+    text = model.null_text(count)
     if mask is not None:
         x = x.masked_fill(~mask, 0.0)
-    batch = x.shape[0]
-    t = torch.zeros(batch, dtype=torch.long, device=x.device)
-    lifted = model.network({"2d": x}, t, model.null_text(batch), frames, targets=("3d",))["2d", "3d"]
-    return model.denormalize("3d", lifted)
+        if options.impute and not mask.all():
+            guess = model.network({"2d": x}, t, text, frames, targets=("2d",))["2d", "2d"]
+            x = torch.where(mask, x, guess)
+    return model.denormalize("3d", model.network({"2d": x}, t, text, frames, targets=("3d",))["2d", "3d"])

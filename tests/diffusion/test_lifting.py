@@ -7,7 +7,10 @@ import torch
 from synthetic import small_model
 from torch.testing import assert_close
 
-from crossdiff.diffusion.lifting import lift
+from crossdiff.diffusion.lifting import LiftOptions, lift
+from crossdiff.representation.layouts import layout_2d, layout_3d
+from crossdiff.representation.mirroring import mirror_features, mirror_mask
+from crossdiff.skeleton import HUMANML3D
 
 
 @pytest.fixture
@@ -37,10 +40,34 @@ def test_it_is_the_networks_2d_to_3d_at_zero_without_text(model):
     with torch.no_grad():
         t, null = torch.zeros(2, dtype=torch.long), torch.zeros(2, 6)
         direct = model.network({"2d": model.normalize("2d", FLAT)}, t, null)["2d", "3d"]
-    assert_close(lift(model, FLAT), model.denormalize("3d", direct))
+    assert_close(lift(model, FLAT, options=LiftOptions(mirror=False)), model.denormalize("3d", direct))
     assert not lift(model, FLAT).requires_grad
 
 
 def test_a_model_of_word_sequences_lifts_without_words():
     model = small_model(text="sequence")
     assert torch.isfinite(lift(model, FLAT, SEEN)).all()
+
+
+def test_unseen_values_are_the_models_own_guess(model):
+    once = LiftOptions(mirror=False)
+    with torch.no_grad():
+        t, null = torch.zeros(2, dtype=torch.long), torch.zeros(2, 6)
+        hidden = model.normalize("2d", FLAT).masked_fill(~SEEN, 0.0)
+        guess = model.network({"2d": hidden}, t, null)["2d", "2d"]
+    complete = model.denormalize("2d", torch.where(SEEN, hidden, guess))
+    assert_close(lift(model, FLAT, SEEN, options=once), lift(model, complete, options=once), atol=1e-5, rtol=1e-5)
+    as_mean = lift(model, FLAT, SEEN, options=LiftOptions(impute=False, mirror=False))
+    assert not torch.allclose(lift(model, FLAT, SEEN, options=once), as_mean)
+
+
+def test_a_path_that_is_not_known_leaks_through_no_other_value(model):
+    mask = torch.from_numpy(~layout_2d().moving).expand(2, 10, -1)
+    elsewhere = torch.where(mask, FLAT, FLAT + 3.0)
+    assert torch.equal(lift(model, FLAT, mask), lift(model, elsewhere, mask))
+
+
+def test_the_mirror_image_is_lifted_to_the_mirrored_motion(model):
+    flat, space = layout_2d(), layout_3d()
+    turned = lift(model, mirror_features(FLAT, flat, HUMANML3D), mirror_mask(SEEN, flat, HUMANML3D))
+    assert_close(turned, mirror_features(lift(model, FLAT, SEEN), space, HUMANML3D), atol=1e-5, rtol=1e-5)

@@ -1,0 +1,126 @@
+"""What a pose detector would make of motion that is known in 3D: its projection, with a detector's faults."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from numpy.random import Generator
+from pydantic import Field, model_validator
+
+from crossdiff.config import Config
+from crossdiff.pipeline.mapping import HUMANML3D22
+from crossdiff.representation.projection import project_orthographic
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.types import Keypoints2D
+
+# Size in metres of the person that is seen, by which errors are scaled: HumanML3D's body.
+BODY_HEIGHT = 1.70
+_SEEN, _UNSEEN = 0.9, 0.05
+# Detectors are surest of the trunk; hands and feet err more.
+_ENDS = {"wrist": 2.0, "ankle": 1.5, "foot": 2.0, "elbow": 1.3, "knee": 1.3, "head": 1.2}
+_SWAPPED = (("knee", "ankle", "foot"), ("elbow", "wrist"))
+
+
+class DetectorNoise(Config):
+    """Faults of a detector. `strength` 0 leaves the projection as it is, 1 is what the other values say.
+
+    height: pixels that the person is tall, drawn from this range; jitter_pixels and jitter: deviation of a keypoint, in
+    pixels and in body heights, added up: a small figure is seen worse; drift: deviation in body heights of an error that
+    lasts (about half a second). drops: of each joint per second, chance that it is lost for drop_seconds on average.
+    swaps: of the arms and of the legs per second, chance that left and right are exchanged for a few frames. no_toes:
+    share of clips whose detector knows no toes. camera_moves: share of clips whose camera pans, by up to camera_path
+    body heights; camera_lost: share of these in which its movement could not be told.
+    """
+
+    strength: float = Field(1.0, ge=0)
+    height: tuple[float, float] = (120.0, 500.0)
+    jitter_pixels: float = Field(1.0, ge=0)
+    jitter: float = Field(0.005, ge=0)
+    drift: float = Field(0.007, ge=0)
+    drops: float = Field(0.08, ge=0)
+    drop_seconds: float = Field(0.4, gt=0)
+    swaps: float = Field(0.1, ge=0)
+    no_toes: float = Field(0.3, ge=0, le=1)
+    camera_moves: float = Field(0.3, ge=0, le=1)
+    camera_path: float = Field(0.5, ge=0)
+    camera_lost: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.height[0] <= self.height[1]:
+            raise ValueError(f"height: expected two rising numbers of pixels, got {self.height}")
+        return self
+
+
+def observe(
+    joints: Float[ndarray, "f 22 3"], yaw: float, noise: DetectorNoise, rng: Generator, fps: float = HUMANML3D.fps
+) -> Keypoints2D:
+    """Keypoints of a motion (metres, Y up) as seen by an orthographic camera at this yaw (degrees), in its pixels.
+
+    The keypoints are the 22 joints (set `humanml3d22`). The camera's movement, where the clip has one and it is known,
+    stands in `camera`.
+    """
+    flat = project_orthographic(torch.from_numpy(np.ascontiguousarray(joints)).double(), yaw).numpy()
+    scale = rng.uniform(*noise.height) / BODY_HEIGHT
+    xy = flat * np.array([scale, -scale])
+    frames, count = xy.shape[:2]
+    body, strength = scale * BODY_HEIGHT, noise.strength
+    spread = np.array([next((w for part, w in _ENDS.items() if part in n), 1.0) for n in HUMANML3D.joint_names])
+    jitter = strength * (noise.jitter_pixels + noise.jitter * body) * spread[:, None]
+    drift = strength * noise.drift * body * spread[:, None]
+    xy = xy + jitter * rng.standard_normal(xy.shape) + drift * _slow(xy.shape, fps / 2, rng)
+    xy = _swapped(xy, strength * noise.swaps / fps, rng)
+    score = np.full((frames, count), _SEEN)
+    lost = _stretches((frames, count), strength * noise.drops / fps, noise.drop_seconds * fps, rng)
+    score[lost] = _UNSEEN
+    xy[lost] += 5 * np.broadcast_to(jitter, xy.shape)[lost] * rng.standard_normal(xy[lost].shape)
+    if rng.random() < strength * noise.no_toes:
+        score[:, [HUMANML3D.index("l_foot"), HUMANML3D.index("r_foot")]] = 0
+    camera, known = np.tile(np.eye(2, 3), (frames, 1, 1)), np.ones(frames, dtype=bool)
+    if rng.random() < strength * noise.camera_moves:
+        path = noise.camera_path * body * _slow((frames, 2), 2 * fps, rng)
+        path -= path[0]
+        xy = xy - path[:, None]
+        if rng.random() < noise.camera_lost:
+            known[1:] = False
+        else:
+            camera[:, :, 2] = path
+    low, high = xy.min((0, 1)) - body / 4, xy.max((0, 1)) + body / 4
+    width, height = (int(np.ceil(n)) for n in high - low)
+    camera[:, :, 2] += low - (camera[:, :, :2] @ low)
+    return Keypoints2D(
+        (xy - low).astype(np.float32), score.astype(np.float32), np.arange(frames), fps, (width, height),
+        HUMANML3D22.name, camera=camera, camera_known=known,
+    )  # fmt: skip
+
+
+def _slow(shape: tuple[int, ...], frames: float, rng: Generator) -> ndarray:
+    """Noise of deviation 1 along axis 0 that is like itself for about this many frames (first-order autoregression)."""
+    keep = np.exp(-1 / max(frames, 1e-6))
+    out = rng.standard_normal(shape)
+    for n in range(1, shape[0]):
+        out[n] = keep * out[n - 1] + np.sqrt(1 - keep**2) * out[n]
+    return out
+
+
+def _stretches(shape: tuple[int, ...], chance: float, length: float, rng: Generator) -> ndarray:
+    """True over stretches along axis 0 that begin with this chance per frame; their length is exponential."""
+    out = np.zeros(shape, dtype=bool)
+    for start, *rest in np.argwhere(rng.random(shape) < chance):
+        stop = start + 1 + int(rng.exponential(length))
+        out[(slice(start, stop), *rest)] = True
+    return out
+
+
+def _swapped(xy: ndarray, chance: float, rng: Generator) -> ndarray:
+    """Arms, and legs, exchanged for a few frames here and there."""
+    mirror = np.array(HUMANML3D.mirror)
+    for parts in _SWAPPED:
+        limb = [j for j, name in enumerate(HUMANML3D.joint_names) if name[2:] in parts]
+        rows = np.flatnonzero(_stretches((len(xy), 1), chance, 3.0, rng)[:, 0])[:, None]
+        xy[rows, limb] = xy[rows, mirror[limb]]
+    return xy
