@@ -35,7 +35,6 @@ from crossdiff.training.stages import new_model
 from crossdiff.types import DOMAINS
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-ALL = {(s, d): 1.0 for s in DOMAINS for d in DOMAINS}
 
 
 class PlainTrainer:
@@ -53,9 +52,9 @@ class PlainTrainer:
         self.optimizer.zero_grad()
         losses = []
         for source in DOMAINS:
-            pairs = {(source, target): 1.0 for target in DOMAINS}
+            pairs = [(source, target) for target in DOMAINS]
             losses += cross_losses(self.model.network, self.model, batch.to(DEVICE), text, pairs, draws).values()
-        torch.stack(losses).sum().backward()
+        torch.stack(losses).mean(1).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1

@@ -8,26 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.config import Config
-from crossdiff.diffusion.lifting import LiftOptions, lift
+from crossdiff.diffusion.lifting import LiftOptions, label
 from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
 from crossdiff.models import CrossDiffModel
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
-from crossdiff.representation.cleanup import rebuild
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.wording import counted, listed
 
 
 class PseudoLabelConfig(Config):
-    """smooth_sigma: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off. impute, mirror: see
-    `LiftOptions`."""
+    """smooth_sigma: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off.
+    impute, mirror: see `LiftOptions`."""
 
     smooth_sigma: float = Field(1.5, ge=0)
     impute: bool = True
@@ -92,10 +90,12 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
         else:
             stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
     for batch in track(list(_batches(run, model, stale, cfg.batch_size, summary)), "lift"):
-        for clip, features in zip(batch, _lift(model, batch, cfg), strict=True):
+        clips = [(clip.features, clip.mask) for clip in batch]
+        made = label(model, clips, cfg.smooth_sigma, LiftOptions(cfg.impute, cfg.mirror))
+        for clip, pseudo in zip(batch, made, strict=True):
             save_npz(
                 run.pseudo3d / f"{clip.row.id}.npz",
-                features=features,
+                features=pseudo.features,
                 teacher=np.array(teacher),
                 fps=np.float64(model.skeleton.fps),
             )
@@ -149,22 +149,6 @@ def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
             "build it again"
         )
     return _Clip(row, z["features"].astype(np.float32), z["mask"])
-
-
-def _lift(model: CrossDiffModel, batch: Sequence[_Clip], cfg: PseudoLabelConfig) -> list[np.ndarray]:
-    lengths = torch.tensor([len(clip.features) for clip in batch])
-    longest = int(lengths.max())
-    frames = torch.arange(longest) < lengths[:, None]
-    features = torch.zeros(len(batch), longest, batch[0].features.shape[1])
-    mask = torch.zeros(features.shape, dtype=torch.bool)
-    for row, clip in enumerate(batch):
-        features[row, : len(clip.features)] = torch.from_numpy(clip.features)
-        mask[row, : len(clip.features)] = torch.from_numpy(clip.mask)
-    lifted = lift(model, features, mask, frames, LiftOptions(cfg.impute, cfg.mirror))
-    return [
-        rebuild(lifted[row, :length], cfg.smooth_sigma, model.skeleton).numpy()
-        for row, length in enumerate(lengths.tolist())
-    ]
 
 
 def _drop_others(run: Run, built: set[str]) -> None:

@@ -21,7 +21,7 @@ class Crop:
 
     features: (T, D) per domain; trusted: (T, D) per domain, True where the value counts in the loss; seen: (T, D2),
     True where a 2D value may be read as input; wild: whether the clip comes from a video; has_3d: False for a clip
-    that teaches 2D alone, whose 3D features are zeros that nothing may read.
+    that teaches 2D alone, whose 3D features are zeros that nothing may read; quality: of a pseudo label, 0 to 1.
     """
 
     features: dict[Domain, Float[ndarray, "t d"]]
@@ -30,6 +30,7 @@ class Crop:
     caption: str
     wild: bool = False
     has_3d: bool = True
+    quality: float = 1.0
 
     def __post_init__(self) -> None:
         lengths = {d: len(x) for d, x in self.features.items()}
@@ -68,6 +69,7 @@ class MotionBatch:
     captions: list[str]
     wild: Bool[Tensor, " b"]
     has_3d: Bool[Tensor, " b"]
+    quality: Float[Tensor, " b"]
     lengths: list[int]
     rows: list[int]
 
@@ -80,6 +82,7 @@ class MotionBatch:
             self.captions,
             self.wild.to(device),
             self.has_3d.to(device),
+            self.quality.to(device),
             self.lengths,
             self.rows,
         )
@@ -98,6 +101,7 @@ def collate(crops: Sequence[Crop], rows: Sequence[int] | None = None) -> MotionB
         [c.caption for c in crops],
         torch.tensor([c.wild for c in crops]),
         torch.tensor([c.has_3d for c in crops]),
+        torch.tensor([c.quality for c in crops]),
         [c.num_frames for c in crops],
         list(range(len(crops)) if rows is None else rows),
     )

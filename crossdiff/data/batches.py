@@ -130,17 +130,18 @@ def places(ids: Sequence[str], seed: int) -> ndarray:
 
 
 class WildBatches:
-    """Batches of wild clips, drawn with replacement: runs are often smaller than a batch."""
+    """Batches of wild clips, drawn with replacement: runs are often smaller than a batch. clips: which; else all."""
 
-    def __init__(self, data: WildDataset, batch_size: int, most: int, seed: int) -> None:
+    def __init__(self, data: WildDataset, batch_size: int, most: int, seed: int, clips: ndarray | None = None) -> None:
         self.data, self.batch_size, self.most, self.seed = data, batch_size, most, seed
+        self._clips = np.arange(len(data)) if clips is None else clips
 
     def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
         rngs = [np.random.default_rng((self.seed, 2, step, row)) for row in rows]
-        return [self.data.crop(int(rng.integers(len(self.data))), self.most, rng) for rng in rngs]
+        return [self.data.crop(int(rng.choice(self._clips)), self.most, rng) for rng in rngs]
 
     def captions(self) -> list[str]:
-        return sorted({c for clip in self.data.captions for c in clip if c})
+        return sorted({c for i in self._clips for c in self.data.captions[i] if c})
 
 
 class MixedBatches:

@@ -26,9 +26,9 @@ def write_subset(data: Path, out: Path, splits: Mapping[str, Sequence[str]], lay
     record = read_json(data / "dataset.json") if (data / "dataset.json").is_file() else {}
     skeleton = SKELETONS[record.get("skeleton", "humanml3d")]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "dataset.json").unlink(missing_ok=True)  # written last: with it the folder is whole
     for kind in _SHARED:
         _link(out / kind, data / kind)
+    (out / "dataset.json").unlink(missing_ok=True)  # written last: with it the folder is whole
     tally = Tally(skeleton, layout)
     for clip, split in track([(clip, split) for split, ids in splits.items() for clip in ids], "subset"):
         features = load_npy(data / "new_joint_vecs" / f"{clip}.npy")

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 from numpy.random import Generator
 
 from crossdiff.data.batch import Crop
@@ -84,6 +86,11 @@ class WildDataset:
                 raise ClipError(f"{clip_id}: expected {self.dims[domain]} {domain} values, got {x.shape[1]}")
         self.clips.append(clip)
         self.captions.append(captions or [""])
+
+    def relabel(self, index: int, features: Float[ndarray, "t d"]) -> None:
+        """Give a clip another pseudo label."""
+        clip = self.clips[index]
+        self.clips[index] = replace(clip, features={**clip.features, "3d": features.astype(np.float32)})
 
     def crop(self, index: int, most: int, rng: Generator) -> Crop:
         """A random caption and a random stretch of at most `most` frames."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
+from numpy import ndarray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from crossdiff.models.model import CrossDiffModel
+from crossdiff.representation.cleanup import rebuild
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.mirroring import mirror_features, mirror_mask
 
@@ -66,3 +70,28 @@ def _lift(
             guess = model.network({"2d": x}, t, text, frames, targets=("2d",))["2d", "2d"]
             x = torch.where(mask, x, guess)
     return model.denormalize("3d", model.network({"2d": x}, t, text, frames, targets=("3d",))["2d", "3d"])
+
+
+@dataclass(frozen=True)
+class Label:
+    """A pseudo label: features (T, D3) that agree with each other, and what the network made of the clip (T, D3)."""
+
+    features: Float[ndarray, "t d3"]
+    raw: Float[ndarray, "t d3"]
+
+
+def label(
+    model: CrossDiffModel,
+    clips: Sequence[tuple[Float[ndarray, "t d2"], Bool[ndarray, "t d2"]]],
+    sigma: float,
+    options: LiftOptions | None = None,
+) -> list[Label]:
+    """Lift a batch of clips, given by their 2D features and masks, smooth them and make them whole (see `rebuild`)."""
+    lengths = torch.tensor([len(features) for features, _ in clips])
+    frames = torch.arange(int(lengths.max())) < lengths[:, None]
+    features = pad_sequence([torch.from_numpy(f) for f, _ in clips], batch_first=True)
+    mask = pad_sequence([torch.from_numpy(m) for _, m in clips], batch_first=True)
+    device = model.device
+    lifted = lift(model, features.to(device), mask.to(device), frames.to(device), options).cpu()
+    raw = [row[:length] for row, length in zip(lifted, lengths.tolist(), strict=True)]
+    return [Label(rebuild(r, sigma, model.skeleton).numpy(), r.numpy()) for r in raw]

@@ -47,15 +47,15 @@ def _tables(layout: FeatureLayout, skeleton: Skeleton) -> tuple[ndarray, ndarray
     first = {chain[1] for chain in skeleton.chains}
     joints = range(1, skeleton.num_joints)
     if dims == 3:
-        turns = {j: _ROTATION_3D for j in joints}
+        turns = dict.fromkeys(joints, _ROTATION_3D)
     else:
         turns = {j: _FIRST_2D if j in first else _ROTATION_2D for j in joints}
-    _fill(places, signs, layout.positions, list(joints), {j: _POINT[dims] for j in joints}, skeleton)
+    _fill(places, signs, layout.positions, list(joints), dict.fromkeys(joints, _POINT[dims]), skeleton)
     _fill(places, signs, layout.rotations, list(joints), turns, skeleton)
     moving = list(layout.velocity_joints)
-    _fill(places, signs, layout.velocities, moving, {j: _POINT[dims] for j in moving}, skeleton)
+    _fill(places, signs, layout.velocities, moving, dict.fromkeys(moving, _POINT[dims]), skeleton)
     feet = list(skeleton.feet)
-    _fill(places, signs, layout.contacts, feet, {j: (1,) for j in feet}, skeleton)
+    _fill(places, signs, layout.contacts, feet, dict.fromkeys(feet, (1,)), skeleton)
     return places, signs
 
 

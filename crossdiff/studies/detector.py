@@ -28,12 +28,14 @@ _SWAPPED = (("knee", "ankle", "foot"), ("elbow", "wrist"))
 class DetectorNoise(Config):
     """Faults of a detector. `strength` 0 leaves the projection as it is, 1 is what the other values say.
 
-    height: pixels that the person is tall, drawn from this range; jitter_pixels and jitter: deviation of a keypoint, in
-    pixels and in body heights, added up: a small figure is seen worse; drift: deviation in body heights of an error that
-    lasts (about half a second). drops: of each joint per second, chance that it is lost for drop_seconds on average.
-    swaps: of the arms and of the legs per second, chance that left and right are exchanged for a few frames. no_toes:
-    share of clips whose detector knows no toes. camera_moves: share of clips whose camera pans, by up to camera_path
-    body heights; camera_lost: share of these in which its movement could not be told.
+    height: pixels that the person is tall, drawn from this range.
+    jitter_pixels, jitter: deviation of a keypoint in pixels and in body heights, added: small figures are seen worse.
+    drift: deviation in body heights of an error that lasts for about half a second.
+    drops: chance per second that a joint is lost, for drop_seconds on average.
+    swaps: chance per second that left and right arms (or legs) are exchanged for a few frames.
+    no_toes: share of clips whose detector knows no toes.
+    camera_moves: share of clips whose camera pans, by about camera_path body heights; camera_lost: share of these in
+    which its movement could not be told.
     """
 
     strength: float = Field(1.0, ge=0)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from crossdiff.config import Config
 from crossdiff.data.mocap import ViewConfig
 from crossdiff.models.config import ModelConfig
-from crossdiff.types import Domain
+from crossdiff.training.losses import Objective, Pair
 
 
 class LossWeights(Config):
@@ -26,9 +26,9 @@ class LossWeights(Config):
             raise ValueError("at least one direction needs a weight above 0")
         return self
 
-    def terms(self) -> dict[tuple[Domain, Domain], float]:
+    def terms(self) -> dict[Pair, float]:
         """(source, target) -> weight, without the terms of weight 0."""
-        every: dict[tuple[Domain, Domain], float] = {
+        every: dict[Pair, float] = {
             ("3d", "3d"): self.w33,
             ("2d", "3d"): self.w23,
             ("3d", "2d"): self.w32,
@@ -103,21 +103,41 @@ class TrainConfig(LoopConfig):
             raise ValueError(f"share_2d {self.share_2d} is below share_3d {self.share_3d}; clips with 3D have 2D too")
         return self
 
-    def objective(self) -> LossWeights:
+    def objective(self) -> Objective:
         """The weights of the stage, without the directions that the network does not have."""
-        if self.stage == 2 or self.model.domains == "3d":
-            return LossWeights(w33=1, w23=0, w32=0, w22=0)
-        return self.weights
+        only_3d = self.stage == 2 or self.model.domains == "3d"
+        terms = (LossWeights(w33=1, w23=0, w32=0, w22=0) if only_3d else self.weights).terms()
+        return Objective(terms, terms)
 
 
 class FinetuneConfig(LoopConfig):
-    """Learning from wild clips (paper, section 4.3): the cross terms count a tenth, half of a batch is wild."""
+    """Learning from wild clips (paper, section 4.3): the cross terms count a tenth, half of a batch is wild.
+
+    weights count for wild clips, weights_3d for those of the 3D dataset. wild_held_out: share of the wild clips that
+    is kept for validation, where there are at least 20. by_quality: pseudo labels count by their quality.
+    refresh_every: steps after which the model in training labels the wild clips anew (0: the teacher's labels stay);
+    smooth_sigma: of these labels, as in `pseudo-label`.
+    """
 
     steps: int = Field(1000, ge=1)
     batch_size: int = Field(8, ge=1)
     learning_rate: float = Field(1e-5, gt=0)
     warmup_steps: int = Field(50, ge=0)
     weights: LossWeights = LossWeights(w33=1, w23=0.1, w32=0.1, w22=1)
+    weights_3d: LossWeights = LossWeights()
     validate_every: int = Field(250, ge=0)
     checkpoint_every: int = Field(100, ge=1)
     wild_ratio: float = Field(0.5, gt=0, le=1)
+    wild_held_out: float = Field(0.1, ge=0, lt=1)
+    by_quality: bool = False
+    refresh_every: int = Field(0, ge=0)
+    smooth_sigma: float = Field(1.5, ge=0)
+
+    @model_validator(mode="after")
+    def _labels_are_here(self) -> Self:
+        if self.refresh_every and (self.workers or self.devices * self.num_nodes > 1):
+            raise ValueError("refresh_every: labels are made in the training process; set workers 0 and devices 1")
+        return self
+
+    def objective(self) -> Objective:
+        return Objective(self.weights_3d.terms(), self.weights.terms(), self.by_quality)

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
@@ -39,13 +38,14 @@ from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import progress_bar
 from crossdiff.text import CachedEmbeddings, check_prompts
-from crossdiff.training.config import LoopConfig, LossWeights
+from crossdiff.training.config import LoopConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import launch
-from crossdiff.training.losses import Network, cross_losses
+from crossdiff.training.losses import KINDS, Network, Objective, StepLosses, cross_losses
 from crossdiff.training.optimisation import moving_average, rate
 from crossdiff.training.preview import add_video, render_samples
 from crossdiff.training.record import pin
+from crossdiff.training.teacher import OwnTeacher
 
 log = logging.getLogger(__name__)
 
@@ -86,12 +86,13 @@ def fit(
     model: CrossDiffModel,
     batches: BatchSource,
     cfg: LoopConfig,
-    weights: LossWeights,
+    objective: Objective,
     out: Path,
     cache: Path | None,
     inputs: dict[str, str],
     validation: BatchSource,
     start_over: bool = False,
+    teacher: OwnTeacher | None = None,
 ) -> TrainSummary:
     """Train until `cfg.steps`, going on from the newest state in `out/state`; leaves the averaged model in `out`.
 
@@ -99,11 +100,14 @@ def fit(
     `validation`, `train.yaml`, `loss.csv`, `validation.csv`, `state/`, `samples/` and TensorBoard files in `log/`.
     cache: folder that keeps the text embeddings for other runs. inputs: what else the result depends on (hashes of
     data and starting model). A run is gone on with only under the configuration and inputs that it was started with;
-    `start_over` begins anew where they differ instead of raising ConfigError.
+    `start_over` begins anew where they differ instead of raising ConfigError. teacher: labels clips anew as the model
+    learns.
     """
     pin(cfg, inputs, out, start_over)
-    trainer = Trainer(model, cfg, weights, out, cache, validation)
+    trainer = Trainer(model, cfg, objective, out, cache, validation)
     trainer.resume()
+    if teacher is not None:
+        teacher.resume(trainer.step)
     trainer.check_agreement()
     if trainer.step >= cfg.steps and is_checkpoint(out):
         return trainer.summary()
@@ -116,10 +120,11 @@ def fit(
         for batch in load_steps(batches, steps, cfg.workers, fabric.global_rank, fabric.world_size):
             trainer.train_step(batch)
             if trainer.is_due(cfg.log_every):
-                bar.update(task, note=f"loss {trainer.log()['loss']:.4f}")
+                bar.update(task, note=_note(trainer.log()))
             if cfg.validate_every and trainer.is_due(cfg.validate_every):
                 trainer.validate()
-            if trainer.is_due(cfg.checkpoint_every):
+            renewed = teacher is not None and teacher.renew(trainer.step, trainer.averaged)
+            if renewed or trainer.is_due(cfg.checkpoint_every):
                 trainer.save()
             if cfg.sample_every and trainer.is_due(cfg.sample_every):
                 trainer.preview()
@@ -134,14 +139,14 @@ class Trainer:
         self,
         model: CrossDiffModel,
         cfg: LoopConfig,
-        weights: LossWeights,
+        objective: Objective,
         out: Path,
         cache: Path | None,
         validation: BatchSource,
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
-        self.weights = weights.terms()
-        sources, targets = ({pair[side] for pair in self.weights} for side in (0, 1))
+        self.objective = objective
+        sources, targets = ({pair[side] for pair in objective.pairs} for side in (0, 1))
         # Stage II leaves the 2D half of the network without gradients.
         self.fabric = launch(cfg, all_learn=sources == targets == set(model.config.domain_names))
         self.model = model.to(self.fabric.device).train()
@@ -181,8 +186,8 @@ class Trainer:
     def train_step(self, batch: MotionBatch) -> None:
         seed = self.cfg.seed
         torch.manual_seed(_number(seed, _DROPOUT, self.step, self.fabric.global_rank))
-        terms = self._losses(self.network, batch, (seed, _TRAIN, self.step), self.cfg.text_dropout)
-        loss = torch.stack([self.weights[pair] * value for pair, value in terms.items()]).sum()
+        parts = self._losses(self.network, batch, (seed, _TRAIN, self.step), self.cfg.text_dropout)
+        loss = parts.loss
         for group in self.optimizer.param_groups:
             group["lr"] = self.cfg.learning_rate * rate(self.step, self.cfg)
         self.optimizer.zero_grad()
@@ -192,8 +197,10 @@ class Trainer:
         )
         assert norm is not None
         # One wait for the device, and one exchange between devices, for all numbers of a step.
-        values = torch.stack([loss.detach(), norm.detach(), *(v.detach() for v in terms.values())])
-        total, gradient, *parts = self.fabric.all_reduce(values, reduce_op="mean").tolist()
+        values = torch.cat([norm.detach()[None], parts.values])
+        gradient, *reduced = self.fabric.all_reduce(values, reduce_op="mean").tolist()
+        means = parts.means(reduced)
+        total = means["loss"]
         if not math.isfinite(total):
             raise self._diverged(f"the loss became {total}")
         if not math.isfinite(gradient):
@@ -202,19 +209,19 @@ class Trainer:
         self.step += 1
         if self.step >= self.cfg.warmup_steps:
             self.average.update_parameters(self.model)
-        for name, value in zip(["loss", *_names(terms)], [total, *parts], strict=True):
+        for name, value in means.items():
             self._recent.setdefault(name, []).append(value)
 
-    def _losses(
-        self, network: Network, batch: MotionBatch, key: tuple[int, ...], text_dropout: float
-    ) -> dict[Any, Tensor]:
+    def _losses(self, network: Network, batch: MotionBatch, key: tuple[int, ...], text_dropout: float) -> StepLosses:
         draws = draw(key, batch.rows, text_dropout)
         captions = [c if keep else "" for c, keep in zip(batch.captions, draws.keep_text.tolist(), strict=True)]
         device = self.fabric.device
         text = self.embeddings(captions, self.model.config.text_dim).to(device)
         # On a CPU the fused attention's backward pass takes half of a step's time in bf16; in float32 it is as fast.
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
-            return cross_losses(network, self.model, batch.to(device), text, self.weights, draws)
+            batch = batch.to(device)
+            terms = cross_losses(network, self.model, batch, text, self.objective.pairs, draws)
+        return StepLosses.of(terms, self.objective, batch)
 
     def _diverged(self, what: str) -> DivergedError:
         """The average does not hold the step that went wrong; it is kept as a model to go on from."""
@@ -246,18 +253,18 @@ class Trainer:
     def validate(self) -> None:
         """Loss of the averaged model on batches, timesteps and noise that are the same every time."""
         if self.fabric.is_global_zero:
-            model, sums = self.averaged.eval(), dict.fromkeys(_names(self.weights), 0.0)
+            model, found = self.averaged.eval(), []
             with torch.no_grad(), self.fabric.autocast():
                 for number in range(self.cfg.validate_batches):
                     batch = make_batch(self.validation, number)
-                    terms = self._losses(model.network, batch, (self.cfg.seed, _VALIDATE, number), 0.0)
-                    for name, value in zip(sums, terms.values(), strict=True):
-                        sums[name] += float(value) / self.cfg.validate_batches
+                    parts = self._losses(model.network, batch, (self.cfg.seed, _VALIDATE, number), 0.0)
+                    found.append(parts.means(parts.values.tolist()))
             self.model.train()
-            loss = sum(weight * sums[name] for name, weight in zip(sums, self.weights.values(), strict=True))
+            means = {name: sum(f[name] for f in found) / len(found) for name in found[0]}
+            loss = means["loss"]
             is_best = self.best is None or loss < self.best.loss
-            self.validations.append({"step": float(self.step), "loss": loss, **sums})
-            for name, mean in (("loss", loss), *sums.items()):
+            self.validations.append({"step": float(self.step), **means})
+            for name, mean in means.items():
                 self.board.add_scalar(f"validation/{name}", mean, self.step)
             if is_best:
                 save_model(model, self.out / "best")
@@ -346,8 +353,10 @@ class _NoBoard:
     def add_scalar(self, name: str, value: float, step: int) -> None: ...
 
 
-def _names(pairs: Any) -> list[str]:
-    return [f"{source}->{target}" for source, target in pairs]
+def _note(row: dict[str, float]) -> str:
+    """The loss and, where clips of both kinds are learnt from, what each has of it."""
+    kinds = ", ".join(f"{kind} {row[kind]:.4f}" for kind in KINDS if kind in row)
+    return f"loss {row['loss']:.4f}" + (f" ({kinds})" if kinds else "")
 
 
 def _number(*key: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -13,16 +15,81 @@ from crossdiff.models.model import CrossDiffModel
 from crossdiff.training.draws import Draws
 from crossdiff.types import DOMAINS, Domain
 
-Network = Callable[..., dict[tuple[Domain, Domain], Tensor]]
+Pair = tuple[Domain, Domain]
+Network = Callable[..., dict[Pair, Tensor]]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What each (source, target) counts, for clips with measured 3D motion and for wild ones.
+
+    by_quality: whether what is learnt from or towards a wild clip's pseudo label counts by the label's quality.
+    """
+
+    mocap: Mapping[Pair, float]
+    wild: Mapping[Pair, float]
+    by_quality: bool = False
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Every direction that counts somewhere."""
+        return [p for p in dict.fromkeys([*self.mocap, *self.wild]) if self.mocap.get(p) or self.wild.get(p)]
+
+    def clip_losses(self, terms: Mapping[Pair, Float[Tensor, " b"]], batch: MotionBatch) -> Float[Tensor, " b"]:
+        """The weighted sum for each clip of a batch."""
+        total = torch.zeros_like(next(iter(terms.values())))
+        for pair, loss in terms.items():
+            weight = torch.where(batch.wild, self.wild.get(pair, 0.0), self.mocap.get(pair, 0.0))
+            if self.by_quality and pair != ("2d", "2d"):
+                weight = weight * batch.quality
+            total = total + weight * loss
+        return total
+
+
+# Clips whose 3D motion was measured, and those whose 2D motion alone was.
+KINDS = ("mocap", "wild")
+
+
+@dataclass(frozen=True)
+class StepLosses:
+    """The loss that is minimised, and the numbers of a batch that are shown, in the order of `names`."""
+
+    loss: Float[Tensor, ""]
+    names: tuple[str, ...]
+    values: Float[Tensor, " n"]
+
+    @classmethod
+    def of(cls, terms: Mapping[Pair, Float[Tensor, " b"]], objective: Objective, batch: MotionBatch) -> StepLosses:
+        """Means over the clips; of each kind of clip, its part of the loss and of the batch."""
+        clips = objective.clip_losses(terms, batch)
+        wild = batch.wild.to(clips.dtype)
+        numbers = {
+            "loss": clips,
+            **{f"{source}->{target}": loss for (source, target), loss in terms.items()},
+            "mocap": clips * (1 - wild),
+            "wild": clips * wild,
+            "share": wild,
+        }
+        return cls(clips.mean(), tuple(numbers), torch.stack([n.detach().mean() for n in numbers.values()]))
+
+    def means(self, values: Sequence[float]) -> dict[str, float]:
+        """`values`, perhaps means over devices, by name; what kinds of clips have only where there are both."""
+        found = dict(zip(self.names, values, strict=True))
+        share = found.pop("share")
+        for kind, part in zip(KINDS, (1 - share, share), strict=True):
+            mean = found.pop(kind)
+            if 0 < share < 1:
+                found[kind] = mean / part
+        return found
 
 
 def masked_mse(
     predicted: Float[Tensor, "b t d"], target: Float[Tensor, "b t d"], trusted: Bool[Tensor, "b t d"]
-) -> Float[Tensor, ""]:
-    """Mean over the trusted values of each clip, then over the clips."""
+) -> Float[Tensor, " b"]:
+    """Mean over the trusted values of each clip; 0 where there are none."""
     weight = trusted.to(predicted.dtype)
     error = (predicted - target).square() * weight
-    return (error.sum((1, 2)) / weight.sum((1, 2)).clamp_min(1.0)).mean()
+    return error.sum((1, 2)) / weight.sum((1, 2)).clamp_min(1.0)
 
 
 def cross_losses(
@@ -30,17 +97,17 @@ def cross_losses(
     model: CrossDiffModel,
     batch: MotionBatch,
     text: Float[Tensor, "b *l e"],
-    weights: Mapping[tuple[Domain, Domain], float],
+    pairs: Collection[Pair],
     draws: Draws,
-) -> dict[tuple[Domain, Domain], Float[Tensor, ""]]:
-    """One loss per (source, target) that has a weight.
+) -> dict[Pair, Float[Tensor, " b"]]:
+    """The loss of each clip per (source, target) that is asked for.
 
     network: `model.network`, perhaps wrapped. Both domains of a clip get the same timestep and noise of their own.
     2D values that were not seen enter the network as their mean. A clip without 3D counts as 0 in every direction
     from or to 3D: where half of a batch has 3D, these directions weigh half as much.
     """
-    sources = sorted({s for s, _ in weights})
-    targets = sorted({t for _, t in weights})
+    sources = sorted({s for s, _ in pairs})
+    targets = sorted({t for _, t in pairs})
     device = batch.frames.device
     t = draws.t.to(device)
     clean = {d: model.normalize(d, batch.features[d]) for d in sorted({*sources, *targets})}
@@ -54,7 +121,7 @@ def cross_losses(
     frames = batch.frames if len(set(batch.lengths)) > 1 else None
     predicted = network(noisy, t, text, frames, targets=targets)
     losses = {}
-    for source, target in weights:
+    for source, target in pairs:
         trusted = batch.trusted[target]
         if source == "3d":
             trusted = trusted & batch.has_3d[:, None, None]

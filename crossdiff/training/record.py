@@ -23,8 +23,8 @@ _FREE = {
     "log_every", "validate_every", "sample_every", "sample_prompts", "checkpoint_every", "keep",
     "workers", "devices", "num_nodes",
 }  # fmt: skip
-_RECORD, _STATES = "train.yaml", "state"
-_MADE = (WEIGHTS, CONFIG, "loss.csv", "validation.csv", "best", "last_good", "samples", "log", _STATES)
+_RECORD, _STATES, TEACHERS = "train.yaml", "state", "teachers"
+_MADE = (WEIGHTS, CONFIG, "loss.csv", "validation.csv", "best", "last_good", "samples", "log", TEACHERS, _STATES)
 
 
 def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) -> None:

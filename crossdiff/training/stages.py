@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy import ndarray
 
 from crossdiff.checkpoint import find_checkpoint, load_model, weights_hash
-from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches
+from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches, places
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ConfigError, InputError
@@ -17,11 +19,15 @@ from crossdiff.skeleton import HUMANML3D
 from crossdiff.text import load_text_encoder
 from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.loop import TrainSummary, fit
+from crossdiff.training.record import TEACHERS
+from crossdiff.training.teacher import OwnTeacher
 
 log = logging.getLogger(__name__)
 
 # One device measures the validation loss, however many share a batch in training.
 _MOST_HELD_OUT = 64
+# Of fewer wild clips none is held out.
+_FEW = 20
 
 
 def train(
@@ -50,7 +56,7 @@ def train(
         dataset = MocapDataset(data, "train", cfg.model.layout_2d)
         model = new_model(cfg.model, dataset, cfg.seed)
     cfg = cfg.model_copy(update={"model": model.config})  # so that the record says what was trained
-    if extra_2d is not None and (cfg.batch_size < 2 or not cfg.objective().w22):
+    if extra_2d is not None and (cfg.batch_size < 2 or ("2d", "2d") not in cfg.objective().wild):
         raise ConfigError("--extra-2d: its clips teach 2D -> 2D beside 3D clips: needs stage 1, w22 and batch_size > 1")
     most = min(cfg.max_frames, model.config.max_frames)
     inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else "", "extra": ""}
@@ -92,8 +98,9 @@ def finetune(
     else:
         count = min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
         rest = cfg.batch_size - count
-    # Wild clips are too few to hold some out: the validation loss has crops and noise that training does not see.
-    seen, unseen = (WildBatches(wild, count, most, seed) for seed in (cfg.seed, cfg.seed + 1))
+    learnt, held_out = _parted(wild, cfg)
+    seen = WildBatches(wild, count, most, cfg.seed, learnt)
+    unseen = WildBatches(wild, count, most, cfg.seed + 1, held_out)
     batches: BatchSource = seen
     validation: BatchSource = unseen
     if data is not None and rest:
@@ -102,7 +109,17 @@ def finetune(
         inputs["data"] = dataset.fingerprint()
         batches = MixedBatches(seen, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
         validation = MixedBatches(unseen, _held_out(dataset, rest, most, cfg))
-    return fit(model, batches, cfg, cfg.weights, out, out, inputs, validation, start_over)
+    teacher = OwnTeacher(wild, cfg.refresh_every, cfg.smooth_sigma, out / TEACHERS) if cfg.refresh_every else None
+    return fit(model, batches, cfg, cfg.objective(), out, out, inputs, validation, start_over, teacher)
+
+
+def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
+    """Clips to learn from and clips for validation; few clips are used for both, with other crops and noise."""
+    every = np.arange(len(wild))
+    if len(wild) < _FEW:
+        return every, every
+    held_out = places(wild.ids, cfg.seed) < cfg.wild_held_out
+    return every[~held_out], every[held_out] if held_out.any() else every
 
 
 def _held_out(dataset: MocapDataset, batch_size: int, most: int, cfg: LoopConfig) -> MocapBatches:

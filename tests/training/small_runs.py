@@ -18,6 +18,7 @@ from crossdiff.data.batches import BatchSource, MocapBatches
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.training.config import LoopConfig, LossWeights
 from crossdiff.training.loop import TrainSummary, fit
+from crossdiff.training.losses import Objective
 
 STEPS = 6
 VIEWS = ViewConfig(yaw_jitter=10, hide=0.5)
@@ -76,7 +77,8 @@ def run(
     model = small_model(seed=3, dropout=dropout, text=text)
     batches = Meddled(MocapBatches(MocapDataset(data), cfg.batch_size, 24, VIEWS, cfg.seed), **meddling)
     held_out = MocapBatches(MocapDataset(data, "val"), 2, 24, VIEWS, cfg.seed)
-    return fit(model, batches, cfg, weights or cfg.weights, out, cache, {"data": "test"}, held_out, start_over)
+    terms = (weights or cfg.weights).terms()
+    return fit(model, batches, cfg, Objective(terms, terms), out, cache, {"data": "test"}, held_out, start_over)
 
 
 def state_of(out: Path, step: int = STEPS) -> dict:

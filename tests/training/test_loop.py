@@ -186,7 +186,7 @@ def test_a_nan_loss_stops_the_run_and_the_last_state_stays(prepared, unbroken, t
 def test_nan_gradients_of_a_finite_loss_stop_the_run_too(prepared, tmp_path, monkeypatch):
     def losses(network, model, batch, text, weights, draws):
         zero = sum((p * 0).sum() for p in model.network.parameters())
-        return {("3d", "3d"): zero.abs().sqrt()}
+        return {("3d", "3d"): zero.abs().sqrt().expand(len(batch.lengths))}
 
     monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)
     with pytest.raises(DivergedError, match=r"gradients' norm became nan at step 0"):
@@ -251,7 +251,7 @@ def test_the_model_of_the_lowest_validation_loss_is_kept(prepared, tmp_path, mon
     def losses(network, model, batch, text, weights, draws):
         if torch.is_grad_enabled():
             return cross_losses(network, model, batch, text, weights, draws)
-        return dict.fromkeys(weights, torch.tensor(next(wanted) / len(weights)))
+        return dict.fromkeys(weights, torch.full((len(batch.lengths),), next(wanted) / len(weights)))
 
     monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)
     summary = run(prepared, tmp_path, loop_config(checkpoint_every=1, validate_every=1, validate_batches=1))

@@ -13,7 +13,7 @@ from crossdiff.data.batch import MotionBatch
 from crossdiff.diffusion.schedule import add_noise
 from crossdiff.training.config import FinetuneConfig, LossWeights, TrainConfig
 from crossdiff.training.draws import draw
-from crossdiff.training.losses import cross_losses, masked_mse
+from crossdiff.training.losses import Objective, StepLosses, cross_losses, masked_mse
 
 ALL = {("3d", "3d"): 1.0, ("2d", "3d"): 1.0, ("3d", "2d"): 1.0, ("2d", "2d"): 1.0}
 
@@ -26,7 +26,7 @@ def batch() -> MotionBatch:
     trusted = {d: frames[..., None].expand_as(v).clone() for d, v in x.items()}
     seen = trusted["2d"] & (torch.rand(2, 8, 132, generator=generator) < 0.7)
     no, yes = torch.tensor([False, False]), torch.tensor([True, True])
-    return MotionBatch(x, trusted, seen, frames, ["a", "b"], no, yes, [8, 5], [0, 1])
+    return MotionBatch(x, trusted, seen, frames, ["a", "b"], no, yes, torch.ones(2), [8, 5], [0, 1])
 
 
 class Recorder:
@@ -40,20 +40,24 @@ class Recorder:
         return {(s, d): self.answer[d] for s in inputs for d in targets}
 
 
-def losses(model, batch, network, weights=ALL, seed=0):
+def clip_losses(model, batch, network, pairs=ALL, seed=0):
     draws = draw((seed, 0), batch.rows, 0.0)
-    return cross_losses(network, model, batch, torch.zeros(2, 6), weights, draws)
+    return cross_losses(network, model, batch, torch.zeros(2, 6), pairs, draws)
 
 
-def test_the_mean_is_over_trusted_values_of_a_clip_then_over_clips():
+def losses(*args, **kwargs):
+    return {pair: loss.mean() for pair, loss in clip_losses(*args, **kwargs).items()}
+
+
+def test_a_clips_loss_is_the_mean_over_its_trusted_values():
     predicted, target = torch.zeros(2, 2, 3), torch.zeros(2, 2, 3)
     target[0] = 1.0
     target[1, 0, 0] = 3.0
     trusted = torch.ones(2, 2, 3, dtype=torch.bool)
     trusted[1, 1] = False
     target[1, 1] = 1e6
-    assert masked_mse(predicted, target, trusted).item() == pytest.approx((1.0 + 9.0 / 3) / 2)
-    assert masked_mse(predicted, target, torch.zeros_like(trusted)).item() == 0.0
+    assert masked_mse(predicted, target, trusted).tolist() == pytest.approx([1.0, 9.0 / 3])
+    assert masked_mse(predicted, target, torch.zeros_like(trusted)).tolist() == [0.0, 0.0]
 
 
 def test_a_perfect_prediction_costs_nothing_and_padding_never_counts(batch):
@@ -99,23 +103,39 @@ def test_the_same_seed_gives_the_same_loss(batch):
 
 
 def test_weights_of_the_stages():
-    assert TrainConfig(steps=1).objective().terms() == ALL
-    assert TrainConfig(steps=1, stage=2).objective().terms() == {("3d", "3d"): 1.0}
-    wild = FinetuneConfig().weights.terms()
-    assert wild == {("3d", "3d"): 1.0, ("2d", "3d"): 0.1, ("3d", "2d"): 0.1, ("2d", "2d"): 1.0}
+    assert TrainConfig(steps=1).objective() == Objective(ALL, ALL)
+    only_3d = {("3d", "3d"): 1.0}
+    assert TrainConfig(steps=1, stage=2).objective() == Objective(only_3d, only_3d)
+    tuning = FinetuneConfig().objective()
+    assert tuning.wild == {("3d", "3d"): 1.0, ("2d", "3d"): 0.1, ("3d", "2d"): 0.1, ("2d", "2d"): 1.0}
+    assert tuning.mocap == ALL
     assert LossWeights(w33=0, w23=0, w32=0).terms() == {("2d", "2d"): 1.0}
 
 
 def test_a_layout_of_many_clips_does_not_change_a_clips_loss(batch):
-    assert_close(
-        masked_mse(batch.features["3d"], torch.zeros(2, 8, 263), batch.trusted["3d"]),
-        torch.stack(
-            [
-                masked_mse(batch.features["3d"][:1], torch.zeros(1, 8, 263), batch.trusted["3d"][:1]),
-                masked_mse(batch.features["3d"][1:, :5], torch.zeros(1, 5, 263), batch.trusted["3d"][1:, :5]),
-            ]
-        ).mean(),
-    )
+    together = masked_mse(batch.features["3d"], torch.zeros(2, 8, 263), batch.trusted["3d"])
+    first = masked_mse(batch.features["3d"][:1], torch.zeros(1, 8, 263), batch.trusted["3d"][:1])
+    second = masked_mse(batch.features["3d"][1:, :5], torch.zeros(1, 5, 263), batch.trusted["3d"][1:, :5])
+    assert_close(together, torch.cat([first, second]))
+
+
+def test_each_kind_of_clip_has_weights_of_its_own(batch):
+    batch = replace(batch, wild=torch.tensor([True, False]), quality=torch.tensor([0.5, 1.0]))
+    terms = {("2d", "3d"): torch.tensor([2.0, 4.0]), ("2d", "2d"): torch.tensor([1.0, 3.0])}
+    objective = Objective({("2d", "3d"): 1.0}, {("2d", "3d"): 0.1, ("2d", "2d"): 2.0})
+    assert objective.clip_losses(terms, batch).tolist() == pytest.approx([0.1 * 2 + 2 * 1, 4.0])
+    by_quality = replace(objective, by_quality=True)
+    assert by_quality.clip_losses(terms, batch).tolist() == pytest.approx([0.5 * 0.1 * 2 + 2 * 1, 4.0])
+
+
+def test_both_kinds_of_clips_are_reported_where_there_are_both(batch):
+    terms = {("3d", "3d"): torch.tensor([2.0, 4.0])}
+    objective = Objective({("3d", "3d"): 1.0}, {("3d", "3d"): 3.0})
+    alone = StepLosses.of(terms, objective, batch)
+    assert alone.means(alone.values.tolist()) == {"loss": 3.0, "3d->3d": 3.0}
+    mixed = StepLosses.of(terms, objective, replace(batch, wild=torch.tensor([True, False])))
+    assert mixed.means(mixed.values.tolist()) == {"loss": 5.0, "3d->3d": 3.0, "mocap": 4.0, "wild": 6.0}
+    assert mixed.loss == 5.0
 
 
 def test_a_clip_without_3d_counts_in_2d_to_2d_alone(batch):
@@ -129,10 +149,12 @@ def test_a_clip_without_3d_counts_in_2d_to_2d_alone(batch):
     first = {d: x[:1] for d, x in batch.features.items()}
     alone = replace(
         batch, features=first, trusted={d: m[:1] for d, m in batch.trusted.items()}, seen=batch.seen[:1],
-        frames=batch.frames[:1], captions=["a"], lengths=[8], rows=[0], has_3d=only[:1],
+        frames=batch.frames[:1], captions=["a"], lengths=[8], rows=[0], has_3d=only[:1], quality=batch.quality[:1],
     )  # fmt: skip
     draws = draw((0, 0), [0], 0.0)
-    expected = cross_losses(model.network, model, alone, torch.zeros(1, 6), ALL, draws)
+    expected = {
+        p: x.mean() for p, x in cross_losses(model.network, model, alone, torch.zeros(1, 6), ALL, draws).items()
+    }
     for pair in ALL:
         assert_close(whole[pair], part[pair])
         if pair != ("2d", "2d"):
@@ -141,7 +163,7 @@ def test_a_clip_without_3d_counts_in_2d_to_2d_alone(batch):
 
 
 def test_a_network_of_one_domain_is_trained_on_3d_alone():
-    assert TrainConfig(steps=1, model={"domains": "3d"}).objective().terms() == {("3d", "3d"): 1.0}
+    assert TrainConfig(steps=1, model={"domains": "3d"}).objective().mocap == {("3d", "3d"): 1.0}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""Pseudo labels that a model in training makes anew for itself as it learns."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from crossdiff.checkpoint import is_checkpoint, load_model, save_model
+from crossdiff.data.wild import WildDataset
+from crossdiff.diffusion.lifting import label
+from crossdiff.models import CrossDiffModel
+from crossdiff.progress import track
+
+_BATCH = 16
+
+
+class OwnTeacher:
+    """Labels the clips of a run anew every so many steps, by the averaged model of that step.
+
+    That model is kept in `folder` until the next one: a run that goes on has the labels that it had.
+    """
+
+    def __init__(self, wild: WildDataset, every: int, sigma: float, folder: Path) -> None:
+        self.wild, self.every, self.sigma, self.folder = wild, every, sigma, folder
+
+    def renew(self, step: int, model: CrossDiffModel) -> bool:
+        """Label the clips at the steps at which it is due, and say whether it was."""
+        if step % self.every:
+            return False
+        training = model.training
+        save_model(model.eval(), self._of(step))
+        self._label(model)
+        model.train(training)
+        for old in self._steps():
+            if old < step - self.every:  # a run that is stopped before it saves this step goes on with the one before
+                shutil.rmtree(self._of(old), ignore_errors=True)
+        return True
+
+    def resume(self, step: int) -> None:
+        """Labels as they were at this step; those of models that came later are dropped."""
+        for later in self._steps():
+            if later > step:
+                shutil.rmtree(self._of(later), ignore_errors=True)
+        steps = [s for s in self._steps() if is_checkpoint(self._of(s))]
+        if steps:
+            self._label(load_model(self._of(max(steps))).eval())
+
+    def _label(self, model: CrossDiffModel) -> None:
+        order = sorted(range(len(self.wild)), key=lambda i: int(self.wild.lengths[i]))
+        for start in track(range(0, len(order), _BATCH), "label"):
+            rows = order[start : start + _BATCH]
+            clips = [(self.wild.clips[i].features["2d"], self.wild.clips[i].seen) for i in rows]
+            for i, made in zip(rows, label(model, clips, self.sigma), strict=True):
+                self.wild.relabel(i, made.features)
+
+    def _of(self, step: int) -> Path:
+        return self.folder / f"step_{step:08d}"
+
+    def _steps(self) -> list[int]:
+        names = [p.name for p in self.folder.iterdir()] if self.folder.is_dir() else []
+        return sorted(int(m[1]) for n in names if (m := re.fullmatch(r"step_(\d{8})", n)))
