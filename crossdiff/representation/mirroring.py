@@ -46,9 +46,8 @@ def _tables(layout: FeatureLayout, skeleton: Skeleton) -> tuple[ndarray, ndarray
     signs[layout.root] = _ROOT[dims]
     first = {chain[1] for chain in skeleton.chains}
     joints = range(1, skeleton.num_joints)
-    if dims == 3:
-        turns = dict.fromkeys(joints, _ROTATION_3D)
-    else:
+    turns: dict[int, tuple[int, ...]] = dict.fromkeys(joints, _ROTATION_3D)
+    if dims == 2:
         turns = {j: _FIRST_2D if j in first else _ROTATION_2D for j in joints}
     _fill(places, signs, layout.positions, list(joints), dict.fromkeys(joints, _POINT[dims]), skeleton)
     _fill(places, signs, layout.rotations, list(joints), turns, skeleton)
