@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
 from rich.progress import TaskID
 
 from crossdiff.annotations.captions import VideoCaption
@@ -93,7 +91,7 @@ def extract_2d(
     known = run.ledger.videos()
     named = name_apart(find_videos(videos, lists, per_label), {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
-    with _alone(run), _Progress(len(named)) as progress:
+    with run.alone(), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
         run.record_config("extract", {"backend": identity, **recipe.people.model_dump()})
         extractor = _Extractor(run, known, [identity, recipe.people.model_dump()], retry_failed, progress)
@@ -106,19 +104,6 @@ def extract_2d(
                 break
         extractor.summary.seconds = time.monotonic() - started
     return extractor.summary
-
-
-@contextmanager
-def _alone(run: Run) -> Iterator[None]:
-    """The ledger has one writer at a time; raises where another process extracts into the same run."""
-    lock = FileLock(run.root / ".extract.lock")
-    try:
-        with lock.acquire(timeout=0):
-            yield
-    except Timeout:
-        raise InputError(
-            f"{run.root}: another extraction is at work in it; wait for it, or give another --out"
-        ) from None
 
 
 class _Progress:

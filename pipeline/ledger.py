@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Video:
-    """A video that a run has seen.
+    """A video that a run has seen, or what stands for it where keypoints were imported.
 
     content: sha256 of the file, empty where it could not be read; stamp: its size and time of change when that was
     taken, so that a file that was not touched need not be read again.
@@ -77,6 +77,11 @@ class Video:
     label: str
     captions: tuple[VideoCaption, ...]
     stamp: str = ""
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether there is no video, but keypoints alone that were found elsewhere; path is then their file."""
+        return self.path.suffix == ".npz"
 
 
 def stage_named(name: str) -> Stage:
@@ -158,9 +163,13 @@ class Ledger:
         return next(iter(self.rows(stage, id=id)), None)
 
     def put_video(self, video: Video) -> None:
-        values = (video.id, str(video.path), video.content, video.label, json.dumps(video.captions), video.stamp)
+        self.put_videos([video])
+
+    def put_videos(self, videos: Iterable[Video]) -> None:
+        """Write videos in one transaction."""
+        values = [(v.id, str(v.path), v.content, v.label, json.dumps(v.captions), v.stamp) for v in videos]
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", values)
+            db.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def videos(self) -> dict[str, Video]:
         """Every video by its id."""

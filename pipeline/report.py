@@ -339,9 +339,10 @@ class _Drawer:
 
     def _frames(self, row: Row, keypoints: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
         video = self.videos.get(row.parent)
-        if video is not None and video.path.is_file():
+        if video is not None and not video.is_imported and video.path.is_file():
             return overlaid_frames(video.path, keypoints, width, numbers)
-        self.summary.gone.add(row.parent)
+        if video is None or not video.is_imported:
+            self.summary.gone.add(row.parent)
         return blank_frames(keypoints, width, numbers)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from crossdiff import __version__
@@ -77,6 +80,18 @@ class Run:
         """
         runs = [cls(folder) for folder in reversed(_numbered_folders()) if _is_run(folder)]
         return next((run for run in runs if run.ledger.holds("track")), runs[0] if runs else None)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While clips are added: the ledger has one writer at a time. Raises where another process adds some."""
+        lock = FileLock(self.root / ".extract.lock")
+        try:
+            with lock.acquire(timeout=0):
+                yield
+        except Timeout:
+            raise InputError(
+                f"{self.root}: another extraction or import is at work in it; wait for it, or give another --out"
+            ) from None
 
     def recorded(self, stage: str, cls: type[C]) -> C:
         """The configuration that a stage of this run had last; the defaults where it has not run yet."""

@@ -1,0 +1,229 @@
+"""2D poses that were found elsewhere, as clips of a run: what extraction writes, without a video."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from crossdiff.annotations.captions import VideoCaption, captions_for
+from crossdiff.errors import CrossDiffError, InputError, PartialFailure
+from crossdiff.files import remove_leftovers
+from crossdiff.pipeline.engines.base import track_name
+from crossdiff.pipeline.ledger import Row, Video, key_of
+from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.run import Run
+from crossdiff.progress import track
+from crossdiff.types import Keypoints2D
+from crossdiff.wording import counted, listed
+
+log = logging.getLogger(__name__)
+
+_BATCH = 256  # clips whose rows are written at once
+_ID = re.compile(r"\w[\w.-]*")
+# Part of the keys of imported clips: to be changed when the same input is made into other files.
+_VERSION = "import 1"
+
+
+@dataclass(frozen=True)
+class ImportedClip:
+    """A person's 2D poses, and what they show.
+
+    id: letters, digits and `_ . -`, for it names files; captions: sentences, or parts of the clip with a sentence;
+    without any they are those of the label.
+    """
+
+    id: str
+    keypoints: Keypoints2D
+    captions: tuple[VideoCaption | str, ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class UnusableClip:
+    """A clip that could not be read; it is told in the ledger beside the others."""
+
+    id: str
+    reason: str
+
+
+@dataclass
+class ImportSummary:
+    """What an import did. unchanged: clips that were there already; failed: by the clip's id, why."""
+
+    clips: int = 0
+    unchanged: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        written = self.clips - self.unchanged - len(self.failed)
+        return (
+            f"{counted(self.clips, 'clip')}: {written} imported ({counted(self.frames, 'frame')}), "
+            f"{self.unchanged} unchanged, {len(self.failed)} failed"
+        )
+
+    def raise_failures(self) -> None:
+        """One line per clip that failed; `InputError` where all did."""
+        if not self.failed:
+            return
+        lines = listed(dict(sorted(self.failed.items())))
+        if len(self.failed) == self.clips:
+            raise InputError(f"no clip could be imported; mend them, or give others:{lines}")
+        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed, the others are imported:{lines}")
+
+
+def import_keypoints(
+    run: Run, clips: Iterable[ImportedClip | UnusableClip], source: str = "", total: int | None = None
+) -> ImportSummary:
+    """Write clips into `run.keypoints` and the ledger, so that the stages after extraction work on them.
+
+    Clip ID becomes keypoints/ID_t0.npz, the only track of what stands for its video. A clip that is as it was is left
+    alone; one that changed replaces the old one, and the stages after this then make its motion and labels anew. One
+    that cannot be used is a failed row, and its old files go. clips: read one after the other, never held all at
+    once; total: how many, for the progress bar; source: where they come from, for config.json.
+    """
+    clips = track(clips, "clips", total) if total is not None else iter(clips)
+    with run.alone():
+        remove_leftovers(run.keypoints)
+        run.record_config("import", {"source": source})
+        importer = _Importer(run)
+        started = time.monotonic()
+        while batch := list(itertools.islice(clips, _BATCH)):
+            importer.take(batch)
+        importer.summary.seconds = time.monotonic() - started
+    return importer.summary
+
+
+class _Importer:
+    """Writes clips batch by batch, files first and their rows after."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.summary = ImportSummary()
+        self._videos = run.ledger.videos()
+        self._rows = {row.id: row for row in run.ledger.rows("extract")}
+        self._met: set[str] = set()
+
+    def take(self, batch: Sequence[ImportedClip | UnusableClip]) -> None:
+        videos: list[Video] = []
+        rows: list[Row] = []
+        lost: list[str] = []
+        for clip in batch:
+            self.summary.clips += 1
+            try:
+                self._claim(clip.id)
+            except InputError as error:
+                self.summary.failed[clip.id] = str(error)
+                continue
+            try:
+                video, written = self._import(clip)
+            except CrossDiffError as error:
+                log.info("%s not imported", clip.id, exc_info=True)
+                self.summary.failed[clip.id] = str(error)
+                written = [Row("extract", clip.id, "failed", key_of(_VERSION, str(error)), reason=str(error))]
+                video = Video(clip.id, self._path(clip.id), "", getattr(clip, "label", ""), ())
+                lost.append(track_name(clip.id, 0))
+            rows += written
+            if video != self._videos.get(clip.id):
+                videos.append(video)
+        for name in lost:
+            (self.run.keypoints / f"{name}.npz").unlink(missing_ok=True)
+        self.run.ledger.put_videos(videos)
+        self.run.ledger.drop("track", lost)
+        self.run.ledger.put(rows)
+
+    def _path(self, clip: str) -> Path:
+        return (self.run.keypoints / f"{track_name(clip, 0)}.npz").resolve()
+
+    def _claim(self, clip: str) -> None:
+        """Refuse an id that cannot name files, or that belongs to something else."""
+        if not _ID.fullmatch(clip):
+            raise InputError(f"{clip!r} cannot name files; use letters, digits and _ . - alone")
+        if clip.lower() in self._met:
+            raise InputError("another clip has this id (capitals do not count); give each its own")
+        self._met.add(clip.lower())
+        if clip in self._videos and not self._videos[clip].is_imported:
+            raise InputError(f"a video of {self.run.root} has this id; give another id, or import into a new run")
+
+    def _import(self, clip: ImportedClip | UnusableClip) -> tuple[Video, list[Row]]:
+        """What the ledger is to say of a clip: no rows where they are there already."""
+        if isinstance(clip, UnusableClip):
+            raise InputError(clip.reason)
+        captions = tuple(VideoCaption(c) if isinstance(c, str) else c for c in clip.captions)
+        captions = captions or tuple(map(VideoCaption, captions_for(clip.label)))
+        keypoints = placed(checked(clip.keypoints))
+        content, path = _content(keypoints), self._path(clip.id)
+        video = Video(clip.id, path, content, clip.label, captions)
+        key = key_of(_VERSION, content)
+        row = self._rows.get(clip.id)
+        if row is not None and row.key == key and row.state == "done" and path.is_file():
+            self.summary.unchanged += 1
+            return video, []
+        keypoints.save(path)
+        self.summary.frames += len(keypoints.frame)
+        measures = {"frames": len(keypoints.frame), "tracks": 1, "keypoint_set": keypoints.keypoint_set}
+        first = {"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])}
+        name = track_name(clip.id, 0)
+        return video, [
+            Row("track", name, "done", key_of(key, name), parent=clip.id, measures=first),
+            Row("extract", clip.id, "done", key, measures=measures),
+        ]
+
+
+def checked(keypoints: Keypoints2D) -> Keypoints2D:
+    """The keypoints, if the stages can work on them; else `ClipError` or `InputError` says why not."""
+    count = len(keypoint_set_named(keypoints.keypoint_set).names)
+    if keypoints.xy.shape[1] != count:
+        raise InputError(f"{keypoints.keypoint_set} has {count} keypoints, got {keypoints.xy.shape[1]}")
+    if not len(keypoints.frame) or min(keypoints.size) < 1:
+        raise InputError(f"got {len(keypoints.frame)} frames of {keypoints.size[0]} x {keypoints.size[1]} pixels")
+    score = keypoints.score
+    if not ((score >= 0) & (score <= 1)).all():
+        raise InputError(f"scores must lie in [0, 1], got {np.min(score):g} to {np.max(score):g}")
+    if not np.isfinite(keypoints.xy[score > 0]).all():
+        raise InputError("some keypoints are NaN or infinite; give those a score of 0")
+    for name, values in (("frame numbers", keypoints.frame), ("times", keypoints.time)):
+        if not (np.isfinite(values).all() and (np.diff(values) > 0).all()):
+            raise InputError(f"{name} must increase from frame to frame")
+    if not np.isfinite(keypoints.camera).all():
+        raise InputError("the camera's maps hold NaN or infinity; leave them out, and camera_known with them")
+    if not (score > 0).any():
+        raise InputError("no keypoint was seen in any frame")
+    return keypoints
+
+
+def placed(keypoints: Keypoints2D) -> Keypoints2D:
+    """Unseen keypoints (score 0) where they would be, as detectors guess them: measures of the body look at all.
+
+    On the straight way between the frames in which they were seen; one that never was lies amid the others.
+    """
+    missing = keypoints.score == 0
+    if not missing.any():
+        return keypoints
+    xy, time = keypoints.xy.astype(np.float64), keypoints.time
+    for k in np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0)):
+        there = ~missing[:, k]
+        for axis in range(2):
+            xy[:, k, axis] = np.interp(time, time[there], xy[there, k, axis])
+    never = missing.all(axis=0)
+    xy[:, never] = xy[:, ~never].mean(axis=1, keepdims=True)
+    return replace(keypoints, xy=xy.astype(np.float32))
+
+
+def _content(keypoints: Keypoints2D) -> str:
+    """Hash of all that the file of these keypoints holds."""
+    k = keypoints
+    digest = hashlib.sha256(f"{k.xy.shape} {float(k.fps)!r} {tuple(map(int, k.size))} {k.keypoint_set}".encode())
+    arrays = ((k.xy, "<f4"), (k.score, "<f4"), (k.frame, "<i4"), (k.time, "<f8"), (k.camera, "<f4"))
+    for array, kind in (*arrays, (k.camera_known, "?")):
+        digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+    return digest.hexdigest()
