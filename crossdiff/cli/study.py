@@ -46,3 +46,33 @@ def ablations(
     devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
     folder = evaluators or data / DEFAULT_EVALUATORS
     summary(str(run_ablations(chosen, data, folder, out, devices, tuple(only or ()))))
+
+
+@study.command()
+def held_out(
+    data: Annotated[Path, typer.Option(help="Dataset folder from `crossdiff prepare`.")] = DEFAULT_DATASET,
+    config: Annotated[str, typer.Option(help="YAML file, or a shipped one: held-out-small.yaml.")] = "held-out-small",
+    evaluators: Annotated[
+        Path | None, typer.Option(help="Folder from `crossdiff train-evaluator`; else DATASET/evaluators.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for models, runs, results and tables; gone on with.")] = Path(
+        "held-out"
+    ),
+    device: Annotated[
+        str, typer.Option(help="Where motion is sampled: cpu, cuda ...; several with commas, a process each; or auto.")
+    ] = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, such as finetune.steps=100; repeatable.")
+    ] = None,
+) -> None:
+    """Actions whose 3D motion was never seen, learnt from noisy 2D: before, after, and with all 3D motion.
+
+    Example: crossdiff study held-out --data dataset --out held-out
+    """
+    from crossdiff.cli.steps import pick_device
+    from crossdiff.config import load_config
+    from crossdiff.studies.held_out import HeldOutStudy, run_held_out
+
+    chosen = load_config(HeldOutStudy, config, set_)
+    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    summary(str(run_held_out(chosen, data, evaluators or data / DEFAULT_EVALUATORS, out, devices)))

@@ -1,0 +1,204 @@
+"""The held-out-action study: 3D motion of actions whose 3D motion was never seen, learnt from noisy 2D (section 3.5).
+
+Whole families of actions are taken out of the 3D training data. A model that never saw them labels their noisy 2D
+projections and learns from these; it is measured against their true 3D motion before and after, beside a model that
+had all 3D motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from pydantic import Field
+
+from crossdiff.config import Config
+from crossdiff.data.mocap import MocapDataset
+from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
+from crossdiff.evaluation.evaluate import REAL, evaluate
+from crossdiff.evaluation.evaluators import fingerprint, load_evaluator
+from crossdiff.evaluation.protocol import find_evaluators, read_replication, replication_path
+from crossdiff.evaluation.real import RealClips
+from crossdiff.evaluation.result import EvaluationResult, Value
+from crossdiff.pipeline.build import BuildConfig, build_2d
+from crossdiff.pipeline.filter import FilterConfig, filter_clips
+from crossdiff.pipeline.imports import ImportedClip, import_keypoints
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
+from crossdiff.pipeline.run import Run
+from crossdiff.studies.actions import ActionClassifier
+from crossdiff.studies.detector import DetectorNoise, observe
+from crossdiff.studies.families import KNOWN, NEW, Family, Parted, family_of, part
+from crossdiff.studies.held_out_pictures import draw_prompts
+from crossdiff.studies.held_out_report import Scores, write_held_out
+from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.stages import finetune, train
+
+Model = Literal["before", "after", "full"]
+Actions = Literal["new", "known"]
+_OTHER = "other"
+
+
+class HeldOutStudy(Config):
+    """families: the actions held out. train: of the model before, without them, and of the full one, with them.
+
+    noise, filter, build, pseudo_label: how their projections become wild clips; finetune: how these are learnt from.
+    samplings: by name; each is measured. seeds: one of everything for each. prompts: drawn side by side at the end.
+    """
+
+    families: tuple[Family, ...] = Field(min_length=1)
+    train: TrainConfig
+    noise: DetectorNoise = DetectorNoise()
+    filter: FilterConfig = FilterConfig()
+    build: BuildConfig = BuildConfig()
+    pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    samplings: dict[str, SamplingConfig] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HeldOutSummary:
+    out: Path
+    seeds: int
+
+    def __str__(self) -> str:
+        return f"{self.out}: held-out.md, .html and .png of {self.seeds} seeds"
+
+
+def run_held_out(
+    study: HeldOutStudy,
+    data: Path,
+    evaluators: Path,
+    out: Path,
+    devices: tuple[str, ...] = ("cpu",),
+) -> HeldOutSummary:
+    """Part the data, train, observe, label, fine-tune and evaluate for every seed, and write tables and pictures.
+
+    Everything lies in `out/data` and `out/seed-N/{before,wild,after,full,evaluation}`. What was finished before is
+    kept: runs and trainings are gone on with, evaluations from their replications.
+    """
+    find_evaluators(evaluators)  # before hours of training
+    parted = part(data, out / "data", study.families)
+    for seed in study.seeds:
+        _make_models(study, seed, data, parted, out / f"seed-{seed}")
+    _evaluate(study, parted, evaluators, out, devices)
+    scores = _collect(study, data, parted, evaluators, out)
+    first = study.seeds[0]
+    models = {model: out / f"seed-{first}" / model for model in get_args(Model)}
+    pictures = [
+        drawn
+        for name, sampling in study.samplings.items()
+        for drawn in draw_prompts(models, study.prompts, sampling, first, out / "samples" / name)
+    ]
+    write_held_out(scores, parted.counts, pictures, out)
+    return HeldOutSummary(out, len(study.seeds))
+
+
+def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: Parted, folder: Path) -> None:
+    cfg = study.train.model_copy(update={"seed": seed})
+    train(cfg, parted.known, folder / "before")
+    run = Run.create(folder / "wild")
+    import_keypoints(run, observed(parted.new, study, seed))
+    filter_clips(run, study.filter)
+    build_2d(run, study.build)
+    pseudo_label(run, folder / "before", study.pseudo_label)
+    tuning = study.finetune.model_copy(update={"seed": seed})
+    finetune(tuning, run.root, folder / "before", folder / "after", parted.known)
+    train(cfg, data, folder / "full")
+
+
+def observed(data: Path, study: HeldOutStudy, seed: int) -> Iterator[ImportedClip]:
+    """The training clips of a dataset as a detector would see them, each from a side of its own."""
+    dataset = MocapDataset(data, "train", study.build.layout)
+    for number, clip in enumerate(dataset.ids):
+        rng = np.random.default_rng((seed, number))
+        joints = dataset.packed.joints(number, 0, int(dataset.lengths[number]) + 1)
+        keypoints = observe(joints, rng.uniform(0, 360), study.noise, rng)
+        yield ImportedClip(clip, keypoints, tuple(c.text for c in dataset.captions[number]))
+
+
+def _folder(out: Path, seed: int, model: Model, sampling: str, actions: Actions) -> Path:
+    return out / f"seed-{seed}" / "evaluation" / f"{model}-{sampling}-{actions}"
+
+
+def _evaluate(study: HeldOutStudy, parted: Parted, evaluators: Path, out: Path, devices: tuple[str, ...]) -> None:
+    for seed, model, sampling, actions in _cases(study):
+        cfg = study.evaluation.model_copy(update={"seed": seed, "sampling": study.samplings[sampling]})
+        data = parted.new if actions == NEW else parted.known
+        target = _folder(out, seed, model, sampling, actions)
+        evaluate(cfg, out / f"seed-{seed}" / model, data, evaluators, target, devices, f"{model}-{sampling}")
+
+
+def _cases(study: HeldOutStudy) -> Iterator[tuple[int, Model, str, Actions]]:
+    for seed in study.seeds:
+        for model in get_args(Model):
+            for sampling in study.samplings:
+                for actions in get_args(Actions):
+                    yield seed, model, sampling, actions
+
+
+def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, out: Path) -> Scores:
+    """Metrics by actions and row (`after, mixture`), each over the seeds."""
+    folders = find_evaluators(evaluators)
+    kind = "t2m" if "t2m-all" in folders else "tmr"
+    judge = _Judge(study, data, folders[f"{kind}-all"])
+    found: dict[str, dict[str, dict[str, list[float]]]] = {KNOWN: {}, NEW: {}}
+    for seed, model, sampling, actions in _cases(study):
+        folder = _folder(out, seed, model, sampling, actions)
+        result = EvaluationResult.load(folder)
+        table = next(t for t in result.tables if t.evaluator == kind and t.protocol == "distinct")
+        for row, values in table.rows.items():
+            name = REAL if row == REAL else f"{model}, {sampling}"
+            metrics = {metric: value.mean for metric, value in values.items()}
+            metrics |= {measure: value.mean for measure, value in result.motion[row].items()}
+            if actions == NEW:
+                source = parted.new
+                metrics["Accuracy"] = judge.real(source) if row == REAL else judge.made(source, folder, kind)
+            for metric, value in metrics.items():
+                found[actions].setdefault(name, {}).setdefault(metric, []).append(value)
+    return {
+        actions: {name: {m: Value.of(v) for m, v in metrics.items()} for name, metrics in rows.items()}
+        for actions, rows in found.items()
+    }
+
+
+class _Judge:
+    """The action classifier, taught by the real training clips of all actions."""
+
+    def __init__(self, study: HeldOutStudy, data: Path, evaluator: Path) -> None:
+        self.study, self.path = study, evaluator
+        self.evaluator, self.hash = load_evaluator(evaluator), fingerprint(evaluator)
+        real = RealClips(MocapDataset(data, "train"), study.train.max_frames)
+        embeddings = real.embeddings(self.evaluator, self.hash)
+        labels = [self._action(real, clip) for clip, _, _ in real.spans]
+        self.classifier = ActionClassifier.fit(embeddings, labels)
+
+    def real(self, data: Path) -> float:
+        """Accuracy on the real clips of a test split."""
+        real = self._test(data)
+        labels = [self._action(real, clip) for clip, _, _ in real.spans]
+        return self.classifier.accuracy(real.embeddings(self.evaluator, self.hash), labels)
+
+    def made(self, data: Path, folder: Path, kind: str) -> float:
+        """Accuracy on what an evaluation sampled, over its replications."""
+        real = self._test(data)
+        values = []
+        for replication in range(self.study.evaluation.protocol.replications):
+            found = read_replication(replication_path(folder, replication))
+            assert found is not None
+            labels = [self._action(real, int(clip)) for clip in found["clips"]]
+            values.append(self.classifier.accuracy(found[f"motion/{kind}-all"], labels))
+        return float(np.mean(values))
+
+    def _test(self, data: Path) -> RealClips:
+        return RealClips(MocapDataset(data, self.study.evaluation.split), self.study.train.max_frames)
+
+    def _action(self, real: RealClips, clip: int) -> str:
+        texts = [c.text for c in real.data.captions[clip]]
+        family = family_of(texts, self.study.families)
+        return family.action(texts) if family else _OTHER

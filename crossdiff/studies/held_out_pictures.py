@@ -1,0 +1,36 @@
+"""What the models of a held-out study make of a few prompts, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossdiff.diffusion.pipeline import CrossDiffPipeline
+from crossdiff.evaluation.config import SamplingConfig
+from crossdiff.progress import track
+from crossdiff.types import Motion3D
+from crossdiff.viewing.stills import contact_sheet
+from crossdiff.viewing.video import render_motion
+
+_FRAMES, _SIZE = 100, 320
+
+
+def draw_prompts(
+    models: dict[str, Path], prompts: Sequence[str], sampling: SamplingConfig, seed: int, folder: Path
+) -> list[tuple[Path, str]]:
+    """One video per prompt, with a motion of each model from the same noise, and its contact sheet; with captions."""
+    o = sampling.options()
+    motions: dict[str, list[Motion3D]] = {}
+    for name, checkpoint in models.items():
+        pipeline = CrossDiffPipeline.from_pretrained(checkpoint)
+        motions[name] = pipeline(
+            list(prompts), min(_FRAMES, pipeline.model.config.max_frames), guidance_scale=o.guidance_scale,
+            num_inference_steps=o.num_inference_steps, solver=o.solver, seed=seed, mixture=o.mixture,
+            switch_step=o.switch_step,
+        )  # fmt: skip
+    made = []
+    for n, prompt in enumerate(track(prompts, "draw")):
+        video = render_motion([m[n] for m in motions.values()], folder / f"{n:02d}.mp4", list(motions), _SIZE)
+        contact_sheet(video, folder / f"{n:02d}.png", columns=1, count=4, width=3 * _SIZE)
+        made.append((video, prompt))
+    return made
