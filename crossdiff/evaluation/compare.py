@@ -8,10 +8,10 @@ from pathlib import Path
 
 from crossdiff.errors import InputError
 from crossdiff.evaluation import report
-from crossdiff.evaluation.physics import MEASURES
 from crossdiff.evaluation.report import METRICS, REAL, Better, Cell, Column, Document, Sheet
 from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, Table, Value
 from crossdiff.files import write_text
+from crossdiff.representation.physics import MEASURES
 
 _BETTER: dict[str, Better] = METRICS | {name: measure.better for name, measure in MEASURES.items()}
 _BOLD = "Bold: the best value, where its interval does not overlap with that of the next best."

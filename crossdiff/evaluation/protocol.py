@@ -23,10 +23,10 @@ from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluators import Evaluator, fingerprint, is_evaluator, load_evaluator
 from crossdiff.evaluation.parts import PARTS
-from crossdiff.evaluation.physics import MotionMeasures
 from crossdiff.evaluation.real import RealClips, measure_features
 from crossdiff.files import load_npz, save_npz
 from crossdiff.models import CrossDiffModel
+from crossdiff.representation.physics import MotionMeasures
 from crossdiff.text import CachedEmbeddings
 
 KINDS = ("t2m", "tmr")

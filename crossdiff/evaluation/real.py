@@ -15,11 +15,11 @@ from numpy import ndarray
 from crossdiff.data.captions import Caption
 from crossdiff.data.mocap import MocapDataset, clip_span
 from crossdiff.evaluation.evaluators import Evaluator
-from crossdiff.evaluation.physics import MotionMeasures, measure_motion
 from crossdiff.evaluation.sharing import SharedCaptions
 from crossdiff.files import load_npz, save_npz
 from crossdiff.progress import track
 from crossdiff.representation.features3d import features_to_joints
+from crossdiff.representation.physics import MotionMeasures, measure_motion
 from crossdiff.skeleton import Skeleton
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from crossdiff.evaluation.physics import MEASURES
 from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, Table, Value
 from crossdiff.files import write_text
+from crossdiff.representation.physics import MEASURES
 from crossdiff.wording import counted
 
 REAL = "Real"

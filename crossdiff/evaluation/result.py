@@ -77,7 +77,7 @@ class ModelRecord(Config):
 
 
 class EvaluationResult(Config):
-    """`motion`: rows by measure for those that need no evaluator (see `crossdiff.evaluation.physics`).
+    """`motion`: rows by measure for those that need no evaluator (see `crossdiff.representation.physics`).
 
     config: the resolved evaluation configuration, sampling included. seconds_per_motion: sampling alone, on `device`.
     """

@@ -12,10 +12,10 @@ import torch
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.evaluation.evaluators import load_evaluator
 from crossdiff.evaluation.metrics import frechet_distance
-from crossdiff.evaluation.physics import measure_motion
 from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluation.scores import matching_scores
 from crossdiff.representation.features3d import features_to_joints_and_next, joints_to_features
+from crossdiff.representation.physics import measure_motion
 from crossdiff.skeleton import HUMANML3D
 
 pytestmark = pytest.mark.shared

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from synthetic import person
 
 from crossdiff.errors import InputError
-from crossdiff.evaluation.physics import MEASURES, MotionMeasures, measure_motion
+from crossdiff.representation.physics import MEASURES, MotionMeasures, measure_motion
 from crossdiff.skeleton import HUMANML3D, KIT, Skeleton
 
 
