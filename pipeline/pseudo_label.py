@@ -11,8 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from crossdiff.checkpoint import load_model, weights_hash
-from crossdiff.config import Config
-from crossdiff.diffusion.lifting import LiftOptions, label
+from crossdiff.diffusion.lifting import LabelConfig, label
 from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
 from crossdiff.models import CrossDiffModel
@@ -23,13 +22,9 @@ from crossdiff.skeleton import HUMANML3D
 from crossdiff.wording import counted, listed
 
 
-class PseudoLabelConfig(Config):
-    """smooth_sigma: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off.
-    impute, mirror: see `LiftOptions`."""
+class PseudoLabelConfig(LabelConfig):
+    """batch_size: clips that are lifted together."""
 
-    smooth_sigma: float = Field(1.5, ge=0)
-    impute: bool = True
-    mirror: bool = True
     batch_size: int = Field(16, ge=1)
 
 
@@ -91,7 +86,7 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
             stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
     for batch in track(list(_batches(run, model, stale, cfg.batch_size, summary)), "lift"):
         clips = [(clip.features, clip.mask) for clip in batch]
-        made = label(model, clips, cfg.smooth_sigma, LiftOptions(cfg.impute, cfg.mirror))
+        made = label(model, clips, cfg)
         for clip, pseudo in zip(batch, made, strict=True):
             save_npz(
                 run.pseudo3d / f"{clip.row.id}.npz",

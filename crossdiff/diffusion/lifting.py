@@ -8,13 +8,18 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from crossdiff.config import Config
 from crossdiff.models.model import CrossDiffModel
-from crossdiff.representation.cleanup import rebuild
+from crossdiff.representation.cleanup import rebuild_joints
+from crossdiff.representation.features2d import features_to_joints
+from crossdiff.representation.features3d import features_to_joints_and_next
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.mirroring import mirror_features, mirror_mask
+from crossdiff.representation.view_fit import fit_to_view
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,19 @@ def _lift(
     return model.denormalize("3d", model.network({"2d": x}, t, text, frames, targets=("3d",))["2d", "3d"])
 
 
+class LabelConfig(Config):
+    """How lifted motion becomes a pseudo label.
+
+    smooth_sigma: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off. impute, mirror: see
+    `LiftOptions`. fit_view: move the joints to where they were seen, see `fit_to_view`, and the feet onto the floor.
+    """
+
+    smooth_sigma: float = Field(1.5, ge=0)
+    impute: bool = True
+    mirror: bool = True
+    fit_view: bool = True
+
+
 @dataclass(frozen=True)
 class Label:
     """A pseudo label: features (T, D3) that agree with each other, and what the network made of the clip (T, D3)."""
@@ -83,15 +101,38 @@ class Label:
 def label(
     model: CrossDiffModel,
     clips: Sequence[tuple[Float[ndarray, "t d2"], Bool[ndarray, "t d2"]]],
-    sigma: float,
-    options: LiftOptions | None = None,
+    cfg: LabelConfig,
 ) -> list[Label]:
-    """Lift a batch of clips, given by their 2D features and masks, smooth them and make them whole (see `rebuild`)."""
+    """Lift a batch of clips, given by their 2D features and masks; fit them to what was seen, smooth them and derive
+    their features anew (see `rebuild_joints`)."""
     lengths = torch.tensor([len(features) for features, _ in clips])
     frames = torch.arange(int(lengths.max())) < lengths[:, None]
     features = pad_sequence([torch.from_numpy(f) for f, _ in clips], batch_first=True)
     mask = pad_sequence([torch.from_numpy(m) for _, m in clips], batch_first=True)
-    device = model.device
+    device, options = model.device, LiftOptions(cfg.impute, cfg.mirror)
     lifted = lift(model, features.to(device), mask.to(device), frames.to(device), options).cpu()
-    raw = [row[:length] for row, length in zip(lifted, lengths.tolist(), strict=True)]
-    return [Label(rebuild(r, sigma, model.skeleton).numpy(), r.numpy()) for r in raw]
+    labels = []
+    for row, n in enumerate(lengths.tolist()):
+        raw = lifted[row, :n]
+        joints = features_to_joints_and_next(raw, model.skeleton)
+        if cfg.fit_view:
+            joints = _fitted(model, joints, features[row, :n], mask[row, :n])
+        labels.append(
+            Label(rebuild_joints(joints, cfg.smooth_sigma, model.skeleton, level=cfg.fit_view).numpy(), raw.numpy())
+        )
+    return labels
+
+
+def _fitted(model: CrossDiffModel, joints: Tensor, flat: Tensor, mask: Tensor) -> Float[Tensor, "t+1 j 3"]:
+    """`joints` of T + 1 frames fitted to a clip's 2D features, which show T of them and where the root goes next."""
+    layout, metres = layout_2d(model.skeleton, model.config.layout_2d), model.skeleton.metres_per_unit
+    seen = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
+    # Positions are relative to the root: where any is known, the root was seen.
+    valid = torch.cat([seen.any(-1, keepdim=True), seen], dim=-1)
+    shown = features_to_joints(flat, model.skeleton, model.config.layout_2d)
+    moved = torch.cat([shown, (shown[-1] + flat[-1, layout.root])[None]])
+    if layout.name == "official":
+        moved[-1] = shown[-1] - shown[-1, :1] + flat[-1, layout.root]
+    valid = torch.cat([valid, valid[-1:]])
+    path_known = bool(mask[:, layout.root].all())
+    return fit_to_view(joints * metres, moved, valid, path_known, model.skeleton) / metres

@@ -46,8 +46,8 @@ class Verdict:
 
     def __str__(self) -> str:
         return (
-            f"{self.sampling} sampling: of the way from before to full, R-precision goes {self.r_precision:.0%} and FID "
-            f"{self.fid:.0%}; the known actions lose {self.lost:.1%} of R-precision: "
+            f"{self.sampling} sampling: of the way from before to full, R-precision goes {self.r_precision:.0%} and "
+            f"FID {self.fid:.0%}; the known actions lose {self.lost:.1%} of R-precision: "
             f"{'success' if self.success else 'falls short'}"
         )
 

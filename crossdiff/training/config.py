@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from crossdiff.config import Config
 from crossdiff.data.mocap import ViewConfig
+from crossdiff.diffusion.lifting import LabelConfig
 from crossdiff.models.config import ModelConfig
 from crossdiff.training.losses import Objective, Pair
 
@@ -116,7 +117,7 @@ class FinetuneConfig(LoopConfig):
     weights count for wild clips, weights_3d for those of the 3D dataset. wild_held_out: share of the wild clips that
     is kept for validation, where there are at least 20. by_quality: pseudo labels count by their quality.
     refresh_every: steps after which the model in training labels the wild clips anew (0: the teacher's labels stay);
-    smooth_sigma: of these labels, as in `pseudo-label`.
+    labels: how, as in `pseudo-label`.
     """
 
     steps: int = Field(1000, ge=1)
@@ -131,7 +132,7 @@ class FinetuneConfig(LoopConfig):
     wild_held_out: float = Field(0.1, ge=0, lt=1)
     by_quality: bool = False
     refresh_every: int = Field(0, ge=0)
-    smooth_sigma: float = Field(1.5, ge=0)
+    labels: LabelConfig = LabelConfig()
 
     @model_validator(mode="after")
     def _labels_are_here(self) -> Self:

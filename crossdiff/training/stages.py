@@ -109,7 +109,7 @@ def finetune(
         inputs["data"] = dataset.fingerprint()
         batches = MixedBatches(seen, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
         validation = MixedBatches(unseen, _held_out(dataset, rest, most, cfg))
-    teacher = OwnTeacher(wild, cfg.refresh_every, cfg.smooth_sigma, out / TEACHERS) if cfg.refresh_every else None
+    teacher = OwnTeacher(wild, cfg.refresh_every, cfg.labels, out / TEACHERS) if cfg.refresh_every else None
     return fit(model, batches, cfg, cfg.objective(), out, out, inputs, validation, start_over, teacher)
 
 

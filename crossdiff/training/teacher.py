@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crossdiff.checkpoint import is_checkpoint, load_model, save_model
 from crossdiff.data.wild import WildDataset
-from crossdiff.diffusion.lifting import label
+from crossdiff.diffusion.lifting import LabelConfig, label
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import track
 
@@ -21,8 +21,8 @@ class OwnTeacher:
     That model is kept in `folder` until the next one: a run that goes on has the labels that it had.
     """
 
-    def __init__(self, wild: WildDataset, every: int, sigma: float, folder: Path) -> None:
-        self.wild, self.every, self.sigma, self.folder = wild, every, sigma, folder
+    def __init__(self, wild: WildDataset, every: int, cfg: LabelConfig, folder: Path) -> None:
+        self.wild, self.every, self.cfg, self.folder = wild, every, cfg, folder
 
     def renew(self, step: int, model: CrossDiffModel) -> bool:
         """Label the clips at the steps at which it is due, and say whether it was."""
@@ -51,7 +51,7 @@ class OwnTeacher:
         for start in track(range(0, len(order), _BATCH), "label"):
             rows = order[start : start + _BATCH]
             clips = [(self.wild.clips[i].features["2d"], self.wild.clips[i].seen) for i in rows]
-            for i, made in zip(rows, label(model, clips, self.sigma), strict=True):
+            for i, made in zip(rows, label(model, clips, self.cfg), strict=True):
                 self.wild.relabel(i, made.features)
 
     def _of(self, step: int) -> Path:

@@ -8,13 +8,12 @@ import torch
 from synthetic import person, small_model
 
 from crossdiff.checkpoint import save_model, weights_hash
-from crossdiff.diffusion.lifting import lift
+from crossdiff.diffusion.lifting import label
 from crossdiff.errors import CheckpointError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
 from crossdiff.pipeline.run import Run
-from crossdiff.representation.cleanup import rebuild
 from crossdiff.representation.features2d import joints_to_features
 from crossdiff.representation.projection import project_orthographic
 
@@ -58,8 +57,7 @@ def test_every_motion_gets_the_label_that_it_would_get_alone(run, teacher):
         assert str(stored["teacher"]) == weights_hash(teacher)
         assert float(stored["fps"]) == 20.0
         z = load_npz(run.features2d / f"{name}.npz")
-        lifted = lift(model, torch.from_numpy(z["features"])[None], torch.from_numpy(z["mask"])[None])[0]
-        alone = rebuild(lifted, PseudoLabelConfig().smooth_sigma).numpy()
+        alone = label(model, [(z["features"], z["mask"])], PseudoLabelConfig())[0].features
         near = np.isclose(stored["features"], alone, atol=1e-3)
         assert near.mean() > 0.99  # contacts may flip at the threshold
         assert run.ledger.get("pseudo", name).state == "done"

@@ -9,11 +9,12 @@ from synthetic import StubEncoder, small_model, write_run
 
 from crossdiff.checkpoint import save_model
 from crossdiff.data.wild import WildDataset
-from crossdiff.diffusion.lifting import label
+from crossdiff.diffusion.lifting import LabelConfig, label
 from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.stages import finetune
 from crossdiff.training.teacher import OwnTeacher
 
+RAW = LabelConfig(smooth_sigma=0)
 FEW = {"batch_size": 2, "warmup_steps": 0, "learning_rate": 1e-2, "checkpoint_every": 3, "validate_every": 0}
 
 
@@ -35,26 +36,26 @@ def labels(wild: WildDataset) -> list[np.ndarray]:
 def test_labels_are_the_models_own_and_are_had_again(run, tmp_path):
     wild, again = WildDataset(run), WildDataset(run)
     model = small_model(dropout=0.1).train()
-    teacher = OwnTeacher(wild, 5, 0.0, tmp_path / "teachers")
+    teacher = OwnTeacher(wild, 5, RAW, tmp_path / "teachers")
     before = labels(wild)
     assert not teacher.renew(3, model)
     assert all(np.array_equal(a, b) for a, b in zip(before, labels(wild), strict=True))
     assert teacher.renew(5, model)
     assert model.training
-    expected = label(model.eval(), [(c.features["2d"], c.seen) for c in wild.clips], 0.0)
+    expected = label(model.eval(), [(c.features["2d"], c.seen) for c in wild.clips], RAW)
     for made, own in zip(labels(wild), expected, strict=True):
         np.testing.assert_allclose(made, own.features, atol=1e-3)
-    OwnTeacher(again, 5, 0.0, tmp_path / "teachers").resume(7)
+    OwnTeacher(again, 5, RAW, tmp_path / "teachers").resume(7)
     assert all(np.array_equal(a, b) for a, b in zip(labels(again), labels(wild), strict=True))
 
 
 def test_a_teacher_that_came_later_is_forgotten(run, tmp_path):
     wild, model = WildDataset(run), small_model()
-    teacher = OwnTeacher(wild, 2, 0.0, tmp_path / "teachers")
+    teacher = OwnTeacher(wild, 2, RAW, tmp_path / "teachers")
     for step in (2, 4, 6):
         teacher.renew(step, model)
     assert [p.name for p in sorted((tmp_path / "teachers").iterdir())] == ["step_00000004", "step_00000006"]
-    OwnTeacher(wild, 2, 0.0, tmp_path / "teachers").resume(5)
+    OwnTeacher(wild, 2, RAW, tmp_path / "teachers").resume(5)
     assert [p.name for p in (tmp_path / "teachers").iterdir()] == ["step_00000004"]
 
 

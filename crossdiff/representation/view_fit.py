@@ -1,0 +1,61 @@
+"""Lifted motion moved to where it was seen: a picture says how far across and how high each joint is."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from crossdiff.representation.filters import gaussian_in_time
+from crossdiff.representation.projection import rotate_y
+from crossdiff.representation.reprojection import fit_yaw
+from crossdiff.skeleton import Skeleton
+
+# Frames over which the difference between seen and lifted is smoothed: it is a pose's, a detector's is noise.
+_SIGMA = 2.0
+
+
+def fit_to_view(
+    joints3d: Float[Tensor, "t j 3"],
+    joints2d: Float[Tensor, "t j 2"],
+    valid: Bool[Tensor, "t j"],
+    path_known: bool,
+    skeleton: Skeleton,
+) -> Float[Tensor, "t j 3"]:
+    """Joints (metres, Y up) of one clip whose orthographic projection from the best yaw is nearer to the 2D joints.
+
+    Across the picture and upwards a joint goes where it was seen, relative to the root; its depth stays as lifted.
+    Left and right hip, collar and shoulder move across together, so that the body keeps its heading. Where the path is
+    known the root follows it in the picture, at the mean height that was lifted. Joints that were not seen move as
+    their parents do. Bones change their lengths: see `features3d.retarget`.
+    """
+    yaw, _ = fit_yaw(joints3d, joints2d, valid)
+    if not torch.isfinite(yaw):
+        return joints3d
+    placed = rotate_y(joints3d, yaw)
+    off = _differences(placed, joints2d, valid, skeleton)
+    root = placed[:, :1].clone()
+    if path_known:
+        path = joints2d[:, :1]
+        root[..., :2] = path + (root[..., :2] - path).mean(0)
+    local = placed - placed[:, :1]
+    local[..., :2] += off
+    return rotate_y(local + root, -yaw)
+
+
+def _differences(placed: Tensor, joints2d: Tensor, valid: Tensor, skeleton: Skeleton) -> Float[Tensor, "t j 2"]:
+    """How far each joint is off in the picture, relative to the root, smoothed over the frames that show it."""
+    off = (joints2d - joints2d[:, :1]) - (placed - placed[:, :1])[..., :2]
+    seen = (valid & valid[:, :1])[..., None].to(off.dtype).expand_as(off)
+    off = torch.where(seen > 0, off, 0.0)
+    weight = gaussian_in_time(seen.flatten(-2), _SIGMA).unflatten(-1, seen.shape[-2:])
+    total = gaussian_in_time(off.flatten(-2), _SIGMA).unflatten(-1, off.shape[-2:])
+    known = weight > 0.05
+    smooth = torch.where(known, total / weight.clamp_min(0.05), 0.0)
+    for parent, joint in skeleton.bones:
+        smooth[:, joint] = torch.where(known[:, joint], smooth[:, joint], smooth[:, parent])
+    for joint, other in enumerate(skeleton.mirror):
+        if joint < other and skeleton.joint_names[joint][2:] in ("hip", "collar", "shoulder"):
+            both = (smooth[:, joint, 0] + smooth[:, other, 0]) / 2
+            smooth[:, joint, 0] = smooth[:, other, 0] = both
+    return smooth
