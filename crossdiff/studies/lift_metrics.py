@@ -62,9 +62,13 @@ class Totals:
 
 
 class Estimate(Config):
-    """A mean over frames, and the ends of its 95 % interval: percentiles over bootstrap draws of the clips."""
+    """A mean over frames, and the ends of its 95 % interval: percentiles over bootstrap draws of the clips.
+
+    median: over clips, of the mean of each.
+    """
 
     mean: float
+    median: float
     low: float
     high: float
 
@@ -80,7 +84,8 @@ class Estimate(Config):
         times = np.concatenate([np.ones((1, clips)), drawn])
         means = totals.means(times) - (0 if beside is None else beside.means(times))
         low, high = np.nanpercentile(means[1:], [2.5, 97.5])
-        return cls(mean=float(means[0]), low=float(low), high=float(high))
+        each = totals.means(np.eye(clips)) - (0 if beside is None else beside.means(np.eye(clips)))
+        return cls(mean=float(means[0]), median=float(np.nanmedian(each)), low=float(low), high=float(high))
 
 
 def errors(

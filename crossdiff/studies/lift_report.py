@@ -106,16 +106,16 @@ def _through(row: LiftRow) -> str:
     return f"{counted(row.seen, 'view')}, {row.lost} lost in the pipeline; {100 * row.scored:.1f} % of frames compared."
 
 
-def _sheet(title: str, text: str, rows: dict[str, LiftRow], beside: str = "") -> Sheet:
-    first = [Column(f"MPJPE {beside}, mm")] if beside else []
-    columns = [*first, *(Column(f"{m.title}, {m.unit}", "↓") for m in METRICS.values())]
+def _sheet(title: str, text: str, rows: dict[str, LiftRow], beside: str) -> Sheet:
+    columns = [Column(f"{m.title}, {m.unit}", "↓") for m in METRICS.values()]
+    columns = [Column(f"MPJPE {beside}, mm"), columns[0], Column("MPJPE of the median clip, mm", "↓"), *columns[1:]]
     first_row = next(iter(rows), "")
     lines = []
     for name, row in rows.items():
         cells = [_cell(row.values[key], metric.digits) for key, metric in METRICS.items()]
-        if beside:
-            own = name == first_row or "mpjpe" not in row.beside
-            cells.insert(0, Cell("") if own else _cell(row.beside["mpjpe"], 1, sign="+"))
+        cells.insert(1, Cell(f"{row.values['mpjpe'].median:.1f}"))
+        own = name == first_row
+        cells.insert(0, Cell("") if own else _cell(row.beside["mpjpe"], 1, sign="+"))
         lines.append((name, cells))
     return Sheet(title, text, columns, lines)
 
@@ -133,16 +133,20 @@ def plot(result: LiftResult, path: Path) -> None:
         places = np.arange(len(CONDITIONS))
         for n, (method, colour) in enumerate(_COLOURS.items()):
             values = [result.row(c, method).values["mpjpe"] for c in CONDITIONS]
-            ends = np.array([[v.mean - v.low, v.high - v.mean] for v in values]).T
-            left.bar(places + 0.27 * (n - 1), [v.mean for v in values], 0.25, color=colour, label=method, yerr=ends,
-                     capsize=3, error_kw={"linewidth": 1})  # fmt: skip
+            left.bar(places + 0.27 * (n - 1), [v.mean for v in values], 0.25, color=colour, label=method,
+                     yerr=_reach(values), capsize=3, error_kw={"linewidth": 1})  # fmt: skip
         left.set_xticks(places, [c.replace(", ", "\n") for c in CONDITIONS])
         left.set(ylabel="MPJPE (mm)", title="Beside baselines (lower is better)", ylim=(0, 1.3 * left.get_ylim()[1]))
         left.legend(frameon=False, ncols=3, loc="upper center", columnspacing=1.0)
         values = [r.beside["mpjpe"] for r in faults]
         names = [r.condition if r.condition != NOISY_YAWS else "all, in their shares" for r in faults]
-        draw_intervals(right, names, [v.mean for v in values], [v.half for v in values], 0.0, "no fault")
+        draw_intervals(right, names, [v.mean for v in values], _reach(values), 0.0, "no fault")
         right.set(title="What each fault costs", xlabel="MPJPE (mm) more than without it, same clips")
+
+
+def _reach(values: Sequence[Estimate]) -> np.ndarray:
+    """How far the intervals reach down and up, (2, N)."""
+    return np.array([[v.mean - v.low, v.high - v.mean] for v in values]).T
 
 
 def draw_examples(examples: Sequence[Example], folder: Path) -> None:

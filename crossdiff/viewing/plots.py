@@ -115,12 +115,12 @@ def draw_intervals(
     ax: Axes,
     names: Sequence[str],
     means: Sequence[float],
-    halves: Sequence[float],
+    halves: Sequence[float] | ndarray,
     real: float,
     label: str = "real motion",
 ) -> None:
     """A point with its interval for each name, from top to bottom; a dashed line at the value of real motion, or of
-    what `label` says."""
+    what `label` says. halves: how far the intervals reach; of shape (2, N) where they reach otherwise down than up."""
     places = np.arange(len(names))
     ax.axvline(real, color="#888888", linestyle="--", linewidth=1, label=label)
     ax.errorbar(means, places, xerr=halves, fmt="o", color="#2b5cad", capsize=3, markersize=5)

@@ -103,12 +103,13 @@ def test_intervals_are_of_clips_and_differences_of_pairs():
     assert value.half == pytest.approx(1.96 * level.std() / np.sqrt(40), rel=0.15)
     assert Estimate.of(one, 2000, 0) == value
     beside = Estimate.of(other, 2000, 0, one)
-    assert (beside.mean, beside.low, beside.high) == pytest.approx((2, 2, 2))
+    assert (beside.mean, beside.median, beside.low, beside.high) == pytest.approx((2, 2, 2, 2))
+    assert value.median == pytest.approx(np.median(level))
 
 
 def test_lost_clips_count_for_nothing():
     totals = Totals(np.array([30.0, 0.0]), np.array([3.0, 0.0]))
-    assert Estimate.of(totals, 100, 0) == Estimate(mean=10, low=10, high=10)
+    assert Estimate.of(totals, 100, 0) == Estimate(mean=10, median=10, low=10, high=10)
 
 
 # --- baselines ---
