@@ -102,7 +102,8 @@ class Piece:
 
 @dataclass
 class Seen:
-    """All clips under one condition. seen, lost: views of clips, and those of which nothing came through."""
+    """All clips under one condition. seen, lost: views of clips, and those of which nothing came through; frames: of all
+    views, whose truth is known."""
 
     pieces: list[Piece] = field(default_factory=list)
     seen: int = 0
@@ -128,14 +129,8 @@ def study_lifting(
     begun = time.monotonic()
     model = load_model(checkpoint, device)
     check_teacher(model, checkpoint)
-    if cfg.motion.max_frames - 1 > model.config.max_frames:
-        raise ConfigError(
-            f"motion.max_frames: {cfg.motion.max_frames}, but {checkpoint} takes motions of at most "
-            f"{model.config.max_frames + 1} frames; set motion.max_frames={model.config.max_frames + 1}"
-        )
     dataset, training = (MocapDataset(data, split, model.config.layout_2d) for split in (cfg.split, "train"))
-    if dataset.skeleton != model.skeleton:
-        raise InputError(f"{data}: {dataset.skeleton.name} motion, but the model is of {model.skeleton.name}")
+    _check_fit(model, checkpoint, dataset, cfg)
     clips = choose(dataset, cfg)
     lifters = _Lifters(model, training, cfg)
     found: dict[tuple[str, str], dict[str, Totals]] = {}
@@ -149,7 +144,7 @@ def study_lifting(
             seen = observe_all(dataset, clips, sides, noise, cfg)
             if not seen.pieces:
                 raise InputError(
-                    f"{data}: nothing of {counted(seen.seen, 'clip')} came through the pipeline ({condition}); "
+                    f"{data}: nothing of {counted(seen.seen, 'view')} came through the pipeline ({condition}); "
                     "take longer clips, lower motion.min_frames, or lessen the noise"
                 )
             for method, predicted in lifters(condition, seen.pieces):
@@ -161,25 +156,47 @@ def study_lifting(
     result = LiftResult(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         version=__version__,
-        model=ModelRecord(
-            name=name or checkpoint.name,
-            folder=str(checkpoint),
-            fingerprint=weights_hash(checkpoint),
-            parameters=sum(p.numel() for p in model.network.parameters()),
-        ),
-        dataset=DatasetRecord(
-            folder=str(data),
-            split=cfg.split,
-            fingerprint=dataset.fingerprint(),
-            clips=len(clips),
-            captions=len({c.text for i in clips for c in dataset.captions[i]}),
-        ),
+        model=_model_record(model, checkpoint, name or checkpoint.name),
+        dataset=_dataset_record(dataset, clips),
         config=cfg.model_dump(mode="json"),
         device=device,
         seconds=round(time.monotonic() - begun, 1),
         rows=tuple(rows),
     )
     return result, examples
+
+
+def _check_fit(model: CrossDiffModel, checkpoint: Path, dataset: MocapDataset, cfg: LiftStudyConfig) -> None:
+    most = model.config.max_frames + 1
+    if cfg.motion.max_frames > most:
+        raise ConfigError(
+            f"motion.max_frames: {cfg.motion.max_frames}, but {checkpoint} takes motions of at most {most} frames; "
+            f"set motion.max_frames={most}"
+        )
+    if dataset.skeleton != model.skeleton:
+        raise InputError(
+            f"{dataset.folder}: motion of the skeleton {dataset.skeleton.name}, but {checkpoint} is of "
+            f"{model.skeleton.name}; give a dataset of that"
+        )
+
+
+def _model_record(model: CrossDiffModel, checkpoint: Path, name: str) -> ModelRecord:
+    return ModelRecord(
+        name=name,
+        folder=str(checkpoint),
+        fingerprint=weights_hash(checkpoint),
+        parameters=sum(p.numel() for p in model.network.parameters()),
+    )
+
+
+def _dataset_record(dataset: MocapDataset, clips: Sequence[int]) -> DatasetRecord:
+    return DatasetRecord(
+        folder=str(dataset.folder),
+        split=dataset.split,
+        fingerprint=dataset.fingerprint(),
+        clips=len(clips),
+        captions=len({c.text for i in clips for c in dataset.captions[i]}),
+    )
 
 
 def _row(

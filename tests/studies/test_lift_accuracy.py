@@ -240,7 +240,7 @@ def test_mistakes_are_explained(prepared, model, tmp_path):
         lift_accuracy.study_lifting(config(), short, prepared)
     with pytest.raises(InputError, match="a teacher for the skeleton kit"):
         lift_accuracy.study_lifting(config(), save_model(small_model(skeleton="kit"), tmp_path / "kit"), prepared)
-    with pytest.raises(InputError, match=r"nothing of 8 clips came through.*lower motion\.min_frames"):
+    with pytest.raises(InputError, match=r"nothing of 8 views came through.*lower motion\.min_frames"):
         lift_accuracy.study_lifting(config(clips=2, motion={"min_frames": 100}), model, prepared)
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(InputError, match="not a result of `crossdiff evaluate-lift`"):
