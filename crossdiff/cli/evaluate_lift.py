@@ -30,7 +30,8 @@ def evaluate_lift(
     """
     from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
-    from crossdiff.studies.lift_accuracy import LiftStudyConfig, study_lifting
+    from crossdiff.studies.lift_accuracy import study_lifting
+    from crossdiff.studies.lift_config import LiftStudyConfig
     from crossdiff.studies.lift_report import markdown, write_lift_report
 
     cfg = load_config(LiftStudyConfig, config, set_)

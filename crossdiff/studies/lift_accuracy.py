@@ -7,17 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 from numpy import ndarray
-from pydantic import Field, model_validator
 from torch import Tensor
 
 from crossdiff import __version__
 from crossdiff.checkpoint import load_model, weights_hash
-from crossdiff.config import Config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.lifting import label
 from crossdiff.errors import ClipError, ConfigError, InputError
@@ -30,65 +27,23 @@ from crossdiff.progress import progress_bar
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.projection import VIEW_YAW
-from crossdiff.skeleton import HUMANML3D
-from crossdiff.studies.detector import DetectorNoise, faults, observe
+from crossdiff.studies.detector import DetectorNoise, observe
+from crossdiff.studies.lift_config import (
+    CLEAN_SIDES,
+    CLEAN_YAWS,
+    CONDITIONS,
+    LIFTED,
+    MEAN,
+    NEAREST,
+    NOISY_SIDES,
+    NOISY_YAWS,
+    LiftStudyConfig,
+)
 from crossdiff.studies.lift_metrics import METRICS, Estimate, Totals, errors
 from crossdiff.studies.lift_result import LiftResult, LiftRow
 from crossdiff.studies.nearest_pose import NearestPose, local_poses, training_poses
 from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted
-
-LIFTED, NEAREST, MEAN = "lifted", "nearest training pose", "mean pose"
-CLEAN_SIDES, NOISY_SIDES = "clean, side views", "noisy, side views"
-CLEAN_YAWS, NOISY_YAWS = "clean, random yaws", "noisy, random yaws"
-CONDITIONS = (CLEAN_SIDES, NOISY_SIDES, CLEAN_YAWS, NOISY_YAWS)
-
-
-class NearestConfig(Config):
-    """poses: at most so many training frames, evenly spread; yaws: cameras around each."""
-
-    poses: int = Field(4000, ge=1)
-    yaws: int = Field(16, ge=1)
-
-
-class LiftStudyConfig(Config):
-    """clips: so many of the split, drawn by the seed; all without it. Mirrored copies are left out: they are the same
-    motion again. yaws: random views of each clip. motion, lift: as `build-2d` and `pseudo-label`; variants: other ways
-    to lift, by what differs from `lift`. bootstrap: draws of clips for the intervals. examples: clips of the pictures.
-    """
-
-    split: Literal["train", "val", "test"] = "test"
-    clips: int | None = Field(None, ge=1)
-    yaws: int = Field(1, ge=1)
-    seed: int = Field(0, ge=0)
-    noise: DetectorNoise = DetectorNoise()
-    motion: MotionConfig = MotionConfig()
-    lift: PseudoLabelConfig = PseudoLabelConfig()
-    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    nearest: NearestConfig = NearestConfig()
-    bootstrap: int = Field(1000, ge=10)
-    examples: int = Field(3, ge=0)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.motion.fps != HUMANML3D.fps:
-            raise ValueError(f"motion.fps: expected {HUMANML3D.fps:g}, as the true motion, got {self.motion.fps:g}")
-        _ = self.ways
-        if LIFTED in self.variants:
-            raise ValueError(f"variants: {LIFTED!r} is the way of `lift`; name it otherwise")
-        return self
-
-    @property
-    def ways(self) -> dict[str, PseudoLabelConfig]:
-        """The ways to lift of the variants."""
-        whole = self.lift.model_dump()
-        return {name: PseudoLabelConfig.model_validate(whole | changed) for name, changed in self.variants.items()}
-
-    def conditions(self) -> dict[str, tuple[bool, DetectorNoise]]:
-        """Whether each condition is seen from the sides, and its noise: the four, then each fault alone."""
-        clean = self.noise.model_copy(update={"strength": 0.0})
-        four = ((True, clean), (True, self.noise), (False, clean), (False, self.noise))
-        return dict(zip(CONDITIONS, four, strict=True)) | {k: (False, n) for k, n in faults(self.noise).items()}
 
 
 @dataclass(frozen=True)
@@ -102,8 +57,8 @@ class Piece:
 
 @dataclass
 class Seen:
-    """All clips under one condition. seen, lost: views of clips, and those of which nothing came through; frames: of all
-    views, whose truth is known."""
+    """All clips under one condition. seen, lost: views of clips, and those of which nothing came through; frames: of
+    the truth in all views."""
 
     pieces: list[Piece] = field(default_factory=list)
     seen: int = 0
