@@ -21,7 +21,8 @@ class Crop:
 
     features: (T, D) per domain; trusted: (T, D) per domain, True where the value counts in the loss; seen: (T, D2),
     True where a 2D value may be read as input; wild: whether the clip comes from a video; has_3d: False for a clip
-    that teaches 2D alone, whose 3D features are zeros that nothing may read.
+    that teaches 2D alone, whose 3D features are zeros that nothing may read; quality: how far the 3D features can be
+    trusted, in [0, 1]; 1 where they were recorded.
     """
 
     features: dict[Domain, Float[ndarray, "t d"]]
@@ -30,6 +31,7 @@ class Crop:
     caption: str
     wild: bool = False
     has_3d: bool = True
+    quality: float = 1.0
 
     def __post_init__(self) -> None:
         lengths = {d: len(x) for d, x in self.features.items()}
@@ -41,6 +43,8 @@ class Crop:
                 raise ClipError(
                     f"clip: expected {domain} masks of shape {x.shape}, got {', '.join(str(m.shape) for m in masks)}"
                 )
+        if not 0 <= self.quality <= 1:
+            raise ClipError(f"clip: expected a quality in [0, 1], got {self.quality}")
 
     @property
     def num_frames(self) -> int:
@@ -70,6 +74,7 @@ class MotionBatch:
     has_3d: Bool[Tensor, " b"]
     lengths: list[int]
     rows: list[int]
+    quality: Float[Tensor, " b"]
 
     def to(self, device: torch.device) -> MotionBatch:
         return MotionBatch(
@@ -82,6 +87,7 @@ class MotionBatch:
             self.has_3d.to(device),
             self.lengths,
             self.rows,
+            self.quality.to(device),
         )
 
 
@@ -100,6 +106,7 @@ def collate(crops: Sequence[Crop], rows: Sequence[int] | None = None) -> MotionB
         torch.tensor([c.has_3d for c in crops]),
         [c.num_frames for c in crops],
         list(range(len(crops)) if rows is None else rows),
+        torch.tensor([c.quality for c in crops]),
     )
 
 

@@ -26,7 +26,7 @@ def batch() -> MotionBatch:
     trusted = {d: frames[..., None].expand_as(v).clone() for d, v in x.items()}
     seen = trusted["2d"] & (torch.rand(2, 8, 132, generator=generator) < 0.7)
     no, yes = torch.tensor([False, False]), torch.tensor([True, True])
-    return MotionBatch(x, trusted, seen, frames, ["a", "b"], no, yes, [8, 5], [0, 1])
+    return MotionBatch(x, trusted, seen, frames, ["a", "b"], no, yes, [8, 5], [0, 1], torch.ones(2))
 
 
 class Recorder:
