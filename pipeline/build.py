@@ -162,8 +162,7 @@ def _remove(run: Run, names: Iterable[str]) -> None:
 def _unlabel(run: Run, names: Iterable[str]) -> None:
     """Drop the pseudo labels of motions that are others now: training must not pair them."""
     run.ledger.drop("pseudo", names)
-    for name in names:
-        (run.pseudo3d / f"{name}.npz").unlink(missing_ok=True)
+    run.drop_labels(names)
 
 
 def _count(summary: BuildSummary, rows: list[Row]) -> None:

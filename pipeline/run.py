@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +36,8 @@ class Run:
         self.motion2d = root / "motion2d"
         self.features2d = root / "features2d"
         self.pseudo3d = root / "pseudo3d"
+        # Labels beyond the limits: kept, so that other limits need no lifting, where no training reads them.
+        self.pseudo3d_filtered = root / "pseudo3d_filtered"
         self.texts = root / "texts"
         self.finetuned = root / "finetuned"
         self.config = root / "config.json"
@@ -43,6 +45,12 @@ class Run:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.root / "ledger.sqlite")
+
+    def drop_labels(self, names: Iterable[str]) -> None:
+        """Remove the pseudo labels of motions, kept or filtered: the motions are others now, or gone."""
+        for name in names:
+            for folder in (self.pseudo3d, self.pseudo3d_filtered):
+                (folder / f"{name}.npz").unlink(missing_ok=True)
 
     @classmethod
     def create(cls, out: Path | None = None) -> Run:
