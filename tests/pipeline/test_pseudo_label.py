@@ -118,7 +118,7 @@ def test_a_label_beyond_a_limit_is_filtered_and_another_limit_lifts_nothing(run,
     before, errors = labels(run), {r.id: r.measures["reprojection"] for r in run.ledger.rows("pseudo")}
     worst = max(errors, key=errors.get)
     limit = (sorted(errors.values())[-2] + errors[worst]) / 2
-    monkeypatch.setattr("crossdiff.pipeline.pseudo_label.lift", None)
+    monkeypatch.setattr("crossdiff.pipeline.pseudo_label.label", None)
     limits = {"max_reprojection": limit}
     summary = label(run, teacher, **limits)
     assert (summary.lifted, summary.unchanged) == (0, 3)
@@ -146,7 +146,7 @@ def test_a_teacher_that_knows_nothing_makes_no_label_within_the_default_limits(r
 def test_other_scales_change_the_quality_alone(run, teacher, monkeypatch):
     label(run, teacher)
     before = {r.id: r.measures for r in run.ledger.rows("pseudo")}
-    monkeypatch.setattr("crossdiff.pipeline.pseudo_label.lift", None)
+    monkeypatch.setattr("crossdiff.pipeline.pseudo_label.label", None)
     assert label(run, teacher, scale_jerk=1e6).unchanged == 3
     for row in run.ledger.rows("pseudo"):
         assert row.measures["quality"] >= before[row.id]["quality"]
