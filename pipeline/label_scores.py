@@ -18,7 +18,7 @@ from crossdiff.types import Motion2D
 
 # By name: what each measure is, with its unit. All but the quality: less is better.
 LABEL_MEASURES = {
-    "reprojection": "distance from the 2D motion, body heights",
+    "reprojection": "distance of what was lifted from the 2D motion, body heights",
     "bone_drift": "bone lengths vary before they are made constant, %",
     "skate": "share of foot contacts that slide",
     "jerk": "jerk, m/s³",
@@ -59,7 +59,8 @@ def measure_label(label: Label, motion: Motion2D, skeleton: Skeleton) -> dict[st
     """
     joints, raw = (features_to_joints(torch.from_numpy(x), skeleton) for x in (label.features, label.raw))
     flat, valid = (torch.from_numpy(array[: len(joints)]) for array in (motion.joints, motion.valid))
-    yaw, error = fit_yaw(joints, flat, valid)
+    # Of what was lifted: the label has been moved to where the clip shows it.
+    yaw, error = fit_yaw(raw, flat, valid)
     body = measure_motion(joints.numpy(), skeleton)
     measured = {
         "yaw": float(yaw),
