@@ -43,6 +43,16 @@ class MotionConfig(CleanConfig, SmoothConfig):
 def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, float] = (0.0, 0.0)) -> list[Motion2D]:
     """The clips of one track, in the order of time; none where nowhere long enough the root was seen.
 
+    span: as in `placed_motions`.
+    """
+    return [motion for _, motion in placed_motions(keypoints, cfg, span)]
+
+
+def placed_motions(
+    keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, float] = (0.0, 0.0)
+) -> list[tuple[int, Motion2D]]:
+    """The clips of one track, each after the frame that it begins with, counted at `cfg.fps` from the track's first.
+
     span: seconds of the video that are wanted, all from the first where the second is 0. Smoothing and scale are of
     the whole track.
     """
@@ -59,7 +69,7 @@ def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, flo
     if not pieces:
         return []
     joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
-    return [_clip(joints[p], valid[p], filled[p], _camera(cleaned, p, cfg.fps), cfg.fps) for p in pieces]
+    return [(p.start, _clip(joints[p], valid[p], filled[p], _camera(cleaned, p, cfg.fps), cfg.fps)) for p in pieces]
 
 
 def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float) -> Motion2D:

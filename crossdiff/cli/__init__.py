@@ -45,6 +45,7 @@ def _register() -> None:
         convert_pose,
         demo,
         evaluate,
+        evaluate_lift,
         extract_2d,
         filter,
         finetune,

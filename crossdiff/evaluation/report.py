@@ -82,13 +82,15 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Document:
-    """What both forms of a report show. facts: what the numbers depend on, (name, value)."""
+    """What both forms of a report show. facts: what the numbers depend on, (name, value); pictures: (file beside the
+    report, what it shows)."""
 
     title: str
     lead: str
     sheets: Sequence[Sheet]
     facts: Sequence[tuple[str, str]]
     facts_title: str = "What these numbers depend on"
+    pictures: Sequence[tuple[str, str]] = ()
 
 
 def markdown(result: EvaluationResult) -> str:
@@ -168,7 +170,7 @@ def facts(result: EvaluationResult) -> dict[str, str]:
     for e in result.evaluators:
         found[f"evaluator {e.kind}"] = f"{parts[e.kind]}; {e.dim} wide; trained on {e.trained_on}; words: {e.words}"
         found[f"evaluator {e.kind}'s hash"] = e.fingerprint
-    return found | _flat(result.config) | {
+    return found | flat(result.config) | {
         "device": result.device,
         "seconds per motion": f"{result.seconds_per_motion:.3g}",
         "date": result.date,
@@ -176,12 +178,12 @@ def facts(result: EvaluationResult) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _flat(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     """`{"a": {"b": 1}}` as `{"a.b": "1"}`."""
     found: dict[str, str] = {}
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
             found[prefix + key] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return found
@@ -192,6 +194,8 @@ def _flat(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
 
 def to_markdown(page: Document) -> str:
     lines = [f"# {_escaped(page.title)}", "", _escaped(page.lead), ""]
+    for source, caption in page.pictures:
+        lines += [f"![{_escaped(caption)}]({source})", "", _escaped(caption), ""]
     for sheet in page.sheets:
         heads = ["", *(_escaped(f"{c.title} {c.better}".strip()) for c in sheet.columns)]
         lines += [f"## {_escaped(sheet.title)}", "", _escaped(sheet.text), "", _line(heads)]

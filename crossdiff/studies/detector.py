@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.random import Generator
 from pydantic import Field, model_validator
+from scipy.ndimage import gaussian_filter1d
 
 from crossdiff.config import Config
 from crossdiff.pipeline.mapping import HUMANML3D22
@@ -22,20 +23,25 @@ BODY_HEIGHT = 1.70
 _SEEN, _UNSEEN = 0.9, 0.05
 # Detectors are surest of the trunk; hands and feet err more.
 _ENDS = {"wrist": 2.0, "ankle": 1.5, "foot": 2.0, "elbow": 1.3, "knee": 1.3, "head": 1.2}
+_TRUNK_LOST = 0.2  # how often joints of the trunk are lost, beside those of the head and the limbs
+_GUESS = 5.0  # deviations of the jitter by which a lost joint's guessed place is off
 _SWAPPED = (("knee", "ankle", "foot"), ("elbow", "wrist"))
 
 
 class DetectorNoise(Config):
-    """Faults of a detector. `strength` 0 leaves the projection as it is, 1 is what the other values say.
+    """Faults of a detector. `strength` 0 leaves the projection as it is, 1 is what the other values say; errors grow
+    with it, and so do the chances and shares of clips.
 
     height: pixels that the person is tall, drawn from this range.
-    jitter_pixels, jitter: deviation of a keypoint in pixels and in body heights, added: small figures are seen worse.
-    drift: deviation in body heights of an error that lasts for about half a second.
-    drops: chance per second that a joint is lost, for drop_seconds on average.
+    jitter_pixels, jitter: deviation of a keypoint of the trunk in pixels and in body heights, added: small figures are
+    seen worse, and hands and feet err twice as much.
+    drift: the same in body heights, of an error that lasts for about half a second.
+    drops: chance per second that a joint of the head or a limb is lost (of the trunk: a fifth), for drop_seconds on
+    average.
     swaps: chance per second that left and right arms (or legs) are exchanged for a few frames.
     no_toes: share of clips whose detector knows no toes.
-    camera_moves: share of clips whose camera pans, by about camera_path body heights; camera_lost: share of these in
-    which its movement could not be told.
+    camera_moves: share of clips whose camera pans, by at most camera_path body heights; camera_lost: share of these in
+    which its movement could not be told; camera_error: body heights by which that of the others is off after a second.
     """
 
     strength: float = Field(1.0, ge=0)
@@ -50,6 +56,7 @@ class DetectorNoise(Config):
     camera_moves: float = Field(0.3, ge=0, le=1)
     camera_path: float = Field(0.5, ge=0)
     camera_lost: float = Field(0.5, ge=0, le=1)
+    camera_error: float = Field(0.01, ge=0)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -77,27 +84,48 @@ def observe(
     xy = xy + jitter * rng.standard_normal(xy.shape) + drift * _slow(xy.shape, fps / 2, rng)
     xy = _swapped(xy, strength * noise.swaps / fps, rng)
     score = np.full((frames, count), _SEEN)
-    lost = _stretches((frames, count), strength * noise.drops / fps, noise.drop_seconds * fps, rng)
+    chance = strength * noise.drops / fps * np.where(spread > 1, 1.0, _TRUNK_LOST)
+    lost = _stretches((frames, count), chance, noise.drop_seconds * fps, rng)
     score[lost] = _UNSEEN
-    xy[lost] += 5 * np.broadcast_to(jitter, xy.shape)[lost] * rng.standard_normal(xy[lost].shape)
+    xy[lost] += _GUESS * np.broadcast_to(jitter, xy.shape)[lost] * rng.standard_normal(xy[lost].shape)
     if rng.random() < strength * noise.no_toes:
         score[:, [HUMANML3D.index("l_foot"), HUMANML3D.index("r_foot")]] = 0
     camera, known = np.tile(np.eye(2, 3), (frames, 1, 1)), np.ones(frames, dtype=bool)
     if rng.random() < strength * noise.camera_moves:
-        path = noise.camera_path * body * _slow((frames, 2), 2 * fps, rng)
-        path -= path[0]
+        path = noise.camera_path * body * _pan(frames, fps, rng)
         xy = xy - path[:, None]
         if rng.random() < noise.camera_lost:
             known[1:] = False
         else:
-            camera[:, :, 2] = path
+            error = strength * noise.camera_error * body / np.sqrt(fps)
+            camera[1:, :, 2] = path[1:] + error * rng.standard_normal((frames - 1, 2)).cumsum(axis=0)
     low, high = xy.min((0, 1)) - body / 4, xy.max((0, 1)) + body / 4
     width, height = (int(np.ceil(n)) for n in high - low)
-    camera[:, :, 2] += low - (camera[:, :, :2] @ low)
     return Keypoints2D(
         (xy - low).astype(np.float32), score.astype(np.float32), np.arange(frames), fps, (width, height),
         HUMANML3D22.name, camera=camera, camera_known=known,
     )  # fmt: skip
+
+
+def faults(noise: DetectorNoise) -> dict[str, DetectorNoise]:
+    """Each fault of `noise` alone; those that only some clips have, in every clip."""
+    none = dict.fromkeys(("jitter_pixels", "jitter", "drift", "drops", "swaps", "no_toes", "camera_moves"), 0.0)
+    alone = {
+        "jitter": {"jitter_pixels": noise.jitter_pixels, "jitter": noise.jitter, "drift": noise.drift},
+        "lost joints": {"drops": noise.drops},
+        "left and right swapped": {"swaps": noise.swaps},
+        "no toes": {"no_toes": 1.0},
+        "moving camera, known": {"camera_moves": 1.0, "camera_lost": 0.0},
+        "moving camera, unknown": {"camera_moves": 1.0, "camera_lost": 1.0},
+    }
+    return {name: noise.model_copy(update={**none, **values}) for name, values in alone.items()}
+
+
+def _pan(frames: int, fps: float, rng: Generator) -> Float[ndarray, "f 2"]:
+    """A smooth way from the origin in the plane that goes at most 1 away from it."""
+    way = gaussian_filter1d(rng.standard_normal((frames, 2)), fps, axis=0, mode="nearest")
+    way -= way[0]
+    return way * rng.random() / max(float(np.linalg.norm(way, axis=1).max()), 1e-9)
 
 
 def _slow(shape: tuple[int, ...], frames: float, rng: Generator) -> ndarray:
@@ -109,8 +137,8 @@ def _slow(shape: tuple[int, ...], frames: float, rng: Generator) -> ndarray:
     return out
 
 
-def _stretches(shape: tuple[int, ...], chance: float, length: float, rng: Generator) -> ndarray:
-    """True over stretches along axis 0 that begin with this chance per frame; their length is exponential."""
+def _stretches(shape: tuple[int, ...], chance: ndarray | float, length: float, rng: Generator) -> ndarray:
+    """True over stretches along axis 0 that begin with this chance per frame; their length is exponential, or 1."""
     out = np.zeros(shape, dtype=bool)
     for start, *rest in np.argwhere(rng.random(shape) < chance):
         stop = start + 1 + int(rng.exponential(length))

@@ -112,11 +112,17 @@ def saved_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 
 def draw_intervals(
-    ax: Axes, names: Sequence[str], means: Sequence[float], halves: Sequence[float], real: float
+    ax: Axes,
+    names: Sequence[str],
+    means: Sequence[float],
+    halves: Sequence[float],
+    real: float,
+    label: str = "real motion",
 ) -> None:
-    """A point with its interval for each name, from top to bottom; a dashed line at the value of real motion."""
+    """A point with its interval for each name, from top to bottom; a dashed line at the value of real motion, or of
+    what `label` says."""
     places = np.arange(len(names))
-    ax.axvline(real, color="#888888", linestyle="--", linewidth=1, label="real motion")
+    ax.axvline(real, color="#888888", linestyle="--", linewidth=1, label=label)
     ax.errorbar(means, places, xerr=halves, fmt="o", color="#2b5cad", capsize=3, markersize=5)
     ax.set_yticks(places, names)
     ax.set_ylim(len(names) - 0.5, -0.5)

@@ -1,0 +1,306 @@
+"""Lifting accuracy with ground truth: held-out 3D motion is seen as a detector would see it, lifted, and compared."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy import ndarray
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from crossdiff import __version__
+from crossdiff.checkpoint import load_model, weights_hash
+from crossdiff.config import Config
+from crossdiff.data.mocap import MocapDataset
+from crossdiff.diffusion.lifting import label
+from crossdiff.errors import ClipError, ConfigError, InputError
+from crossdiff.evaluation.result import DatasetRecord, ModelRecord
+from crossdiff.models import CrossDiffModel
+from crossdiff.pipeline.build import features_of
+from crossdiff.pipeline.motion import MotionConfig, placed_motions
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, check_teacher
+from crossdiff.progress import progress_bar
+from crossdiff.representation.features3d import features_to_joints
+from crossdiff.representation.filters import gaussian_in_time
+from crossdiff.representation.projection import VIEW_YAW
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.studies.detector import DetectorNoise, faults, observe
+from crossdiff.studies.lift_metrics import METRICS, Estimate, Totals, errors
+from crossdiff.studies.lift_result import LiftResult, LiftRow
+from crossdiff.studies.nearest_pose import NearestPose, local_poses, training_poses
+from crossdiff.types import Keypoints2D, Motion2D
+from crossdiff.wording import counted
+
+LIFTED, NEAREST, MEAN = "lifted", "nearest training pose", "mean pose"
+CLEAN_SIDES, NOISY_SIDES = "clean, side views", "noisy, side views"
+CLEAN_YAWS, NOISY_YAWS = "clean, random yaws", "noisy, random yaws"
+CONDITIONS = (CLEAN_SIDES, NOISY_SIDES, CLEAN_YAWS, NOISY_YAWS)
+
+
+class NearestConfig(Config):
+    """poses: at most so many training frames, evenly spread; yaws: cameras around each."""
+
+    poses: int = Field(4000, ge=1)
+    yaws: int = Field(16, ge=1)
+
+
+class LiftStudyConfig(Config):
+    """clips: so many of the split, drawn by the seed; all without it. Mirrored copies are left out: they are the same
+    motion again. yaws: random views of each clip. motion, lift: as `build-2d` and `pseudo-label`; variants: other ways
+    to lift, by what differs from `lift`. bootstrap: draws of clips for the intervals. examples: clips of the pictures.
+    """
+
+    split: Literal["train", "val", "test"] = "test"
+    clips: int | None = Field(None, ge=1)
+    yaws: int = Field(1, ge=1)
+    seed: int = Field(0, ge=0)
+    noise: DetectorNoise = DetectorNoise()
+    motion: MotionConfig = MotionConfig()
+    lift: PseudoLabelConfig = PseudoLabelConfig()
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    nearest: NearestConfig = NearestConfig()
+    bootstrap: int = Field(1000, ge=10)
+    examples: int = Field(3, ge=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.motion.fps != HUMANML3D.fps:
+            raise ValueError(f"motion.fps: expected {HUMANML3D.fps:g}, as the true motion, got {self.motion.fps:g}")
+        _ = self.ways
+        if LIFTED in self.variants:
+            raise ValueError(f"variants: {LIFTED!r} is the way of `lift`; name it otherwise")
+        return self
+
+    @property
+    def ways(self) -> dict[str, PseudoLabelConfig]:
+        """The ways to lift of the variants."""
+        whole = self.lift.model_dump()
+        return {name: PseudoLabelConfig.model_validate(whole | changed) for name, changed in self.variants.items()}
+
+    def conditions(self) -> dict[str, tuple[bool, DetectorNoise]]:
+        """Whether each condition is seen from the sides, and its noise: the four, then each fault alone."""
+        clean = self.noise.model_copy(update={"strength": 0.0})
+        four = ((True, clean), (True, self.noise), (False, clean), (False, self.noise))
+        return dict(zip(CONDITIONS, four, strict=True)) | {k: (False, n) for k, n in faults(self.noise).items()}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What the pipeline made of a clip that was seen: its 2D motion of T + 1 frames, and the true joints of T."""
+
+    clip: int
+    motion: Motion2D
+    true: Tensor
+
+
+@dataclass
+class Seen:
+    """All clips under one condition. seen, lost: views of clips, and those of which nothing came through."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    seen: int = 0
+    lost: int = 0
+    frames: int = 0
+
+
+@dataclass(frozen=True)
+class Example:
+    """One lifted clip, for pictures. error: its MPJPE, mm."""
+
+    name: str
+    error: float
+    flat: Motion2D
+    lifted: Tensor
+    true: Tensor
+
+
+def study_lifting(
+    cfg: LiftStudyConfig, checkpoint: Path, data: Path, device: str = "cpu", name: str | None = None
+) -> tuple[LiftResult, list[Example]]:
+    """Accuracy under every condition, and examples of the clips that are lifted best, middling and worst."""
+    begun = time.monotonic()
+    model = load_model(checkpoint, device)
+    check_teacher(model, checkpoint)
+    if cfg.motion.max_frames - 1 > model.config.max_frames:
+        raise ConfigError(
+            f"motion.max_frames: {cfg.motion.max_frames}, but {checkpoint} takes motions of at most "
+            f"{model.config.max_frames + 1} frames; set motion.max_frames={model.config.max_frames + 1}"
+        )
+    dataset, training = (MocapDataset(data, split, model.config.layout_2d) for split in (cfg.split, "train"))
+    if dataset.skeleton != model.skeleton:
+        raise InputError(f"{data}: {dataset.skeleton.name} motion, but the model is of {model.skeleton.name}")
+    clips = choose(dataset, cfg)
+    lifters = _Lifters(model, training, cfg)
+    found: dict[tuple[str, str], dict[str, Totals]] = {}
+    rows: list[LiftRow] = []
+    examples: list[Example] = []
+    conditions = cfg.conditions()
+    with progress_bar() as bar:
+        task = bar.add_task("lift", total=len(conditions), note="")
+        for condition, (sides, noise) in conditions.items():
+            bar.update(task, note=condition)
+            seen = observe_all(dataset, clips, sides, noise, cfg)
+            if not seen.pieces:
+                raise InputError(
+                    f"{data}: nothing of {counted(seen.seen, 'clip')} came through the pipeline ({condition}); "
+                    "take longer clips, lower motion.min_frames, or lessen the noise"
+                )
+            for method, predicted in lifters(condition, seen.pieces):
+                found[condition, method] = total_errors(seen.pieces, predicted, len(clips))
+                rows.append(_row(condition, method, seen, found, cfg))
+                if (condition, method) == (NOISY_YAWS, LIFTED):
+                    examples = _examples(dataset, clips, seen.pieces, predicted, cfg.examples)
+            bar.advance(task)
+    result = LiftResult(
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        model=ModelRecord(
+            name=name or checkpoint.name,
+            folder=str(checkpoint),
+            fingerprint=weights_hash(checkpoint),
+            parameters=sum(p.numel() for p in model.network.parameters()),
+        ),
+        dataset=DatasetRecord(
+            folder=str(data),
+            split=cfg.split,
+            fingerprint=dataset.fingerprint(),
+            clips=len(clips),
+            captions=len({c.text for i in clips for c in dataset.captions[i]}),
+        ),
+        config=cfg.model_dump(mode="json"),
+        device=device,
+        seconds=round(time.monotonic() - begun, 1),
+        rows=tuple(rows),
+    )
+    return result, examples
+
+
+def _row(
+    condition: str, method: str, seen: Seen, found: dict[tuple[str, str], dict[str, Totals]], cfg: LiftStudyConfig
+) -> LiftRow:
+    totals = found[condition, method]
+    clean = CLEAN_SIDES if condition in (CLEAN_SIDES, NOISY_SIDES) else CLEAN_YAWS
+    other = found[clean if method == LIFTED else condition, LIFTED]
+
+    def estimates(beside: bool) -> dict[str, Estimate]:
+        return {
+            name: Estimate.of(totals[name], cfg.bootstrap, cfg.seed, other[name] if beside else None)
+            for name in METRICS
+        }
+
+    return LiftRow(
+        condition=condition,
+        method=method,
+        seen=seen.seen,
+        lost=seen.lost,
+        scored=sum(len(p.true) for p in seen.pieces) / seen.frames,
+        values=estimates(False),
+        beside=estimates(True) if other is not totals else {},
+    )
+
+
+def choose(dataset: MocapDataset, cfg: LiftStudyConfig) -> list[int]:
+    """Numbers of the clips that are used, rising."""
+    names = set(dataset.ids)
+    own = [n for n, clip in enumerate(dataset.ids) if not (clip.startswith("M") and clip[1:] in names)]
+    if cfg.clips is None or cfg.clips >= len(own):
+        return own
+    return sorted(np.random.default_rng(cfg.seed).choice(own, cfg.clips, replace=False).tolist())
+
+
+def observe_all(
+    dataset: MocapDataset, clips: Sequence[int], sides: bool, noise: DetectorNoise, cfg: LiftStudyConfig
+) -> Seen:
+    """Every clip from the side views, or from random yaws, which are the same for any noise."""
+    found = Seen()
+    for place, index in enumerate(clips):
+        joints = dataset.packed.joints(index, 0, int(dataset.lengths[index]) + 1)
+        drawn = np.random.default_rng([cfg.seed, index]).uniform(0, 360, cfg.yaws)
+        for view, yaw in enumerate(VIEW_YAW.values() if sides else drawn.tolist()):
+            rng = np.random.default_rng([cfg.seed, index, view])
+            pieces = list(_pieces(place, joints, observe(joints, yaw, noise, rng), cfg.motion))
+            found.pieces += pieces
+            found.seen += 1
+            found.lost += not pieces
+            found.frames += len(joints) - 1
+    return found
+
+
+def _pieces(place: int, joints: ndarray, keypoints: Keypoints2D, cfg: MotionConfig) -> Iterator[Piece]:
+    try:
+        motions = placed_motions(keypoints, cfg)
+    except ClipError:
+        return
+    for first, motion in motions:
+        true = torch.from_numpy(joints[first : first + len(motion.joints) - 1])
+        yield Piece(place, motion, true)
+
+
+def lift_all(model: CrossDiffModel, motions: Sequence[Motion2D], cfg: PseudoLabelConfig) -> list[Tensor]:
+    """Joints (T, J, 3) of the pseudo labels of motions of T + 1 frames; those of like length are lifted together."""
+    order = np.argsort([len(m.joints) for m in motions], kind="stable").tolist()
+    joints: dict[int, Tensor] = {}
+    for start in range(0, len(order), cfg.batch_size):
+        rows = order[start : start + cfg.batch_size]
+        clips = [features_of(motions[row], model.config.layout_2d)[:2] for row in rows]
+        for row, made in zip(rows, label(model, clips, cfg), strict=True):
+            joints[row] = features_to_joints(torch.from_numpy(made.features), model.skeleton)
+    return [joints[row] for row in range(len(motions))]
+
+
+class _Lifters:
+    """The ways to lift, and the baselines."""
+
+    def __init__(self, model: CrossDiffModel, training: MocapDataset, cfg: LiftStudyConfig) -> None:
+        self.model, self.cfg = model, cfg
+        self.nearest = NearestPose(training_poses(training, cfg.nearest.poses), cfg.nearest.yaws)
+        self.mean = local_poses(torch.from_numpy(training.statistics()["3d"].mean).float(), model.skeleton)
+
+    def __call__(self, condition: str, pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Tensor]]]:
+        """Each method that a condition is for, with the joints that it gives each piece."""
+        motions = [p.motion for p in pieces]
+        yield LIFTED, lift_all(self.model, motions, self.cfg.lift)
+        if condition in CONDITIONS:
+            yield NEAREST, [self._by_nearest(p) for p in pieces]
+            yield MEAN, [self.mean.expand(len(p.true), -1, -1) for p in pieces]
+        if condition == NOISY_YAWS:
+            for name, way in self.cfg.ways.items():
+                yield name, lift_all(self.model, motions, way)
+
+    def _by_nearest(self, piece: Piece) -> Tensor:
+        """As smooth as what is lifted."""
+        count, sigma = len(piece.true), self.cfg.lift.smooth_sigma
+        flat, valid = (torch.from_numpy(x[:count]) for x in (piece.motion.joints, piece.motion.valid))
+        joints = self.nearest.lift(flat, valid)
+        return gaussian_in_time(joints.flatten(-2), sigma).unflatten(-1, joints.shape[1:]) if sigma > 0 else joints
+
+
+def total_errors(pieces: Sequence[Piece], predicted: Sequence[Tensor], clips: int) -> dict[str, Totals]:
+    """Errors of predictions, one for each piece, by metric. clips: how many there are."""
+    totals = {name: Totals(np.zeros(clips), np.zeros(clips)) for name in METRICS}
+    for piece, joints in zip(pieces, predicted, strict=True):
+        for name, values in errors(joints, piece.true).items():
+            totals[name].sums[piece.clip] += values.sum()
+            totals[name].counts[piece.clip] += len(values)
+    return totals
+
+
+def _examples(
+    dataset: MocapDataset, clips: Sequence[int], pieces: Sequence[Piece], lifted: Sequence[Tensor], count: int
+) -> list[Example]:
+    """Pieces from the best to the worst tenth, by MPJPE."""
+    means = [errors(x, p.true)["mpjpe"].mean() for x, p in zip(lifted, pieces, strict=True)]
+    order = np.argsort(means)
+    places = np.linspace(0.1, 0.9, count) if count > 1 else np.full(count, 0.5)
+    chosen = [int(order[int(place * len(order))]) for place in places] if len(order) else []
+    return [
+        Example(dataset.ids[clips[pieces[n].clip]], float(means[n]), pieces[n].motion, lifted[n], pieces[n].true)
+        for n in dict.fromkeys(chosen)
+    ]

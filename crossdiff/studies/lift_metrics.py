@@ -1,0 +1,133 @@
+"""How far a lifted motion is from the true one, per frame, and means with intervals over clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from crossdiff.config import Config
+from crossdiff.representation.features3d import canonicalise
+from crossdiff.skeleton import HUMANML3D, Skeleton
+
+
+@dataclass(frozen=True)
+class Metric:
+    """what: its definition, in one sentence. All are the better the lower."""
+
+    title: str
+    unit: str
+    digits: int
+    what: str
+
+
+METRICS = {
+    "mpjpe": Metric(
+        "MPJPE",
+        "mm",
+        1,
+        "mean distance of the joints but the root, root on root, both motions turned so that frame 0 faces +Z",
+    ),
+    "mpjpe_own_heading": Metric(
+        "MPJPE, own heading", "mm", 1, "the same with every frame turned so that it faces +Z: the pose without heading"
+    ),
+    "pa_mpjpe": Metric(
+        "PA-MPJPE", "mm", 1, "mean distance of all joints after the best rotation, shift and scale of every frame"
+    ),
+    "acceleration": Metric(
+        "Acceleration", "m/s²", 2, "mean distance of the second differences of what MPJPE compares, times fps squared"
+    ),
+    "path": Metric(
+        "Path", "m", 3, "mean distance over the floor of the roots, from paths that begin at one place and heading"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Of each clip: the sum of the errors of its frames, and how many frames these are (none where it was lost)."""
+
+    sums: Float[ndarray, " n"]
+    counts: Float[ndarray, " n"]
+
+    def means(self, times: Float[ndarray, "b n"]) -> Float[ndarray, " b"]:
+        """The mean over frames where each clip counts so many times; NaN where no frame is left."""
+        total = times @ self.counts
+        return np.where(total > 0, (times @ self.sums) / np.maximum(total, 1), np.nan)
+
+
+class Estimate(Config):
+    """A mean over frames, and the ends of its 95 % interval: percentiles over bootstrap draws of the clips."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def half(self) -> float:
+        return (self.high - self.low) / 2
+
+    @classmethod
+    def of(cls, totals: Totals, draws: int, seed: int, beside: Totals | None = None) -> Self:
+        """beside: what is measured is the difference to this, with the same clips drawn."""
+        clips = len(totals.counts)
+        drawn = np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=draws)
+        times = np.concatenate([np.ones((1, clips)), drawn])
+        means = totals.means(times) - (0 if beside is None else beside.means(times))
+        low, high = np.nanpercentile(means[1:], [2.5, 97.5])
+        return cls(mean=float(means[0]), low=float(low), high=float(high))
+
+
+def errors(
+    predicted: Float[Tensor, "t j 3"], true: Float[Tensor, "t j 3"], skeleton: Skeleton = HUMANML3D
+) -> dict[str, Float[ndarray, " n"]]:
+    """Each metric (a key of `METRICS`) at each frame of a clip; accelerations at all but the first and the last.
+
+    Both motions: metres, Y up, any place and heading, of the same frames.
+    """
+    ours, theirs = (canonicalise(joints.double(), skeleton) for joints in (predicted, true))
+    local, true_local = _about_root(ours), _about_root(theirs)
+    acceleration = skeleton.fps**2 * _distance(_bend(local), _bend(true_local))
+    found = {
+        "mpjpe": 1000 * _distance(local, true_local),
+        "mpjpe_own_heading": 1000 * _distance(_ahead(ours, skeleton), _ahead(theirs, skeleton)),
+        "pa_mpjpe": 1000 * (aligned(ours, theirs) - theirs).norm(dim=-1).mean(-1),
+        "acceleration": acceleration,
+        "path": (ours - theirs)[:, 0, [0, 2]].norm(dim=-1),
+    }
+    return {name: values.numpy() for name, values in found.items()}
+
+
+def aligned(predicted: Float[Tensor, "t j 3"], true: Float[Tensor, "t j 3"]) -> Float[Tensor, "t j 3"]:
+    """Each frame rotated, scaled and shifted to be nearest to the true one (Umeyama, PAMI 1991; no reflection)."""
+    middle = true.mean(-2, keepdim=True)
+    x, y = predicted - predicted.mean(-2, keepdim=True), true - middle
+    u, stretch, vh = torch.linalg.svd(x.mT @ y)
+    sign = torch.ones_like(stretch)
+    sign[..., 2] = torch.linalg.det(u @ vh).sign()
+    turn = (u * sign[..., None, :]) @ vh  # of row vectors
+    scale = (stretch * sign).sum(-1) / x.square().sum((-2, -1)).clamp_min(1e-12)
+    return scale[..., None, None] * (x @ turn) + middle
+
+
+def _ahead(joints: Tensor, skeleton: Skeleton) -> Tensor:
+    """Every frame about its root, facing +Z."""
+    return _about_root(canonicalise(joints[:, None], skeleton)[:, 0])
+
+
+def _about_root(joints: Tensor) -> Tensor:
+    return joints - joints[..., :1, :]
+
+
+def _bend(x: Tensor) -> Tensor:
+    return x[2:] - 2 * x[1:-1] + x[:-2]
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean over the joints but the root, which lies at the origin of both."""
+    return (a - b)[..., 1:, :].norm(dim=-1).mean(-1)
