@@ -59,13 +59,16 @@ def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, flo
     if not pieces:
         return []
     joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
-    return [_clip(joints[p], valid[p], filled[p], _camera(cleaned, p, cfg.fps), cfg.fps) for p in pieces]
+    return [
+        _clip(joints[p], valid[p], filled[p], _camera(cleaned, p, cfg.fps), cfg.fps, float(shown[p.start]))
+        for p in pieces
+    ]
 
 
-def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float) -> Motion2D:
+def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float) -> Motion2D:
     """A motion that begins at the origin; its root rests there where the camera's movement is unknown."""
-    start = joints[:, :1] if camera == "unknown" else joints[:1, :1]
-    return Motion2D((joints - start).astype(np.float32), valid, fps, filled=filled, camera=camera)
+    origin = joints[:, :1] if camera == "unknown" else joints[:1, :1]
+    return Motion2D((joints - origin).astype(np.float32), valid, fps, filled=filled, camera=camera, start=start)
 
 
 def as_if_still(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:

@@ -44,6 +44,13 @@ class Run:
     def ledger(self) -> Ledger:
         return Ledger(self.root / "ledger.sqlite")
 
+    def find_label(self, name: str) -> Path:
+        """The pseudo label of a motion, kept or filtered; raises where it has none."""
+        for folder in (self.pseudo3d, self.pseudo3d_filtered):
+            if (path := folder / f"{name}.npz").is_file():
+                return path
+        raise InputError(f"{self.root}: no pseudo label {name}; run crossdiff pseudo-label {self.root}")
+
     def drop_labels(self, names: Iterable[str]) -> None:
         """Remove the pseudo labels of motions, kept or filtered: the motions are others now, or gone."""
         for name in names:
