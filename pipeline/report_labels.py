@@ -52,11 +52,11 @@ def label_caption(row: Row) -> str:
 
 
 def _spread_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """Least, middle and most of every measure."""
+    """Least, quartiles and most of every measure."""
     table = pd.DataFrame([{name: row.measures[name] for name in LABEL_MEASURES} for row in rows if row.measures])
     found = table.quantile([0, 0.25, 0.5, 0.75, 1]).T
-    found.columns = pd.Index(["least", "a quarter below", "median", "a quarter above", "most"])
-    return found.rename(index=LABEL_MEASURES).rename_axis("measure")
+    found.columns = pd.Index(["least", "25%", "median", "75%", "most"])
+    return found.rename_axis("measure")
 
 
 _NONE_FILTERED = "None is beyond a limit."

@@ -194,7 +194,7 @@ def _histogram(
     shown = values.clip(upper=high)
     with mpl.rc_context({"svg.hashsalt": names[0], "font.size": 11, "hatch.color": "#c8402f33"}):
         drawing = Drawing(figsize=(4.4, 2.5))
-        ax = drawing.add_axes((0.13, 0.23, 0.83, 0.72))
+        ax = drawing.add_axes((0.13, 0.23, 0.81, 0.72))
         bins = np.linspace(low, high, 31).tolist()
         parts = [shown[kept].to_numpy(), shown[~kept].to_numpy()]
         ax.hist(parts, bins=bins, stacked=True, color=[_KEPT, _DROPPED], label=["kept", "dropped"])
