@@ -87,7 +87,7 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
         )
     model, teacher = load_model(checkpoint), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
-    run.record_config("pseudo-label", {**cfg.model_dump(), "checkpoint": str(checkpoint), "teacher": teacher})
+    run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
     _drop_others(run, {row.id for row in built})
     summary = PseudoLabelSummary(checkpoint)
     stale = []

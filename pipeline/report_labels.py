@@ -24,10 +24,10 @@ def label_numbers(rows: Sequence[Row], run: Run, folder: Path) -> list[Section]:
     limits = {name: getattr(run.recorded("pseudo-label", PseudoLabelConfig), name) for name in LABEL_REASONS}
     names = {reason: name for name, reason in LABEL_REASONS.items()}
     states = Counter(row.state for row in rows)
-    reasons = Counter(str(row.reason) for row in rows if row.state == "filtered")
+    beyond = Counter((str(row.reason), row.threshold) for row in rows if row.state == "filtered")
     why = [
-        {"reason": reason, "labels": count, "limit": f"{names[reason]}: {limits[names[reason]]:g}"}
-        for reason, count in reasons.most_common()
+        {"reason": reason, "labels": count, "limit": f"{names[reason]}: {threshold:g}"}
+        for (reason, threshold), count in beyond.most_common()
     ]
     text = f"{counted(states['done'], 'label')} kept, {states['filtered']} filtered, {states['failed']} failed."
     measured = draw_histograms(rows, LABEL_MEASURES, limits, folder, "labels")

@@ -102,12 +102,12 @@ class Run:
         except (KeyError, TypeError, ValidationError):
             return cls()
 
-    def record_config(self, stage: str, config: dict[str, Any]) -> None:
-        """Keep a stage's resolved configuration and the versions it ran with in config.json."""
+    def record_config(self, stage: str, config: dict[str, Any], **more: str) -> None:
+        """Keep a stage's resolved configuration, the versions it ran with, and `more` of it, in config.json."""
         known = read_json(self.config) if self.config.exists() else {}
         if not isinstance(known, dict):
             raise InputError(f"{self.config}: expected an object of stages; delete it, the stages write it again")
-        entry = {"config": config, "versions": _versions()}
+        entry = {"config": config, "versions": _versions(), **more}
         if known.get(stage) != entry:
             write_json(self.config, known | {stage: entry})
 
