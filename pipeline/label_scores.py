@@ -18,8 +18,8 @@ from crossdiff.types import Motion2D
 
 # By name: what each measure is, with its unit. All but the quality: less is better.
 LABEL_MEASURES = {
-    "reprojection": "distance of what was lifted from the 2D motion, body heights",
-    "bone_drift": "bone lengths vary before they are made constant, %",
+    "reprojection": "distance as lifted from the 2D motion, body heights",
+    "bone_drift": "change of bone lengths as lifted, %",
     "skate": "share of foot contacts that slide",
     "jerk": "jerk, m/s³",
     "quality": "quality",

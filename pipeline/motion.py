@@ -69,13 +69,17 @@ def placed_motions(
     if not pieces:
         return []
     joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
-    return [(p.start, _clip(joints[p], valid[p], filled[p], _camera(cleaned, p, cfg.fps), cfg.fps)) for p in pieces]
+    camera = [_camera(cleaned, p, cfg.fps) for p in pieces]
+    return [
+        (p.start, _clip(joints[p], valid[p], filled[p], c, cfg.fps, float(shown[p.start])))
+        for p, c in zip(pieces, camera, strict=True)
+    ]
 
 
-def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float) -> Motion2D:
+def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float) -> Motion2D:
     """A motion that begins at the origin; its root rests there where the camera's movement is unknown."""
-    start = joints[:, :1] if camera == "unknown" else joints[:1, :1]
-    return Motion2D((joints - start).astype(np.float32), valid, fps, filled=filled, camera=camera)
+    origin = joints[:, :1] if camera == "unknown" else joints[:1, :1]
+    return Motion2D((joints - origin).astype(np.float32), valid, fps, filled=filled, camera=camera, start=start)
 
 
 def as_if_still(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:

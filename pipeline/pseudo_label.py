@@ -84,7 +84,7 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
         )
     model, teacher = load_model(checkpoint), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
-    run.record_config("pseudo-label", {**cfg.model_dump(), "checkpoint": str(checkpoint), "teacher": teacher})
+    run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
     _drop_others(run, {row.id for row in built})
     summary = PseudoLabelSummary(checkpoint)
     stale = []
@@ -117,8 +117,10 @@ def _finish(
         _fail(run, clip.row, error, summary)
         return
     made = {"features": pseudo.features, "teacher": np.array(teacher), "fps": np.array(HUMANML3D.fps)}
-    _write(run, _judged(replace(clip.row, measures=measures), cfg), made, summary)
+    row = _judged(replace(clip.row, measures=measures), cfg)
+    _write(run, row, made)
     summary.lifted += 1
+    summary.reasons.update([row.reason] if row.reason else [])
 
 
 def _judged(row: Row, cfg: ScoreConfig) -> Row:
@@ -131,19 +133,17 @@ def _judged(row: Row, cfg: ScoreConfig) -> Row:
 
 def _judge_again(run: Run, before: Row, cfg: ScoreConfig, summary: PseudoLabelSummary) -> bool:
     """Judge a label that is there by the limits of now; False where it, or what was measured of it, is not there."""
-    name = f"{before.id}.npz"
-    path = next((p for f in (run.pseudo3d, run.pseudo3d_filtered) if (p := f / name).is_file()), None)
-    if path is None or not LABEL_MEASURES.keys() <= before.measures.keys():
+    if not LABEL_MEASURES.keys() <= before.measures.keys():
         return False
     row = _judged(before, cfg)
-    if row == before and path == _place(run, row):
-        summary.reasons.update([row.reason] if row.reason else [])
-        return True
     try:
-        made = load_npz(path, ("features", "teacher", "fps"))
+        path = run.find_label(row.id)
+        made = None if row == before and path == _place(run, row) else load_npz(path, ("features", "teacher", "fps"))
     except InputError:
         return False
-    _write(run, row, made, summary)
+    if made is not None:
+        _write(run, row, made)
+    summary.reasons.update([row.reason] if row.reason else [])
     return True
 
 
@@ -152,14 +152,13 @@ def _place(run: Run, row: Row) -> Path:
     return (run.pseudo3d if row.state == "done" else run.pseudo3d_filtered) / f"{row.id}.npz"
 
 
-def _write(run: Run, row: Row, made: Mapping[str, np.ndarray], summary: PseudoLabelSummary) -> None:
+def _write(run: Run, row: Row, made: Mapping[str, np.ndarray]) -> None:
     """The label with what was measured of it, in its place and in no other, and its row."""
     measured = {name: np.float64(value) for name, value in row.measures.items()}
     save_npz(_place(run, row), **made, **measured, key=np.array(row.key))
     other = run.pseudo3d_filtered if row.state == "done" else run.pseudo3d
     (other / f"{row.id}.npz").unlink(missing_ok=True)
     run.ledger.put([row])
-    summary.reasons.update([row.reason] if row.reason else [])
 
 
 def _fail(run: Run, row: Row, error: Exception, summary: PseudoLabelSummary) -> None:

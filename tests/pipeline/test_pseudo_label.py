@@ -122,6 +122,7 @@ def test_a_label_beyond_a_limit_is_filtered_and_another_limit_lifts_nothing(run,
     limits = {"max_reprojection": limit}
     summary = label(run, teacher, **limits)
     assert (summary.lifted, summary.unchanged) == (0, 3)
+    assert run.recorded("pseudo-label", PseudoLabelConfig).max_reprojection == limit
     assert "0 motions lifted to 3D, 3 unchanged, 1 filtered (1 does not fit its 2D motion), 0 failed" in str(summary)
     row = run.ledger.get("pseudo", worst)
     assert (row.state, row.reason) == ("filtered", "does not fit its 2D motion")

@@ -95,6 +95,7 @@ def test_a_clip_is_cut_where_the_root_is_unseen():
     score[60:80, BLAZEPOSE33.names.index("left_hip")] = 0
     motions = to_motions(Keypoints2D(whole.xy, score, whole.frame, 20.0, whole.size, "blazepose33"), CFG)
     assert [len(m.joints) for m in motions] == [60, 50]
+    assert [m.start for m in motions] == [0, 4]
     for motion in motions:
         assert motion.valid[:, 0].all()
         np.testing.assert_allclose(motion.joints[0, 0], 0, atol=1e-6)
