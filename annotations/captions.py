@@ -20,6 +20,7 @@ _NO_ACTION = {"clip", "demo", "dsc", "gopro", "img", "input", "mov", "movie", "m
 _NO_ACTION |= {"output", "sample", "test", "vid", "video", "videos"}
 CAPTIONS_FILE = "captions.csv"
 _COLUMNS = ("video", "caption")
+_DATASETS = ("ucf101", "jhmdb")
 
 
 class VideoCaption(NamedTuple):
@@ -31,9 +32,9 @@ class VideoCaption(NamedTuple):
 
 
 @cache
-def labels() -> tuple[str, ...]:
-    """The labels with captions of their own, spelt as UCF101 spells them."""
-    return tuple(_shipped())
+def labels(dataset: str | None = None) -> tuple[str, ...]:
+    """The labels with captions of their own: `ucf101`'s, spelt as there, `jhmdb`'s, capitalised, or all."""
+    return tuple(label for name in _DATASETS if dataset in (None, name) for label in _shipped()[name])
 
 
 def captions_for(label: str) -> list[str]:
@@ -43,10 +44,9 @@ def captions_for(label: str) -> list[str]:
     archery" otherwise; one without any words, or with words that cameras and people name files by (`IMG_0001`,
     `demo`), gives "a person moves".
     """
-    known = {_normalised(name): name for name in labels()}
-    name = known.get(_normalised(label))
-    if name is not None:
-        return list(_shipped()[name])
+    known = {_normalised(name): captions for of_set in _shipped().values() for name, captions in of_set.items()}
+    if _normalised(label) in known:
+        return list(known[_normalised(label)])
     words = label_words(label)
     if not set(words) - _NO_ACTION:
         return ["a person moves"]
@@ -124,6 +124,7 @@ def _normalised(label: str) -> str:
 
 
 @cache
-def _shipped() -> dict[str, list[str]]:
-    text = (resources.files("crossdiff.annotations") / "ucf101.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+def _shipped() -> dict[str, dict[str, list[str]]]:
+    """Captions by dataset and label."""
+    folder = resources.files("crossdiff.annotations")
+    return {name: yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in _DATASETS}

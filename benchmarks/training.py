@@ -79,6 +79,7 @@ def padded(crops: Sequence[Crop], frames: int) -> MotionBatch:
         batch.has_3d[:count],
         [*batch.lengths[: count - 1], frames],  # the noise is made as long as the batch
         batch.rows[:count],
+        batch.quality[:count],
     )
 
 

@@ -82,14 +82,17 @@ def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
     return array
 
 
-def load_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """Read the named arrays (all of them without `names`) of an npz; errors name the file and the array."""
+def load_npz(path: Path, names: Iterable[str] | None = None, optional: Iterable[str] = ()) -> dict[str, np.ndarray]:
+    """Read the named arrays (all of them without `names`) of an npz, and those `optional` ones that it has.
+
+    Errors name the file and the array.
+    """
     with _open_npz(path) as z:
         wanted = list(names) if names is not None else list(z.files)
         missing = [name for name in wanted if name not in z.files]
         if missing:
             raise InputError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(z.files) or 'nothing'}")
-        return {name: z[name] for name in wanted}
+        return {name: z[name] for name in [*wanted, *(name for name in optional if name in z.files)]}
 
 
 def npz_names(path: Path) -> list[str]:

@@ -108,7 +108,7 @@ class Motion2D:
 
     joints: shape (F, J, 2), y up, body-scaled (metres of the target skeleton), frame 0's root at the origin (every
     frame's where the camera is unknown); valid: shape (F, J), True where the joint was seen; filled: shape (F, J),
-    where that is interpolated over frames in which it was not.
+    where that is interpolated over frames in which it was not; start: the second of the video that frame 0 shows.
     """
 
     joints: Float[ndarray, "f j 2"]
@@ -117,6 +117,7 @@ class Motion2D:
     skeleton: Skeleton = HUMANML3D
     filled: Bool[ndarray, "f j"] = None  # type: ignore[assignment]
     camera: Camera = "still"
+    start: float = 0.0
 
     def __post_init__(self) -> None:
         _expect("2D motion", self.joints, (None, self.skeleton.num_joints, 2))
@@ -138,15 +139,16 @@ class Motion2D:
             fps=np.float64(self.fps),
             filled=self.filled,
             camera=np.array(self.camera),
+            start=np.float64(self.start),
         )
 
     @classmethod
     def load(cls, path: Path, skeleton: Skeleton = HUMANML3D) -> Motion2D:
         from crossdiff.files import load_npz
 
-        z = load_npz(path, ("joints", "valid", "fps", "filled", "camera"))
+        z = load_npz(path, ("joints", "valid", "fps", "filled", "camera", "start"))
         camera = cast(Camera, str(z["camera"]))
-        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton, z["filled"], camera)
+        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton, z["filled"], camera, float(z["start"]))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted, listed
 
+# Of the files that are written: where it is another one, a run's motions are built anew.
+_VERSION = 2
+
 
 class BuildConfig(MotionConfig):
     layout: Layout2D = "paper"
@@ -67,7 +70,7 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     for clip in track(kept, "clips"):
         captions = videos[clip.parent].captions
         content = run.ledger.get("track", clip.id)
-        key = key_of(content.key if content else "", captions, cfg.model_dump())
+        key = key_of(content.key if content else "", captions, cfg.model_dump(), _VERSION)
         rows = run.ledger.rows("build", parent=clip.id)
         if rows and all(row.key == key and _is_whole(run, row) for row in rows):
             summary.unchanged += 1
@@ -162,8 +165,7 @@ def _remove(run: Run, names: Iterable[str]) -> None:
 def _unlabel(run: Run, names: Iterable[str]) -> None:
     """Drop the pseudo labels of motions that are others now: training must not pair them."""
     run.ledger.drop("pseudo", names)
-    for name in names:
-        (run.pseudo3d / f"{name}.npz").unlink(missing_ok=True)
+    run.drop_labels(names)
 
 
 def _count(summary: BuildSummary, rows: list[Row]) -> None:

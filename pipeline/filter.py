@@ -94,10 +94,15 @@ class FilterSummary:
             raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{listed(self.failed)}")
 
 
-def judge(measures: Mapping[str, float], cfg: FilterConfig) -> Verdict | None:
-    """The first limit missed; None for a clip to keep. A limit `min_x` or `max_x` is on the measure `x`."""
-    for limit, reason in REASONS.items():
+def judge(measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str] = REASONS) -> Verdict | None:
+    """The first limit missed; None for what is to be kept. A limit `min_x` or `max_x` is on the measure `x`.
+
+    reasons: by the limits' names, in the order in which they are checked; one that is None in `cfg` is off.
+    """
+    for limit, reason in reasons.items():
         value, threshold = measures[limit[4:]], getattr(cfg, limit)
+        if threshold is None:
+            continue
         if value < threshold if limit.startswith("min_") else value > threshold:
             return Verdict(reason, value, threshold)
     return None
@@ -162,10 +167,11 @@ def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | Non
         measures = {name: round(value, 4) for name, value in measured.items()}
     row = Row("filter", clip.id, "done", key, clip.parent, measures=measures)
     missed = judge(measures, cfg)
-    return row if missed is None else _refused(row, missed)
+    return row if missed is None else refused(row, missed)
 
 
-def _refused(row: Row, verdict: Verdict, **more: str) -> Row:
+def refused(row: Row, verdict: Verdict, **more: str) -> Row:
+    """The row with why it was filtered."""
     return replace(
         row,
         state="filtered",
@@ -186,7 +192,7 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
         poses = {row.id: signature(Keypoints2D.load(run.keypoints / f"{row.id}.npz")) for row in track(kept, "poses")}
         for name, found in find_duplicates(poses, cfg.min_difference).items():
             verdict = Verdict(DUPLICATE, round(found.distance, 4), cfg.min_difference)
-            judged[name] = _refused(rows[name], verdict, duplicate_of=found.of)
+            judged[name] = refused(rows[name], verdict, duplicate_of=found.of)
     if cfg.per_label is not None:
         counts: Counter[str] = Counter()
         for row in sorted(kept, key=lambda row: (-row.measures["score"], row.id)):
@@ -194,7 +200,7 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
                 counts[labels[row.id]] += 1
                 rank = counts[labels[row.id]]
                 if rank > cfg.per_label:
-                    judged[row.id] = _refused(row, Verdict(ENOUGH, rank, cfg.per_label))
+                    judged[row.id] = refused(row, Verdict(ENOUGH, rank, cfg.per_label))
     return judged
 
 

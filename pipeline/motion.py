@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,6 +21,8 @@ from crossdiff.types import Camera, Keypoints2D, Motion2D
 # 0.544 m from the pelvis, the left knee 0.476, shin 0.432. (Its mean joint positions give 1.361: averaging over
 # poses shortens bones.)
 BODY_LENGTH = 1.453
+# And the way pelvis - neck, shoulder - elbow - wrist of that body: 0.544 + 0.257 + 0.266 m.
+UPPER_LENGTH = 1.067
 _SCALE_QUANTILE = 90
 # Movement of the camera, in shares of the frame's longer side, below which it is still.
 _STILL = 0.005
@@ -69,13 +72,17 @@ def placed_motions(
     if not pieces:
         return []
     joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
-    return [(p.start, _clip(joints[p], valid[p], filled[p], _camera(cleaned, p, cfg.fps), cfg.fps)) for p in pieces]
+    camera = [_camera(cleaned, p, cfg.fps) for p in pieces]
+    return [
+        (p.start, _clip(joints[p], valid[p], filled[p], c, cfg.fps, float(shown[p.start])))
+        for p, c in zip(pieces, camera, strict=True)
+    ]
 
 
-def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float) -> Motion2D:
+def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float) -> Motion2D:
     """A motion that begins at the origin; its root rests there where the camera's movement is unknown."""
-    start = joints[:, :1] if camera == "unknown" else joints[:1, :1]
-    return Motion2D((joints - start).astype(np.float32), valid, fps, filled=filled, camera=camera)
+    origin = joints[:, :1] if camera == "unknown" else joints[:1, :1]
+    return Motion2D((joints - origin).astype(np.float32), valid, fps, filled=filled, camera=camera, start=start)
 
 
 def as_if_still(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:
@@ -154,20 +161,32 @@ def _within_reach(
 
 
 def pixels_per_metre(joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 22"]) -> float:
-    """Body scale: 90th percentile over frames and sides of neck - pelvis - knee - ankle, over its true length."""
-    index = HUMANML3D.index
-    lengths = []
-    for side in "lr":
-        path = [index("neck"), index("pelvis"), index(f"{side}_knee"), index(f"{side}_ankle")]
-        bones = np.linalg.norm(np.diff(joints[:, path], axis=1), axis=-1).sum(axis=1)
-        lengths.append(bones[valid[:, path].all(axis=1)])
-    measured = np.concatenate(lengths)
-    if not len(measured):
-        raise ClipError("no frame shows neck, pelvis, a knee and its ankle: the body's scale is unknown")
-    scale = float(np.percentile(measured, _SCALE_QUANTILE)) / BODY_LENGTH
-    if scale <= 0:
-        raise ClipError("neck, pelvis, knee and ankle lie on one point: the body has no size")
-    return scale
+    """Body scale: 90th percentile over frames and sides of neck - pelvis - knee - ankle, over its true length.
+
+    Of a body whose legs are in no frame it is that of the trunk and the arms, less certain: arms are seldom stretched
+    out across the picture.
+    """
+    trunk = ("neck", "pelvis")
+    legs = [(trunk, ("pelvis", f"{s}_knee"), (f"{s}_knee", f"{s}_ankle")) for s in "lr"]
+    arms = [(trunk, (f"{s}_shoulder", f"{s}_elbow"), (f"{s}_elbow", f"{s}_wrist")) for s in "lr"]
+    for ways, length in ((legs, BODY_LENGTH), (arms, UPPER_LENGTH)):
+        measured = np.concatenate([_lengths(joints, valid, bones) for bones in ways])
+        if not len(measured):
+            continue
+        scale = float(np.percentile(measured, _SCALE_QUANTILE)) / length
+        if scale <= 0:
+            raise ClipError("the trunk and the limbs lie on one point: the body has no size")
+        return scale
+    raise ClipError("no frame shows neck, pelvis, and a whole leg or arm: the body's scale is unknown")
+
+
+def _lengths(
+    joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 22"], bones: Sequence[tuple[str, str]]
+) -> Float[ndarray, " g"]:
+    """Sum of some bones' lengths in each frame that shows them all."""
+    ends = np.array([[HUMANML3D.index(joint) for joint in bone] for bone in bones])
+    length = np.linalg.norm(joints[:, ends[:, 0]] - joints[:, ends[:, 1]], axis=-1).sum(axis=1)
+    return length[valid[:, ends].all(axis=(1, 2))]
 
 
 def cut(whole: Bool[ndarray, " f"], least: int, most: int) -> list[slice]:

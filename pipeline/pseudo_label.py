@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
 from crossdiff.checkpoint import load_model, weights_hash
-from crossdiff.diffusion.lifting import LabelConfig, label
+from crossdiff.diffusion.lifting import Label, LabelConfig, label
 from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
 from crossdiff.models import CrossDiffModel
+from crossdiff.pipeline.filter import judge, refused
+from crossdiff.pipeline.label_scores import LABEL_MEASURES, LABEL_REASONS, ScoreConfig, measure_label, quality
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.skeleton import HUMANML3D
+from crossdiff.types import Motion2D
 from crossdiff.wording import counted, listed
 
 
-class PseudoLabelConfig(LabelConfig):
+class PseudoLabelConfig(LabelConfig, ScoreConfig):
     """batch_size: clips that are lifted together."""
 
     batch_size: int = Field(16, ge=1)
@@ -30,16 +33,22 @@ class PseudoLabelConfig(LabelConfig):
 
 @dataclass
 class PseudoLabelSummary:
-    """How many motions were lifted, were up to date, or failed, and with which teacher."""
+    """How many motions were lifted, were up to date, or failed, and with which teacher.
+
+    reasons: how many labels, lifted now or before, were filtered for each.
+    """
 
     teacher: Path
     lifted: int = 0
     unchanged: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         return (
-            f"{counted(self.lifted, 'motion')} lifted to 3D, {self.unchanged} unchanged, {len(self.failed)} failed; "
+            f"{counted(self.lifted, 'motion')} lifted to 3D, {self.unchanged} unchanged, "
+            f"{self.reasons.total()} filtered{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; "
             f"teacher {self.teacher.name}"
         )
 
@@ -55,13 +64,16 @@ class _Clip:
     row: Row
     features: np.ndarray
     mask: np.ndarray
+    motion: Motion2D
 
 
 def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = None) -> PseudoLabelSummary:
-    """Write `pseudo3d/ID.npz` (features (T, D3), not normalised; teacher; fps) for every motion of `features2d/`.
+    """Write `pseudo3d/ID.npz` for every motion of `features2d/`: features (T, D3), not normalised; teacher; key of all
+    that the label was made of; fps; yaw and the measures of `LABEL_MEASURES`.
 
     The teacher sees a clip's 2D features at t = 0 with null text; values that were not seen are masked. What is
-    up to date with the features, the teacher's weights and the configuration is left alone.
+    up to date with the features, the teacher's weights and the configuration is left alone. A label beyond a limit
+    goes to `pseudo3d_filtered/`, so that with other limits or scales labels are judged again and none is lifted.
     """
     cfg = cfg or PseudoLabelConfig()
     built = run.ledger.rows("build", state="done")
@@ -72,31 +84,88 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
         )
     model, teacher = load_model(checkpoint), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
-    run.record_config("pseudo-label", {**cfg.model_dump(), "checkpoint": str(checkpoint), "teacher": teacher})
+    run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
     _drop_others(run, {row.id for row in built})
     summary = PseudoLabelSummary(checkpoint)
     stale = []
     for row in built:
-        key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size"}))
+        key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *ScoreConfig.model_fields}))
         before = run.ledger.get("pseudo", row.id)
-        there = (run.pseudo3d / f"{row.id}.npz").is_file()
-        if there and before is not None and before.key == key and before.state == "done":
+        if before is not None and before.key == key and _judge_again(run, before, cfg, summary):
             summary.unchanged += 1
         else:
             stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
     for batch in track(list(_batches(run, model, stale, cfg.batch_size, summary)), "lift"):
-        clips = [(clip.features, clip.mask) for clip in batch]
-        made = label(model, clips, cfg)
+        made = label(model, [(clip.features, clip.mask) for clip in batch], cfg)
         for clip, pseudo in zip(batch, made, strict=True):
-            save_npz(
-                run.pseudo3d / f"{clip.row.id}.npz",
-                features=pseudo.features,
-                teacher=np.array(teacher),
-                fps=np.float64(model.skeleton.fps),
-            )
-            run.ledger.put([clip.row])
-            summary.lifted += 1
+            _finish(run, clip, pseudo, teacher, cfg, summary)
     return summary
+
+
+def _finish(
+    run: Run,
+    clip: _Clip,
+    pseudo: Label,
+    teacher: str,
+    cfg: ScoreConfig,
+    summary: PseudoLabelSummary,
+) -> None:
+    """Measure, judge and write a new label."""
+    try:
+        measures = measure_label(pseudo, clip.motion, HUMANML3D)
+    except InputError as error:
+        _fail(run, clip.row, error, summary)
+        return
+    made = {"features": pseudo.features, "teacher": np.array(teacher), "fps": np.array(HUMANML3D.fps)}
+    row = _judged(replace(clip.row, measures=measures), cfg)
+    _write(run, row, made)
+    summary.lifted += 1
+    summary.reasons.update([row.reason] if row.reason else [])
+
+
+def _judged(row: Row, cfg: ScoreConfig) -> Row:
+    """The row of a label that was measured, with its quality: done, or filtered by the first limit that it misses."""
+    measures = {**row.measures, "quality": quality(row.measures, cfg)}
+    row = replace(row, state="done", reason=None, value=None, threshold=None, measures=measures)
+    missed = judge(measures, cfg, LABEL_REASONS)
+    return row if missed is None else refused(row, missed)
+
+
+def _judge_again(run: Run, before: Row, cfg: ScoreConfig, summary: PseudoLabelSummary) -> bool:
+    """Judge a label that is there by the limits of now; False where it, or what was measured of it, is not there."""
+    if not LABEL_MEASURES.keys() <= before.measures.keys():
+        return False
+    row = _judged(before, cfg)
+    try:
+        path = run.find_label(row.id)
+        made = None if row == before and path == _place(run, row) else load_npz(path, ("features", "teacher", "fps"))
+    except InputError:
+        return False
+    if made is not None:
+        _write(run, row, made)
+    summary.reasons.update([row.reason] if row.reason else [])
+    return True
+
+
+def _place(run: Run, row: Row) -> Path:
+    """Where the label of a row lies."""
+    return (run.pseudo3d if row.state == "done" else run.pseudo3d_filtered) / f"{row.id}.npz"
+
+
+def _write(run: Run, row: Row, made: Mapping[str, np.ndarray]) -> None:
+    """The label with what was measured of it, in its place and in no other, and its row."""
+    measured = {name: np.float64(value) for name, value in row.measures.items()}
+    save_npz(_place(run, row), **made, **measured, key=np.array(row.key))
+    other = run.pseudo3d_filtered if row.state == "done" else run.pseudo3d
+    (other / f"{row.id}.npz").unlink(missing_ok=True)
+    run.ledger.put([row])
+
+
+def _fail(run: Run, row: Row, error: Exception, summary: PseudoLabelSummary) -> None:
+    """Note a motion that has no label; one of earlier features must not be learnt from beside these."""
+    summary.failed[row.id] = str(error)
+    run.drop_labels([row.id])
+    run.ledger.put([Row("pseudo", row.id, "failed", row.key, parent=row.parent, reason=str(error))])
 
 
 def check_teacher(model: CrossDiffModel, checkpoint: Path) -> None:
@@ -118,10 +187,7 @@ def _batches(
         try:
             clips.append(_read(run, model, row))
         except (ClipError, InputError) as error:
-            summary.failed[row.id] = str(error)
-            # A label of earlier features must not be learnt from beside these.
-            (run.pseudo3d / f"{row.id}.npz").unlink(missing_ok=True)
-            run.ledger.put([Row("pseudo", row.id, "failed", row.key, parent=row.parent, reason=str(error))])
+            _fail(run, row, error, summary)
     clips.sort(key=lambda clip: len(clip.features))
     for start in range(0, len(clips), size):
         yield clips[start : start + size]
@@ -143,15 +209,27 @@ def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
             f"{path}: expected features with a mask of their shape, got {z['features'].shape} and {z['mask'].shape}; "
             "build it again"
         )
-    return _Clip(row, z["features"].astype(np.float32), z["mask"])
+    return _Clip(row, z["features"].astype(np.float32), z["mask"], _read_motion(run, row, len(z["features"])))
+
+
+def _read_motion(run: Run, row: Row, frames: int) -> Motion2D:
+    """What a label of so many frames is compared with."""
+    path = run.motion2d / f"{row.id}.npz"
+    motion = Motion2D.load(path)
+    valid = motion.valid[:frames]
+    if len(valid) < frames or not (valid[:, 1:] & valid[:, :1]).any():
+        raise ClipError(
+            f"{path}: expected {frames} frames or more, with the root and another joint seen in one of them, "
+            f"got {len(motion.valid)} frames; build it again"
+        )
+    return motion
 
 
 def _drop_others(run: Run, built: set[str]) -> None:
     """Forget labels of motions that are gone."""
     stale = [row.id for row in run.ledger.rows("pseudo") if row.id not in built]
     run.ledger.drop("pseudo", stale)
-    for name in stale:
-        (run.pseudo3d / f"{name}.npz").unlink(missing_ok=True)
+    run.drop_labels(stale)
 
 
 def _why_none(run: Run) -> str:

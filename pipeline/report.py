@@ -5,37 +5,28 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy import ndarray
 
 from crossdiff import __version__
-from crossdiff.errors import CrossDiffError, InputError
-from crossdiff.files import write_atomically
+from crossdiff.errors import InputError
 from crossdiff.pipeline.filter import DUPLICATE, REASONS, FilterConfig
 from crossdiff.pipeline.ledger import Row, Video
+from crossdiff.pipeline.report_labels import SHOWN_TEXT, label_caption, label_numbers
+from crossdiff.pipeline.report_pictures import Drawer, draw_histograms
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar
-from crossdiff.types import Keypoints2D
-from crossdiff.viewing.encode import Image, write_video
-from crossdiff.viewing.overlay import SHOWN, blank_frames, overlaid_frames
 from crossdiff.viewing.page import Figure, Page, Section, write_page
-from crossdiff.viewing.stills import contact_sheet
 from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
-_KEPT, _DROPPED, _LIMIT = "#2b5cad", "#e0a33a", "#c8402f"
 _MOST_LINES = 100  # of a table that grows with the number of videos
 _MOST_VIDEOS = 4
-_SHEET = {"columns": 3, "count": 6, "width": 240}
-_WIDEST = 2560  # pixels of a frame of which a small part is shown
-_MARGIN = 0.3  # around a person, as a share of the person's size
-_VIDEO_HEIGHT = 360
 # What each measure is, with its unit.
 _MEASURES = {
     "fps": "frames per second",
@@ -60,13 +51,15 @@ class ReportSummary:
     path: Path
     clips: int = 0
     shown: int = 0
+    labels: int = 0
     gone: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         gone = f", {counted(len(self.gone), 'video')} gone (skeletons alone are drawn)" if self.gone else ""
         failed = f", {len(self.failed)} could not be drawn" if self.failed else ""
-        return f"{self.shown} of {counted(self.clips, 'clip')} drawn{gone}{failed}; {self.path}"
+        labels = f" and {counted(self.labels, 'label')}" if self.labels else ""
+        return f"{self.shown} of {counted(self.clips, 'clip')}{labels} drawn{gone}{failed}; {self.path}"
 
 
 @dataclass(frozen=True)
@@ -85,12 +78,18 @@ class _Rows:
         rows = run.ledger.rows
         return cls(
             run.ledger.videos(), rows("extract"), rows("track"), rows("filter"), rows("build", "done"),
-            rows("pseudo", "done"),
+            rows("pseudo"),
         )  # fmt: skip
 
     def label(self, row: Row) -> str:
         """Of the video that a track or a judged clip comes from."""
         return self.videos[row.parent].label if row.parent in self.videos else "unknown"
+
+    @property
+    def labels(self) -> list[Row]:
+        """Pseudo labels that were measured, the best first."""
+        measured = [row for row in self.pseudo if "quality" in row.measures]
+        return sorted(measured, key=lambda row: (-row.measures["quality"], row.id))
 
     @property
     def kept(self) -> list[Row]:
@@ -104,10 +103,11 @@ class _Rows:
         return {reason: [row for row in rows if row.reason == reason] for reason in order}
 
 
-def write_report(run: Run, path: Path | None = None, most: int = 8) -> ReportSummary:
+def write_report(run: Run, path: Path | None = None, most: int = 8, labels: int = 6) -> ReportSummary:
     """Write the page to `path` (`report/index.html` of the run) and its pictures to the folder beside it.
 
-    most: how many clips are drawn of those kept, and of those dropped for each reason. Works at any time after
+    most: how many clips are drawn of those kept, and of those dropped for each reason; labels: how many pseudo labels
+    are shown beside their videos, evenly from the best to the worst. Works at any time after
     extraction; what has not been done yet is left out.
     """
     path = path or run.root / "report" / "index.html"
@@ -115,13 +115,13 @@ def write_report(run: Run, path: Path | None = None, most: int = 8) -> ReportSum
     if not rows.extract:
         raise InputError(f"{run.root}: holds no videos; run `crossdiff extract-2d VIDEOS --out {run.root}` first")
     folder = path.parent / f"{path.stem}_files"
-    summary = ReportSummary(path, clips=len(rows.judged))
     kept = _spread(sorted(rows.kept, key=lambda row: (-row.measures["score"], row.id)), most)
     dropped = {reason: _spread(sorted(r, key=lambda row: (row.value or 0, row.id)), most)
                for reason, r in rows.dropped.items()}  # fmt: skip
-    drawer = _Drawer(run, rows.videos, folder, summary)
+    lifted = _spread(rows.labels, labels)
+    drawer = Drawer(run, rows.videos, folder)
     with progress_bar() as bar:
-        task = bar.add_task("clips", total=len(kept) + sum(map(len, dropped.values())), note="")
+        task = bar.add_task("clips", total=len(kept) + sum(map(len, dropped.values())) + len(lifted), note="")
 
         def sheets(chosen: Sequence[Row]) -> list[Figure]:
             figures = []
@@ -133,12 +133,28 @@ def write_report(run: Run, path: Path | None = None, most: int = 8) -> ReportSum
         kept_sheets = sheets(kept)
         dropped_sheets = {reason: sheets(chosen) for reason, chosen in dropped.items()}
         videos = [figure for row in kept[:_MOST_VIDEOS] for figure in drawer.video(row, _caption(row, rows.label(row)))]
-    histograms = draw_histograms(rows.judged, run.recorded("filter", FilterConfig), folder)
+        video_of = {row.id: row.parent for row in rows.judged}
+        label_videos = []
+        for row in lifted:
+            bar.update(task, note=row.id, advance=1)
+            label_videos += drawer.label(row, video_of.get(row.parent, ""), label_caption(row))
+    limits = run.recorded("filter", FilterConfig).model_dump(include=set(REASONS))
+    histograms = draw_histograms(rows.judged, _MEASURES, {name: limits[name] for name in REASONS}, folder, "clips")
+    summary = ReportSummary(
+        path,
+        len(rows.judged),
+        len(kept_sheets) + sum(map(len, dropped_sheets.values())),
+        len(label_videos),
+        drawer.gone,
+        drawer.failed,
+    )
     sections = [
         _overview(rows),
         *_reasons(rows, run),
         Section("Labels", table=_labels(rows)),
         Section("Measures", _MEASURES_TEXT if histograms else "Nothing is filtered yet.", histograms),
+        *label_numbers(rows.pseudo, run, folder),
+        Section("Labels, from the best to the worst", SHOWN_TEXT if label_videos else "", label_videos),
         Section("Kept, as videos", "", videos),
         Section(
             f"Kept: {counted(len(rows.kept), 'clip')}",
@@ -199,7 +215,7 @@ def _overview(rows: _Rows) -> Section:
         ("Kept", f"{judged['done']:,}" if rows.judged else "not filtered yet"),
         ("Dropped", f"{judged['filtered']:,}" if rows.judged else "not filtered yet"),
         ("2D motions", f"{len(rows.built):,} ({minutes:.1f} min)" if rows.built else "not built yet"),
-        ("Pseudo-3D labels", f"{len(rows.pseudo):,}" if rows.pseudo else "not lifted yet"),
+        ("Pseudo-3D labels", f"{sum(r.state == 'done' for r in rows.pseudo):,}" if rows.pseudo else "not lifted yet"),
     ]
     return Section("In numbers", facts=facts)
 
@@ -279,9 +295,6 @@ _MEASURES_TEXT = (
 )
 
 
-# --- pictures ---
-
-
 def _caption(row: Row, label: str) -> str:
     """Which clip, of what, and what was measured; for a dropped one, how far it is off."""
     m = row.measures
@@ -290,106 +303,3 @@ def _caption(row: Row, label: str) -> str:
         return what
     of = f" of {m['duplicate_of']}" if "duplicate_of" in m else ""
     return f"{what}: {row.reason}{of}, {row.value:.4g} where {row.threshold:.4g} is the limit"
-
-
-class _Drawer:
-    """Draws clips into a folder; what cannot be drawn is noted and left out."""
-
-    def __init__(self, run: Run, videos: Mapping[str, Video], folder: Path, summary: ReportSummary) -> None:
-        self.run = run
-        self.videos = videos
-        self.folder = folder
-        self.summary = summary
-
-    def sheet(self, row: Row, caption: str) -> list[Figure]:
-        """Frames of the clip with its skeleton, from its beginning to its end."""
-
-        def draw(keypoints: Keypoints2D, path: Path) -> None:
-            picked = np.unique(np.linspace(0, len(keypoints.frame) - 1, _SHEET["count"]).round().astype(int))
-            area = around(keypoints)
-            width = min(_WIDEST, round(_SHEET["width"] / (area[1].stop - area[1].start) * keypoints.size[0]))
-            zoom = width / keypoints.size[0]
-            part = tuple(slice(int(side.start * zoom), int(np.ceil(side.stop * zoom))) for side in area)
-            frames = self._frames(row, keypoints, width, keypoints.frame[picked])
-            contact_sheet([frame[part] for frame in frames], path, **_SHEET)
-
-        figures = self._draw(row, caption, ".jpg", draw)
-        self.summary.shown += len(figures)
-        return figures
-
-    def video(self, row: Row, caption: str) -> list[Figure]:
-        """The clip as a video, with its skeleton."""
-
-        def draw(keypoints: Keypoints2D, path: Path) -> None:
-            width = round(keypoints.size[0] * _VIDEO_HEIGHT / keypoints.size[1])
-            every = np.arange(keypoints.frame[0], keypoints.frame[-1] + 1)
-            write_video(self._frames(row, keypoints, width, every), path, keypoints.fps)
-
-        return self._draw(row, caption, ".mp4", draw)
-
-    def _draw(self, row: Row, caption: str, suffix: str, draw: Callable[[Keypoints2D, Path], object]) -> list[Figure]:
-        path = self.folder / f"{row.id}{suffix}"
-        try:
-            draw(Keypoints2D.load(self.run.keypoints / f"{row.id}.npz"), path)
-        except CrossDiffError as error:
-            log.info("%s not drawn", row.id, exc_info=True)
-            self.summary.failed[row.id] = str(error)
-            return []
-        return [Figure(f"{self.folder.name}/{path.name}", caption)]
-
-    def _frames(self, row: Row, keypoints: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
-        video = self.videos.get(row.parent)
-        if video is not None and not video.is_imported and video.path.is_file():
-            return overlaid_frames(video.path, keypoints, width, numbers)
-        if video is None or not video.is_imported:
-            self.summary.gone.add(row.parent)
-        return blank_frames(keypoints, width, numbers)
-
-
-def around(keypoints: Keypoints2D) -> tuple[slice, slice]:
-    """Rows and columns of the picture, in pixels, in which the person is at some time; upright as it is mostly."""
-    seen = keypoints.xy[keypoints.score >= SHOWN] if (keypoints.score >= SHOWN).any() else keypoints.xy.reshape(-1, 2)
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    # As wide as high at least, so that all sheets are of about one shape.
-    middle, half = (low + high) / 2, (0.5 + _MARGIN) * (high - low)
-    half = np.maximum(half, max(half.max() * 0.75, 8))
-    limits = np.array(keypoints.size)
-    first = np.clip(middle - half, 0, limits - 8).astype(int)
-    last = np.clip(middle + half, first + 8, limits).astype(int)
-    return slice(first[1], last[1]), slice(first[0], last[0])
-
-
-def draw_histograms(judged: Sequence[Row], cfg: FilterConfig, folder: Path) -> list[Figure]:
-    """One picture per measure: clips kept and dropped, and the limit."""
-    table = pd.DataFrame([{"kept": row.state == "done", **row.measures} for row in judged if row.measures])
-    if table.empty:
-        return []
-    figures = []
-    for limit in REASONS:
-        name = limit.removeprefix("min_").removeprefix("max_")
-        path = folder / f"{name}.svg"
-        _histogram(path, _MEASURES[name], table[name], table["kept"], getattr(cfg, limit), limit.startswith("max_"))
-        figures.append(Figure(f"{folder.name}/{path.name}", f"{limit}: {getattr(cfg, limit):g}"))
-    return figures
-
-
-def _histogram(path: Path, what: str, values: pd.Series, kept: pd.Series, limit: float, upper: bool) -> None:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure as Drawing
-    from matplotlib.ticker import MaxNLocator
-
-    # A few extreme clips must not squeeze all others into one bar: they are counted in the last one.
-    low, high = min(0.0, float(values.min())), max(float(values.quantile(0.98)), 1.25 * limit, 1e-3)
-    shown = values.clip(upper=high)
-    with mpl.rc_context({"svg.hashsalt": what, "font.size": 11, "hatch.color": "#c8402f33"}):
-        drawing = Drawing(figsize=(4.4, 2.5))
-        ax = drawing.add_axes((0.13, 0.23, 0.83, 0.72))
-        bins = np.linspace(low, high, 31).tolist()
-        parts = [shown[kept].to_numpy(), shown[~kept].to_numpy()]
-        ax.hist(parts, bins=bins, stacked=True, color=[_KEPT, _DROPPED], label=["kept", "dropped"])
-        ax.axvline(limit, color=_LIMIT, linewidth=1.8)
-        ax.axvspan(*((limit, high) if upper else (low, limit)), facecolor="none", hatch="///", linewidth=0)
-        ax.set(xlabel=what, ylabel="clips", xlim=(low, high))
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        ax.spines[["top", "right"]].set_visible(False)
-        write_atomically(path, lambda tmp: drawing.savefig(tmp, metadata={"Date": None}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +36,8 @@ class Run:
         self.motion2d = root / "motion2d"
         self.features2d = root / "features2d"
         self.pseudo3d = root / "pseudo3d"
+        # Labels beyond the limits: kept, so that other limits need no lifting, where no training reads them.
+        self.pseudo3d_filtered = root / "pseudo3d_filtered"
         self.texts = root / "texts"
         self.finetuned = root / "finetuned"
         self.config = root / "config.json"
@@ -43,6 +45,19 @@ class Run:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.root / "ledger.sqlite")
+
+    def find_label(self, name: str) -> Path:
+        """The pseudo label of a motion, kept or filtered; raises where it has none."""
+        for folder in (self.pseudo3d, self.pseudo3d_filtered):
+            if (path := folder / f"{name}.npz").is_file():
+                return path
+        raise InputError(f"{self.root}: no pseudo label {name}; run crossdiff pseudo-label {self.root}")
+
+    def drop_labels(self, names: Iterable[str]) -> None:
+        """Remove the pseudo labels of motions, kept or filtered: the motions are others now, or gone."""
+        for name in names:
+            for folder in (self.pseudo3d, self.pseudo3d_filtered):
+                (folder / f"{name}.npz").unlink(missing_ok=True)
 
     @classmethod
     def create(cls, out: Path | None = None) -> Run:
@@ -101,12 +116,12 @@ class Run:
         except (KeyError, TypeError, ValidationError):
             return cls()
 
-    def record_config(self, stage: str, config: dict[str, Any]) -> None:
-        """Keep a stage's resolved configuration and the versions it ran with in config.json."""
+    def record_config(self, stage: str, config: dict[str, Any], **more: str) -> None:
+        """Keep a stage's resolved configuration, the versions it ran with, and `more` of it, in config.json."""
         known = read_json(self.config) if self.config.exists() else {}
         if not isinstance(known, dict):
             raise InputError(f"{self.config}: expected an object of stages; delete it, the stages write it again")
-        entry = {"config": config, "versions": _versions()}
+        entry = {"config": config, "versions": _versions(), **more}
         if known.get(stage) != entry:
             write_json(self.config, known | {stage: entry})
 

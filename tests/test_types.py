@@ -27,13 +27,13 @@ def test_keypoints_survive_the_disk(tmp_path):
 
 def test_2d_motion_survives_the_disk(tmp_path):
     seen, filled = np.eye(4, 21, dtype=bool), np.eye(4, 21, 1, dtype=bool)
-    before = Motion2D(np.random.default_rng(0).random((4, 21, 2)), seen, 12.5, KIT, filled, "compensated")
+    before = Motion2D(np.random.default_rng(0).random((4, 21, 2)), seen, 12.5, KIT, filled, "compensated", 3.25)
     before.save(tmp_path / "m.npz")
     after = Motion2D.load(tmp_path / "m.npz", KIT)
     np.testing.assert_allclose(after.joints, before.joints, atol=1e-6)
     np.testing.assert_array_equal(after.valid, before.valid)
     np.testing.assert_array_equal(after.filled, before.filled)
-    assert (after.fps, after.camera) == (12.5, "compensated")
+    assert (after.fps, after.camera, after.start) == (12.5, "compensated", 3.25)
     with pytest.raises(ClipError, match="22"):
         Motion2D.load(tmp_path / "m.npz")
     with pytest.raises(InputError, match="lacks xy"):

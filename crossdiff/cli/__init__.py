@@ -49,6 +49,7 @@ def _register() -> None:
         extract_2d,
         filter,
         finetune,
+        import_2d,
         prepare,
         pseudo_label,
         report,

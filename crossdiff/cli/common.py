@@ -21,6 +21,11 @@ _RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 Devices = Annotated[int | None, typer.Option(help="GPUs (or CPU processes) per machine that share a batch.")]
 NumNodes = Annotated[int | None, typer.Option(help="Machines that share a batch.")]
 
+# What `extract-2d` and `import-2d` say about captions.
+Captions = Annotated[
+    Path | None, typer.Option(help="CSV file with the columns video,caption, and start,end if wanted.")
+]
+
 # What `extract-2d` and `run` say about poses and engines.
 Backend = Annotated[str, typer.Option(help="Pose estimator: mediapipe, vitpose or mmpose (docs/pose.md).")]
 PoseSet = Annotated[

@@ -10,6 +10,7 @@ import typer
 from crossdiff.cli import app
 from crossdiff.cli.common import (
     Backend,
+    Captions,
     EngineName,
     GpusPerActor,
     PoseSet,
@@ -27,9 +28,7 @@ def extract_2d(
     out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
-    captions: Annotated[
-        Path | None, typer.Option(help="CSV file with the columns video,caption, and start,end if wanted.")
-    ] = None,
+    captions: Captions = None,
     list_: Annotated[
         list[Path] | None, typer.Option("--list", help="UCF101 list whose videos alone are taken; repeatable.")
     ] = None,

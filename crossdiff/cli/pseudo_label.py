@@ -17,10 +17,13 @@ def pseudo_label(
     checkpoint: Annotated[
         str | None, typer.Option(help="Stage-I model (the teacher); without it the shipped one.")
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, such as smooth_sigma=2.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting or limit, such as smooth_sigma=2 or min_quality=0.4.")
+    ] = None,
 ) -> None:
     """Lift a run's 2D motion to 3D with a trained model; filters and builds first what is not yet.
 
+    Every label is measured; with other limits on the measures (docs/pipeline.md) nothing is lifted again.
     Limits and settings of filter and build-2d are those that the run had before.
 
     Example: crossdiff pseudo-label runs/ucf --checkpoint trained/stage1

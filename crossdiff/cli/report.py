@@ -18,8 +18,9 @@ def report(
         Path | None, typer.Option(dir_okay=False, help="The page; without it report/index.html in the run.")
     ] = None,
     clips: Annotated[int, typer.Option(min=1, help="Most clips to draw of those kept, and for each reason.")] = 8,
+    labels: Annotated[int, typer.Option(min=0, help="Most pseudo labels to show beside their videos.")] = 6,
 ) -> None:
-    """Write a page with counts per label and reason, measures with their limits, and clips kept and dropped.
+    """Write a page with counts per label and reason, measures with their limits, clips kept and dropped, and labels.
 
     Works from extraction on; the pictures lie in a folder beside the page.
 
@@ -28,4 +29,4 @@ def report(
     from crossdiff.pipeline.report import write_report
 
     opened = open_run(run)
-    summary(str(write_report(opened, out, clips)))
+    summary(str(write_report(opened, out, clips, labels)))

@@ -14,6 +14,12 @@ from crossdiff.cli.common import MOST_SEED, pick_checkpoint, summary, took
 @app.command()
 def sample(
     prompts: Annotated[list[str] | None, typer.Argument(help="Sentences; without any, captions of the run.")] = None,
+    prompt_set: Annotated[
+        str | None, typer.Option("--prompts", help="YAML file of prompts, or a shipped one: paper-prompts.yaml.")
+    ] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Standard sampling beside mixture at each switch step of --prompts.")
+    ] = False,
     mixture: Annotated[
         bool, typer.Option("--mixture", help="Denoise in 2D first, then in 3D (mixture sampling).")
     ] = False,
@@ -51,9 +57,14 @@ def sample(
 
     Example: crossdiff sample "a person squats" --mixture --frames 120 --seed 0 --out squats
 
+    Example: crossdiff sample --prompts paper-prompts --sweep --out figure6
+
     Example: crossdiff sample "a person waves" --edit walk.npy --keep-joints lower --out waving_walk
     """
     from crossdiff.cli.steps import EditFile, pick_device, run_captions, sample_to_folder
+    from crossdiff.cli.sweep import PromptSet
+    from crossdiff.cli.sweep import sweep as sample_sweep
+    from crossdiff.config import load_config
     from crossdiff.diffusion.sampling import SamplingOptions
     from crossdiff.errors import InputError
     from crossdiff.pipeline.run import Run
@@ -66,6 +77,13 @@ def sample(
     opened = Run.open(run) if run is not None else Run.latest()
     if run is None and opened is not None:
         took("run", opened.root, "the latest run")
+    chosen_set = load_config(PromptSet, prompt_set) if prompt_set is not None else None
+    if chosen_set is not None and prompts:
+        raise InputError("prompts: expected sentences or --prompts FILE, got both; leave one out")
+    if sweep and (chosen_set is None or edited is not None):
+        raise InputError("--sweep: needs --prompts FILE, and no --edit; the file says which switch steps")
+    if chosen_set is not None:
+        prompts = list(chosen_set.prompts)
     if not prompts:
         prompts = run_captions(opened) if opened is not None else []
         if not prompts:
@@ -80,4 +98,8 @@ def sample(
     chosen = pick_device(device)
     model = pick_checkpoint(checkpoint, opened)
     took("settings", f"{frames} frames, seed {seed}, {steps} steps of {solver}, guidance {guidance}", "see --help")
+    if sweep and chosen_set is not None:
+        steps_of_set = chosen_set.switch_steps
+        summary(str(sample_sweep(prompts, steps_of_set, frames, seed, options, model, out, video, chosen)))
+        return
     summary(str(sample_to_folder(prompts, frames, seed, options, model, out, video, chosen, edited)))

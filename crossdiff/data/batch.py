@@ -21,7 +21,8 @@ class Crop:
 
     features: (T, D) per domain; trusted: (T, D) per domain, True where the value counts in the loss; seen: (T, D2),
     True where a 2D value may be read as input; wild: whether the clip comes from a video; has_3d: False for a clip
-    that teaches 2D alone, whose 3D features are zeros that nothing may read; quality: of a pseudo label, 0 to 1.
+    that teaches 2D alone, whose 3D features are zeros that nothing may read; quality: how far the 3D features can be
+    trusted, in [0, 1]; 1 where they were recorded.
     """
 
     features: dict[Domain, Float[ndarray, "t d"]]
@@ -42,6 +43,8 @@ class Crop:
                 raise ClipError(
                     f"clip: expected {domain} masks of shape {x.shape}, got {', '.join(str(m.shape) for m in masks)}"
                 )
+        if not 0 <= self.quality <= 1:
+            raise ClipError(f"clip: expected a quality in [0, 1], got {self.quality}")
 
     @property
     def num_frames(self) -> int:

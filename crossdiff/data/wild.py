@@ -24,7 +24,8 @@ class WildDataset:
     """Clips of a run folder that have `features2d/ID.npz`, `pseudo3d/ID.npz` and `texts/ID.txt`.
 
     A clip is small and read many times, so all are kept in memory. Every pseudo 3D value counts in the loss; 2D values
-    count where they were seen. Not `labelled`: clips need no pseudo label, none is read, and they teach 2D alone.
+    count where they were seen. A clip's quality is that of its label, 1 where that has none. Not `labelled`: clips
+    need no pseudo label, none is read, and they teach 2D alone.
     """
 
     def __init__(self, run: Path, labelled: bool = True) -> None:
@@ -41,10 +42,18 @@ class WildDataset:
                 self.skipped[clip_id] = str(error)
                 self.ids.remove(clip_id)
         if not self.ids:
-            reason = next(iter(self.skipped.values()), f"{folder}/ is empty")
-            command = "pseudo-label" if labelled else "build-2d"
-            raise InputError(f"{run}: no clip to learn from ({reason}); run: crossdiff {command} {run}")
+            raise InputError(self._why_none(run, folder))
         self.lengths = np.array([c.num_frames for c in self.clips], dtype=int)
+
+    def _why_none(self, run: Path, folder: str) -> str:
+        if self._labelled and not self.skipped and any((run / "pseudo3d_filtered").glob("*.npz")):
+            return (
+                f"{run}: no clip to learn from (all labels were filtered); see crossdiff status {run} --stage pseudo, "
+                f"then loosen limits with: crossdiff pseudo-label {run} --set LIMIT=VALUE"
+            )
+        reason = next(iter(self.skipped.values()), f"{folder}/ is empty")
+        command = "pseudo-label" if self._labelled else "build-2d"
+        return f"{run}: no clip to learn from ({reason}); run: crossdiff {command} {run}"
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,7 +62,7 @@ class WildDataset:
         """Hash of features, labels and captions: another value, other clips."""
         digest = hashlib.sha256()
         for clip_id, clip, captions in zip(self.ids, self.clips, self.captions, strict=True):
-            digest.update(f"{clip_id} {captions}\n".encode())
+            digest.update(f"{clip_id} {captions} {clip.quality}\n".encode())
             for array in (clip.features["3d"], clip.features["2d"], clip.seen):
                 digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
@@ -65,8 +74,10 @@ class WildDataset:
 
     def _add(self, run: Path, clip_id: str) -> None:
         flat = load_npz(run / "features2d" / f"{clip_id}.npz", ("features", "mask"))
+        quality = 1.0
         if self._labelled:
-            lifted = load_npz(run / "pseudo3d" / f"{clip_id}.npz", ("features",))["features"]
+            label = load_npz(run / "pseudo3d" / f"{clip_id}.npz", ("features",), optional=("quality",))
+            lifted, quality = label["features"], float(label.get("quality", 1.0))
         else:
             lifted = np.zeros((len(flat["features"]), layout_3d(HUMANML3D).dim))
         text = run / "texts" / f"{clip_id}.txt"
@@ -78,6 +89,7 @@ class WildDataset:
             "",
             wild=True,
             has_3d=self._labelled,
+            quality=quality,
         )
         for domain, x in clip.features.items():
             if not len(x) or not np.isfinite(x).all():

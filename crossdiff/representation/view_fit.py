@@ -29,8 +29,8 @@ def fit_to_view(
     known the root follows it in the picture, at the mean height that was lifted. Joints that were not seen move as
     their parents do. Bones change their lengths: see `features3d.retarget`.
     """
-    yaw, _ = fit_yaw(joints3d, joints2d, valid)
-    if not torch.isfinite(yaw):
+    yaw, error = fit_yaw(joints3d, joints2d, valid)
+    if not torch.isfinite(error):  # nothing is seen
         return joints3d
     placed = rotate_y(joints3d, yaw)
     off = _differences(placed, joints2d, valid, skeleton)

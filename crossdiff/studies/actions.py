@@ -42,7 +42,7 @@ class ActionClassifier:
             total.backward()
             return total
 
-        solver.step(loss)  # type: ignore[no-untyped-call]
+        solver.step(loss)
         return cls(actions, mean, std, weights.detach().numpy())
 
     def predict(self, embeddings: Float[ndarray, "n e"]) -> list[str]:

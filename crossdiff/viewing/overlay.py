@@ -80,6 +80,16 @@ DRAWINGS = {
         right=frozenset({4, 5, 6, *range(8, 33, 2)}),
         face=frozenset(range(11)),
     ),
+    # As annotated: neck, belly and face, then right and left in turn.
+    "jhmdb": Drawing(
+        bones=(
+            (0, 1), (0, 2), (0, 3), (0, 4), (1, 5), (1, 6), (3, 5), (4, 6), (3, 7), (4, 8), (7, 11), (8, 12), (5, 9),
+            (6, 10), (9, 13), (10, 14),
+        ),
+        left=frozenset(range(4, 15, 2)),
+        right=frozenset(range(3, 15, 2)),
+        face=frozenset(),
+    ),
 }  # fmt: skip
 
 

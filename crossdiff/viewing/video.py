@@ -66,15 +66,17 @@ def _check(clips: Sequence[tuple[int, float]], titles: Sequence[str], size: int)
     return clips[0][1]
 
 
-def side_by_side(panels: Iterator[list[Image]], titles: Sequence[str], size: int) -> Iterator[Image]:
-    """Join square panels of each frame with a thin gap between them, below their titles."""
+def side_by_side(
+    panels: Iterator[list[Image]], titles: Sequence[str], size: int, letters: float = 1.0
+) -> Iterator[Image]:
+    """Join square panels of each frame with a thin gap between them, below their titles (`letters` times as large)."""
     gap = max(size // 60, 2)
     band: ndarray | None = None
     for row in panels:
         if band is None:
             # Each title is as wide as its panel and the gap after it; the last has none.
             widths = [size + gap] * (len(row) - 1) + [size]
-            band = title_band(list(titles) or [""] * len(row), widths, size)
+            band = title_band(list(titles) or [""] * len(row), widths, round(letters * size))
             blank = np.full((size, gap, 3), PAPER, dtype=np.uint8)
         parts = [part for panel in row for part in (panel, blank)][:-1]
         yield np.concatenate([band, np.concatenate(parts, axis=1)])
@@ -83,14 +85,15 @@ def side_by_side(panels: Iterator[list[Image]], titles: Sequence[str], size: int
 class MotionView:
     """One motion with its figure and a camera that follows it: path (F, 2), x and z in metres; heights in metres.
 
+    axes: of the camera, as `view_axes` makes them; without them it sees the person from three-quarters right.
     distance: the smallest from which the figure stays in the picture in every frame.
     """
 
-    def __init__(self, motion: Motion3D) -> None:
+    def __init__(self, motion: Motion3D, axes: ndarray | None = None) -> None:
         self.joints = np.asarray(motion.joints, dtype=np.float64)
         self.last = len(self.joints) - 1
         self.body = body_of(motion.skeleton, self.joints)
-        self.axes = view_axes(facing_of(self.joints[0], motion.skeleton))
+        self.axes = view_axes(facing_of(self.joints[0], motion.skeleton)) if axes is None else axes
         self.path = smooth_path(self.joints[:, 0, ::2], motion.fps)
         self.floor = float(self.joints[..., 1].min() - self.body.foot_radius)
         self.distance, self.centre = self._frame()

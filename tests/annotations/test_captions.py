@@ -37,8 +37,23 @@ def stem(word: str) -> str:
 
 def test_24_labels_of_the_dataset_with_five_captions_each():
     assert len(UCF101) == 101
-    assert len(labels()) == 24 and set(labels()) <= UCF101
-    assert {"PullUps", "Biking", "TableTennisShot", "BaseballPitch"} <= set(labels())
+    known = labels("ucf101")
+    assert len(known) == 24 and set(known) <= UCF101
+    assert {"PullUps", "Biking", "TableTennisShot", "BaseballPitch"} <= set(known)
+
+
+JHMDB = "golf pullup throw catch jump clap push pour pick sit stand run walk wave".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("label", JHMDB)
+def test_bare_verbs_of_jhmdb_have_captions(label):
+    assert len(captions_for(label)) == 5
+    assert any(stem(label.removesuffix("up")) in caption for caption in captions_for(label))
+
+
+def test_every_shipped_label_has_five_plain_sentences():
+    assert set(labels("jhmdb")) == {label.capitalize() for label in JHMDB if label != "pullup"}
+    assert set(labels()) == {*labels("ucf101"), *labels("jhmdb")}
     for label in labels():
         captions = captions_for(label)
         assert len(captions) == 5

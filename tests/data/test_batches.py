@@ -97,6 +97,7 @@ def test_mixed_batches_hold_both_kinds_and_say_which(prepared, run):
     batch = make_batch(sources(prepared, run)["mixed"], 0)
     assert batch.wild.tolist() == [True, True, False, False, False]
     assert all(("wild" in c or c == "") == w for c, w in zip(batch.captions, batch.wild.tolist(), strict=True))
+    assert batch.quality.tolist() == [1.0] * 5
     assert batch.to(torch.device("cpu")).captions == batch.captions
 
 
@@ -257,6 +258,26 @@ def test_wild_clips_with_their_captions(run):
     np.testing.assert_array_equal(crop.trusted["2d"], crop.seen)
     assert crop.trusted["3d"].all()
     assert crop.caption == "wild caption 1"
+
+
+def test_a_wild_clip_is_as_good_as_its_label(run):
+    before = WildDataset(run).fingerprint()
+    label = run / "pseudo3d" / "wild1.npz"
+    save_npz(label, **load_npz(label), quality=np.float64(0.25))
+    data = WildDataset(run)
+    assert [data.crop(n, 20, np.random.default_rng(0)).quality for n in range(3)] == [1.0, 0.25, 1.0]
+    assert data.fingerprint() != before
+    batch = make_batch(WildBatches(data, 3, 40, 0), 0)
+    assert sorted(batch.quality.tolist()) == [0.25, 1.0, 1.0]
+    assert WildDataset(run, labelled=False).clips[1].quality == 1.0
+    save_npz(label, **load_npz(label, ("features",)), quality=np.float64(np.nan))
+    assert WildDataset(run).skipped == {"wild1": "clip: expected a quality in [0, 1], got nan"}
+
+
+def test_without_a_label_within_the_limits_the_next_step_is_other_limits(run):
+    (run / "pseudo3d").rename(run / "pseudo3d_filtered")
+    with pytest.raises(InputError, match=r"all labels were filtered.*--stage pseudo.*--set LIMIT=VALUE"):
+        WildDataset(run)
 
 
 def test_unusable_wild_clips_are_skipped_with_their_reasons(run):

@@ -11,6 +11,8 @@ from crossdiff.pipeline.mapping import KEYPOINT_SETS, to_joints
 from crossdiff.skeleton import HUMANML3D
 
 J = HUMANML3D.index
+WITHOUT_TOES = ("coco17", "jhmdb")
+DETECTORS = [name for name in KEYPOINT_SETS if name != "jhmdb"]
 
 
 @pytest.mark.parametrize("name", KEYPOINT_SETS)
@@ -19,7 +21,7 @@ def test_joints_are_weighted_means(name):
     given = weights.any(axis=1)
     np.testing.assert_allclose(weights[given].sum(axis=1), 1)
     assert [HUMANML3D.joint_names[j] for j in np.flatnonzero(~given)] == (
-        ["l_foot", "r_foot"] if name == "coco17" else []
+        ["l_foot", "r_foot"] if name in WITHOUT_TOES else []
     )
 
 
@@ -52,8 +54,8 @@ def person_of(name: str) -> np.ndarray:
     return np.array(points, float)
 
 
-@pytest.mark.parametrize("name", KEYPOINT_SETS)
-def test_every_set_puts_the_same_persons_joints_in_the_same_places(name):
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_detector_puts_the_same_persons_joints_in_the_same_places(name):
     joints, valid = to_joints(person_of(name)[None], np.ones((1, len(person_of(name))), bool), name)
     expected, _ = to_joints(person_of("blazepose33")[None], np.ones((1, 33), bool), "blazepose33")
     lacking = {"l_foot", "r_foot"} if name == "coco17" else set()
@@ -133,6 +135,29 @@ def test_coco_has_no_toes():
     joints, valid = to_joints(generator.normal(size=(3, 17, 2)), np.ones((3, 17), bool), "coco17")
     assert not valid[:, [J("l_foot"), J("r_foot")]].any() and valid[:, J("l_ankle")].all()
     np.testing.assert_array_equal(joints[:, J("l_foot")], joints[:, J("l_ankle")])
+
+
+def test_a_puppet_of_jhmdb_has_the_proportions_of_humanml3d():
+    """Where annotators put a standing puppet's joints, in lengths of the trunk, y down; see the table's comment."""
+    places = {
+        "neck": (0, -1.14), "belly": (0, -0.23), "face": (0, -1.38), "shoulder": (0.33, -1), "hip": (0.175, 0),
+        "elbow": (0.33, -0.5), "wrist": (0.33, -0.05), "knee": (0.175, 0.74), "ankle": (0.175, 1.44),
+    }  # fmt: skip
+    xy = []
+    for name in KEYPOINT_SETS["jhmdb"].names:
+        side = 1 if name.startswith("left") else -1
+        x, y = places[name.removeprefix("left_").removeprefix("right_")]
+        xy.append((side * x, y))
+    joints = to_joints(np.array(xy)[None], np.ones((1, 15), bool), "jhmdb")[0][0]
+    # Of the body that HumanML3D brings every motion to, in the same lengths: from between the hips to the shoulders.
+    body = {"l_knee": 0.3936 / 0.532, "l_ankle": 0.4324 / 0.532, "l_elbow": 0.2568 / 0.532, "l_wrist": 0.266 / 0.532}
+    for joint, length in body.items():
+        bone = joints[J(joint)] - joints[HUMANML3D.parents[J(joint)]]
+        assert np.linalg.norm(bone) == pytest.approx(length, rel=0.12), joint
+    assert joints[J("l_hip"), 0] - joints[J("r_hip"), 0] == pytest.approx(0.1234 / 0.532, rel=0.05)
+    assert -joints[J("head"), 1] == pytest.approx(1.36, abs=0.05) and -joints[J("neck"), 1] == pytest.approx(
+        1.17, abs=0.05
+    )
 
 
 def test_unknown_sets_and_wrong_counts_are_refused():

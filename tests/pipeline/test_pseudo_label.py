@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from synthetic import person, small_model
 
 from crossdiff.checkpoint import save_model, weights_hash
-from crossdiff.diffusion.lifting import label
+from crossdiff.diffusion import lifting
 from crossdiff.errors import CheckpointError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
+from crossdiff.pipeline.label_scores import LABEL_MEASURES, ScoreConfig, quality
 from crossdiff.pipeline.ledger import Row
-from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, pseudo_label
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.features3d import features_to_joints
+from crossdiff.representation.physics import measure_motion
 from crossdiff.representation.projection import project_orthographic
+from crossdiff.representation.reprojection import fit_yaw
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.types import Motion2D
 
 LENGTHS = {"a": 20, "b": 24, "c": 9}
 
@@ -26,6 +36,7 @@ def build(run: Run, name: str, frames: int, layout: str = "paper", key: str = "k
     features, mask = joints_to_features(flat, layout=layout, valid=valid)
     arrays = {"features": features.numpy(), "mask": mask.numpy(), "fps": np.float64(20), "layout": np.array(layout)}
     save_npz(run.features2d / f"{name}.npz", **arrays)
+    Motion2D(flat.numpy(), valid.numpy() | (np.arange(22) == 0), 20.0).save(run.motion2d / f"{name}.npz")
     run.ledger.put([Row("build", name, "done", key, parent=f"{name}-clip")])
 
 
@@ -42,12 +53,17 @@ def teacher(tmp_path):
     return save_model(small_model(max_frames=24), tmp_path / "teacher")
 
 
+def label(run: Run, teacher: Path, **settings: float) -> PseudoLabelSummary:
+    """With every limit off, unless it is given: a teacher of random weights makes labels of nothing."""
+    return pseudo_label(run, teacher, PseudoLabelConfig(**{"max_reprojection": None} | settings))
+
+
 def labels(run: Run) -> dict[str, np.ndarray]:
     return {p.stem: load_npz(p)["features"] for p in sorted(run.pseudo3d.glob("*.npz"))}
 
 
 def test_every_motion_gets_the_label_that_it_would_get_alone(run, teacher):
-    summary = pseudo_label(run, teacher, PseudoLabelConfig(batch_size=2))
+    summary = label(run, teacher, batch_size=2)
     assert (summary.lifted, summary.unchanged, summary.failed) == (3, 0, {})
     model = small_model(max_frames=24)
     for name, frames in LENGTHS.items():
@@ -57,37 +73,131 @@ def test_every_motion_gets_the_label_that_it_would_get_alone(run, teacher):
         assert str(stored["teacher"]) == weights_hash(teacher)
         assert float(stored["fps"]) == 20.0
         z = load_npz(run.features2d / f"{name}.npz")
-        alone = label(model, [(z["features"], z["mask"])], PseudoLabelConfig())[0].features
+        alone = lifting.label(model, [(z["features"], z["mask"])], PseudoLabelConfig())[0].features
         near = np.isclose(stored["features"], alone, atol=1e-3)
         assert near.mean() > 0.99  # contacts may flip at the threshold
         assert run.ledger.get("pseudo", name).state == "done"
 
 
 def test_what_is_up_to_date_is_left_alone_and_what_changed_is_made_again(run, teacher, tmp_path):
-    pseudo_label(run, teacher)
-    assert pseudo_label(run, teacher).unchanged == 3
-    assert pseudo_label(run, teacher, PseudoLabelConfig(batch_size=1)).unchanged == 3
+    label(run, teacher)
+    assert label(run, teacher).unchanged == 3
+    assert label(run, teacher, batch_size=1).unchanged == 3
     build(run, "a", 15, key="k2")
-    summary = pseudo_label(run, teacher)
+    summary = label(run, teacher)
     assert (summary.lifted, summary.unchanged) == (1, 2)
     assert labels(run)["a"].shape == (15, 263)
     (run.pseudo3d / "b.npz").unlink()
-    assert pseudo_label(run, teacher).lifted == 1
-    assert pseudo_label(run, teacher, PseudoLabelConfig(smooth_sigma=0)).lifted == 3
+    assert label(run, teacher).lifted == 1
+    assert label(run, teacher, smooth_sigma=0).lifted == 3
     other = save_model(small_model(seed=1, max_frames=24), tmp_path / "other")
-    assert pseudo_label(run, other).lifted == 3
+    assert label(run, other).lifted == 3
+
+
+def test_a_label_says_how_good_it_is_and_what_it_was_made_of(run, teacher):
+    label(run, teacher)
+    for name, frames in LENGTHS.items():
+        row, stored = run.ledger.get("pseudo", name), load_npz(run.pseudo3d / f"{name}.npz")
+        assert row.measures.keys() == {"yaw", *LABEL_MEASURES}
+        assert {n: float(stored[n]) for n in row.measures} == row.measures
+        assert str(stored["key"]) == row.key
+        flat = project_orthographic(person(frames + 1, seed=frames), "left")[:frames]
+        joints = features_to_joints(torch.from_numpy(stored["features"]))
+        valid = torch.from_numpy(Motion2D.load(run.motion2d / f"{name}.npz").valid[:frames])
+        yaw, error = fit_yaw(joints, flat, valid)
+        assert (row.measures["yaw"], row.measures["reprojection"]) == pytest.approx(
+            (float(yaw), float(error)), abs=1e-4
+        )
+        assert row.measures["jerk"] == pytest.approx(measure_motion(joints.numpy(), HUMANML3D).jerk, abs=1e-4)
+        assert row.measures["bone_drift"] > 1  # the raw lifted bones; those of the label are constant
+        assert row.measures["quality"] == quality(row.measures, ScoreConfig())
+
+
+def test_a_label_beyond_a_limit_is_filtered_and_another_limit_lifts_nothing(run, teacher, monkeypatch):
+    label(run, teacher)
+    before, errors = labels(run), {r.id: r.measures["reprojection"] for r in run.ledger.rows("pseudo")}
+    worst = max(errors, key=errors.get)
+    limit = (sorted(errors.values())[-2] + errors[worst]) / 2
+    monkeypatch.setattr("crossdiff.pipeline.pseudo_label.label", None)
+    limits = {"max_reprojection": limit}
+    summary = label(run, teacher, **limits)
+    assert (summary.lifted, summary.unchanged) == (0, 3)
+    assert run.recorded("pseudo-label", PseudoLabelConfig).max_reprojection == limit
+    assert "0 motions lifted to 3D, 3 unchanged, 1 filtered (1 does not fit its 2D motion), 0 failed" in str(summary)
+    row = run.ledger.get("pseudo", worst)
+    assert (row.state, row.reason) == ("filtered", "does not fit its 2D motion")
+    assert (row.value, row.threshold) == (errors[worst], limit)
+    assert labels(run).keys() == before.keys() - {worst}
+    assert label(run, teacher, **limits).reasons.total() == 1
+    assert label(run, teacher, min_quality=1).reasons == {"quality too low": 3}
+    assert not labels(run)
+    # As it was, the labels are the same, and where they were.
+    assert not label(run, teacher).reasons
+    assert all(np.array_equal(after, before[name]) for name, after in labels(run).items())
+    assert not list(run.pseudo3d_filtered.glob("*.npz"))
+
+
+def test_a_teacher_that_knows_nothing_makes_no_label_within_the_default_limits(run, teacher):
+    summary = pseudo_label(run, teacher)
+    assert summary.reasons == {"does not fit its 2D motion": 3}
+    assert "3 motions lifted to 3D, 0 unchanged, 3 filtered (3 does not fit its 2D motion)" in str(summary)
+    assert not labels(run)
+
+
+def test_other_scales_change_the_quality_alone(run, teacher, monkeypatch):
+    label(run, teacher)
+    before = {r.id: r.measures for r in run.ledger.rows("pseudo")}
+    monkeypatch.setattr("crossdiff.pipeline.pseudo_label.label", None)
+    assert label(run, teacher, scale_jerk=1e6).unchanged == 3
+    for row in run.ledger.rows("pseudo"):
+        assert row.measures["quality"] >= before[row.id]["quality"]
+        assert row.measures == before[row.id] | {"quality": quality(row.measures, ScoreConfig(scale_jerk=1e6))}
+        assert float(load_npz(run.pseudo3d / f"{row.id}.npz")["quality"]) == row.measures["quality"]
+
+
+def test_a_filtered_label_that_is_gone_or_damaged_is_lifted_again(run, teacher):
+    limits = {"min_quality": 1}
+    label(run, teacher, **limits)
+    (run.pseudo3d_filtered / "a.npz").unlink()
+    (run.pseudo3d_filtered / "b.npz").write_bytes(b"PK")
+    summary = label(run, teacher)
+    assert (summary.lifted, summary.unchanged) == (2, 1)
+    assert sorted(labels(run)) == ["a", "b", "c"]
+    run.ledger.drop("build", ["b"])
+    label(run, teacher, **limits)
+    assert sorted(p.stem for p in run.pseudo3d_filtered.glob("*.npz")) == ["a", "c"]
+
+
+def test_a_motion_that_its_label_cannot_be_compared_with_fails(run, teacher):
+    motion = Motion2D.load(run.motion2d / "a.npz")
+    replace(motion, valid=motion.valid & (np.arange(22) == 0)).save(run.motion2d / "a.npz")
+    replace(motion, joints=motion.joints[:9], valid=motion.valid[:9], filled=None).save(run.motion2d / "b.npz")
+    build(run, "d", 3)
+    summary = label(run, teacher)
+    said = {"a": "another joint seen", "b": "expected 24 frames or more", "d": "4 frames or more"}
+    assert summary.failed.keys() == said.keys()
+    assert all(words in summary.failed[name] for name, words in said.items())
+    assert sorted(labels(run)) == ["c"]
+
+
+def test_quality_is_one_for_a_perfect_label_and_falls_with_each_measure():
+    perfect = {"reprojection": 0.0, "bone_drift": 0.0, "skate": 0.0, "jerk": 0.0}
+    cfg = ScoreConfig()
+    assert quality(perfect, cfg) == 1
+    for name in perfect:
+        assert quality(perfect | {name: getattr(cfg, f"scale_{name}")}, cfg) == round(math.exp(-1), 4)
 
 
 def test_labels_of_motions_that_are_gone_are_removed(run, teacher):
-    pseudo_label(run, teacher)
+    label(run, teacher)
     run.ledger.drop("build", ["b"])
-    pseudo_label(run, teacher)
+    label(run, teacher)
     assert sorted(labels(run)) == ["a", "c"]
     assert run.ledger.get("pseudo", "b") is None
 
 
 def test_motions_that_cannot_be_lifted_are_named_and_keep_no_old_label(run, teacher):
-    pseudo_label(run, teacher)
+    label(run, teacher)
     build(run, "a", 25, key="k2")
     build(run, "b", 20, layout="official", key="k2")
     z = load_npz(run.features2d / "c.npz")
@@ -96,7 +206,7 @@ def test_motions_that_cannot_be_lifted_are_named_and_keep_no_old_label(run, teac
     build(run, "d", 12)
     (run.features2d / "e.npz").write_bytes(b"PK")
     run.ledger.put([Row("build", "e", "done", "k1")])
-    summary = pseudo_label(run, teacher)
+    summary = label(run, teacher)
     assert summary.lifted == 1
     assert list(labels(run)) == ["d"]
     said = {"a": "25 frames, the teacher takes at most 24", "b": "layout official", "c": "mask", "e": "not a readable"}
@@ -114,7 +224,7 @@ def test_nothing_to_lift_says_why(teacher, tmp_path):
         pseudo_label(run, teacher)
     run.ledger.put([Row("filter", "x", "filtered", "k", reason="too short", value=3, threshold=40)])
     with pytest.raises(InputError, match="1 too short"):
-        pseudo_label(run, teacher)
+        label(run, teacher)
 
 
 def test_a_missing_teacher_is_an_error_before_anything_changes(run, tmp_path):

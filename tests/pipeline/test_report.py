@@ -6,15 +6,22 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
+from synthetic import person
 from wild import FakeBackend, keypoints, waving, write_video
 
 from crossdiff.errors import InputError
+from crossdiff.files import load_npz, save_npz
 from crossdiff.pipeline import report
 from crossdiff.pipeline.build import build_2d
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.filter import REASONS, FilterConfig, filter_clips
-from crossdiff.pipeline.report import around, write_report
+from crossdiff.pipeline.filter import REASONS, FilterConfig, Verdict, filter_clips, refused
+from crossdiff.pipeline.label_scores import LABEL_MEASURES
+from crossdiff.pipeline.ledger import Row
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
+from crossdiff.pipeline.report import write_report
+from crossdiff.pipeline.report_pictures import around, following
 from crossdiff.pipeline.run import Run
+from crossdiff.representation.features3d import joints_to_features
 from crossdiff.viewing.encode import read_frames, video_info
 
 
@@ -91,6 +98,63 @@ def test_without_its_video_a_clip_is_drawn_alone_and_without_its_keypoints_not(r
     assert "Videos that are gone" in text and "Clips that could not be drawn" in text
     sheet = cv2.imread(str(run.root / "report/index_files/jumping_jacks_01_t0.jpg"))
     assert sheet is not None and np.ptp(sheet.astype(int), axis=-1).max() > 100
+
+
+@pytest.fixture
+def labelled(run) -> Run:
+    """Two motions with labels whose depth is made up; one of the labels is beyond a limit."""
+    filter_clips(run, FilterConfig(min_difference=0))
+    build_2d(run)
+    for row, state in zip(run.ledger.rows("build"), ("done", "filtered"), strict=True):
+        measures = {"yaw": 10.0, "reprojection": 0.05, "bone_drift": 5.0, "skate": 0.1, "jerk": 30.0, "quality": 0.5}
+        made = Row("pseudo", row.id, "done", "k", row.parent, measures=measures)
+        if state == "filtered":
+            made = refused(made, Verdict("feet slide", 0.1, 0.05))
+        folder = run.pseudo3d if state == "done" else run.pseudo3d_filtered
+        frames = len(load_npz(run.features2d / f"{row.id}.npz")["features"])
+        save_npz(folder / f"{row.id}.npz", features=joints_to_features(person(frames + 1)).numpy())
+        run.ledger.put([made])
+    run.record_config("pseudo-label", PseudoLabelConfig(max_skate=0.05).model_dump())
+    return run
+
+
+def test_labels_stand_beside_their_videos_with_their_scores(labelled):
+    summary = write_report(labelled)
+    page = Reader(labelled.root / "report" / "index.html")
+    assert "and 2 labels drawn" in str(summary) and not summary.failed
+    for said in (
+        "Pseudo-3D labels 1", "1 label kept, 1 filtered, 0 failed", "feet slide 1 max_skate: 0.05", "max_jerk: off",
+        "quality 0.50. 0.050 body heights from its 2D motion", "Filtered: feet slide, 0.1 where 0.05 is the limit",
+    ):  # fmt: skip
+        assert said in page.text, said
+    videos = [src for src in page.shown if "label_" in src]
+    assert len(videos) == 2
+    for row, src in zip(labelled.ledger.rows("build"), sorted(videos), strict=True):
+        info = video_info(labelled.root / "report" / src)
+        assert (info.fps, info.num_frames) == (20, row.measures["frames"] - 1)
+    assert {f"index_files/{name}.svg" for name in LABEL_MEASURES} <= set(page.shown)
+
+
+def test_labels_can_be_left_out_and_those_that_cannot_be_drawn_are_named(labelled, videos, quick):
+    assert write_report(labelled, labels=0).labels == 0
+    (videos / "jumping_jacks_01.mp4").unlink()
+    next(labelled.pseudo3d.glob("*.npz")).unlink()
+    summary = write_report(labelled)
+    assert summary.labels == 1 and len(summary.failed) == 1
+    assert "no pseudo label" in next(iter(summary.failed.values()))
+    assert summary.gone == {"jumping_jacks_01"}
+
+
+def test_squares_follow_a_person_and_stay_in_the_picture():
+    xy = waving(40) + np.stack([np.linspace(-60, 60, 40), np.zeros(40)], axis=-1)[:, None]
+    walking = keypoints(xy)
+    corners, side = following(walking, np.arange(5, 35))
+    assert corners.shape == (30, 2) and 100 < side <= 140
+    inside = (corners >= 0) & (corners + side <= np.array(walking.size) + 1e-3)
+    assert inside.all()
+    assert corners[-1, 0] > corners[0, 0]
+    # Where nothing is sure, there is a square all the same.
+    assert np.isfinite(following(keypoints(xy, score=0.1), np.arange(3))[0]).all()
 
 
 def test_the_part_of_the_picture_around_a_person_stays_inside_it():

@@ -10,7 +10,15 @@ from wild import keypoints, standing, waving
 
 from crossdiff.errors import ClipError
 from crossdiff.pipeline.mapping import BLAZEPOSE33
-from crossdiff.pipeline.motion import BODY_LENGTH, MotionConfig, cut, pixels_per_metre, resample, to_motions
+from crossdiff.pipeline.motion import (
+    BODY_LENGTH,
+    UPPER_LENGTH,
+    MotionConfig,
+    cut,
+    pixels_per_metre,
+    resample,
+    to_motions,
+)
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 
@@ -95,6 +103,7 @@ def test_a_clip_is_cut_where_the_root_is_unseen():
     score[60:80, BLAZEPOSE33.names.index("left_hip")] = 0
     motions = to_motions(Keypoints2D(whole.xy, score, whole.frame, 20.0, whole.size, "blazepose33"), CFG)
     assert [len(m.joints) for m in motions] == [60, 50]
+    assert [m.start for m in motions] == [0, 4]
     for motion in motions:
         assert motion.valid[:, 0].all()
         np.testing.assert_allclose(motion.joints[0, 0], 0, atol=1e-6)
@@ -118,6 +127,18 @@ def test_the_scale_is_that_of_the_frames_in_which_the_body_is_seen_whole():
         pixels_per_metre(joints, ~np.ones((10, 22), bool))
     with pytest.raises(ClipError, match="no size"):
         pixels_per_metre(joints * 0, valid)
+
+
+def test_the_scale_of_a_body_without_legs_is_that_of_its_trunk_and_arms():
+    joints = np.zeros((10, 22, 2))
+    joints[:, J("neck"), 1] = 40
+    joints[:, [J("l_elbow"), J("r_elbow")], 0], joints[:, [J("l_wrist"), J("r_wrist")], 0] = 20, 38
+    valid = np.ones((10, 22), bool)
+    valid[:, [J(f"{s}_{part}") for s in "lr" for part in ("knee", "ankle")]] = False
+    assert pixels_per_metre(joints, valid) == pytest.approx(78 / UPPER_LENGTH)
+    valid[:, [J("l_wrist"), J("r_elbow")]] = False
+    with pytest.raises(ClipError, match="scale is unknown"):
+        pixels_per_metre(joints, valid)
 
 
 def test_resampling_at_the_source_rate_changes_nothing():

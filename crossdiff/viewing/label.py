@@ -1,0 +1,44 @@
+"""A pseudo label beside what it was made of: the video, the 2D motion, the lifted figure from two sides, in step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+
+from crossdiff.types import Motion2D, Motion3D
+from crossdiff.viewing.camera import view_axes
+from crossdiff.viewing.encode import Image
+from crossdiff.viewing.paper import Paper
+from crossdiff.viewing.video import MotionView, side_by_side
+
+_ELEVATION = np.radians(6)  # enough to see the floor; the fit has none
+_FORWARD = np.array([0.0, 0.0, 1.0])
+_LETTERS = 1.5  # several of these videos stand side by side on a page
+_TITLES = (("video", "2D motion"), ("3D as the camera sees it", "3D from the side"))
+
+
+def label_frames(
+    source: Iterable[Image], flat: Motion2D, solid: Motion3D, yaw: float, size: int = 300
+) -> Iterator[Image]:
+    """Pictures of two by two panels, each `size` pixels square below its title.
+
+    source: one picture of the video, square, for each frame of `solid`; flat: of as many frames or more; yaw:
+    degrees from which the camera sees `solid`, as `fit_yaw` finds it.
+    """
+    paper = Paper(flat)
+    views = [MotionView(solid, axes_of_yaw(y)) for y in (yaw, yaw + 90.0)]
+    distance = max(view.distance for view in views)
+    stages = [view.stage(size, distance) for view in views]
+    frames = range(len(solid.joints))
+    pictures = (cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) for picture in source)
+    above = ([picture, paper.draw(n, size, paper.extent)] for n, picture in zip(frames, pictures, strict=False))
+    below = ([view.draw(stage, n) for view, stage in zip(views, stages, strict=True)] for n in frames)
+    rows = (side_by_side(row, titles, size, _LETTERS) for row, titles in zip((above, below), _TITLES, strict=True))
+    return (np.concatenate(pair) for pair in zip(*rows, strict=False))
+
+
+def axes_of_yaw(yaw: float) -> np.ndarray:
+    """Right, up and forward of the camera of `project_orthographic` at this yaw (degrees), a little raised."""
+    return view_axes(_FORWARD, -np.radians(yaw), _ELEVATION)
