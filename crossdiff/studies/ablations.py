@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
 from pydantic import Field, model_validator
 
 from crossdiff.config import Config, load_config
@@ -18,8 +18,10 @@ from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Table
 from crossdiff.files import write_text
+from crossdiff.studies.tables import markdown
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.stages import train
+from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.plots import draw_intervals, saved_figure
 
 _COLUMNS = {
@@ -101,39 +103,35 @@ def run_ablations(
     compare([result for _, result in found])  # refuses results of other evaluators, data or protocols
     table = ablation_table(found)
     write_text(out / "ablations.md", table)
-    write_text(out / "ablations.html", _page(found))
     _plot(out / "ablations.png", found)
+    sections = [Section(_title(t), table=_frame(found, number)) for number, t in enumerate(found[0][1].tables)]
+    picture = Figure("ablations.png", "R-precision and FID of every row, with 95 % intervals")
+    write_page(out / "ablations.html", Page("Ablations", sections=[Section("Overview", videos=[picture]), *sections]))
     return AblationSummary(out, len(found))
 
 
 def ablation_table(found: Sequence[tuple[Ablation, EvaluationResult]]) -> str:
     """Markdown: one table per evaluator and protocol, rows by group, Real first."""
     return "\n".join(
-        f"{_title(table)}\n\n{_markdown(_cells(found, number))}\n" for number, table in enumerate(found[0][1].tables)
+        f"### {_title(table)}\n\n{markdown(_frame(found, number))}" for number, table in enumerate(found[0][1].tables)
     )
 
 
 def _title(table: Table) -> str:
     batches = "no caption shared within a batch" if table.protocol == "distinct" else "batches drawn at random"
-    return f"### Evaluator {table.evaluator}, {table.protocol} protocol ({batches})"
+    return f"Evaluator {table.evaluator}, {table.protocol} protocol ({batches})"
 
 
-def _cells(found: Sequence[tuple[Ablation, EvaluationResult]], number: int) -> list[list[str]]:
-    columns = [c for c in _COLUMNS if c in found[0][1].tables[number].rows[REAL]]
-    lines = [["group", "model", "parameters", *(_COLUMNS[c] for c in columns)]]
+def _frame(found: Sequence[tuple[Ablation, EvaluationResult]], number: int) -> pd.DataFrame:
     real = found[0][1].tables[number].rows[REAL]
-    lines.append(["", REAL, "", *(str(real[c]) for c in columns)])
+    columns = {metric: head for metric, head in _COLUMNS.items() if metric in real}
+    lines = [{"group": "", "model": REAL, "parameters": "", **{head: str(real[m]) for m, head in columns.items()}}]
     for ablation, result in found:
         values = result.tables[number].rows[result.model.name]
         size = f"{result.model.parameters / 1e6:.1f} M"
-        lines.append([ablation.group, ablation.label, size, *(str(values[c]) for c in columns)])
-    return lines
-
-
-def _markdown(cells: list[list[str]]) -> str:
-    head, *rest = cells
-    lines = [head, ["---"] * len(head), *rest]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        line = {"group": ablation.group, "model": ablation.label, "parameters": size}
+        lines.append(line | {head: str(values[m]) for m, head in columns.items()})
+    return pd.DataFrame(lines)
 
 
 def _plot(path: Path, found: Sequence[tuple[Ablation, EvaluationResult]]) -> None:
@@ -149,24 +147,6 @@ def _plot(path: Path, found: Sequence[tuple[Ablation, EvaluationResult]]) -> Non
             )
             ax.set(title=f"{metric} ({better} is better)")
         axes[0].legend(frameon=False)
-
-
-def _page(found: Sequence[tuple[Ablation, EvaluationResult]]) -> str:
-    parts = []
-    for number, table in enumerate(found[0][1].tables):
-        head, *rest = _cells(found, number)
-        rows = ["".join(f"<th>{html.escape(c)}</th>" for c in head)]
-        rows += ["".join(f"<td>{html.escape(c)}</td>" for c in line) for line in rest]
-        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-        parts.append(f"<h2>{html.escape(_title(table).lstrip('# '))}</h2>\n<div><table>{body}</table></div>")
-    style = (
-        "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}div{overflow-x:auto}"
-        "table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ddd;text-align:left}"
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Ablations</title><style>{style}</style><h1>Ablations</h1>\n" + "\n".join(parts) + "</html>\n"
-    )
 
 
 def _file_of(name: str) -> str:

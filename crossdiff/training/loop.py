@@ -123,7 +123,7 @@ def fit(
                 bar.update(task, note=_note(trainer.log()))
             if cfg.validate_every and trainer.is_due(cfg.validate_every):
                 trainer.validate()
-            renewed = teacher is not None and teacher.renew(trainer.step, trainer.averaged)
+            renewed = teacher is not None and trainer.step < cfg.steps and teacher.renew(trainer.step, trainer.averaged)
             if renewed or trainer.is_due(cfg.checkpoint_every):
                 trainer.save()
             if cfg.sample_every and trainer.is_due(cfg.sample_every):

@@ -145,3 +145,29 @@ def test_an_empty_prompt_is_refused(here, prompt):
 
 def test_no_prompt_and_no_run(here):
     crossdiff("sample", "--mixture").failed("no prompt", 'crossdiff sample "a person walks"')
+
+
+def test_a_set_of_prompts_is_sampled_at_every_switch_step(here):
+    Path("two.yaml").write_text("prompts: [a person rides a bike, a person jumps]\nswitch_steps: [1, 500]\n")
+    quick = ["--steps", "2", "--frames", "20", "--out", "swept"]
+    said = crossdiff("sample", "--prompts", "two.yaml", "--sweep", *quick).ok().out
+    assert said.splitlines()[-1].startswith("6 motions in swept: standard and 2 switch steps")
+    records = [json.loads(p.read_text())["options"] for p in sorted(Path("swept").glob("*/samples.json"))]
+    assert [(r["mixture"], r["switch_step"]) for r in records] == [(True, 1), (True, 500), (False, 1)]
+    assert sorted(p.name for p in Path("swept").glob("*.mp4")) == [
+        "00_a-person-rides-a-bike.mp4", "01_a-person-jumps.mp4",
+    ]  # fmt: skip
+    crossdiff("sample", "--prompts", "two.yaml", *quick[:-1], "plain", "--no-video").ok()
+    standard, plain = (np.load(f"{f}/00_a-person-rides-a-bike.npy") for f in ("swept/standard", "plain"))
+    np.testing.assert_array_equal(standard, plain)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["a", "--prompts", "paper-prompts"], "expected sentences or --prompts FILE, got both"),
+        (["a", "--sweep"], "needs --prompts FILE"),
+    ],
+)
+def test_prompts_that_contradict_each_other(here, args, said):
+    crossdiff("sample", *args).failed(said)
