@@ -59,8 +59,9 @@ def measure_label(label: Label, motion: Motion2D, skeleton: Skeleton) -> dict[st
     """
     joints, raw = (features_to_joints(torch.from_numpy(x), skeleton) for x in (label.features, label.raw))
     flat, valid = (torch.from_numpy(array[: len(joints)]) for array in (motion.joints, motion.valid))
+    yaw, _ = fit_yaw(joints, flat, valid)
     # Of what was lifted: the label has been moved to where the clip shows it.
-    yaw, error = fit_yaw(raw, flat, valid)
+    _, error = fit_yaw(raw, flat, valid)
     body = measure_motion(joints.numpy(), skeleton)
     measured = {
         "yaw": float(yaw),
