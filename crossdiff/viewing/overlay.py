@@ -12,6 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from crossdiff.errors import InputError
+from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 from crossdiff.viewing.encode import Image, read_frames, video_info, write_video
 
@@ -88,6 +89,12 @@ DRAWINGS = {
         ),
         left=frozenset(range(4, 15, 2)),
         right=frozenset(range(3, 15, 2)),
+        face=frozenset(),
+    ),
+    "humanml3d22": Drawing(
+        bones=tuple(HUMANML3D.bones),
+        left=frozenset(j for j, name in enumerate(HUMANML3D.joint_names) if name.startswith("l_")),
+        right=frozenset(j for j, name in enumerate(HUMANML3D.joint_names) if name.startswith("r_")),
         face=frozenset(),
     ),
 }  # fmt: skip

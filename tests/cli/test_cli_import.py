@@ -41,7 +41,7 @@ def test_imported_clips_go_all_the_way(here, poses):
     status = crossdiff("status").ok().out
     for stage in ("extract", "track", "filter", "build", "pseudo"):
         assert f"{stage} done" in [" ".join(line.split()[:2]) for line in status.splitlines()]
-    assert "2 of 2 clips drawn;" in crossdiff("report").ok().out
+    assert "2 of 2 clips and 2 labels drawn" in crossdiff("report").ok().out
     texts = Run(here / "runs/0001").texts
     assert (texts / "a_t0_0.txt").read_text().startswith("a person shakes the hands#")
     assert "waves with one hand" in (texts / "wave__b_t0_0.txt").read_text()

@@ -12,7 +12,7 @@ from crossdiff.skeleton import HUMANML3D
 
 J = HUMANML3D.index
 WITHOUT_TOES = ("coco17", "jhmdb")
-DETECTORS = [name for name in KEYPOINT_SETS if name != "jhmdb"]
+DETECTORS = [name for name in KEYPOINT_SETS if name not in ("jhmdb", "humanml3d22")]
 
 
 @pytest.mark.parametrize("name", KEYPOINT_SETS)
@@ -158,6 +158,14 @@ def test_a_puppet_of_jhmdb_has_the_proportions_of_humanml3d():
     assert -joints[J("head"), 1] == pytest.approx(1.36, abs=0.05) and -joints[J("neck"), 1] == pytest.approx(
         1.17, abs=0.05
     )
+
+
+def test_joints_of_humanml3d_are_themselves():
+    joints = np.random.default_rng(0).normal(size=(3, 22, 2))
+    seen = np.random.default_rng(1).random((3, 22)) > 0.3
+    given, valid = to_joints(joints, seen, "humanml3d22")
+    np.testing.assert_array_equal(given, joints)
+    np.testing.assert_array_equal(valid, seen)
 
 
 def test_unknown_sets_and_wrong_counts_are_refused():

@@ -12,7 +12,7 @@ from crossdiff.viewing.encode import video_info, write_video
 from crossdiff.viewing.overlay import DRAWINGS, draw_keypoints, render_overlay
 
 GREY = 90
-COUNTS = {"coco17": 17, "halpe26": 26, "wholebody133": 133, "blazepose33": 33, "jhmdb": 15}
+COUNTS = {"coco17": 17, "halpe26": 26, "wholebody133": 133, "blazepose33": 33, "jhmdb": 15, "humanml3d22": 22}
 
 
 def person(frames: list[int], keypoint_set: str = "coco17", score: float = 0.9, size: tuple[int, int] = (160, 120)):  # type: ignore[no-untyped-def]
