@@ -1,7 +1,6 @@
 """2D poses found elsewhere, as clips of a run."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -137,14 +136,6 @@ def test_a_report_draws_skeletons_and_misses_no_video(empty):
     summary = write_report(empty)
     assert summary.shown == 1 and not summary.gone and not summary.failed
     assert "are gone" not in summary.path.read_text()
-
-
-def test_a_thousand_clips_take_seconds(empty):
-    poses = waving(60).astype(np.float32)
-    clips = (ImportedClip(f"c{n}", keypoints(poses + n), ("a person waves",)) for n in range(1000))
-    started = time.monotonic()
-    assert import_keypoints(empty, clips).frames == 60_000
-    assert time.monotonic() - started < 30
 
 
 @settings(max_examples=50, deadline=None)
