@@ -13,7 +13,7 @@ from crossdiff.annotations.captions import VideoCaption, read_captions
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, npz_names
-from crossdiff.pipeline.imports import ImportedClip, UnusableClip
+from crossdiff.pipeline.imports import ImportedClip, UnusableClip, checked
 from crossdiff.pipeline.inputs import VideoInput, captions_of, name_apart
 from crossdiff.pipeline.jhmdb import JHMDB_ARRAYS, read_jhmdb
 from crossdiff.pipeline.mapping import keypoint_set_named
@@ -94,7 +94,7 @@ def _read(
     try:
         keypoints = read_keypoints(file.path)
         if "camera_known" not in npz_names(file.path):
-            keypoints = with_camera(keypoints, camera)
+            keypoints = with_camera(checked(keypoints), camera)
         if text.is_file() and not any(called in given for called in file.names):
             captions = read_sentences(text) or captions
     except (ClipError, InputError) as error:

@@ -67,7 +67,9 @@ class _Clip:
     motion: Motion2D
 
 
-def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = None) -> PseudoLabelSummary:
+def pseudo_label(
+    run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = None, device: str = "cpu"
+) -> PseudoLabelSummary:
     """Write `pseudo3d/ID.npz` for every motion of `features2d/`: features (T, D3), not normalised; teacher; key of all
     that the label was made of; fps; yaw and the measures of `LABEL_MEASURES`.
 
@@ -82,7 +84,7 @@ def pseudo_label(run: Run, checkpoint: Path, cfg: PseudoLabelConfig | None = Non
             f"{run.root}: no 2D motion to lift ({_why_none(run)}); see `crossdiff status {run.root} --stage filter`, "
             f"then loosen limits with `crossdiff filter {run.root} --set LIMIT=VALUE`, or give other videos"
         )
-    model, teacher = load_model(checkpoint), weights_hash(checkpoint)
+    model, teacher = load_model(checkpoint, device), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
     run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
     _drop_others(run, {row.id for row in built})
@@ -195,12 +197,17 @@ def _batches(
 
 def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
     path = run.features2d / f"{row.id}.npz"
-    z = load_npz(path, ("features", "mask", "layout"))
+    z = load_npz(path, ("features", "mask", "layout", "fps"))
     wanted = model.config.layout("2d")
     if str(z["layout"]) != wanted.name or z["features"].shape[1:] != (wanted.dim,):
         raise ClipError(
             f"{path}: features of layout {z['layout']}, shape {z['features'].shape}, the teacher wants "
             f"{wanted.name} ({wanted.dim} values); run: crossdiff build-2d {run.root} --set layout={wanted.name}"
+        )
+    if float(z["fps"]) != model.skeleton.fps:
+        raise ClipError(
+            f"{path}: {float(z['fps']):g} frames a second, the teacher lifts {model.skeleton.fps:g}; "
+            f"run: crossdiff build-2d {run.root} --set fps={model.skeleton.fps:g}"
         )
     if len(z["features"]) > model.config.max_frames:
         raise ClipError(f"{path}: {len(z['features'])} frames, the teacher takes at most {model.config.max_frames}")

@@ -17,6 +17,7 @@ def pseudo_label(
     checkpoint: Annotated[
         str | None, typer.Option(help="Stage-I model (the teacher); without it the shipped one.")
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")] = "auto",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting or limit, such as smooth_sigma=2 or min_quality=0.4.")
     ] = None,
@@ -28,6 +29,7 @@ def pseudo_label(
 
     Example: crossdiff pseudo-label runs/ucf --checkpoint trained/stage1
     """
+    from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
     from crossdiff.pipeline.build import build_2d
     from crossdiff.pipeline.filter import filter_clips
@@ -41,7 +43,7 @@ def pseudo_label(
     summary(f"filter: {filtered}")
     built = build_2d(opened)
     summary(f"build-2d: {built}")
-    result = lift_run(opened, teacher, cfg)
+    result = lift_run(opened, teacher, cfg, pick_device(device))
     summary(str(result))
     for stage in (filtered, built, result):
         stage.raise_failures()

@@ -80,8 +80,8 @@ def sample(
     chosen_set = load_config(PromptSet, prompt_set) if prompt_set is not None else None
     if chosen_set is not None and prompts:
         raise InputError("prompts: expected sentences or --prompts FILE, got both; leave one out")
-    if sweep and (chosen_set is None or edited is not None):
-        raise InputError("--sweep: needs --prompts FILE, and no --edit; the file says which switch steps")
+    if sweep and (chosen_set is None or edited is not None or mixture or switch_step != 1):
+        raise InputError("--sweep: needs --prompts FILE, which says which switch steps, and no --mixture or --edit")
     if chosen_set is not None:
         prompts = list(chosen_set.prompts)
     if not prompts:

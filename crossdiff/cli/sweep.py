@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from crossdiff.cli.steps import SampleSummary, sample_to_folder
 from crossdiff.config import Config
 from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.files import load_npy
 from crossdiff.progress import track
 from crossdiff.skeleton import HUMANML3D
@@ -24,7 +26,7 @@ class PromptSet(Config):
     """Prompts that belong together. switch_steps: those of a sweep over mixture sampling's alpha."""
 
     prompts: tuple[str, ...] = Field(min_length=1)
-    switch_steps: tuple[int, ...] = Field((1,), min_length=1)
+    switch_steps: tuple[Annotated[int, Field(ge=0, lt=NUM_STEPS)], ...] = Field((1,), min_length=1)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.tally import Outcome, Tally, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, read_json
@@ -19,9 +20,10 @@ def write_subset(data: Path, out: Path, splits: Mapping[str, Sequence[str]], lay
     """Make a HumanML3D folder at `out` whose splits hold these clips of the dataset `data`, read through links.
 
     Statistics are those of its own training split, of 2D features of this layout. What is there already is left as it
-    is where it has the same lists. Raises InputError where the arrays of a clip are not there.
+    is where it has the same lists, source and layout. Raises InputError where the arrays of a clip are not there.
     """
-    if _has_lists(out, splits):
+    made_of = {"source": f"{data.resolve()} {MocapDataset(data, 'train', layout).fingerprint()}", "layout_2d": layout}
+    if _is_made(out, splits, made_of):
         return
     record = read_json(data / "dataset.json") if (data / "dataset.json").is_file() else {}
     skeleton = SKELETONS[record.get("skeleton", "humanml3d")]
@@ -34,7 +36,7 @@ def write_subset(data: Path, out: Path, splits: Mapping[str, Sequence[str]], lay
         features = load_npy(data / "new_joint_vecs" / f"{clip}.npy")
         joints = load_npy(data / "new_joints" / f"{clip}.npy")
         tally.add(Outcome([Written(clip, split, features, joints, _captions(data, clip))]))
-    tally.finish(out, source=str(data.resolve()))
+    tally.finish(out, source=made_of["source"], layout_2d=layout)
 
 
 def _link(link: Path, target: Path) -> None:
@@ -50,8 +52,8 @@ def _captions(data: Path, clip: str) -> int:
     return len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
 
 
-def _has_lists(out: Path, splits: Mapping[str, Sequence[str]]) -> bool:
+def _is_made(out: Path, splits: Mapping[str, Sequence[str]], made_of: Mapping[str, str]) -> bool:
+    if not (out / "dataset.json").is_file() or not made_of.items() <= read_json(out / "dataset.json").items():
+        return False
     paths = [(out / f"{split}.txt", ids) for split, ids in splits.items()]
-    return (out / "dataset.json").is_file() and all(
-        path.is_file() and path.read_text(encoding="utf-8").split() == list(ids) for path, ids in paths
-    )
+    return all(path.is_file() and path.read_text(encoding="utf-8").split() == list(ids) for path, ids in paths)

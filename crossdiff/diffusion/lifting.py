@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from crossdiff.config import Config
 from crossdiff.models.model import CrossDiffModel
-from crossdiff.representation.cleanup import rebuild_joints
+from crossdiff.representation.cleanup import rebuild
 from crossdiff.representation.features2d import features_to_joints
 from crossdiff.representation.features3d import features_to_joints_and_next
 from crossdiff.representation.layouts import layout_2d, layout_3d
@@ -71,7 +71,8 @@ def _lift(
     text = model.null_text(count)
     if mask is not None:
         x = x.masked_fill(~mask, 0.0)
-        if options.impute and not mask.all():
+        hidden = ~mask if frames is None else ~mask & frames[..., None]
+        if options.impute and hidden.any():
             guess = model.network({"2d": x}, t, text, frames, targets=("2d",))["2d", "2d"]
             x = torch.where(mask, x, guess)
     return model.denormalize("3d", model.network({"2d": x}, t, text, frames, targets=("3d",))["2d", "3d"])
@@ -104,7 +105,7 @@ def label(
     cfg: LabelConfig,
 ) -> list[Label]:
     """Lift a batch of clips, given by their 2D features and masks; fit them to what was seen, smooth them and derive
-    their features anew (see `rebuild_joints`)."""
+    their features anew (see `rebuild`)."""
     lengths = torch.tensor([len(features) for features, _ in clips])
     frames = torch.arange(int(lengths.max())) < lengths[:, None]
     features = pad_sequence([torch.from_numpy(f) for f, _ in clips], batch_first=True)
@@ -118,7 +119,7 @@ def label(
         if cfg.fit_view:
             joints = _fitted(model, joints, features[row, :n], mask[row, :n])
         labels.append(
-            Label(rebuild_joints(joints, cfg.smooth_sigma, model.skeleton, level=cfg.fit_view).numpy(), raw.numpy())
+            Label(rebuild(joints, cfg.smooth_sigma, model.skeleton, placed=cfg.fit_view).numpy(), raw.numpy())
         )
     return labels
 

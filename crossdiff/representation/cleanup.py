@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from crossdiff.representation.features3d import features_to_joints_and_next, joints_to_features, retarget
+from crossdiff.representation.features3d import joints_to_features, retarget
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
@@ -14,25 +14,22 @@ from crossdiff.skeleton import HUMANML3D, Skeleton
 _FLOOR = 0.25
 
 
-def rebuild(features: Float[Tensor, "t d"], sigma: float, skeleton: Skeleton = HUMANML3D) -> Float[Tensor, "t d"]:
-    """Features derived anew from the joints that predicted features describe; see `rebuild_joints`."""
-    return rebuild_joints(features_to_joints_and_next(features, skeleton), sigma, skeleton)
-
-
-def rebuild_joints(
-    joints: Float[Tensor, "t+1 j 3"], sigma: float, skeleton: Skeleton = HUMANML3D, level: bool = False
+def rebuild(
+    joints: Float[Tensor, "t+1 j 3"], sigma: float, skeleton: Skeleton = HUMANML3D, placed: bool = False
 ) -> Float[Tensor, "t d"]:
     """Smooth the joints of one clip (zero phase, Gaussian of `sigma` frames; 0 = not at all) and derive features.
 
     Bones get the constant lengths of the skeleton's body, and positions, velocities, rotations and contacts agree
-    with each other afterwards. level: see `stand_on_floor`. Differs from the paper's causal filter over features, which
-    shifts motion in time, carries its state from clip to clip, and blurs contacts and rotations.
+    with each other afterwards. placed: the joints are of that body already, as a clip shows them: the path keeps its
+    length, and the feet stand on the floor (see `stand_on_floor`). Differs from the paper's causal filter over
+    features, which shifts motion in time, carries its state from clip to clip, and blurs contacts and rotations.
     """
     if sigma > 0:
         joints = gaussian_in_time(joints.flatten(-2), sigma).unflatten(-1, (skeleton.num_joints, 3))
     if skeleton.body is not None:
-        joints = retarget(joints, torch.tensor(skeleton.body, device=joints.device), skeleton)
-    if level:
+        body = retarget(joints, torch.tensor(skeleton.body, device=joints.device), skeleton)
+        joints = body - body[:, :1] + joints[:, :1] if placed else body
+    if placed:
         joints = stand_on_floor(joints)
     return joints_to_features(joints, skeleton, parity=False)
 

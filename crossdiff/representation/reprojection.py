@@ -53,11 +53,11 @@ def _best_yaw(solid: Float[Tensor, "*b t j 3"], across: Float[Tensor, "*b t j"])
 
     grid = torch.deg2rad(torch.arange(0.0, 360.0, _GRID, dtype=solid.dtype, device=solid.device))
     best = grid[cost(grid).argmin(-1, keepdim=True)]
-    half = torch.deg2rad(torch.tensor(_GRID / 2, dtype=solid.dtype))
+    reach = torch.deg2rad(torch.tensor(_GRID, dtype=solid.dtype))
     angle = best
     for _ in range(_NEWTON_STEPS):
         first, second = derivatives(angle)
         step = torch.where(second > 0, first / second.clamp_min(1e-12), 0.0)
-        angle = (angle - step).clamp(best - 2 * half, best + 2 * half)
+        angle = (angle - step).clamp(best - reach, best + reach)
     better = torch.where(cost(angle) <= cost(best), angle, best)
     return torch.rad2deg(better[..., 0]) % 360.0

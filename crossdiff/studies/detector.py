@@ -109,14 +109,15 @@ def observe(
 
 def faults(noise: DetectorNoise) -> dict[str, DetectorNoise]:
     """Each fault of `noise` alone; those that only some clips have, in every clip."""
+    always = 1.0 / noise.strength if noise.strength else 0.0  # of a share, which the strength multiplies
     none = dict.fromkeys(("jitter_pixels", "jitter", "drift", "drops", "swaps", "no_toes", "camera_moves"), 0.0)
     alone = {
         "jitter": {"jitter_pixels": noise.jitter_pixels, "jitter": noise.jitter, "drift": noise.drift},
         "lost joints": {"drops": noise.drops},
         "left and right swapped": {"swaps": noise.swaps},
-        "no toes": {"no_toes": 1.0},
-        "moving camera, known": {"camera_moves": 1.0, "camera_lost": 0.0},
-        "moving camera, unknown": {"camera_moves": 1.0, "camera_lost": 1.0},
+        "no toes": {"no_toes": always},
+        "moving camera, known": {"camera_moves": always, "camera_lost": 0.0},
+        "moving camera, unknown": {"camera_moves": always, "camera_lost": 1.0},
     }
     return {name: noise.model_copy(update={**none, **values}) for name, values in alone.items()}
 

@@ -14,6 +14,7 @@ from crossdiff.data.captions import read_captions
 from crossdiff.data.sources import SPLITS
 from crossdiff.data.subset import write_subset
 from crossdiff.errors import InputError
+from crossdiff.representation.layouts import Layout2D
 
 KNOWN, NEW = "known", "new"
 _SIDES = ("left", "right", "both")
@@ -64,7 +65,7 @@ def family_of(texts: Sequence[str], families: Sequence[Family]) -> Family | None
     return next((family for family in families if family.holds(texts)), None)
 
 
-def part(data: Path, out: Path, families: Sequence[Family]) -> Parted:
+def part(data: Path, out: Path, families: Sequence[Family], layout: Layout2D = "paper") -> Parted:
     """Write `out/known` and `out/new`, two datasets of the clips of `data`.
 
     A mirrored copy (`M` before the name) goes where its original goes, and both go to `new` where either is in a
@@ -83,7 +84,7 @@ def part(data: Path, out: Path, families: Sequence[Family]) -> Parted:
         chosen["test"] = chosen["test"] + chosen["val"]
         if not chosen["train"] or not chosen["test"]:
             raise InputError(f"{data}: no clip for the {name} actions in train.txt, or in test.txt and val.txt")
-        write_subset(data, out / name, chosen)
+        write_subset(data, out / name, chosen, layout)
     return Parted(out / KNOWN, out / NEW, counts)
 
 

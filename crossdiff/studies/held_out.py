@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from crossdiff.config import Config
 from crossdiff.data.mocap import MocapDataset
+from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.evaluators import fingerprint, load_evaluator
@@ -28,6 +29,7 @@ from crossdiff.pipeline.filter import FilterConfig, filter_clips
 from crossdiff.pipeline.imports import ImportedClip, import_keypoints
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
 from crossdiff.pipeline.run import Run
+from crossdiff.skeleton import HUMANML3D
 from crossdiff.studies.actions import ActionClassifier
 from crossdiff.studies.detector import DetectorNoise, observe
 from crossdiff.studies.families import KNOWN, NEW, Family, Parted, family_of, part
@@ -60,6 +62,12 @@ class HeldOutStudy(Config):
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     prompts: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _one_layout(self) -> Self:
+        if self.build.layout != self.train.model.layout_2d:
+            raise ValueError(f"build.layout {self.build.layout} is not the model's {self.train.model.layout_2d}")
+        return self
+
 
 @dataclass(frozen=True)
 class HeldOutSummary:
@@ -83,9 +91,10 @@ def run_held_out(
     kept: runs and trainings are gone on with, evaluations from their replications.
     """
     find_evaluators(evaluators)  # before hours of training
-    parted = part(data, out / "data", study.families)
+    parted = part(data, out / "data", study.families, study.build.layout)
+    _check(study, parted)  # as well
     for seed in study.seeds:
-        _make_models(study, seed, data, parted, out / f"seed-{seed}")
+        _make_models(study, seed, data, parted, out / f"seed-{seed}", devices[0])
     _evaluate(study, parted, evaluators, out, devices)
     scores = _collect(study, data, parted, evaluators, out)
     first = study.seeds[0]
@@ -93,20 +102,34 @@ def run_held_out(
     pictures = [
         drawn
         for name, sampling in study.samplings.items()
-        for drawn in draw_prompts(models, study.prompts, sampling, first, out / "samples" / name)
+        for drawn in draw_prompts(models, study.prompts, sampling, first, out / "samples" / name, devices[0])
     ]
     write_held_out(scores, parted.counts, pictures, out)
     return HeldOutSummary(out, len(study.seeds))
 
 
-def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: Parted, folder: Path) -> None:
+def _check(study: HeldOutStudy, parted: Parted) -> None:
+    """Refuse what would fail when everything is trained."""
+    for folder in (parted.known, parted.new):
+        dataset = MocapDataset(folder, study.evaluation.split)
+        if dataset.skeleton != HUMANML3D:
+            raise ConfigError(f"study: needs a dataset of {HUMANML3D.name}, got one of {dataset.skeleton.name}")
+        least = max(study.evaluation.protocol.batch_size, study.evaluation.protocol.diversity_pairs)
+        if len(dataset) < least:
+            raise InputError(
+                f"{folder}: {len(dataset)} clips in {study.evaluation.split}.txt, the evaluation needs {least}; "
+                "use a larger dataset, or a smaller protocol.batch_size and protocol.diversity_pairs"
+            )
+
+
+def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: Parted, folder: Path, device: str) -> None:
     cfg = study.train.model_copy(update={"seed": seed})
     train(cfg, parted.known, folder / "before")
     run = Run.create(folder / "wild")
     import_keypoints(run, observed(parted.new, study, seed))
     filter_clips(run, study.filter)
     build_2d(run, study.build)
-    pseudo_label(run, folder / "before", study.pseudo_label)
+    pseudo_label(run, folder / "before", study.pseudo_label, device)
     tuning = study.finetune.model_copy(update={"seed": seed})
     finetune(tuning, run.root, folder / "before", folder / "after", parted.known)
     train(cfg, data, folder / "full")

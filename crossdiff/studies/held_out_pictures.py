@@ -16,13 +16,15 @@ _FRAMES, _SIZE = 100, 320
 
 
 def draw_prompts(
-    models: dict[str, Path], prompts: Sequence[str], sampling: SamplingConfig, seed: int, folder: Path
+    models: dict[str, Path], prompts: Sequence[str], sampling: SamplingConfig, seed: int, folder: Path, device: str
 ) -> list[tuple[Path, str]]:
     """One video per prompt, with a motion of each model from the same noise, and its contact sheet; with captions."""
+    if not prompts:
+        return []
     o = sampling.options()
     motions: dict[str, list[Motion3D]] = {}
     for name, checkpoint in models.items():
-        pipeline = CrossDiffPipeline.from_pretrained(checkpoint)
+        pipeline = CrossDiffPipeline.from_pretrained(checkpoint, device)
         motions[name] = pipeline(
             list(prompts), min(_FRAMES, pipeline.model.config.max_frames), guidance_scale=o.guidance_scale,
             num_inference_steps=o.num_inference_steps, solver=o.solver, seed=seed, mixture=o.mixture,

@@ -57,15 +57,16 @@ def verdicts(scores: Scores) -> list[Verdict]:
     new, known = scores["new"], scores["known"]
     samplings = [name.split(", ")[1] for name in new if name.startswith("after, ")]
 
-    def way(sampling: str, metric: str) -> float:
+    def way(sampling: str, metric: str, sign: int) -> float:
         before, after, full = (new[f"{m}, {sampling}"][metric].mean for m in ("before", "after", "full"))
-        return (after - before) / (full - before) if full != before else 0.0
+        gained = (full - before) * sign  # where the upper bound is no better, there is no way to go
+        return (after - before) * sign / gained if gained > 0 else 0.0
 
     def lost(sampling: str) -> float:
         before, after = (known[f"{m}, {sampling}"][R_PRECISION].mean for m in ("before", "after"))
         return (before - after) / before if before else 0.0
 
-    return [Verdict(s, way(s, R_PRECISION), way(s, FID), lost(s)) for s in samplings]
+    return [Verdict(s, way(s, R_PRECISION, 1), way(s, FID, -1), lost(s)) for s in samplings]
 
 
 def write_held_out(

@@ -138,6 +138,8 @@ class FinetuneConfig(LoopConfig):
     def _labels_are_here(self) -> Self:
         if self.refresh_every and (self.workers or self.devices * self.num_nodes > 1):
             raise ValueError("refresh_every: labels are made in the training process; set workers 0 and devices 1")
+        if self.refresh_every and self.by_quality:
+            raise ValueError("by_quality: the quality is of the teacher's labels; leave it out, or refresh_every")
         return self
 
     def objective(self) -> Objective:

@@ -106,11 +106,13 @@ def fit(
     pin(cfg, inputs, out, start_over)
     trainer = Trainer(model, cfg, objective, out, cache, validation)
     trainer.resume()
-    if teacher is not None:
-        teacher.resume(trainer.step)
     trainer.check_agreement()
     if trainer.step >= cfg.steps and is_checkpoint(out):
         return trainer.summary()
+    if teacher is not None:
+        teacher.resume(trainer.step, trainer.fabric.device)
+        # Due at the end of a run that now goes on, and not done there.
+        teacher.renew(trainer.step, trainer.averaged)
     trainer.open_board()
     trainer.embed([*batches.captions(), *validation.captions(), *trainer.prompts])
     fabric = trainer.fabric

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def finetune(
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
     most = min(cfg.max_frames, model.config.max_frames)
-    wild = WildDataset(run)
+    wild, judged = WildDataset(run), WildDataset(run)  # labels of clips for validation stay as they are
     _check_wild(model, wild, run)
     inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
     if data is None:
@@ -100,7 +101,7 @@ def finetune(
         rest = cfg.batch_size - count
     learnt, held_out = _parted(wild, cfg)
     seen = WildBatches(wild, count, most, cfg.seed, learnt)
-    unseen = WildBatches(wild, count, most, cfg.seed + 1, held_out)
+    unseen = WildBatches(judged, count, most, cfg.seed + 1, held_out)
     batches: BatchSource = seen
     validation: BatchSource = unseen
     if data is not None and rest:
@@ -109,8 +110,13 @@ def finetune(
         inputs["data"] = dataset.fingerprint()
         batches = MixedBatches(seen, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
         validation = MixedBatches(unseen, _held_out(dataset, rest, most, cfg))
-    teacher = OwnTeacher(wild, cfg.refresh_every, cfg.labels, out / TEACHERS) if cfg.refresh_every else None
-    return fit(model, batches, cfg, cfg.objective(), out, out, inputs, validation, start_over, teacher)
+    teacher = None
+    if cfg.refresh_every:
+        teacher = OwnTeacher(wild, learnt.tolist(), cfg.refresh_every, cfg.labels, out / TEACHERS)
+    objective = cfg.objective()
+    if not rest:
+        objective = replace(objective, mocap={})
+    return fit(model, batches, cfg, objective, out, out, inputs, validation, start_over, teacher)
 
 
 def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
@@ -118,7 +124,10 @@ def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
     every = np.arange(len(wild))
     if len(wild) < _FEW:
         return every, every
-    held_out = places(wild.ids, cfg.seed) < cfg.wild_held_out
+    # Tracks and pieces of one video go together: their names are VIDEO_tTRACK_PIECE.
+    held_out = places([name.rsplit("_t", 1)[0] for name in wild.ids], cfg.seed) < cfg.wild_held_out
+    if held_out.all():
+        raise ConfigError(f"wild_held_out: {cfg.wild_held_out} leaves no clip to learn from; lower it")
     return every[~held_out], every[held_out] if held_out.any() else every
 
 

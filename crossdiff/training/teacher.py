@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
 
 from crossdiff.checkpoint import is_checkpoint, load_model, save_model
 from crossdiff.data.wild import WildDataset
@@ -16,17 +19,17 @@ _BATCH = 16
 
 
 class OwnTeacher:
-    """Labels the clips of a run anew every so many steps, by the averaged model of that step.
+    """Labels clips of a run (their numbers in `wild`) anew every so many steps, by the averaged model of that step.
 
     That model is kept in `folder` until the next one: a run that goes on has the labels that it had.
     """
 
-    def __init__(self, wild: WildDataset, every: int, cfg: LabelConfig, folder: Path) -> None:
-        self.wild, self.every, self.cfg, self.folder = wild, every, cfg, folder
+    def __init__(self, wild: WildDataset, clips: Sequence[int], every: int, cfg: LabelConfig, folder: Path) -> None:
+        self.wild, self.clips, self.every, self.cfg, self.folder = wild, clips, every, cfg, folder
 
     def renew(self, step: int, model: CrossDiffModel) -> bool:
-        """Label the clips at the steps at which it is due, and say whether it was."""
-        if step % self.every:
+        """Label the clips at the steps at which it is due, where that was not done, and say whether it was."""
+        if not step or step % self.every or is_checkpoint(self._of(step)):
             return False
         training = model.training
         save_model(model.eval(), self._of(step))
@@ -37,17 +40,17 @@ class OwnTeacher:
                 shutil.rmtree(self._of(old), ignore_errors=True)
         return True
 
-    def resume(self, step: int) -> None:
+    def resume(self, step: int, device: torch.device) -> None:
         """Labels as they were at this step; those of models that came later are dropped."""
         for later in self._steps():
             if later > step:
                 shutil.rmtree(self._of(later), ignore_errors=True)
         steps = [s for s in self._steps() if is_checkpoint(self._of(s))]
         if steps:
-            self._label(load_model(self._of(max(steps))).eval())
+            self._label(load_model(self._of(max(steps)), device).eval())
 
     def _label(self, model: CrossDiffModel) -> None:
-        order = sorted(range(len(self.wild)), key=lambda i: int(self.wild.lengths[i]))
+        order = sorted(self.clips, key=lambda i: int(self.wild.lengths[i]))
         for start in track(range(0, len(order), _BATCH), "label"):
             rows = order[start : start + _BATCH]
             clips = [(self.wild.clips[i].features["2d"], self.wild.clips[i].seen) for i in rows]

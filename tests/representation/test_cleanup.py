@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from synthetic import person
 from torch.testing import assert_close
 
-from crossdiff.representation.cleanup import rebuild
+from crossdiff.representation import cleanup
 from crossdiff.representation.features3d import (
     bone_lengths,
     features_to_joints,
@@ -21,9 +21,13 @@ from crossdiff.representation.features3d import (
 )
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.layouts import layout_3d
-from crossdiff.skeleton import HUMANML3D, KIT
+from crossdiff.skeleton import HUMANML3D, KIT, Skeleton
 
 BODY = torch.tensor(HUMANML3D.body)
+
+
+def rebuild(features: torch.Tensor, sigma: float, skeleton: Skeleton = HUMANML3D) -> torch.Tensor:
+    return cleanup.rebuild(features_to_joints_and_next(features, skeleton), sigma, skeleton)
 
 
 def clean(frames: int = 60, seed: int = 0) -> torch.Tensor:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from synthetic import person
 from torch.testing import assert_close
 
-from crossdiff.representation.cleanup import rebuild_joints, stand_on_floor
+from crossdiff.representation.cleanup import rebuild, stand_on_floor
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.projection import project_orthographic, rotate_y
 from crossdiff.representation.view_fit import fit_to_view
@@ -83,7 +83,7 @@ def test_one_frame_with_a_foot_too_low_does_not_leave_the_body_in_the_air():
     level = stand_on_floor(sunk)
     assert level[..., 1].amin() > sunk[..., 1].amin() + 0.25
     assert_close(level.diff(dim=1), sunk.diff(dim=1))
-    plain, mended = (features_to_joints(rebuild_joints(sunk, 0.0, HUMANML3D, level=on)) for on in (False, True))
-    true = features_to_joints(rebuild_joints(JOINTS, 0.0, HUMANML3D))
+    plain, mended = (features_to_joints(rebuild(sunk, 0.0, HUMANML3D, placed=on)) for on in (False, True))
+    true = features_to_joints(rebuild(JOINTS, 0.0, HUMANML3D))
     errors = [(x - true)[:, 0, 1].abs().median() for x in (plain, mended)]
     assert errors[1] < 0.3 * errors[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from synthetic import StubEncoder, small_model, write_run
 
@@ -36,7 +37,7 @@ def labels(wild: WildDataset) -> list[np.ndarray]:
 def test_labels_are_the_models_own_and_are_had_again(run, tmp_path):
     wild, again = WildDataset(run), WildDataset(run)
     model = small_model(dropout=0.1).train()
-    teacher = OwnTeacher(wild, 5, RAW, tmp_path / "teachers")
+    teacher = OwnTeacher(wild, range(3), 5, RAW, tmp_path / "teachers")
     before = labels(wild)
     assert not teacher.renew(3, model)
     assert all(np.array_equal(a, b) for a, b in zip(before, labels(wild), strict=True))
@@ -45,17 +46,17 @@ def test_labels_are_the_models_own_and_are_had_again(run, tmp_path):
     expected = label(model.eval(), [(c.features["2d"], c.seen) for c in wild.clips], RAW)
     for made, own in zip(labels(wild), expected, strict=True):
         np.testing.assert_allclose(made, own.features, atol=1e-3)
-    OwnTeacher(again, 5, RAW, tmp_path / "teachers").resume(7)
+    OwnTeacher(again, range(3), 5, RAW, tmp_path / "teachers").resume(7, torch.device("cpu"))
     assert all(np.array_equal(a, b) for a, b in zip(labels(again), labels(wild), strict=True))
 
 
 def test_a_teacher_that_came_later_is_forgotten(run, tmp_path):
     wild, model = WildDataset(run), small_model()
-    teacher = OwnTeacher(wild, 2, RAW, tmp_path / "teachers")
+    teacher = OwnTeacher(wild, range(3), 2, RAW, tmp_path / "teachers")
     for step in (2, 4, 6):
         teacher.renew(step, model)
     assert [p.name for p in sorted((tmp_path / "teachers").iterdir())] == ["step_00000004", "step_00000006"]
-    OwnTeacher(wild, 2, RAW, tmp_path / "teachers").resume(5)
+    OwnTeacher(wild, range(3), 2, RAW, tmp_path / "teachers").resume(5, torch.device("cpu"))
     assert [p.name for p in (tmp_path / "teachers").iterdir()] == ["step_00000004"]
 
 
