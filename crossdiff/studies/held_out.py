@@ -7,7 +7,7 @@ had all 3D motion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -21,7 +21,7 @@ from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.evaluators import fingerprint, load_evaluator
-from crossdiff.evaluation.protocol import find_evaluators, read_replication, replication_path
+from crossdiff.evaluation.protocol import KINDS, find_evaluators, read_replication, replication_path
 from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluation.result import EvaluationResult, Value
 from crossdiff.pipeline.build import BuildConfig, build_2d
@@ -168,20 +168,21 @@ def _cases(study: HeldOutStudy) -> Iterator[tuple[int, Model, str, Actions]]:
 def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, out: Path) -> Scores:
     """Metrics by actions and row (`after, mixture`), each over the seeds."""
     folders = find_evaluators(evaluators)
-    kind = "t2m" if "t2m-all" in folders else "tmr"
-    judge = _Judge(study, data, folders[f"{kind}-all"])
+    kinds = [kind for kind in KINDS if f"{kind}-all" in folders]
+    judge = _Judge(study, data, folders, kinds[-1])
     found: dict[str, dict[str, dict[str, list[float]]]] = {KNOWN: {}, NEW: {}}
     for seed, model, sampling, actions in _cases(study):
         folder = _folder(out, seed, model, sampling, actions)
         result = EvaluationResult.load(folder)
-        table = next(t for t in result.tables if t.evaluator == kind and t.protocol == "distinct")
-        for row, values in table.rows.items():
+        tables = {t.evaluator: t.rows for t in result.tables if t.protocol == "distinct"}
+        for row, measures in result.motion.items():
             name = REAL if row == REAL else f"{model}, {sampling}"
-            metrics = {metric: value.mean for metric, value in values.items()}
-            metrics |= {measure: value.mean for measure, value in result.motion[row].items()}
+            metrics = {measure: value.mean for measure, value in measures.items()}
+            for kind in kinds:
+                of = "" if kind == kinds[0] else f", {kind}"
+                metrics |= {f"{metric}{of}": value.mean for metric, value in tables[kind][row].items()}
             if actions == NEW:
-                source = parted.new
-                metrics["Accuracy"] = judge.real(source) if row == REAL else judge.made(source, folder, kind)
+                metrics["Accuracy"] = judge.real(parted.new) if row == REAL else judge.made(parted.new, folder)
             for metric, value in metrics.items():
                 found[actions].setdefault(name, {}).setdefault(metric, []).append(value)
     return {
@@ -191,11 +192,15 @@ def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, 
 
 
 class _Judge:
-    """The action classifier, taught by the real training clips of all actions."""
+    """The action classifier, taught by the real training clips of all actions.
 
-    def __init__(self, study: HeldOutStudy, data: Path, evaluator: Path) -> None:
-        self.study, self.path = study, evaluator
-        self.evaluator, self.hash = load_evaluator(evaluator), fingerprint(evaluator)
+    Of the evaluators the contrastive one, where there is one, tells actions apart best in styles that were not learnt.
+    """
+
+    def __init__(self, study: HeldOutStudy, data: Path, evaluators: Mapping[str, Path], kind: str) -> None:
+        self.study, self.name = study, f"{kind}-all"
+        path = evaluators[self.name]
+        self.evaluator, self.hash = load_evaluator(path), fingerprint(path)
         real = RealClips(MocapDataset(data, "train"), study.train.max_frames)
         embeddings = real.embeddings(self.evaluator, self.hash)
         labels = [self._action(real, clip) for clip, _, _ in real.spans]
@@ -207,7 +212,7 @@ class _Judge:
         labels = [self._action(real, clip) for clip, _, _ in real.spans]
         return self.classifier.accuracy(real.embeddings(self.evaluator, self.hash), labels)
 
-    def made(self, data: Path, folder: Path, kind: str) -> float:
+    def made(self, data: Path, folder: Path) -> float:
         """Accuracy on what an evaluation sampled, over its replications."""
         real = self._test(data)
         values = []
@@ -215,7 +220,7 @@ class _Judge:
             found = read_replication(replication_path(folder, replication))
             assert found is not None
             labels = [self._action(real, int(clip)) for clip in found["clips"]]
-            values.append(self.classifier.accuracy(found[f"motion/{kind}-all"], labels))
+            values.append(self.classifier.accuracy(found[f"motion/{self.name}"], labels))
         return float(np.mean(values))
 
     def _test(self, data: Path) -> RealClips:

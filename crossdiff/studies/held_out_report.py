@@ -23,7 +23,9 @@ _COLUMNS = {
     FID: "FID ↓",
     "MM-Dist": "MM-Dist ↓",
     "Accuracy": "Accuracy ↑",
-    "skating": "skating ↓",
+    f"{R_PRECISION}, tmr": "R-precision top 3, tmr ↑",
+    f"{FID}, tmr": "FID, tmr ↓",
+    "skating_share": "contacts that slide ↓",
 }
 _TITLES = {"new": "Actions whose 3D motion was held out", "known": "Actions that the model was trained on in 3D"}
 # Of the old actions' R-precision, what may be lost at most.
