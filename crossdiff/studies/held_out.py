@@ -174,7 +174,9 @@ def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, 
     for seed, model, sampling, actions in _cases(study):
         folder = _folder(out, seed, model, sampling, actions)
         result = EvaluationResult.load(folder)
-        tables = {t.evaluator: t.rows for t in result.tables if t.protocol == "distinct"}
+        tables: dict[str, dict[str, dict[str, Value]]] = {
+            t.evaluator: t.rows for t in result.tables if t.protocol == "distinct"
+        }
         for row, measures in result.motion.items():
             name = REAL if row == REAL else f"{model}, {sampling}"
             metrics = {measure: value.mean for measure, value in measures.items()}
