@@ -109,5 +109,5 @@ def sampling(
     chosen = load_config(SamplingSweep, config, set_)
     devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
     folder = evaluators or data / DEFAULT_EVALUATORS
-    model = pick_checkpoint(checkpoint)
+    model = pick_checkpoint(checkpoint, task="text")
     summary(str(run_sampling_sweep(chosen, model, data, folder, out, devices, tuple(only or ()))))
