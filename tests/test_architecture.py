@@ -19,7 +19,7 @@ LAYERS = [
     {"checkpoint"},
     {"diffusion"},
     {"data"},
-    {"training", "evaluation", "viewing", "pipeline"},
+    {"training", "evaluation", "viewing", "export", "pipeline"},
     {"studies"},
     # pretrained: the script that makes the shipped model; the core only reads the files beside it.
     {"cli", "pretrained"},

@@ -76,7 +76,7 @@ class _Numbers:
         self.accessors: list[dict[str, Any]] = []
 
     def add(self, array: ndarray, target: int | None = None, limits: bool = False) -> int:
-        """Append an array (N, ...) and return the number of its accessor. limits: state its least and largest values."""
+        """Append an array (N, ...); returns its accessor's number. limits: state its least and largest values."""
         array = np.ascontiguousarray(array)
         self.data += b"\0" * (-len(self.data) % 4)
         view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": array.nbytes}
@@ -140,7 +140,8 @@ def _animation(rig: Rig, name: str, numbers: _Numbers) -> dict[str, Any]:
     times = numbers.add((np.arange(len(rig.root)) / rig.fps).astype("<f4"), limits=True)
     values = [("translation", 0, rig.root)]
     values += [("rotation", j, rig.rotations[:, j, [1, 2, 3, 0]]) for j in range(rig.skeleton.num_joints)]
-    samplers, channels = [], []
+    samplers: list[dict[str, Any]] = []
+    channels: list[dict[str, Any]] = []
     for kind, joint, array in values:
         channels.append({"sampler": len(samplers), "target": {"node": joint, "path": kind}})
         samplers.append({"input": times, "interpolation": "LINEAR", "output": numbers.add(array.astype("<f4"))})

@@ -34,7 +34,7 @@ def rest_directions(skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "j 3"]:
 
 
 def rest_offsets(lengths: Float[ndarray, " j"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "j 3"]:
-    """Offsets from the parents in the T-pose, for bones of these lengths (as `Skeleton.body`; the root's counts not)."""
+    """Offsets from the parents in the T-pose, metres, for bones of these lengths (as in `Skeleton.body`)."""
     return rest_directions(skeleton) * np.asarray(lengths, dtype=np.float64)[:, None]
 
 

@@ -160,7 +160,7 @@ def _solve(joints: ndarray, offsets: ndarray, skeleton: Skeleton) -> Float[ndarr
 
 
 def _continuous(quaternions: torch.Tensor) -> torch.Tensor:
-    """Of q and -q, the same rotation, the one nearer to that of the frame before, so that players blend the short way."""
+    """Of q and -q, the same rotation, the one nearer to the frame before, so that players blend the short way."""
     steps = (quaternions[1:] * quaternions[:-1]).sum(-1)
     flips = torch.where(steps < 0, -1.0, 1.0).to(quaternions).cumprod(0)
     return torch.cat([quaternions[:1], quaternions[1:] * flips[:, None]])
