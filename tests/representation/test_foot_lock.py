@@ -87,6 +87,16 @@ def test_the_foot_moves_no_rougher_than_before():
     assert jerk(lock_feet(joints), HUMANML3D) < 1.15 * jerk(joints, HUMANML3D)
 
 
+def test_heights_stay():
+    """A foot that slides and trembles up and down is held over the floor alone."""
+    joints = standing(30)
+    joints[:, [7, 10], 2] += np.linspace(0, 0.1, 30)[:, None]
+    joints[:, [7, 10], 1] += 0.01 * np.sin(np.arange(30))[:, None]
+    locked = lock_feet(joints)
+    assert np.ptp(locked[:, 10, 2]) < 0.004
+    np.testing.assert_allclose(locked[:, 10, 1], joints[:, 10, 1], atol=1e-6)
+
+
 def test_a_foot_that_stands_is_left_alone():
     joints = standing(30)
     np.testing.assert_allclose(lock_feet(joints), joints, atol=1e-9)
