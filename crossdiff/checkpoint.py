@@ -16,8 +16,12 @@ from crossdiff.errors import CheckpointError
 from crossdiff.files import sha256, write_atomically, write_text
 from crossdiff.models import CrossDiffModel, ModelConfig
 
+Task = Literal["lift", "text"]
+
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-SHIPPED = "stage1-small"
+# What the shipped model of each stage is for: stage I lifts, is fine-tuned and samples by mixture; stage II samples
+# from text the standard way.
+SHIPPED: dict[Task, str] = {"lift": "stage1-small", "text": "stage2-small"}
 
 
 def save_model(model: CrossDiffModel, folder: Path, dtype: Literal["float32", "float16"] = "float32") -> Path:
@@ -73,9 +77,9 @@ def shipped_models() -> list[str]:
     return sorted(p.parent.name for p in folder.glob(f"*/{WEIGHTS}"))
 
 
-def shipped_model() -> Path:
-    """Folder of the model that is used when none is named."""
-    return find_checkpoint(SHIPPED)
+def shipped_model(task: Task = "lift") -> Path:
+    """Folder of the model that is used when none is named: for standard sampling from text, or for all else."""
+    return find_checkpoint(SHIPPED[task])
 
 
 def weights_hash(checkpoint: Path) -> str:

@@ -21,7 +21,7 @@ LAYERS = [
     {"data"},
     {"training", "evaluation", "viewing", "export", "pipeline"},
     {"studies"},
-    # pretrained: the script that makes the shipped model; the core only reads the files beside it.
+    # pretrained: files alone.
     {"cli", "pretrained"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

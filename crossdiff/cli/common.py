@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from crossdiff.checkpoint import Task
     from crossdiff.pipeline.run import Run
 
 # Larger ones are refused by some of the libraries that take a seed.
@@ -73,8 +74,8 @@ def open_run(run: Path | None) -> Run:
     return opened
 
 
-def pick_checkpoint(checkpoint: str | None, run: Run | None = None) -> Path:
-    """The checkpoint that was named; else the run's fine-tuned model where it has one; else the shipped model."""
+def pick_checkpoint(checkpoint: str | None, run: Run | None = None, task: Task = "lift") -> Path:
+    """The checkpoint that was named; else the run's fine-tuned model where it has one; else the task's shipped one."""
     from crossdiff.checkpoint import CONFIG, WEIGHTS, find_checkpoint, shipped_model
 
     if checkpoint is not None:
@@ -82,6 +83,6 @@ def pick_checkpoint(checkpoint: str | None, run: Run | None = None) -> Path:
     if run is not None and all((run.finetuned / name).is_file() for name in (WEIGHTS, CONFIG)):
         took("checkpoint", run.finetuned, "the run's fine-tuned model")
         return run.finetuned
-    found = shipped_model()
+    found = shipped_model(task)
     took("checkpoint", found.name, "the shipped model")
     return found

@@ -46,7 +46,7 @@ def evaluate(
     from crossdiff.evaluation.report import markdown
 
     cfg = load_config(EvaluationConfig, config, set_)
-    model = pick_checkpoint(checkpoint)
+    model = pick_checkpoint(checkpoint, task="lift" if cfg.sampling.mixture else "text")
     name = name or "-".join(part for part in Path(checkpoint or model.name).parts[-2:] if part not in ("/", "..", "."))
     if out is None:
         out = Path("evaluations") / name

@@ -96,7 +96,7 @@ def sample(
         took("out", out, "name it with --out")
     options = SamplingOptions(steps, guidance, solver, mixture, switch_step)
     chosen = pick_device(device)
-    model = pick_checkpoint(checkpoint, opened)
+    model = pick_checkpoint(checkpoint, opened, "lift" if mixture or sweep else "text")
     took("settings", f"{frames} frames, seed {seed}, {steps} steps of {solver}, guidance {guidance}", "see --help")
     if sweep and chosen_set is not None:
         steps_of_set = chosen_set.switch_steps

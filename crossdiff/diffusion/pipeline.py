@@ -54,11 +54,11 @@ class CrossDiffPipeline:
         device: str | torch.device = "cpu",
         compile: bool = False,
     ) -> CrossDiffPipeline:
-        """A checkpoint folder, the name of a shipped model, or without either the default shipped model.
+        """A checkpoint folder, the name of a shipped model, or without either the shipped model for text.
 
         compile: see `compile_network`; of no use for the small shipped model on a CPU.
         """
-        folder = shipped_model() if checkpoint is None else find_checkpoint(checkpoint)
+        folder = shipped_model("text") if checkpoint is None else find_checkpoint(checkpoint)
         model = load_model(folder, device)
         if compile:
             compile_network(model)

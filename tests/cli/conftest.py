@@ -73,7 +73,7 @@ def quick(tiny):
         return fit(model, batches, cfg.model_copy(update={"steps": steps}), *rest, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint, "shipped_model", lambda: tiny)
+        patch.setattr(checkpoint, "shipped_model", lambda task="lift": tiny)
         patch.setattr(stages, "fit", short_fit)
         yield
 
