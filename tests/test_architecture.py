@@ -19,7 +19,7 @@ LAYERS = [
     {"checkpoint"},
     {"diffusion"},
     {"data"},
-    {"training", "evaluation", "viewing", "pipeline"},
+    {"training", "evaluation", "viewing", "export", "pipeline"},
     {"studies"},
     # pretrained: files alone.
     {"cli", "pretrained"},

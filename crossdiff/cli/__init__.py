@@ -46,6 +46,7 @@ def _register() -> None:
         demo,
         evaluate,
         evaluate_lift,
+        export,
         extract_2d,
         filter,
         finetune,

@@ -1,0 +1,1 @@
+"""Motions as files that other programs read: BVH, GLB, SMPL, NPZ and CSV."""

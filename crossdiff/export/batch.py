@@ -1,0 +1,154 @@
+"""Exporting many motions in several formats; one that fails does not stop the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError, PartialFailure
+from crossdiff.export.arrays import write_csv, write_npz
+from crossdiff.export.bvh import PER_METRE, Unit, write_bvh
+from crossdiff.export.clean import SIGMA, Cleaned, clean_motion
+from crossdiff.export.glb import write_glb
+from crossdiff.export.read import read_motion
+from crossdiff.export.rig import Rig
+from crossdiff.export.smpl import body_motion, rest_body, write_smpl
+from crossdiff.export.smpl_mesh import load_skin, write_obj_sequence
+from crossdiff.progress import track
+from crossdiff.representation.physics import MEASURES
+from crossdiff.wording import counted, listed
+
+Format = Literal["bvh", "glb", "npz", "csv", "smpl"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+# AMASS names its files so; and NAME.npz is taken by the format npz.
+_ENDINGS = {name: f".{name}" for name in FORMATS} | {"smpl": "_poses.npz"}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """formats: what to write; smooth, foot_lock: see `clean_motion`; unit: of lengths in BVH files.
+
+    body_model: a model of the SMPL family (.npz), whose mean body the format smpl then fits exactly; mesh: also write
+    its skin as OBJ files.
+    """
+
+    formats: tuple[Format, ...]
+    smooth: bool = False
+    foot_lock: bool = False
+    unit: Unit = "cm"
+    body_model: Path | None = None
+    mesh: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.formats or (unknown := [f for f in self.formats if f not in FORMATS]):
+            got = ", ".join(unknown) if self.formats else "none"
+            raise InputError(f"format: expected one or more of {', '.join(FORMATS)}, got {got}")
+        if self.unit not in PER_METRE:
+            raise InputError(f"unit: expected one of {', '.join(PER_METRE)}, got {self.unit!r}")
+        if (self.body_model or self.mesh) and "smpl" not in self.formats:
+            raise InputError("a body model and its mesh belong to the format smpl; add --format smpl")
+        if self.mesh and self.body_model is None:
+            raise MissingDependencyError(
+                "--mesh needs a body model, which may not be passed on: register at https://mano.is.tue.mpg.de, "
+                "download 'Extended SMPL+H model', and name its file with --body-model smplh/female/model.npz"
+            )
+
+
+@dataclass
+class ExportSummary:
+    """What was written where, what the motions measured, and what failed why."""
+
+    out: Path
+    options: ExportOptions
+    done: dict[str, Cleaned] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        kinds = ", ".join(self.options.formats)
+        failed = f"; {len(self.failed)} failed" if self.failed else ""
+        return f"{counted(len(self.done), 'motion')} exported as {kinds} to {self.out}{failed}"
+
+    def measures(self) -> list[str]:
+        """A line per motion: how far rigid bones moved it, and its measures before and after."""
+        return [f"{name}: {_measured(cleaned)}" for name, cleaned in self.done.items()]
+
+    def raise_failures(self) -> None:
+        if self.failed:
+            kind = PartialFailure if self.done else InputError
+            raise kind(f"{counted(len(self.failed), 'motion')} could not be exported:{listed(self.failed)}")
+
+
+def _measured(cleaned: Cleaned) -> str:
+    parts = []
+    for name, measure in MEASURES.items():
+        before, after = getattr(cleaned.before, name), getattr(cleaned.after, name)
+        unit, digits = (f" {measure.unit}" if measure.unit else ""), 2 if measure.unit != "m/s³" else 0
+        parts.append(f"{measure.title.lower()} {before:.{digits}f} -> {after:.{digits}f}{unit}")
+    moved = f"rigid bones moved joints by {1000 * cleaned.mean_moved:.1f} mm (at most {1000 * cleaned.most_moved:.0f})"
+    return "; ".join([*parts, moved])
+
+
+def export_motions(motions: Sequence[Path], out: Path, options: ExportOptions) -> ExportSummary:
+    """Read each motion, clean it up as asked, and write it in every format under its file's name.
+
+    InputError where two motions would be written to one file, or one onto itself; what is wrong with one motion is in
+    `failed`, and the others are done.
+    """
+    _check_names(motions, out, options)
+    write_body = _BodyWriter(options) if "smpl" in options.formats else None
+    summary = ExportSummary(out, options)
+    for path in track(list(motions), "export"):
+        try:
+            cleaned = clean_motion(read_motion(path), SIGMA if options.smooth else 0.0, options.foot_lock)
+        except MissingDependencyError:
+            raise
+        except CrossDiffError as error:
+            summary.failed[path.name] = str(error)
+            continue
+        for kind in options.formats:
+            target = out / f"{path.stem}{_ENDINGS[kind]}"
+            if kind == "smpl" and write_body is not None:
+                write_body(cleaned.rig, target)
+            else:
+                write_rig(cleaned.rig, target, kind, options.unit)
+        summary.done[path.stem] = cleaned
+    return summary
+
+
+def write_rig(rig: Rig, path: Path, kind: Format, unit: Unit = "cm") -> None:
+    """Write one file of a format other than smpl."""
+    if kind == "bvh":
+        write_bvh(rig, path, unit)
+    elif kind == "glb":
+        write_glb(rig, path, path.stem)
+    elif kind == "npz":
+        write_npz(rig, path)
+    elif kind == "csv":
+        write_csv(rig, path)
+    else:
+        raise InputError(f"{path}: smpl is written by `write_smpl`")
+
+
+class _BodyWriter:
+    """Writes rigs as SMPL parameters of one body, and its meshes where they are wanted."""
+
+    def __init__(self, options: ExportOptions) -> None:
+        self.body = rest_body(options.body_model)
+        self.skin = load_skin(options.body_model) if options.mesh and options.body_model is not None else None
+
+    def __call__(self, rig: Rig, path: Path) -> None:
+        motion = body_motion(rig, self.body)
+        write_smpl(motion, path)
+        if self.skin is not None:
+            write_obj_sequence(self.skin, motion, path.with_name(path.stem.removesuffix("_poses") + "_mesh"))
+
+
+def _check_names(motions: Sequence[Path], out: Path, options: ExportOptions) -> None:
+    if twice := sorted(name for name, count in Counter(p.stem for p in motions).items() if count > 1):
+        raise InputError(f"several motions are named {', '.join(twice)}; export them in separate calls")
+    targets = {(out / f"{p.stem}{_ENDINGS[kind]}").resolve() for p in motions for kind in options.formats}
+    if onto := sorted(str(p) for p in motions if p.resolve() in targets):
+        raise InputError(f"{', '.join(onto)}: would be overwritten; name another folder with --out")

@@ -1,0 +1,166 @@
+"""A motion as rotations of a skeleton with bones of constant length, found from its joints (inverse kinematics)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+
+from crossdiff.errors import ClipError
+from crossdiff.export.rest import rest_offsets
+from crossdiff.representation.rotations import between, inverse, multiply, rotate, unit
+from crossdiff.skeleton import HUMANML3D, Skeleton
+from crossdiff.types import Motion3D
+
+# Rounds in which the shape of a branch (its bones' directions) and its rotations are fitted to each other in turn.
+_ROUNDS = 8
+# A bone shorter than this, in metres, has no direction.
+_SHORTEST_BONE = 1e-4
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A skeleton that moves. Y up, metres, quaternions as (w, x, y, z).
+
+    offsets: (J, 3) from each joint's parent at rest, the T-pose facing +Z; root: (F, 3) positions of the root joint;
+    rotations: (F, J, 4) of each joint relative to its parent (the root's: to the world); they turn the bones that
+    begin in the joint, and are the identity at rest.
+    """
+
+    offsets: Float[ndarray, "j 3"]
+    root: Float[ndarray, "f 3"]
+    rotations: Float[ndarray, "f j 4"]
+    fps: float
+    skeleton: Skeleton = HUMANML3D
+
+    def __post_init__(self) -> None:
+        frames, joints = len(self.root), self.skeleton.num_joints
+        wanted = {"offsets": (joints, 3), "root": (frames, 3), "rotations": (frames, joints, 4)}
+        for name, shape in wanted.items():
+            if getattr(self, name).shape != shape:
+                raise ClipError(f"rig: expected {name} of shape {shape}, got {getattr(self, name).shape}")
+
+    def posed(self) -> tuple[Float[ndarray, "f j 3"], Float[ndarray, "f j 4"]]:
+        """World positions (metres) and world rotations of the joints: forward kinematics."""
+        offsets, local = torch.from_numpy(self.offsets), torch.from_numpy(self.rotations)
+        placed = {0: torch.from_numpy(self.root)}
+        turned = {0: local[:, 0]}
+        for parent, joint in self.skeleton.bones:
+            placed[joint] = placed[parent] + rotate(turned[parent], offsets[joint])
+            turned[joint] = multiply(turned[parent], local[:, joint])
+        order = range(self.skeleton.num_joints)
+        positions, rotations = torch.stack([placed[j] for j in order], 1), torch.stack([turned[j] for j in order], 1)
+        return positions.numpy(), rotations.numpy()
+
+    def joints(self) -> Float[ndarray, "f j 3"]:
+        return self.posed()[0]
+
+
+@dataclass(frozen=True)
+class RigFit:
+    """A rig, and how far its joints are from those of the motion, in metres, over all joints and frames."""
+
+    rig: Rig
+    mean_error: float
+    largest_error: float
+
+
+def fit_rig(motion: Motion3D, offsets: Float[ndarray, "j 3"] | None = None) -> RigFit:
+    """Find the rotations that take a skeleton at rest through the motion.
+
+    offsets: the skeleton at rest, such as a body model's; without it each bone has its median length over the clip, and
+    the bones that leave the pelvis and the upper spine stand to each other as they do in the clip.
+    The root is where the motion has it. Pelvis and upper spine, where three bones begin, are turned so that those fit
+    best (Kabsch); every other bone points from where its parent has come to rest to where the motion has its end, by
+    the shortest turn from its parent's rotation, so no bone is twisted. Joints of rigid bones come back exactly; where
+    lengths drift, an error in one bone is made good by the next as far as its length allows.
+    """
+    skeleton, joints = motion.skeleton, np.asarray(motion.joints, dtype=np.float64)
+    if skeleton is not HUMANML3D:
+        raise ClipError(f"rig: expected the 22 joints of {HUMANML3D.name}, got the skeleton {skeleton.name}")
+    if not len(joints):
+        raise ClipError("rig: the motion has no frames; drop the clip")
+    if offsets is None:
+        offsets = own_offsets(joints, skeleton)
+    rig = Rig(offsets, joints[:, 0], _solve(joints, offsets, skeleton), motion.fps, skeleton)
+    error = np.linalg.norm(rig.joints() - joints, axis=-1)
+    return RigFit(rig, float(error.mean()), float(error.max()))
+
+
+def bone_medians(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, " j"]:
+    """Median length over the clip of the bone that ends in each joint; 0 for the root."""
+    up = [max(parent, 0) for parent in skeleton.parents]
+    return np.median(np.linalg.norm(joints - joints[:, up], axis=-1), axis=0)
+
+
+def own_offsets(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "j 3"]:
+    """A skeleton at rest for one clip: its median bone lengths, in a T-pose, its branches shaped as in the clip."""
+    offsets = rest_offsets(bone_medians(joints, skeleton), skeleton)
+    for joint, children in _children(skeleton).items():
+        if len(children) > 1:
+            bones = joints[:, children] - joints[:, [joint]]
+            offsets[children] = _branch_shape(bones, offsets[children])
+    return offsets
+
+
+def _children(skeleton: Skeleton) -> dict[int, list[int]]:
+    """The joints that bones begin in, parents first, with those that these end in."""
+    children: dict[int, list[int]] = {}
+    for parent, joint in skeleton.bones:
+        children.setdefault(parent, []).append(joint)
+    return children
+
+
+def _branch_shape(bones: Float[ndarray, "f c 3"], start: Float[ndarray, "c 3"]) -> Float[ndarray, "c 3"]:
+    """Bones of a branch as one rigid shape: lengths of `start`, directions that fit all frames, turned as `start`."""
+    lengths = np.linalg.norm(start, axis=-1, keepdims=True)
+    shape = start
+    for _ in range(_ROUNDS):
+        back = _best_rotations(shape, bones).inv()
+        mean = np.mean([back.apply(bones[:, c]) for c in range(len(shape))], axis=1)
+        size = np.linalg.norm(mean, axis=-1, keepdims=True)
+        shape = np.where(
+            size > _SHORTEST_BONE, mean / np.maximum(size, _SHORTEST_BONE), shape / np.maximum(lengths, _SHORTEST_BONE)
+        )
+        shape = shape * lengths
+    return np.asarray(_best_rotations(shape, start[None]).apply(shape))
+
+
+def _best_rotations(shape: Float[ndarray, "c 3"], bones: Float[ndarray, "f c 3"]) -> Rotation:
+    """Per frame the rotation that takes the shape nearest to the bones (Kabsch)."""
+    u, _, vt = np.linalg.svd(np.einsum("fci,cj->fij", bones, shape))
+    # Rotations alone, no mirroring.
+    u[..., -1] *= np.linalg.det(u @ vt)[:, None]
+    return Rotation.from_matrix(u @ vt)
+
+
+def _solve(joints: ndarray, offsets: ndarray, skeleton: Skeleton) -> Float[ndarray, "f j 4"]:
+    """Local rotations, from the root outwards."""
+    target, rest = torch.from_numpy(joints), torch.from_numpy(offsets)
+    identity = target.new_tensor([1.0, 0.0, 0.0, 0.0]).expand(len(joints), 4)
+    local = [identity] * skeleton.num_joints
+    placed, before = {0: target[:, 0]}, {0: identity}
+    for joint, children in _children(skeleton).items():
+        if len(children) > 1:
+            bones = (target[:, children] - placed[joint][:, None]).numpy()
+            x, y, z, w = _best_rotations(offsets[children], bones).as_quat().T
+            world = torch.from_numpy(np.stack([w, x, y, z], axis=-1))
+        else:
+            (child,) = children
+            resting = rotate(before[joint], unit(rest[child]))
+            world = multiply(between(resting, unit(target[:, child] - placed[joint])), before[joint])
+        local[joint] = unit(multiply(inverse(before[joint]), world))
+        for child in children:
+            placed[child], before[child] = placed[joint] + rotate(world, rest[child]), world
+    return torch.stack([_continuous(q) for q in local], dim=1).numpy()
+
+
+def _continuous(quaternions: torch.Tensor) -> torch.Tensor:
+    """Of q and -q, the same rotation, the one nearer to the frame before, so that players blend the short way."""
+    steps = (quaternions[1:] * quaternions[:-1]).sum(-1)
+    flips = torch.where(steps < 0, -1.0, 1.0).to(quaternions).cumprod(0)
+    return torch.cat([quaternions[:1], quaternions[1:] * flips[:, None]])

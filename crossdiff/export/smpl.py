@@ -1,0 +1,89 @@
+"""Writing a motion as SMPL body parameters, in the layout of AMASS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+
+from crossdiff.data.amass import BodyModel, load_body_model
+from crossdiff.export.rest import rest_offsets
+from crossdiff.export.rig import Rig, fit_rig
+from crossdiff.files import save_npz
+from crossdiff.representation.features3d import retarget
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.types import Motion3D
+
+# Widths of AMASS's arrays: SMPL-H has 52 joints, SMPL-X 55; shapes; soft tissue.
+_SMPLH_JOINTS, _SMPLX_JOINTS, _BETAS, _DMPLS = 52, 55, 16, 8
+# Where SMPL's mean body has its pelvis at rest, metres, to the centimetre; a body model says it exactly.
+_PELVIS = (0.0, -0.22, 0.03)
+# From Y up to Z up: a quarter turn about X.
+_UPRIGHT = Rotation.from_euler("X", 90, degrees=True)
+
+
+@dataclass(frozen=True)
+class RestBody:
+    """The mean body of a model at rest. pelvis: (3,) metres; offsets: (22, 3); joints: how many the model has."""
+
+    pelvis: Float[ndarray, " 3"]
+    offsets: Float[ndarray, "j 3"]
+    joints: int = _SMPLH_JOINTS
+
+
+@dataclass(frozen=True)
+class BodyMotion:
+    """What AMASS stores: poses (F, 156 or 165) axis-angle, radians; trans (F, 3) metres, Z up; frames a second."""
+
+    poses: Float[ndarray, "f p"]
+    trans: Float[ndarray, "f 3"]
+    fps: float
+
+
+def rest_body(body_model: Path | None = None) -> RestBody:
+    """The mean body of the user's model (.npz); without it HumanML3D's, which is near to SMPL's."""
+    if body_model is None:
+        assert HUMANML3D.body is not None
+        return RestBody(np.array(_PELVIS), rest_offsets(np.array(HUMANML3D.body)))
+    model: BodyModel = load_body_model(body_model)
+    joints = (model.regressor @ model.template).double().numpy()[: HUMANML3D.num_joints]
+    offsets = joints - joints[[max(parent, 0) for parent in HUMANML3D.parents]]
+    return RestBody(joints[0], offsets, len(model.parents))
+
+
+def body_motion(rig: Rig, body: RestBody) -> BodyMotion:
+    """Poses of a body that moves as the rig does.
+
+    The motion is first put on the body's bone lengths: same bone directions, the root's path scaled by the length of
+    the legs. Hands and face rest; shape parameters are zero.
+    """
+    lengths = torch.from_numpy(np.linalg.norm(body.offsets, axis=-1))
+    joints = retarget(torch.from_numpy(rig.joints()), lengths, rig.skeleton).numpy()
+    posed = fit_rig(Motion3D(joints, rig.fps, rig.skeleton), body.offsets).rig
+    w, x, y, z = np.moveaxis(posed.rotations, -1, 0)
+    turns = Rotation.from_quat(np.stack([x, y, z, w], axis=-1).reshape(-1, 4))
+    vectors = turns.as_rotvec().reshape(len(joints), -1, 3)
+    vectors[:, 0] = (_UPRIGHT * Rotation.from_quat(np.stack([x, y, z, w], axis=-1)[:, 0])).as_rotvec()
+    all_joints = _SMPLX_JOINTS if body.joints == _SMPLX_JOINTS else _SMPLH_JOINTS
+    poses = np.zeros((len(joints), 3 * all_joints))
+    poses[:, : vectors[0].size] = vectors.reshape(len(joints), -1)
+    # The pelvis turns about itself and is moved from where it rests.
+    return BodyMotion(poses, _UPRIGHT.apply(posed.root) - body.pelvis, rig.fps)
+
+
+def write_smpl(motion: BodyMotion, path: Path) -> None:
+    """Write poses, trans, betas, dmpls, mocap_framerate and gender, as AMASS's files hold them."""
+    save_npz(
+        path,
+        poses=motion.poses,
+        trans=motion.trans,
+        betas=np.zeros(_BETAS),
+        dmpls=np.zeros((len(motion.poses), _DMPLS)),
+        mocap_framerate=np.float64(motion.fps),
+        gender=np.array("neutral"),
+    )

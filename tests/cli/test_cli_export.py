@@ -1,0 +1,68 @@
+"""`crossdiff export` as it is typed."""
+
+import numpy as np
+import pytest
+from command import crossdiff
+from synthetic import person
+
+from crossdiff.data.bvh import read_bvh
+from crossdiff.representation.features3d import joints_to_features
+
+
+@pytest.fixture
+def motions(tmp_path, monkeypatch):
+    """An empty folder to work in, with a motion, features, and a file that is neither."""
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "walk.npy", person(40).numpy())
+    np.save(tmp_path / "turn.npy", joints_to_features(person(40, seed=1)).numpy())
+    np.save(tmp_path / "bad.npy", np.zeros((5, 7)))
+    return tmp_path
+
+
+def test_every_format(motions):
+    formats = ["bvh", "glb", "npz", "csv", "smpl"]
+    options = [word for name in formats for word in ("--format", name)]
+    said = crossdiff("export", "walk.npy", "turn.npy", *options, "--smooth", "--foot-lock").ok()
+    assert "out = export" in said.out and "2 motions exported as bvh, glb, npz, csv, smpl to export" in said.out
+    names = {f"{n}{e}" for n in ("walk", "turn") for e in (".bvh", ".glb", ".npz", ".csv", "_poses.npz")}
+    assert {p.name for p in (motions / "export").iterdir()} == names
+    (line,) = [line for line in said.out.splitlines() if line.startswith("  walk: ")]
+    assert "skating speed" in line and "->" in line and "bone drift" in line
+
+
+def test_a_bad_file_does_not_stop_the_rest(motions):
+    said = crossdiff("export", "bad.npy", "walk.npy", "none.npy", "--format", "csv", "--out", "to")
+    said.failed("2 motions could not be exported", "got shape (5, 7)", "none.npy: no such file", code=3)
+    assert [p.name for p in (motions / "to").iterdir()] == ["walk.csv"]
+    crossdiff("export", "bad.npy", "--format", "csv").failed("1 motion could not be exported", code=1)
+
+
+def test_units_of_bvh(motions):
+    crossdiff("export", "walk.npy", "--format", "bvh", "--out", "cm").ok()
+    crossdiff("export", "walk.npy", "--format", "bvh", "--unit", "m", "--out", "m").ok()
+    large, small = (read_bvh(motions / unit / "walk.bvh").positions() for unit in ("cm", "m"))
+    np.testing.assert_allclose(large, small * 100, atol=1e-2)
+
+
+def test_what_was_exported_can_be_exported_again(motions):
+    crossdiff("export", "walk.npy", "--format", "npz", "--out", "one").ok()
+    crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "two").ok()
+    one, two = (np.load(motions / n / "walk.npz")["joints"] for n in ("one", "two"))
+    np.testing.assert_allclose(one, two, atol=1e-4)
+    crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "one").failed("would be overwritten", "--out")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["walk.npy", "--format", "fbx"], ["fbx", "bvh, glb, npz, csv, smpl"]),
+        (["walk.npy", "--format", "bvh", "--unit", "inch"], ["inch", "cm, m"]),
+        (["walk.npy", "--format", "bvh", "--mesh"], ["--format smpl"]),
+        (["walk.npy", "--format", "smpl", "--mesh"], ["mano.is.tue.mpg.de", "--body-model"]),
+        (["walk.npy", "--format", "smpl", "--body-model", "none.npz"], ["none.npz: no such file"]),
+        (["walk.npy", "sub/walk.npy", "--format", "bvh"], ["several motions are named walk"]),
+    ],
+)
+def test_mistakes(motions, args, words):
+    crossdiff("export", *args).failed(*words)
+    assert not (motions / "export").exists()
