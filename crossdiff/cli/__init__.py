@@ -59,6 +59,7 @@ def _register() -> None:
         study,
         train,
         train_evaluator,
+        view,
     )
 
 
