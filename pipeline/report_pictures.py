@@ -86,12 +86,10 @@ class Drawer:
 
         return self._draw(row.parent, f"label_{row.id}", caption, ".mp4", draw)
 
-    def person_frames(
-        self, video: str, keypoints: Keypoints2D, times: ndarray, size: int = _PANEL
-    ) -> Iterator[Image]:
-        """Squares, about `size` pixels wide, that follow the person: of the frame nearest to each of these times (seconds).
+    def person_frames(self, video: str, keypoints: Keypoints2D, times: ndarray, size: int = _PANEL) -> Iterator[Image]:
+        """Squares, about `size` pixels wide, that follow the person, with the keypoints drawn.
 
-        video: id; keypoints: drawn on the frames.
+        video: id; times: seconds, of which each gives the nearest frame.
         """
         frames = np.interp(times, keypoints.time, keypoints.frame).round().astype(int)
         numbers, counts = np.unique(frames, return_counts=True)

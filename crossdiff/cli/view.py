@@ -15,7 +15,7 @@ from crossdiff.cli.common import summary, took
 def view(
     motions: Annotated[
         list[str] | None,
-        typer.Argument(help="Motions (.npy as sample writes them, features, labels) or folders; with --run: its clips."),
+        typer.Argument(help="Motions (.npy as sample writes them, features, labels), folders; with --run its clips."),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Run whose pseudo labels to show beside their videos; the best without a clip.")

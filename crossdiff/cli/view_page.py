@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
@@ -36,13 +37,13 @@ class ViewSummary:
 def view_files(paths: Sequence[Path], out: Path, title: str) -> ViewSummary:
     """Show motion files, and all of those in folders. A pseudo label of a run stands beside its video."""
     wanted = [file for path in paths for file in (_inside(path) if path.is_dir() else [path])]
-    return _view({str(file): lambda f=file: _show_file(f) for file in wanted}, out, title)
+    return _view({str(file): partial(_show_file, file) for file in wanted}, out, title)
 
 
 def view_run(run: Run, clips: Sequence[str], most: int, out: Path, title: str) -> ViewSummary:
     """Show pseudo labels of a run: those of the named clips, or the best ones."""
     names = labels_named(run, clips, most)
-    return _view({name: lambda n=name: show_label(run, n) for name in names}, out, title)
+    return _view({name: partial(show_label, run, name) for name in names}, out, title)
 
 
 def _view(readers: dict[str, Callable[[], Shown]], out: Path, title: str) -> ViewSummary:

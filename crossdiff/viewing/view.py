@@ -1,4 +1,4 @@
-"""The interactive page: figures to turn, zoom and scrub, side by side on one timeline, in one file without a network."""
+"""The interactive page: figures to turn, zoom and scrub, side by side on one timeline, in a single file."""
 
 from __future__ import annotations
 

@@ -155,7 +155,8 @@ def _film(pictures: Sequence[Image]) -> dict[str, Any]:
 
 
 def _data_uri(picture: Image) -> str:
-    done, encoded = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
-    if not done:
-        raise InputError(f"picture of shape {picture.shape}: cannot be encoded; give (H, W, 3) uint8")
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise InputError(f"picture of the video: expected (H, W, 3) uint8, got {picture.shape} {picture.dtype}")
+    blue_first = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(".webp", blue_first, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])[1]
     return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")

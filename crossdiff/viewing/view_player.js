@@ -87,7 +87,8 @@ byId("reset").addEventListener("click", resetView);
 document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|BUTTON)$/.test(event.target.tagName)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
+  if (event.key === " " && event.target.tagName === "BUTTON") return;  // which it presses
   const actions = { " ": toggle, ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => toFrame(0), End: () => toFrame(lastFrame) };
   if (actions[event.key]) { event.preventDefault(); actions[event.key](); }
 });

@@ -20,7 +20,7 @@ COMMANDS |= {f"{group} {n}": c for group, g in TOP.items() for n, c in getattr(g
 
 def test_every_command_is_there():
     stages = {"extract-2d", "import-2d", "filter", "build-2d", "pseudo-label", "finetune", "sample"}
-    rest = {"prepare", "train", "convert", "convert-pose", "run", "demo", "status", "report", "evaluate-lift"}
+    rest = {"prepare", "train", "convert", "convert-pose", "run", "demo", "status", "report", "evaluate-lift", "view"}
     rest |= {"train-evaluator", "convert-evaluator", "evaluate", "compare", "study ablations", "study held-out"}
     assert set(COMMANDS) == stages | rest
 
