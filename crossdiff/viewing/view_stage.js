@@ -2,6 +2,8 @@
 
 const FIELD = 2 * Math.atan(0.5 / page.focal) * 180 / Math.PI;
 
+const SHADOW_DOTS = 128;
+
 const FLOOR_VERTEX = `
 varying vec2 place;
 void main() {
@@ -39,13 +41,8 @@ class Stage {
   }
 
   light() {
-    const scale = this.motion.scale;
     this.scene.add(new THREE.HemisphereLight(0xffffff, 0xa2a9b6, 0.88));
     this.sun = new THREE.DirectionalLight(0xffffff, 0.5);
-    this.sun.castShadow = true;
-    this.sun.shadow.mapSize.set(512, 512);
-    this.sun.shadow.radius = 7;
-    Object.assign(this.sun.shadow.camera, { left: -2 * scale, right: 2 * scale, top: 2 * scale, bottom: -2 * scale, near: 0.1, far: 12 * scale });
     this.scene.add(this.sun, this.sun.target);
   }
 
@@ -69,8 +66,40 @@ class Stage {
       uniforms, vertexShader: FLOOR_VERTEX, fragmentShader: FLOOR_FRAGMENT, transparent: true, depthWrite: false,
       side: THREE.DoubleSide, extensions: { derivatives: true },
     }), 0, 0);
-    this.shade = lying(3.2 * this.motion.scale, new THREE.ShadowMaterial({ transparent: true, depthWrite: false }), 0.002, 2);
-    this.shade.receiveShadow = true;
+    this.shadow = Object.assign(document.createElement("canvas"), { width: SHADOW_DOTS, height: SHADOW_DOTS });
+    this.shadow_wide = 3.4 * this.motion.scale;
+    this.shade = lying(this.shadow_wide, new THREE.MeshBasicMaterial({
+      color: 0x000000, alphaMap: new THREE.CanvasTexture(this.shadow), transparent: true, depthWrite: false,
+    }), 0.002, 2);
+  }
+
+  // The shadow of a light above, drawn flat and laid on the floor, as the videos have it: what is high leaves less of
+  // it. A shadow map costs a second pass, which browsers without a graphics card cannot bear.
+  cast() {
+    const { motion, shadow } = this;
+    const pen = shadow.getContext("2d");
+    const zoom = SHADOW_DOTS / this.shadow_wide;
+    const ground = (n) => {
+      const [x, y, z] = motion.pose.subarray(3 * n, 3 * n + 3);
+      const high = Math.max(y - motion.floor, 0);
+      const aside = 0.16 * high;
+      const [east, south] = [x - motion.centre[0] + aside * Math.cos(motion.azimuth), z - motion.centre[1] - aside * Math.sin(motion.azimuth)];
+      return [SHADOW_DOTS / 2 + zoom * east, SHADOW_DOTS / 2 + zoom * south, high];
+    };
+    pen.globalCompositeOperation = "source-over";
+    pen.fillStyle = "#000";
+    pen.fillRect(0, 0, SHADOW_DOTS, SHADOW_DOTS);
+    pen.globalCompositeOperation = "lighten";
+    pen.lineCap = "round";
+    pen.shadowBlur = 0.09 * zoom;
+    for (const [a, b, start, end] of motion.limbs) {
+      const [from, to] = [ground(a), ground(b)];
+      const light = Math.round(255 * Math.exp(-0.375 * (from[2] + to[2])));
+      pen.strokeStyle = pen.shadowColor = `rgb(${light}, ${light}, ${light})`;
+      pen.lineWidth = zoom * (start + end) * 0.9;
+      pen.beginPath(); pen.moveTo(from[0], from[1]); pen.lineTo(to[0] + 0.01, to[1]); pen.stroke();
+    }
+    this.shade.material.alphaMap.needsUpdate = true;
   }
 
   // A ribbon on the floor under the root: faint over the whole way, stronger up to now.
@@ -106,18 +135,23 @@ class Stage {
     const looks = { l: 0, r: 0, m: 0 };
     for (const side of Object.keys(looks)) looks[side] = new THREE.MeshStandardMaterial({ roughness: 0.6, metalness: 0 });
     this.looks = looks;
+    const add = (shape, look) => {
+      const mesh = new THREE.Mesh(shape, look);
+      mesh.frustumCulled = false;
+      this.scene.add(mesh);
+      return mesh;
+    };
+    const balls = new Map();  // neighbouring capsules share those of one size
     this.limbs = this.motion.limbs.map(([a, b, wide, rb, side]) => {
       // Where a limb begins it is a little thinner than the trunk's ball, which would flicker through it otherwise.
       const ra = side === "m" ? wide : 0.965 * wide;
-      const tube = new THREE.Mesh(new THREE.CylinderGeometry(rb, ra, 1, 28, 1, true), looks[side]);
-      const balls = [ra, rb].map((radius) => new THREE.Mesh(new THREE.SphereGeometry(radius, 28, 18), looks[side]));
-      for (const mesh of [tube, ...balls]) {
-        mesh.castShadow = true;
-        mesh.frustumCulled = false;
-        this.scene.add(mesh);
+      for (const [joint, radius] of [[a, ra], [b, rb]]) {
+        const key = `${joint} ${radius.toFixed(3)} ${side}`;
+        if (!balls.has(key)) balls.set(key, { joint, mesh: add(new THREE.SphereGeometry(radius, 22, 15), looks[side]) });
       }
-      return { a, b, tube, balls };
+      return { a, b, tube: add(new THREE.CylinderGeometry(rb, ra, 1, 22, 1, true), looks[side]) };
     });
+    this.balls = [...balls.values()];
     this.mark = new THREE.Mesh(new THREE.SphereGeometry(0.03 * this.motion.scale, 20, 14), new THREE.MeshBasicMaterial({ color: 0xffffff, depthTest: false, transparent: true, opacity: 0.9 }));
     this.mark.renderOrder = 3;
     this.scene.add(this.mark);
@@ -136,12 +170,11 @@ class Stage {
 
   pose(hovered) {
     const point = (n) => new THREE.Vector3().fromArray(this.motion.pose, 3 * n);
-    for (const { a, b, tube, balls } of this.limbs) {
+    for (const { joint, mesh } of this.balls) mesh.position.copy(point(joint));
+    for (const { a, b, tube } of this.limbs) {
       const [from, to] = [point(a), point(b)];
       const along = to.clone().sub(from);
       const long = Math.max(along.length(), 1e-5);
-      balls[0].position.copy(from);
-      balls[1].position.copy(to);
       tube.position.copy(from).lerp(to, 0.5);
       tube.scale.set(1, long, 1);
       tube.quaternion.setFromUnitVectors(this.up, along.divideScalar(long));
@@ -194,8 +227,6 @@ class Painter {
   constructor() {
     this.renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
     this.renderer.outputEncoding = THREE.sRGBEncoding;
-    this.renderer.shadowMap.enabled = true;
-    this.renderer.shadowMap.type = THREE.VSMShadowMap;
     this.renderer.setScissorTest(true);
     this.size = [0, 0];
   }
@@ -208,6 +239,7 @@ class Painter {
       renderer.setSize(...this.size, false);
     }
     stage.pose(hovered);
+    stage.cast();
     stage.look(orbit);
     stage.locate();
     renderer.setViewport(0, 0, canvas.width, canvas.height);
