@@ -81,17 +81,20 @@ class Drawer:
             flat = Motion2D.load(self.run.motion2d / f"{row.id}.npz")
             features = load_npz(self.run.find_label(row.id), ("features",))["features"]
             solid = Motion3D(features_to_joints(torch.from_numpy(features)).numpy(), flat.fps)
-            source = self._around(video, keypoints, flat.start + np.arange(len(features)) / flat.fps)
+            source = self.person_frames(video, keypoints, flat.start + np.arange(len(features)) / flat.fps)
             write_video(label_frames(source, flat, solid, row.measures["yaw"], _PANEL), path, flat.fps)
 
         return self._draw(row.parent, f"label_{row.id}", caption, ".mp4", draw)
 
-    def _around(self, video: str, keypoints: Keypoints2D, times: ndarray) -> Iterator[Image]:
-        """Squares that follow the person, at each of these times (seconds), of the nearest frame of the video."""
+    def person_frames(self, video: str, keypoints: Keypoints2D, times: ndarray, size: int = _PANEL) -> Iterator[Image]:
+        """Squares, about `size` pixels wide, that follow the person, with the keypoints drawn.
+
+        video: id; times: seconds, of which each gives the nearest frame.
+        """
         frames = np.interp(times, keypoints.time, keypoints.frame).round().astype(int)
         numbers, counts = np.unique(frames, return_counts=True)
         corners, side = following(keypoints, numbers)
-        width = min(_WIDEST, round(_PANEL / side * keypoints.size[0]))
+        width = min(_WIDEST, round(size / side * keypoints.size[0]))
         zoom = width / keypoints.size[0]
         pictures = self._frames(video, keypoints, width, numbers)
         for picture, corner, count in zip(pictures, corners, counts, strict=False):

@@ -61,6 +61,7 @@ def _register() -> None:
         study,
         train,
         train_evaluator,
+        view,
     )
 
 

@@ -6,22 +6,17 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from synthetic import person
 from wild import FakeBackend, keypoints, waving, write_video
 
 from crossdiff.errors import InputError
-from crossdiff.files import load_npz, save_npz
 from crossdiff.pipeline import report
 from crossdiff.pipeline.build import build_2d
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.filter import REASONS, FilterConfig, Verdict, filter_clips, refused
+from crossdiff.pipeline.filter import REASONS, FilterConfig, filter_clips
 from crossdiff.pipeline.label_scores import LABEL_MEASURES
-from crossdiff.pipeline.ledger import Row
-from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
 from crossdiff.pipeline.report import write_report
 from crossdiff.pipeline.report_pictures import around, following
 from crossdiff.pipeline.run import Run
-from crossdiff.representation.features3d import joints_to_features
 from crossdiff.viewing.encode import read_frames, video_info
 
 
@@ -98,24 +93,6 @@ def test_without_its_video_a_clip_is_drawn_alone_and_without_its_keypoints_not(r
     assert "Videos that are gone" in text and "Clips that could not be drawn" in text
     sheet = cv2.imread(str(run.root / "report/index_files/jumping_jacks_01_t0.jpg"))
     assert sheet is not None and np.ptp(sheet.astype(int), axis=-1).max() > 100
-
-
-@pytest.fixture
-def labelled(run) -> Run:
-    """Two motions with labels whose depth is made up; one of the labels is beyond a limit."""
-    filter_clips(run, FilterConfig(min_difference=0))
-    build_2d(run)
-    for row, state in zip(run.ledger.rows("build"), ("done", "filtered"), strict=True):
-        measures = {"yaw": 10.0, "reprojection": 0.05, "bone_drift": 5.0, "skate": 0.1, "jerk": 30.0, "quality": 0.5}
-        made = Row("pseudo", row.id, "done", "k", row.parent, measures=measures)
-        if state == "filtered":
-            made = refused(made, Verdict("feet slide", 0.1, 0.05))
-        folder = run.pseudo3d if state == "done" else run.pseudo3d_filtered
-        frames = len(load_npz(run.features2d / f"{row.id}.npz")["features"])
-        save_npz(folder / f"{row.id}.npz", features=joints_to_features(person(frames + 1)).numpy())
-        run.ledger.put([made])
-    run.record_config("pseudo-label", PseudoLabelConfig(max_skate=0.05).model_dump())
-    return run
 
 
 def test_labels_stand_beside_their_videos_with_their_scores(labelled):

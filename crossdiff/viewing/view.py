@@ -1,0 +1,71 @@
+"""The interactive page: figures to turn, zoom and scrub, side by side on one timeline, in a single file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from crossdiff.errors import InputError, MissingDependencyError
+from crossdiff.files import write_text
+from crossdiff.viewing.camera import FOCAL
+from crossdiff.viewing.view_data import Shown, motion_data
+
+__all__ = ["Shown", "write_view"]
+
+# three.js as the SageMath project packs it; the file is read where it is installed, nothing of it is copied here.
+_PACKAGE, _LIBRARY = "jupyter_threejs_sage", Path("static", "r130", "three.min.js")
+_SCRIPTS = ("view_motion.js", "view_flat.js", "view_stage.js", "view_player.js")
+# What would end a script's element, or make the parser wait for a second end.
+_ENDS = re.compile(r"<(?=/script|!--|script)", re.IGNORECASE)
+
+
+def write_view(path: Path, motions: Sequence[Shown], title: str = "Motions") -> Path:
+    """Write one page that plays the motions in step, each as a figure in space beside its front and side views.
+
+    A shorter motion holds its last pose. Needs `pip install "crossdiff[view]"`.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{path}: pages are written as .html; change the name")
+    if not motions:
+        raise InputError(f"{path}: no motions to show; give at least one")
+    environment = Environment(
+        loader=PackageLoader("crossdiff.viewing", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    here = files("crossdiff.viewing")
+    script = "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    page = environment.get_template("view.html").render(
+        title=title,
+        cards=motions,
+        data={"focal": FOCAL, "motions": [motion_data(shown) for shown in motions]},
+        style=Markup(here.joinpath("view.css").read_text(encoding="utf-8")),
+        library=_script(three_js()),
+        script=_script(script),
+    )
+    write_text(path, page)
+    return path
+
+
+def three_js() -> str:
+    """The text of three.js, from the installed package."""
+    # Found, not imported: only its file is wanted.
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependencyError('view: three.js is not installed; pip install "crossdiff[view]"')
+    path = Path(spec.submodule_search_locations[0]) / _LIBRARY
+    if not path.is_file():
+        raise MissingDependencyError(f"{path}: no such file; pip install jupyter-threejs-sage==130")
+    return path.read_text(encoding="utf-8")
+
+
+def _script(text: str) -> Markup:
+    return Markup(_ENDS.sub(r"\\x3c", text))
