@@ -13,7 +13,7 @@ from crossdiff.export.arrays import write_csv, write_npz
 from crossdiff.export.bvh import PER_METRE, Unit, write_bvh
 from crossdiff.export.clean import SIGMA, Cleaned, clean_motion
 from crossdiff.export.glb import write_glb
-from crossdiff.export.read import read_motion
+from crossdiff.export.read import read_exportable
 from crossdiff.export.rig import Rig
 from crossdiff.export.smpl import body_motion, rest_body, write_smpl
 from crossdiff.export.smpl_mesh import load_skin, write_obj_sequence
@@ -102,7 +102,7 @@ def export_motions(motions: Sequence[Path], out: Path, options: ExportOptions) -
     summary = ExportSummary(out, options)
     for path in track(list(motions), "export"):
         try:
-            cleaned = clean_motion(read_motion(path), SIGMA if options.smooth else 0.0, options.foot_lock)
+            cleaned = clean_motion(read_exportable(path), SIGMA if options.smooth else 0.0, options.foot_lock)
         except MissingDependencyError:
             raise
         except CrossDiffError as error:

@@ -10,48 +10,67 @@ from numpy import ndarray
 
 from crossdiff.data.captions import read_captions
 from crossdiff.errors import ClipError, InputError
-from crossdiff.files import load_npy, load_npz, read_json
+from crossdiff.files import load_npy, load_npz, npz_names, read_json
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.types import Motion3D
 
 _RECORD = "samples.json"
+_KINDS = (
+    "joints (frames, 22, 3) in metres or features (frames, 263), not normalised, as .npy, or as .npz a pseudo label "
+    "of a run or a motion exported as npz"
+)
 
 
 def read_motion(path: Path) -> Motion3D:
-    """Joints (F, 22, 3) in metres, Y up, or features (F, 263) as .npy; a pseudo label as .npz. KIT's sizes as well.
+    """Joints in metres, Y up, of a motion of either skeleton, from the files that the toolkit writes.
 
-    Frame rates are the skeleton's, where a label does not hold its own. Raises InputError that names the file.
+    .npy: joints (F, 22, 3), as `crossdiff sample` writes them, or features (F, 263), not normalised (KIT: 21 and 251).
+    .npz: a pseudo label, with `features`, or what `export --format npz` wrote, with `joints`. Frame rates are the
+    skeleton's, where an .npz does not hold its own. InputError names the file and what is wrong with it.
     """
-    if path.suffix.lower() == ".npz":
-        z = load_npz(path, ("features",), ("fps",))
-        array, fps = z["features"], float(z["fps"]) if "fps" in z else None
-    else:
-        array, fps = load_npy(path), None
+    array, fps = _array(path)
     try:
         skeleton, joints = _joints_of(array)
         if not len(joints):
             raise ClipError("has no frames")
-        return Motion3D(joints, fps or skeleton.fps, skeleton)
+        return Motion3D(joints, skeleton.fps if fps is None else fps, skeleton)
     except ClipError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _array(path: Path) -> tuple[ndarray, float | None]:
+    """What a file holds of a motion, and its frame rate where it says one."""
+    if path.suffix.lower() == ".npy":
+        return load_npy(path), None
+    if path.suffix.lower() != ".npz":
+        raise InputError(f"{path}: motions are {_KINDS}")
+    names = npz_names(path)
+    kind = next((name for name in ("joints", "features") if name in names), None)
+    if kind is None:
+        raise InputError(f"{path}: holds {', '.join(names) or 'nothing'}; expected {_KINDS}")
+    z = load_npz(path, (kind,), ("fps",))
+    if "fps" not in z:
+        return z[kind], None
+    if z["fps"].size != 1 or z["fps"].dtype.kind not in "fiu":
+        raise InputError(f"{path}: expected one number as fps, got {z['fps'].dtype} of shape {z['fps'].shape}")
+    return z[kind], float(z["fps"].item())
 
 
 def _joints_of(array: ndarray) -> tuple[Skeleton, ndarray]:
     """The skeleton that an array's shape tells, and its joints in metres."""
     if array.dtype.kind not in "fiu":
-        raise ClipError(f"holds {array.dtype}; give numbers")
+        raise ClipError(f"expected numbers, got {array.dtype}")
     for skeleton in SKELETONS.values():
         if array.ndim == 3 and array.shape[1:] == (skeleton.num_joints, 3):
             return skeleton, array.astype(np.float64)
         if array.ndim == 2 and array.shape[1] == layout_3d(skeleton).dim:
-            joints = features_to_joints(torch.from_numpy(array.astype(np.float32)), skeleton)
-            return skeleton, joints.numpy().astype(np.float64) * skeleton.metres_per_unit
-    raise ClipError(
-        f"has shape {array.shape}; give joints (frames, 22, 3), as `crossdiff sample` writes them, or features "
-        "(frames, 263), not normalised"
-    )
+            if not len(array):
+                return skeleton, np.zeros((0, skeleton.num_joints, 3))
+            joints = features_to_joints(torch.from_numpy(array.astype(np.float64)), skeleton)
+            return skeleton, joints.numpy() * skeleton.metres_per_unit
+    raise ClipError(f"expected {_KINDS}; got shape {array.shape}")
 
 
 def caption_of(path: Path) -> str:

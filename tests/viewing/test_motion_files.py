@@ -60,7 +60,7 @@ def test_what_is_no_motion_is_named(tmp_path, array, word):
 def test_a_file_of_another_kind_or_none_is_named(tmp_path):
     (tmp_path / "text.npy").write_text("no array")
     save_npz(tmp_path / "other.npz", joints=np.zeros(3))
-    for name, word in (("text.npy", "numpy"), ("none.npy", "no such file"), ("other.npz", "lacks features")):
+    for name, word in (("text.npy", "numpy"), ("none.npy", "no such file"), ("other.npz", "shape")):
         with pytest.raises(InputError, match=rf"{name}: .*{word}"):
             read_motion(tmp_path / name)
 
