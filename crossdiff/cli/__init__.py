@@ -52,6 +52,7 @@ def _register() -> None:
         import_2d,
         prepare,
         pseudo_label,
+        recipe,
         report,
         run,
         sample,

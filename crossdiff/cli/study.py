@@ -1,4 +1,4 @@
-"""`crossdiff study ablations`: experiments over several models."""
+"""`crossdiff study ablations`, `held-out` and `sampling`: experiments over several models or ways to sample."""
 
 from __future__ import annotations
 
@@ -76,3 +76,38 @@ def held_out(
     chosen = load_config(HeldOutStudy, config, set_)
     devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
     summary(str(run_held_out(chosen, data, evaluators or data / DEFAULT_EVALUATORS, out, devices)))
+
+
+@study.command()
+def sampling(
+    checkpoint: Annotated[str | None, typer.Argument(help="Model to sample with; without it the shipped one.")] = None,
+    data: Annotated[Path, typer.Option(help="Dataset folder from `crossdiff prepare`.")] = DEFAULT_DATASET,
+    config: Annotated[str, typer.Option(help="YAML file, or a shipped one: sampling-sweep.yaml.")] = "sampling-sweep",
+    evaluators: Annotated[
+        Path | None, typer.Option(help="Folder from `crossdiff train-evaluator`; else DATASET/evaluators.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for results, table and plot; gone on with.")] = Path("sampling"),
+    only: Annotated[
+        list[str] | None, typer.Option(help="A solver, or `reference`: what to make now; repeatable; else all.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where motion is sampled: cpu, cuda ...; several with commas, a process each; or auto.")
+    ] = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, such as evaluation.split=test; repeatable.")
+    ] = None,
+) -> None:
+    """Solvers, steps and guidance: FID and R-precision beside time, and 1000 steps of DDPM to compare with.
+
+    Example: crossdiff study sampling --data dataset --out sampling
+    """
+    from crossdiff.cli.common import pick_checkpoint
+    from crossdiff.cli.steps import pick_device
+    from crossdiff.config import load_config
+    from crossdiff.studies.sampling_sweep import SamplingSweep, run_sampling_sweep
+
+    chosen = load_config(SamplingSweep, config, set_)
+    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    folder = evaluators or data / DEFAULT_EVALUATORS
+    model = pick_checkpoint(checkpoint)
+    summary(str(run_sampling_sweep(chosen, model, data, folder, out, devices, tuple(only or ()))))

@@ -66,7 +66,8 @@ class MocapBatches:
     """Batches of 3D clips with their views, in length buckets, reshuffled every epoch.
 
     `share_3d` of the clips are used with their 3D motion, and those up to `share_2d` by their 2D views alone (paper,
-    table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1).
+    table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1). most: frames of a crop at most; first: (steps, frames), another number
+    for so many steps at the start.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class MocapBatches:
         seed: int,
         share_3d: float = 1.0,
         share_2d: float = 1.0,
+        first: tuple[int, int] | None = None,
     ) -> None:
-        self.data, self.batch_size, self.most, self.views, self.seed = data, batch_size, most, views, seed
+        self.data, self.batch_size, self.views, self.seed = data, batch_size, views, seed
+        self._most, self._first = most, first
         _ = data.packed  # here, once, and not by every worker
         place = places(data.ids, seed)
         self._clips = np.flatnonzero(place < max(share_2d, share_3d))
@@ -88,7 +91,7 @@ class MocapBatches:
 
     def clips(self, step: int) -> ndarray:
         """Numbers of the dataset's clips in a step's batch."""
-        epoch, number = divmod(step, max(1, len(self._clips) // self.batch_size))
+        epoch, number = divmod(step, self._batches)
         if self._order[0] != epoch:
             self._order = (epoch, self._shuffled(epoch))
         return self._order[1][number]
@@ -96,11 +99,19 @@ class MocapBatches:
     def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
         chosen = self.clips(step)[list(rows)].tolist()
         rngs = [np.random.default_rng((self.seed, 1, step, row)) for row in rows]
-        crops = self.data.crops(chosen, self.most, self.views, rngs)
+        crops = self.data.crops(chosen, self._most_at(step), self.views, rngs)
         return [c if self._has_3d[i] else c.without_3d() for c, i in zip(crops, chosen, strict=True)]
 
     def captions(self) -> list[str]:
         return sorted({c.text for i in self._clips for c in self.data.captions[i]})
+
+    @property
+    def _batches(self) -> int:
+        """In an epoch."""
+        return max(1, len(self._clips) // self.batch_size)
+
+    def _most_at(self, step: int) -> int:
+        return self._first[1] if self._first is not None and step < self._first[0] else self._most
 
     def _shuffled(self, epoch: int) -> list[ndarray]:
         """Clip numbers of every batch of an epoch."""
@@ -108,7 +119,7 @@ class MocapBatches:
         order = rng.permutation(self._clips)
         bucket = self.batch_size * _BUCKET_BATCHES
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
-        clipped = np.minimum(self.data.lengths, self.most)
+        clipped = np.minimum(self.data.lengths, self._most_at(epoch * self._batches))
         order = np.concatenate([p[np.argsort(clipped[p], kind="stable")] for p in parts])
         full = len(order) // self.batch_size * self.batch_size
         if not full:

@@ -13,15 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from crossdiff.errors import InputError
+from crossdiff.models.prediction import NUM_STEPS, SCHEDULE
 
 Solver = Literal["dpm++", "ddim", "ddpm"]
-NUM_STEPS = 1000
-
-_COMMON: dict[str, Any] = {
-    "num_train_timesteps": NUM_STEPS,
-    "beta_schedule": "squaredcos_cap_v2",
-    "prediction_type": "sample",
-}
 
 
 class _DDIM(DDIMScheduler):
@@ -48,7 +42,7 @@ class _DDIM(DDIMScheduler):
 
 @cache
 def _training_schedule() -> DDPMScheduler:
-    return DDPMScheduler(variance_type="fixed_small", clip_sample=False, **_COMMON)
+    return DDPMScheduler(variance_type="fixed_small", clip_sample=False, **SCHEDULE)
 
 
 def add_noise(
@@ -89,10 +83,10 @@ def make_solver(name: str, timesteps: Sequence[int]) -> Any:
     """
     check_solver(name)
     if name == "dpm++":
-        solver: Any = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, **_COMMON)
+        solver: Any = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, **SCHEDULE)
         solver.set_timesteps(timesteps=list(timesteps))
     else:
-        solver = _DDIM(clip_sample=False, **_COMMON)
+        solver = _DDIM(clip_sample=False, **SCHEDULE)
         solver.timesteps = torch.tensor(timesteps)
     return solver
 

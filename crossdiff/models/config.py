@@ -19,6 +19,8 @@ class ModelConfig(Config):
     the domain encoder's output (the paper's ablation). cross_decoders: without them the encoder's last tokens are the
     output; then nothing decodes a root of its own, so `decouple_root` must be off too. text: `token` adds the
     sentence's vector to the condition token; `sequence` lets every encoder layer attend to the words as well.
+    prediction: what the last layer gives within a domain, `x` (x_start, the paper's) or `v` (Salimans and Ho 2022);
+    the network makes x_start of it either way. Across domains it is always x_start.
     """
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
@@ -31,6 +33,7 @@ class ModelConfig(Config):
     shared_encoder: bool = True
     cross_decoders: bool = True
     decouple_root: bool = True
+    prediction: Literal["x", "v"] = "x"
     width: int = Field(512, ge=8)
     heads: int = Field(4, ge=1)
     feed_forward: int = Field(1024, ge=8)

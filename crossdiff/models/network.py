@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from crossdiff.models.config import ModelConfig
+from crossdiff.models.prediction import x_start_of_v
 from crossdiff.types import Domain
 
 # Rows of the position table; timesteps are looked up in it too, so it covers the diffusion's 1000.
@@ -207,7 +208,8 @@ class CrossDiffNetwork(nn.Module):
         for target in self.cfg.domain_names if targets is None else targets:
             decoded = self.decoders[target](levels, root_tokens, both.ignore)[:, :frames]
             for source, part in zip(inputs, decoded.chunk(len(inputs)), strict=True):
-                outputs[source, target] = part
+                as_v = self.cfg.prediction == "v" and source == target
+                outputs[source, target] = x_start_of_v(inputs[source], part, t) if as_v else part
         return outputs
 
     def _condition(self, t: Tensor, text: Tensor, ignore: Tensor | None) -> Condition:

@@ -1,4 +1,4 @@
-"""The ablations of the paper (table 2): one model per row, trained and evaluated alike, and their table."""
+"""Ablations, such as those of the paper's table 2: one model per row, trained and evaluated alike, and their table."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Table
 from crossdiff.files import write_text
+from crossdiff.studies.compute import step_flops
 from crossdiff.studies.tables import markdown
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.stages import train
@@ -33,33 +34,41 @@ _COLUMNS = {
 
 
 class Ablation(Config):
-    """One row. `train` holds what differs from the study's settings; `paper` is the row's name in the paper."""
+    """One row. `train` holds what differs from the study's settings; `paper` is the row's name there, if it has one."""
 
     label: str
     group: str
-    paper: str
+    paper: str = ""
     train: dict[str, Any] = Field(default_factory=dict)
 
 
 class AblationStudy(Config):
-    """rows: names of shipped files of `ablations/`, or paths. stage1, stage2: settings that all rows share."""
+    """rows: names of shipped files, of `ablations/` where they name no folder, or paths.
+
+    stage1, stage2: settings that all rows share; without stage2 what stage I made is evaluated. equal_compute: all
+    rows get as many operations for stage I as the first, whose steps are `stage1`'s, and so other numbers of steps.
+    """
 
     rows: tuple[str, ...]
     stage1: dict[str, Any]
-    stage2: dict[str, Any]
+    stage2: dict[str, Any] | None = None
+    equal_compute: bool = False
     evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         for stage in (self.stage1, self.stage2):
-            TrainConfig.model_validate(stage)
+            if stage is not None:
+                TrainConfig.model_validate(stage)
         return self
 
-    def stages(self, row: Ablation) -> tuple[TrainConfig, TrainConfig]:
-        """Both stages of a row; stage II has the network of its checkpoint."""
-        rest = {key: value for key, value in row.train.items() if key != "model"}
-        first = TrainConfig.model_validate(_merged(self.stage1, row.train))
-        return first, TrainConfig.model_validate(_merged(self.stage2, rest))
+    def stages(self, row: Ablation) -> list[TrainConfig]:
+        """The stages of a row; stage II has the network of its checkpoint."""
+        stages = [TrainConfig.model_validate(_merged(self.stage1, row.train))]
+        if self.stage2 is not None:
+            rest = {key: value for key, value in row.train.items() if key != "model"}
+            stages.append(TrainConfig.model_validate(_merged(self.stage2, rest)))
+        return stages
 
 
 @dataclass(frozen=True)
@@ -89,12 +98,18 @@ def run_ablations(
         raise ConfigError(f"rows: expected some of {', '.join(study.rows)}, got {', '.join(sorted(unknown))}")
     find_evaluators(evaluators)  # before hours of training
     rows = {name: load_config(Ablation, _file_of(name)) for name in study.rows}
+    flops = None
+    if study.equal_compute:
+        flops = step_flops(study.stages(rows[study.rows[0]])[0], data)
     for name in only or study.rows:
-        folder = out / Path(name).stem
-        first, second = study.stages(rows[name])
-        train(first, data, folder / "stage1")
-        train(second, data, folder / "stage2", folder / "stage1")
-        evaluate(study.evaluation, folder / "stage2", data, evaluators, folder / "evaluation", devices, name)
+        folder, checkpoint = out / Path(name).stem, None
+        for number, stage in enumerate(study.stages(rows[name])):
+            if flops is not None and number == 0:
+                stage = stage.model_copy(update={"steps": round(stage.steps * flops / step_flops(stage, data))})
+            trained = train(stage, data, folder / f"stage{number + 1}", checkpoint)
+            checkpoint = trained.out
+        assert checkpoint is not None
+        evaluate(study.evaluation, checkpoint, data, evaluators, folder / "evaluation", devices, name)
     found = [
         (rows[name], EvaluationResult.load(path))
         for name in study.rows
@@ -150,7 +165,7 @@ def _plot(path: Path, found: Sequence[tuple[Ablation, EvaluationResult]]) -> Non
 
 
 def _file_of(name: str) -> str:
-    return name if Path(name).is_file() else f"ablations/{name}"
+    return name if Path(name).is_file() or "/" in name else f"ablations/{name}"
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from crossdiff.config import Config
 from crossdiff.data.mocap import ViewConfig
 from crossdiff.diffusion.lifting import LabelConfig
 from crossdiff.models.config import ModelConfig
-from crossdiff.training.losses import Objective, Pair
+from crossdiff.training.losses import Objective, Pair, Weighting
 
 
 class LossWeights(Config):
@@ -41,6 +41,7 @@ class LossWeights(Config):
 class LoopConfig(Config):
     """What every kind of training shares. `steps` counts optimiser steps.
 
+    weighting: what timesteps count in the loss; see `timestep_weights`.
     batch_size: clips per step on all devices together. precision: `auto` is bf16-mixed on a GPU that has it, else
     32-true. validate_every: steps between losses on `validate_batches` batches held out (0: never); the model with
     the lowest is kept beside the last ones. sample_every: steps between videos sampled from `sample_prompts` (0:
@@ -59,6 +60,7 @@ class LoopConfig(Config):
     ema_decay: float = Field(0.999, ge=0, lt=1)
     text_dropout: float = Field(0.1, ge=0, le=1)
     weights: LossWeights = LossWeights()
+    weighting: Weighting = "uniform"
     views: ViewConfig = ViewConfig()
     max_frames: int = Field(196, ge=8)
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
@@ -83,13 +85,20 @@ class LoopConfig(Config):
         return self
 
 
+class ShortWindows(Config):
+    """Stretches of at most `frames` frames in the first `share` of the steps, whole clips after."""
+
+    frames: int = Field(ge=8)
+    share: float = Field(gt=0, lt=1)
+
+
 class TrainConfig(LoopConfig):
     """Stage I trains all four directions; stage II goes on from its checkpoint with 3D -> 3D alone (equation 9).
 
     `weights` count in stage I, for a network of both domains.
     share_3d of the dataset's clips are used with their 3D motion, and those up to share_2d by their 2D views alone
     (paper, table 2: "50 % 3D + 100 % 2D" is 0.5 and 1). extra_ratio: part of a batch that comes from a pipeline run
-    of 2D clips, where one is given.
+    of 2D clips, where one is given. short_windows: learning from short stretches first.
     """
 
     stage: Literal[1, 2] = 1
@@ -97,6 +106,7 @@ class TrainConfig(LoopConfig):
     share_3d: float = Field(1.0, gt=0, le=1)
     share_2d: float = Field(1.0, gt=0, le=1)
     extra_ratio: float = Field(0.5, gt=0, lt=1)
+    short_windows: ShortWindows | None = None
 
     @model_validator(mode="after")
     def _ordered_shares(self) -> Self:

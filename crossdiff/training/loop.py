@@ -41,7 +41,7 @@ from crossdiff.text import CachedEmbeddings, check_prompts
 from crossdiff.training.config import LoopConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import launch
-from crossdiff.training.losses import KINDS, Network, Objective, StepLosses, cross_losses
+from crossdiff.training.losses import KINDS, Network, Objective, StepLosses, cross_losses, timestep_weights
 from crossdiff.training.optimisation import moving_average, rate
 from crossdiff.training.preview import add_video, render_samples
 from crossdiff.training.record import pin
@@ -223,7 +223,7 @@ class Trainer:
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             batch = batch.to(device)
             terms = cross_losses(network, self.model, batch, text, self.objective.pairs, draws)
-        return StepLosses.of(terms, self.objective, batch)
+        return StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
 
     def _diverged(self, what: str) -> DivergedError:
         """The average does not hold the step that went wrong; it is kept as a model to go on from."""

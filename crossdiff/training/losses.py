@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from crossdiff.data.batch import MotionBatch
 from crossdiff.diffusion.schedule import add_noise
 from crossdiff.models.model import CrossDiffModel
+from crossdiff.models.prediction import kept_signal
 from crossdiff.training.draws import Draws
 from crossdiff.types import DOMAINS, Domain
 
 Pair = tuple[Domain, Domain]
 Network = Callable[..., dict[Pair, Tensor]]
+Weighting = Literal["uniform", "min-snr", "v"]
+
+_MOST_SNR = 5.0
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,18 @@ class StepLosses:
     values: Float[Tensor, " n"]
 
     @classmethod
-    def of(cls, terms: Mapping[Pair, Float[Tensor, " b"]], objective: Objective, batch: MotionBatch) -> StepLosses:
-        """Means over the clips; of each kind of clip, its part of the loss and of the batch."""
-        clips = objective.clip_losses(terms, batch)
+    def of(
+        cls,
+        terms: Mapping[Pair, Float[Tensor, " b"]],
+        objective: Objective,
+        batch: MotionBatch,
+        weights: Float[Tensor, " b"] | float = 1.0,
+    ) -> StepLosses:
+        """Means over the clips; of each kind of clip, its part of the loss and of the batch.
+
+        weights: what each clip counts by its timestep, in the loss but not in the numbers of the directions.
+        """
+        clips = objective.clip_losses(terms, batch) * weights
         wild = batch.wild.to(clips.dtype)
         numbers = {
             "loss": clips,
@@ -81,6 +95,18 @@ class StepLosses:
             if 0 < share < 1:
                 found[kind] = mean / part
         return found
+
+
+def timestep_weights(t: Int[Tensor, " b"], weighting: Weighting) -> Float[Tensor, " b"]:
+    """What the squared error of x_start counts at each timestep.
+
+    `min-snr`: the signal-to-noise ratio, at most 5 (Hang et al. 2023, equation 8); `v`: what makes it the error of v
+    (Salimans and Ho 2022, section 4), 1 / (1 - alpha-bar).
+    """
+    kept = kept_signal(t)
+    if weighting == "min-snr":
+        return (kept / (1 - kept)).clamp_max(_MOST_SNR)
+    return 1 / (1 - kept) if weighting == "v" else torch.ones_like(kept)
 
 
 def masked_mse(

@@ -64,7 +64,7 @@ def train(
     count = cfg.batch_size
     if extra_2d is not None:
         count -= min(cfg.batch_size - 1, max(1, round(cfg.batch_size * cfg.extra_ratio)))
-    mocap = MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, cfg.share_2d)
+    mocap = mocap_batches(cfg, dataset, count, most)
     batches: BatchSource = mocap
     if extra_2d is not None:
         extra = WildDataset(extra_2d, labelled=False)
@@ -73,6 +73,13 @@ def train(
         batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, most, cfg.seed), mocap)
     validation = _held_out(dataset, cfg.batch_size, most, cfg)
     return fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
+
+
+def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, most: int) -> MocapBatches:
+    """Batches of `count` clips, of at most `most` frames, as the configuration wants them."""
+    short = cfg.short_windows
+    first = None if short is None else (round(short.share * cfg.steps), min(short.frames, most))
+    return MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, cfg.share_2d, first)
 
 
 def finetune(

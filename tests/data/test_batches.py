@@ -397,3 +397,14 @@ def test_one_four_or_five_views(prepared, views, count):
     crops = data.crops([0] * 60, 196, cfg, rngs)
     starts = {tuple(np.round(c.features["2d"][0, 2:8], 4)) for c in crops if c.num_frames == crops[0].num_frames}
     assert len(starts) == count
+
+
+def test_short_windows_come_first(prepared):
+    """For the first steps no crop is longer than asked, and from then on batches are as they always are."""
+    data = MocapDataset(prepared)
+    short = MocapBatches(data, 2, 196, ViewConfig(), 0, first=(6, 24))
+    whole = MocapBatches(data, 2, 196, ViewConfig(), 0)
+    lengths = [[c.num_frames for c in short.crops(step, range(2))] for step in range(16)]
+    assert all(n == 24 for batch in lengths[:6] for n in batch)
+    assert lengths[8:] == [[c.num_frames for c in whole.crops(step, range(2))] for step in range(8, 16)]
+    assert min(min(batch) for batch in lengths[6:]) > 24

@@ -29,6 +29,7 @@ variants = pytest.mark.parametrize(
         {"decouple_root": False},
         {"cross_decoders": False, "decouple_root": False},
         {"text": "sequence"},
+        {"prediction": "v"},
         {"text": "sequence", "norm_first": True, "frames_per_token": 2, "shared_encoder": False},
         MDM_LIKE,
     ],

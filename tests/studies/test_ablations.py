@@ -5,11 +5,14 @@ from __future__ import annotations
 from importlib import resources
 
 import pytest
+import yaml
 
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
 from crossdiff.studies.ablations import Ablation, AblationStudy, run_ablations
+from crossdiff.studies.compute import step_flops
+from crossdiff.training.config import ShortWindows, TrainConfig
 
 ROWS = sorted(
     n.removeprefix("ablations/").removesuffix(".yaml") for n in shipped_configs() if n.startswith("ablations/")
@@ -80,3 +83,39 @@ def test_a_tiny_study_writes_its_table_and_goes_on(prepared, tmp_path):
     assert "<table>" in (out / "ablations.html").read_text()
     with pytest.raises(ConfigError, match="expected some of mdm, full, got other"):
         run_ablations(tiny(), prepared, tmp_path / "evaluators", out, only=["other"])
+
+
+def test_rows_at_equal_compute_get_as_many_operations(prepared):
+    study = load_config(AblationStudy, "equal-compute")
+    assert study.equal_compute
+    rows = {row: study.stages(load_config(Ablation, row)) for row in study.rows}
+    assert all(len(stages) == 1 for stages in rows.values())
+    small = {"model": {**SMALL, "frames_per_token": 4}, "batch_size": 4, "steps": 20}
+    base = TrainConfig.model_validate({"stage": 1, **small})
+    finer = base.model_copy(update={"model": base.model.model_copy(update={"frames_per_token": 1})})
+    shorter = base.model_copy(update={"short_windows": ShortWindows(frames=8, share=0.5)})
+    flops = {name: step_flops(cfg, prepared) for name, cfg in (("base", base), ("finer", finer), ("short", shorter))}
+    assert step_flops(base, prepared) == flops["base"]
+    assert 2.5 < flops["finer"] / flops["base"] < 6
+    assert 0.4 < flops["short"] / flops["base"] < 0.95
+    second = TrainConfig.model_validate({"stage": 2, **small})
+    assert step_flops(second, prepared) < 0.6 * flops["base"]
+
+
+def test_a_row_of_double_cost_takes_half_of_the_steps(prepared, tmp_path, monkeypatch):
+    phases = {name: {"steps": 1, "batch_size": 4} for name in ("movement", "matching")}
+    sizes = {"dim": 4, "movement_width": 8, "movement_dim": 8, "motion_width": 8, "text_width": 8}
+    cfg = EvaluatorTraining.model_validate({"evaluator": sizes, **phases})
+    train_evaluator(cfg, prepared, tmp_path / "evaluators" / "t2m-all", "t2m", "all")
+    monkeypatch.setattr("crossdiff.studies.ablations.step_flops", lambda cfg, data: 2.0 if cfg.model.width == 32 else 1)
+    wide = tmp_path / "wide.yaml"
+    wide.write_text("label: wide\ngroup: network\ntrain: {model: {width: 32}}\n")
+    study = tiny().model_copy(update={"rows": ("full", str(wide)), "stage2": None, "equal_compute": True})
+    out = tmp_path / "out"
+    assert run_ablations(study, prepared, tmp_path / "evaluators", out).rows == 2
+    steps = {
+        n: yaml.safe_load((out / n / "stage1" / "train.yaml").read_text())["config"]["steps"] for n in ("full", "wide")
+    }
+    assert steps == {"full": 2, "wide": 1}
+    text = (out / "ablations.md").read_text()
+    assert "| network | wide |" in text

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from synthetic import small_model
 from torch.testing import assert_close
 
 from crossdiff.data.batch import MotionBatch
 from crossdiff.diffusion.schedule import add_noise
+from crossdiff.models.prediction import kept_signal, x_start_of_v
 from crossdiff.training.config import FinetuneConfig, LossWeights, TrainConfig
 from crossdiff.training.draws import draw
-from crossdiff.training.losses import Objective, StepLosses, cross_losses, masked_mse
+from crossdiff.training.losses import Objective, StepLosses, cross_losses, masked_mse, timestep_weights
 
 ALL = {("3d", "3d"): 1.0, ("2d", "3d"): 1.0, ("3d", "2d"): 1.0, ("2d", "2d"): 1.0}
 
@@ -189,3 +192,23 @@ def test_a_batch_without_padding_needs_no_mask(batch):
 def test_a_direction_at_least_needs_a_weight():
     with pytest.raises(ValueError, match="at least one direction"):
         LossWeights(w33=0, w23=0, w32=0, w22=0)
+
+
+def test_weights_of_timesteps():
+    t = torch.tensor([0, 300, 700, 999])
+    kept = kept_signal(t)
+    assert timestep_weights(t, "uniform").tolist() == [1.0] * 4
+    snr = kept / (1 - kept)
+    assert timestep_weights(t, "min-snr").tolist() == pytest.approx([5.0, *snr[1:].clamp_max(5).tolist()])
+    assert timestep_weights(t, "min-snr")[-1] < 1e-4
+
+
+@given(seed=st.integers(0, 1000))
+def test_v_weights_make_the_error_of_v(seed):
+    """(v - v')^2 = w (x_start - x_start')^2 for any two predictions."""
+    generator = torch.Generator().manual_seed(seed)
+    t = torch.randint(1, 1000, (3,), generator=generator)
+    x, v, other = torch.randn(3, 3, 4, 5, generator=generator, dtype=torch.float64)
+    clean = x_start_of_v(x, v, t) - x_start_of_v(x, other, t)
+    weight = timestep_weights(t, "v")[:, None, None]
+    assert_close(weight.double() * clean.square(), (v - other).square(), rtol=1e-4, atol=1e-9)

@@ -1,0 +1,210 @@
+"""Which solver, how many steps, how much guidance: quality beside time, with 1000 steps of DDPM to compare with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+from pydantic import Field
+
+from crossdiff.checkpoint import load_model
+from crossdiff.config import Config
+from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.schedule import Solver
+from crossdiff.errors import ConfigError
+from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
+from crossdiff.evaluation.evaluate import REAL, evaluate
+from crossdiff.evaluation.protocol import find_evaluators
+from crossdiff.evaluation.result import EvaluationResult, Value
+from crossdiff.files import read_json, write_json, write_text
+from crossdiff.studies.tables import markdown
+from crossdiff.viewing.plots import saved_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = {"dpm++": "#2b5cad", "ddim": "#3c8a4e", "ddpm": "#e0a33a"}
+# FID this many times the reference's is as good as it; the band of the plot.
+_AS_GOOD = 1.1
+_TIMES = 3
+
+
+class Grid(Config):
+    """Every number of steps with every guidance scale."""
+
+    solver: Solver
+    steps: tuple[int, ...] = Field(min_length=1)
+    guidance_scale: tuple[float, ...] = Field((2.5,), min_length=1)
+
+
+class SamplingSweep(Config):
+    """grids: what is tried; reference: what it is compared with, in so many replications (it takes long).
+
+    evaluation: its `sampling` is replaced by each row's. frames: of the motion whose sampling is timed.
+    """
+
+    grids: tuple[Grid, ...] = Field(min_length=1)
+    reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm")
+    reference_replications: int = Field(1, ge=1)
+    evaluation: EvaluationConfig = EvaluationConfig(split="val")
+    frames: int = Field(120, ge=8)
+
+    def rows(self) -> list[SamplingConfig]:
+        """What is tried, the reference last; each once."""
+        tried = [
+            SamplingConfig(solver=grid.solver, steps=steps, guidance_scale=scale)
+            for grid in self.grids
+            for steps in grid.steps
+            for scale in grid.guidance_scale
+        ]
+        return [row for n, row in enumerate([*tried, self.reference]) if row not in tried[:n]]
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """What one way to sample gave, and the seconds that it took for one motion alone."""
+
+    sampling: SamplingConfig
+    result: EvaluationResult
+    seconds: float
+
+    def value(self, metric: str) -> Value:
+        return self.result.tables[0].rows[self.result.model.name][metric]
+
+
+@dataclass(frozen=True)
+class SweepSummary:
+    out: Path
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.out}: sampling.md and .png of {self.rows} ways to sample"
+
+
+def run_sampling_sweep(
+    cfg: SamplingSweep,
+    checkpoint: Path,
+    data: Path,
+    evaluators: Path,
+    out: Path,
+    devices: tuple[str, ...] = ("cpu",),
+    only: Sequence[str] = (),
+) -> SweepSummary:
+    """Evaluate every row (`only` these solvers' and `reference`, where given) and write the table and its plot.
+
+    What was evaluated before is kept. Times are of one motion at a time on the first device, the fastest of three.
+    """
+    names = [*dict.fromkeys(grid.solver for grid in cfg.grids), "reference"]
+    if unknown := set(only) - set(names):
+        raise ConfigError(f"rows: expected some of {', '.join(names)}, got {', '.join(sorted(unknown))}")
+    find_evaluators(evaluators)  # before a long wait
+    rows = []
+    for sampling in cfg.rows():
+        kind = "reference" if sampling == cfg.reference else sampling.solver
+        folder = out / _name(sampling)
+        if not only or kind in only:
+            evaluation = cfg.evaluation.model_copy(update={"sampling": sampling})
+            if kind == "reference":
+                few = cfg.evaluation.protocol.model_copy(update={"replications": cfg.reference_replications})
+                evaluation = evaluation.model_copy(update={"protocol": few})
+            evaluate(evaluation, checkpoint, data, evaluators, folder, devices, _name(sampling))
+            seconds = {"seconds": time_of_one(checkpoint, sampling.options(), cfg.frames, devices[0])}
+            write_json(folder / "time.json", seconds)
+        if (folder / "result.json").is_file() and (folder / "time.json").is_file():
+            seconds = read_json(folder / "time.json")
+            rows.append(SweepRow(sampling, EvaluationResult.load(folder), float(seconds["seconds"])))
+    if len({(row.result.model.fingerprint, row.result.dataset.fingerprint) for row in rows}) > 1:
+        raise ConfigError(f"{out}: holds rows of several models or datasets; give another --out")
+    write_text(out / "sampling.md", markdown(sweep_table(rows, cfg.reference)))
+    _plot(out / "sampling.png", rows, cfg.reference)
+    return SweepSummary(out, len(rows))
+
+
+def time_of_one(checkpoint: Path, options: SamplingOptions, frames: int, device: str) -> float:
+    """Seconds to sample one motion; the network's time does not depend on the text."""
+    model = load_model(checkpoint, device)
+    words = (1,) if model.config.text == "sequence" else ()
+    text = torch.ones(1, *words, model.config.text_dim)
+    sample(model, text, [frames], SamplingOptions(2, options.guidance_scale, options.solver), [0])
+    found = []
+    for _ in range(1 if options.num_inference_steps >= 500 else _TIMES):
+        start = time.perf_counter()
+        sample(model, text, [frames], options, [0]).cpu()  # waits for the device
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataFrame:
+    """A line per way to sample, real motion first; FID also as a multiple of the reference's, where that was made."""
+    real = rows[0].result.tables[0].rows[REAL]
+    known = next((row.value("FID").mean for row in rows if row.sampling == reference), None)
+    head = {"solver": REAL, "steps": "", "guidance": ""}
+    lines = [head | {"R-precision top 3 ↑": str(real["R-precision top 3"]), "FID ↓": str(real["FID"])}]
+    for row in rows:
+        fid = row.value("FID")
+        motion = row.result.motion[row.result.model.name]
+        lines.append(
+            {
+                "solver": row.sampling.solver,
+                "steps": str(row.sampling.steps),
+                "guidance": f"{row.sampling.guidance_scale:g}",
+                "R-precision top 3 ↑": str(row.value("R-precision top 3")),
+                "FID ↓": str(fid),
+                "FID / reference": "" if known is None else f"{fid.mean / known:.2f}",
+                "contacts that slide ↓": str(motion["skating_share"]),
+                "s a motion": f"{row.seconds:.2f}",
+            }
+        )
+    return pd.DataFrame(lines).fillna("")
+
+
+def _name(sampling: SamplingConfig) -> str:
+    return f"{sampling.solver}-{sampling.steps}-{sampling.guidance_scale:g}"
+
+
+def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> None:
+    """FID over time for each solver at the reference's guidance; FID and R-precision over guidance."""
+    same = [row for row in rows if row.sampling.guidance_scale == reference.guidance_scale]
+    with saved_figure(path, 11, 4.2) as figure:
+        left, right = figure.subplots(1, 2)
+        for solver in dict.fromkeys(row.sampling.solver for row in same):
+            line = sorted((r for r in same if r.sampling.solver == solver), key=lambda r: r.sampling.steps)
+            fid = [row.value("FID") for row in line]
+            seconds = [row.seconds for row in line]
+            left.errorbar(
+                seconds, [v.mean for v in fid], yerr=[v.interval for v in fid], fmt="o-", markersize=4, capsize=2,
+                color=_COLOURS[solver], label=solver,
+            )  # fmt: skip
+            for x, v, row in zip(seconds, fid, line, strict=True):
+                left.annotate(str(row.sampling.steps), (x, v.mean), (3, 5), textcoords="offset points", fontsize=7)
+        known = [row.value("FID").mean for row in rows if row.sampling == reference]
+        for value in known:
+            left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color="#dddddd", zorder=0, label="reference, ± 10 %")
+        left.set(xscale="log", yscale="log", xlabel="seconds a motion, by itself", ylabel="FID")
+        left.set_title("Time and FID; numbers are steps")
+        left.legend(frameon=False)
+        _plot_guidance(right, rows)
+
+
+def _plot_guidance(ax: Axes, rows: Sequence[SweepRow]) -> None:
+    """Of the solver and number of steps that were tried with the most scales."""
+    groups: dict[tuple[str, int], list[SweepRow]] = {}
+    for row in rows:
+        groups.setdefault((row.sampling.solver, row.sampling.steps), []).append(row)
+    (solver, steps), line = max(groups.items(), key=lambda item: len(item[1]))
+    line = sorted(line, key=lambda r: r.sampling.guidance_scale)
+    scales = [row.sampling.guidance_scale for row in line]
+    other = ax.twinx()
+    for axes, metric, colour in ((ax, "FID", "#2b5cad"), (other, "R-precision top 3", "#c8402f")):
+        values = [row.value(metric) for row in line]
+        axes.errorbar(
+            scales, [v.mean for v in values], yerr=[v.interval for v in values], fmt="o-", markersize=4, capsize=2,
+            color=colour,
+        )  # fmt: skip
+        axes.set_ylabel(metric, color=colour)
+    ax.set(xlabel="guidance scale", title=f"Guidance, {solver}, {steps} steps")
