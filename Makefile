@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test mmpose install lint types format wheel clean
+.PHONY: demo test mmpose install lint types package docs format wheel clean
 
 demo: install  ## the whole chain on a real clip; writes runs/demo/index.html
 	$(BIN)/crossdiff demo
@@ -42,14 +42,24 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# mypy does not know the folder mapping of pyproject.toml; a folder of links shows it the package as it is installed.
-types: install
+# mypy and mkdocstrings do not know the folder mapping of pyproject.toml; a folder of links shows them the package as it
+# is installed.
+PARTS := $(CURDIR)/crossdiff/* $(CURDIR)/pipeline $(CURDIR)/annotations $(CURDIR)/configs $(CURDIR)/pretrained
+
+package:
 	rm -rf build/types && mkdir -p build/types/crossdiff
-	ln -s $(CURDIR)/crossdiff/* $(CURDIR)/pipeline $(CURDIR)/annotations $(CURDIR)/configs $(CURDIR)/pretrained build/types/crossdiff/
+	ln -s $(PARTS) build/types/crossdiff/
+
+types: install package
 	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p crossdiff
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: install package  ## the documentation as a site: site/index.html
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
 
 wheel: install
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf .venv .venv-mmpose build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-mmpose build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,45 @@
+"""A signature for every configuration class in the API pages: its settings with types, defaults and limits."""
+
+from __future__ import annotations
+
+import griffe
+
+CONFIG = "crossdiff.config.Config"
+
+
+class ConfigSignatures(griffe.Extension):
+    """Gives classes derived from `Config` the constructor that pydantic makes when they are imported."""
+
+    def on_package(self, *, pkg: griffe.Module, **kwargs: object) -> None:
+        for cls in _classes(pkg):
+            if "__init__" not in cls.members and any(base.path == CONFIG for base in _bases(cls)):
+                cls.set_member("__init__", _constructor(cls))
+
+
+def _classes(module: griffe.Module) -> list[griffe.Class]:
+    here = [c for c in module.classes.values() if not c.is_alias]
+    below = [m for m in module.modules.values() if not m.is_alias]
+    return here + [c for m in below for c in _classes(m)]
+
+
+def _bases(cls: griffe.Class) -> list[griffe.Class]:
+    """Classes of this project that a class derives from, the nearest first."""
+    try:
+        return [base for base in cls.mro() if isinstance(base, griffe.Class | griffe.Alias)]
+    except ValueError:
+        return []
+
+
+def _constructor(cls: griffe.Class) -> griffe.Function:
+    fields: dict[str, griffe.Parameter] = {}
+    for owner in [*reversed(_bases(cls)), cls]:
+        for attribute in owner.attributes.values():
+            if attribute.annotation is None or attribute.name.startswith("_"):
+                continue
+            fields[attribute.name] = griffe.Parameter(
+                attribute.name,
+                annotation=attribute.annotation,
+                kind=griffe.ParameterKind.keyword_only,
+                default=attribute.value,
+            )
+    return griffe.Function("__init__", parameters=griffe.Parameters(*fields.values()), parent=cls)
