@@ -23,7 +23,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "notebooks/video_to_motion.ipynb": "notebook.md",
     "pretrained/LICENSE.md": "model-licence.md",
-    "pretrained/stage1-small/README.md": "shipped-model.md",
+    "pretrained/README.md": "shipped-model.md",
 }
 SOURCES = {page: source for source, page in PAGES.items()}
 # The site's name for any other file that a page links to.
