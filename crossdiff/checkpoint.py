@@ -19,6 +19,8 @@ from crossdiff.models import CrossDiffModel, ModelConfig
 Task = Literal["lift", "text"]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+# Beside the weights of a model that is shared: what `crossdiff evaluate` found of it.
+EVALUATION = "evaluation.json"
 # What the shipped model of each stage is for: stage I lifts, is fine-tuned and samples by mixture; stage II samples
 # from text the standard way.
 SHIPPED: dict[Task, str] = {"lift": "stage1-small", "text": "stage2-small"}

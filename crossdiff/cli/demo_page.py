@@ -12,16 +12,19 @@ import pandas as pd
 import torch
 
 from crossdiff import __version__
-from crossdiff.checkpoint import load_model
+from crossdiff.checkpoint import EVALUATION, load_model
 from crossdiff.cli.chain import ChainConfig, ChainResult, Report, run_chain
 from crossdiff.cli.steps import sample_to_folder
 from crossdiff.config import load_config
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError
+from crossdiff.evaluation.evaluate import REAL
+from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.files import load_npy, load_npz, write_text
 from crossdiff.pipeline.inputs import captions_of, find_videos
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
+from crossdiff.representation.physics import MEASURES
 from crossdiff.training.config import FinetuneConfig
 from crossdiff.types import Keypoints2D, Motion2D, Motion3D
 from crossdiff.viewing.overlay import render_overlay
@@ -124,6 +127,7 @@ def _page(
             Section("The clip and its skeleton", _kept_text(run), [Figure("clip.mp4", "Keypoints of the kept tracks")]),
             Section("Lifted to 3D", _LIFTED_TEXT, lifted),
             Section("Sampled from text, before and after", _SAMPLES_TEXT, samples),
+            *_quality(checkpoint),
             Section("Numbers", facts=facts, table=times.table()),
             Section("Your own videos", "In a folder that holds videos/, type:", code=_COMMANDS),
         ],
@@ -143,6 +147,27 @@ _COMMANDS = """crossdiff extract-2d videos/
 crossdiff pseudo-label
 crossdiff finetune
 crossdiff sample --mixture"""
+
+
+def _quality(checkpoint: Path) -> list[Section]:
+    """How good the model was found to be, where its evaluation lies beside it."""
+    if not (checkpoint / EVALUATION).is_file():
+        return []
+    result = EvaluationResult.load(checkpoint / EVALUATION)
+    lines = []
+    for row in (REAL, result.model.name):
+        scores, motion = result.tables[0].rows[row], result.motion[row]
+        values = {name: str(scores[name]) for name in ("R-precision top 3", "FID", "MM-Dist")}
+        for name, digits in (("skating_share", 3), ("jerk", 0)):
+            measure = MEASURES[name]
+            head = f"{measure.title}, {measure.unit}" if measure.unit else measure.title
+            values[head] = f"{motion[name].mean:.{digits}f}"
+        lines.append({"": "real motion" if row == REAL else row, **values})
+    text = (
+        f"Text to motion on {result.dataset.clips} clips of its {result.dataset.split} split, before any fine-tuning, "
+        "by evaluators trained on the same data: numbers to compare with real motion, not with papers."
+    )
+    return [Section("How good the model is", text, table=pd.DataFrame(lines))]
 
 
 def _sampling(options: SamplingOptions) -> str:

@@ -31,7 +31,7 @@ def sample(
     seed: Annotated[
         int, typer.Option(min=0, max=MOST_SEED, help="Same seed, same motion; prompt i takes seed + i.")
     ] = 0,
-    steps: Annotated[int, typer.Option(help="Solver steps.")] = 50,
+    steps: Annotated[int, typer.Option(help="Solver steps.")] = 20,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")] = 2.5,
     solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",
     edit: Annotated[

@@ -70,7 +70,7 @@ class CrossDiffPipeline:
         num_frames: int | Sequence[int] | None = None,
         *,
         guidance_scale: float = 2.5,
-        num_inference_steps: int = 50,
+        num_inference_steps: int = 20,
         solver: str = "dpm++",
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         seed: int | Sequence[int] | None = None,

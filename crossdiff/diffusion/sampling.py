@@ -31,7 +31,7 @@ StepCallback = Callable[[int, int], None]
 class SamplingOptions:
     """How to sample. `switch_step` is the paper's alpha: above it 2D is denoised, below it 3D."""
 
-    num_inference_steps: int = 50
+    num_inference_steps: int = 20
     guidance_scale: float = 2.5
     solver: str = "dpm++"
     mixture: bool = False

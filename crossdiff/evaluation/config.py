@@ -29,7 +29,7 @@ class ProtocolConfig(Config):
 class SamplingConfig(Config):
     """How motion is sampled; see `SamplingOptions`."""
 
-    steps: int = Field(50, ge=1)
+    steps: int = Field(20, ge=1)
     guidance_scale: float = Field(2.5, ge=0)
     solver: Literal["dpm++", "ddim", "ddpm"] = "dpm++"
     mixture: bool = False

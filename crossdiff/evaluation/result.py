@@ -94,6 +94,12 @@ class EvaluationResult(Config):
     tables: tuple[Table, ...]
     motion: dict[str, dict[str, Value]]
 
+    def named(self) -> Self:
+        """The same without where things lay on the machine that measured it, to be shared with the model."""
+        model = self.model.model_copy(update={"folder": Path(self.model.folder).name})
+        dataset = self.dataset.model_copy(update={"folder": Path(self.dataset.folder).name})
+        return self.model_copy(update={"model": model, "dataset": dataset})
+
     def save(self, path: Path) -> None:
         write_json(path, self.model_dump(mode="json"))
 

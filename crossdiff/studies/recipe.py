@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from pydantic import Field
 
-from crossdiff.checkpoint import load_model, save_model
+from crossdiff.checkpoint import EVALUATION, load_model, save_model
 from crossdiff.config import Config, load_config
 from crossdiff.data.prepare import PrepareConfig, prepare
 from crossdiff.errors import ConfigError
@@ -68,8 +68,8 @@ def run_recipe(
     """Make the recipe's models of the motion in `source`; stopped at any time, the same call goes on.
 
     out: gets `dataset/`, `evaluators/`, a folder per training, `evaluations/`, `pretrained/NAME` for each model that is
-    shared, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion is sampled for the
-    evaluation; training finds a GPU by itself.
+    shared, with its evaluation, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion
+    is sampled for the evaluation; training finds a GPU by itself.
     """
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them before hours of work
     judge = load_config(EvaluatorTraining, recipe.evaluator)
@@ -93,7 +93,8 @@ def run_recipe(
         place = out / "evaluations" / name
         work = partial(evaluate, recipe.evaluation, out / name, dataset, evaluators, place, devices, name)
         results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
-        save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
+        exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
+        results[-1].named().save(exported / EVALUATION)
     write_comparison(compare(results), out)
     return RecipeSummary(out / "pretrained", tuple(shared))
 

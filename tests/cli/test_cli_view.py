@@ -52,7 +52,7 @@ def test_bad_files_are_named_and_the_rest_is_shown(samples):
     save_npy(Path("flat.npy"), np.zeros((5, 22, 2)))
     Path("text.npy").write_text("nothing")
     said = crossdiff("view", "flat.npy", "samples/01_jump.npy", "text.npy", "none.npy")
-    said.failed("3 motions could not be shown", "flat.npy: has shape (5, 22, 2)", "none.npy: no such file", code=3)
+    said.failed("3 motions could not be shown", "got shape (5, 22, 2)", "none.npy: no such file", code=3)
     assert "1 motion in view.html" in said.out
     assert headings(samples / "view.html") == ["a person &lt;01_jump&gt;"]
 

@@ -11,6 +11,7 @@ from synthetic import write_raw
 from crossdiff.checkpoint import load_model
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.errors import ConfigError
+from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.evaluation.training import EvaluatorTraining
 from crossdiff.studies.recipe import Recipe, run_recipe
 from crossdiff.training.config import TrainConfig
@@ -66,6 +67,8 @@ def test_leaves_a_model_in_float16_with_its_numbers_and_goes_on(recipe, tmp_path
     assert load_model(exported).config == load_model(trained).config
     assert (exported / "model.safetensors").stat().st_size < 0.7 * (trained / "model.safetensors").stat().st_size
     assert "| second |" in (out / "compare.md").read_text()
+    found = EvaluationResult.load(exported / "evaluation.json")
+    assert (found.model.name, found.model.folder, found.dataset.folder) == ("second", "second", "dataset")
     record = json.loads((out / "recipe.json").read_text())
     assert list(record["seconds"]) == said
 
