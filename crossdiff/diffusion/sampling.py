@@ -32,8 +32,8 @@ class SamplingOptions:
     """How to sample. `switch_step` is the paper's alpha: above it 2D is denoised, below it 3D."""
 
     num_inference_steps: int = 20
-    guidance_scale: float = 2.5
-    solver: str = "dpm++"
+    guidance_scale: float = 1.5
+    solver: str = "ddim"
     mixture: bool = False
     switch_step: int = 1
 

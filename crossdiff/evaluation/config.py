@@ -30,8 +30,8 @@ class SamplingConfig(Config):
     """How motion is sampled; see `SamplingOptions`."""
 
     steps: int = Field(20, ge=1)
-    guidance_scale: float = Field(2.5, ge=0)
-    solver: Literal["dpm++", "ddim", "ddpm"] = "dpm++"
+    guidance_scale: float = Field(1.5, ge=0)
+    solver: Literal["dpm++", "ddim", "ddpm"] = "ddim"
     mixture: bool = False
     switch_step: int = Field(1, ge=0)
 

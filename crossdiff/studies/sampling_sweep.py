@@ -49,7 +49,7 @@ class SamplingSweep(Config):
     """
 
     grids: tuple[Grid, ...] = Field(min_length=1)
-    reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm")
+    reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm", guidance_scale=2.5)
     reference_replications: int = Field(1, ge=1)
     evaluation: EvaluationConfig = EvaluationConfig(split="val")
     frames: int = Field(120, ge=8)

@@ -17,7 +17,7 @@ PROTOCOL = {"replications": 2, "batch_size": 4, "diversity_pairs": 2, "multimoda
 def sweep(**changes) -> SamplingSweep:
     given = {
         "grids": [{"solver": "dpm++", "steps": [1, 2]}, {"solver": "dpm++", "steps": [2], "guidance_scale": [1, 2.5]}],
-        "reference": {"steps": 4, "solver": "ddpm"},
+        "reference": {"steps": 4, "solver": "ddpm", "guidance_scale": 2.5},
         "evaluation": {"split": "train", "protocol": PROTOCOL},
         "frames": 20,
     }
