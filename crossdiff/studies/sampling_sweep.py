@@ -144,7 +144,7 @@ def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataF
     real = rows[0].result.tables[0].rows[REAL]
     known = next((row.value("FID").mean for row in rows if row.sampling == reference), None)
     head = {"solver": REAL, "steps": "", "guidance": ""}
-    lines = [head | {"R-precision top 3 ↑": str(real["R-precision top 3"]), "FID ↓": str(real["FID"])}]
+    lines = [head | {"R-precision top 3 ↑": _text(real["R-precision top 3"]), "FID ↓": _text(real["FID"])}]
     for row in rows:
         fid = row.value("FID")
         motion = row.result.motion[row.result.model.name]
@@ -153,14 +153,19 @@ def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataF
                 "solver": row.sampling.solver,
                 "steps": str(row.sampling.steps),
                 "guidance": f"{row.sampling.guidance_scale:g}",
-                "R-precision top 3 ↑": str(row.value("R-precision top 3")),
-                "FID ↓": str(fid),
+                "R-precision top 3 ↑": _text(row.value("R-precision top 3")),
+                "FID ↓": _text(fid),
                 "FID / reference": "" if known is None else f"{fid.mean / known:.2f}",
-                "contacts that slide ↓": str(motion["skating_share"]),
+                "contacts that slide ↓": _text(motion["skating_share"]),
                 "s a motion": f"{row.seconds:.2f}",
             }
         )
     return pd.DataFrame(lines).fillna("")
+
+
+def _text(value: Value) -> str:
+    """With its interval, where there is more than one replication."""
+    return str(value) if len(value.values) > 1 else f"{value.mean:.3f}"
 
 
 def _name(sampling: SamplingConfig) -> str:
