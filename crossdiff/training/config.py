@@ -42,12 +42,12 @@ class LoopConfig(Config):
     """What every kind of training shares. `steps` counts optimiser steps.
 
     weighting: what timesteps count in the loss; see `timestep_weights`.
-    batch_size: clips per step on all devices together. precision: `auto` is bf16-mixed on a GPU that has it, else
-    32-true. validate_every: steps between losses on `validate_batches` batches held out (0: never); the model with
-    the lowest is kept beside the last ones. sample_every: steps between videos sampled from `sample_prompts` (0:
-    never), by default captions of the held-out clips. checkpoint_every, keep: how often a state to resume from is
-    written, and how many are kept. workers: processes that make batches ahead of time; 0 makes them in the training
-    process. devices, num_nodes: GPUs (or CPU processes) per machine, and machines.
+    batch_size: clips per step on all devices together. precision: `auto` is bf16-mixed on a GPU or CPU that has
+    instructions for it, else 32-true. validate_every: steps between losses on `validate_batches` batches held out
+    (0: never); the model with the lowest is kept beside the last ones. sample_every: steps between videos sampled from
+    `sample_prompts` (0: never), by default captions of the held-out clips. checkpoint_every, keep: how often a state to
+    resume from is written, and how many are kept. workers: processes that make batches ahead of time; 0 makes them in
+    the training process. devices, num_nodes: GPUs (or CPU processes) per machine, and machines.
     """
 
     steps: int = Field(ge=1)
