@@ -52,7 +52,9 @@ def processor_seconds() -> float:
 
 def main(source: Path) -> None:
     motion = read_motion(source)
-    print(f"{len(motion.joints)} frames, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; best of {ROUNDS} rounds")
+    print(
+        f"{len(motion.joints)} frames, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; best of {ROUNDS} rounds"
+    )
     ways: dict[str, tuple[str, Callable[[Path], object]]] = {
         kind: (f"a{kind}", lambda path, size=SIZES[kind]: render_motion([motion], path, ["a person walks"], size))
         for kind in (".mp4", ".gif")

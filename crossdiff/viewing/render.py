@@ -58,7 +58,9 @@ def render_files(
     moments = MOMENTS if moments is None else moments
     across = moments if kind == ".png" else len(motions)
     if across * size > _WIDEST:
-        raise InputError(f"{out}: {across} panels of {size} pixels are wider than {_WIDEST}; take fewer, or smaller ones")
+        raise InputError(
+            f"{out}: {across} panels of {size} pixels are wider than {_WIDEST}; take fewer, or smaller ones"
+        )
     if kind == ".png":
         render_sheet(motions, out, shown, moments, size)
     else:

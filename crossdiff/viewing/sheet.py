@@ -12,7 +12,7 @@ from numpy import ndarray
 from crossdiff.errors import InputError
 from crossdiff.types import Motion3D
 from crossdiff.viewing.encode import Image
-from crossdiff.viewing.stage import PAPER, Stage
+from crossdiff.viewing.stage import PAPER
 from crossdiff.viewing.stills import evenly_spaced, write_picture
 from crossdiff.viewing.titles import title_band
 from crossdiff.viewing.video import MotionView, check_motions, side_by_side
