@@ -54,6 +54,7 @@ def _register() -> None:
         prepare,
         pseudo_label,
         recipe,
+        render,
         report,
         run,
         sample,

@@ -11,11 +11,9 @@ from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.view_clips import labels_named, run_of, show_label
 from crossdiff.progress import track
-from crossdiff.viewing.motion_files import caption_of, read_motion
+from crossdiff.viewing.motion_files import caption_of, motion_files, read_motion
 from crossdiff.viewing.view import Shown, write_view
 from crossdiff.wording import counted, listed
-
-_KINDS = ("*.npy", "*.npz")
 
 
 @dataclass
@@ -36,8 +34,7 @@ class ViewSummary:
 
 def view_files(paths: Sequence[Path], out: Path, title: str) -> ViewSummary:
     """Show motion files, and all of those in folders. A pseudo label of a run stands beside its video."""
-    wanted = [file for path in paths for file in (_inside(path) if path.is_dir() else [path])]
-    return _view({str(file): partial(_show_file, file) for file in wanted}, out, title)
+    return _view({str(file): partial(_show_file, file) for file in motion_files(paths)}, out, title)
 
 
 def view_run(run: Run, clips: Sequence[str], most: int, out: Path, title: str) -> ViewSummary:
@@ -59,13 +56,6 @@ def _view(readers: dict[str, Callable[[], Shown]], out: Path, title: str) -> Vie
     write_view(out, shown, title)
     summary.motions = len(shown)
     return summary
-
-
-def _inside(folder: Path) -> list[Path]:
-    found = sorted(file for kind in _KINDS for file in folder.glob(kind))
-    if not found:
-        raise InputError(f"{folder}: holds no motions (.npy, or .npz labels); name files, or show a run with --run")
-    return found
 
 
 def _show_file(path: Path) -> Shown:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, Table, Value
 from crossdiff.files import write_text
 from crossdiff.representation.physics import MEASURES
+from crossdiff.templates import fill_template
 from crossdiff.wording import counted
 
 REAL = "Real"
@@ -210,14 +209,7 @@ def to_markdown(page: Document) -> str:
 
 
 def to_html(page: Document) -> str:
-    environment = Environment(
-        loader=PackageLoader("crossdiff.evaluation", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(page=page)
+    return fill_template("crossdiff.evaluation", "report.html", page=page)
 
 
 def _line(cells: Sequence[str]) -> str:

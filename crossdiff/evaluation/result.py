@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import ValidationError
@@ -76,11 +76,35 @@ class ModelRecord(Config):
     parameters: int
 
 
-class EvaluationResult(Config):
+class SavedResult(Config):
+    """A result as a JSON file. made_by: the command that writes it."""
+
+    made_by: ClassVar[str]
+
+    def save(self, path: Path) -> None:
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote, or the folder that holds it as `result.json`."""
+        path = path / "result.json" if path.is_dir() else path
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise InputError(
+                f"{path}: not a result of `{cls.made_by}` ({'.'.join(map(str, first['loc']))}: {first['msg']}); "
+                "evaluate the model again"
+            ) from None
+
+
+class EvaluationResult(SavedResult):
     """`motion`: rows by measure for those that need no evaluator (see `crossdiff.representation.physics`).
 
     config: the resolved evaluation configuration, sampling included. seconds_per_motion: sampling alone, on `device`.
     """
+
+    made_by: ClassVar[str] = "crossdiff evaluate"
 
     format: Literal[1] = 1
     date: str
@@ -99,19 +123,3 @@ class EvaluationResult(Config):
         model = self.model.model_copy(update={"folder": Path(self.model.folder).name})
         dataset = self.dataset.model_copy(update={"folder": Path(self.dataset.folder).name})
         return self.model_copy(update={"model": model, "dataset": dataset})
-
-    def save(self, path: Path) -> None:
-        write_json(path, self.model_dump(mode="json"))
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote, or the folder that holds it as `result.json`."""
-        path = path / "result.json" if path.is_dir() else path
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise InputError(
-                f"{path}: not a result of `crossdiff evaluate` ({'.'.join(map(str, first['loc']))}: {first['msg']}); "
-                "evaluate the model again"
-            ) from None

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, Self
-
-from pydantic import ValidationError
+from typing import ClassVar, Literal
 
 from crossdiff.config import Config
-from crossdiff.errors import InputError
-from crossdiff.evaluation.result import DatasetRecord, ModelRecord
-from crossdiff.files import read_json, write_json
+from crossdiff.evaluation.result import DatasetRecord, ModelRecord, SavedResult
 from crossdiff.studies.lift_metrics import Estimate
 
 
@@ -32,8 +27,10 @@ class LiftRow(Config):
     beside: dict[str, Estimate]
 
 
-class LiftResult(Config):
+class LiftResult(SavedResult):
     """dataset: with the number of clips that were used. config: the resolved configuration."""
+
+    made_by: ClassVar[str] = "crossdiff evaluate-lift"
 
     format: Literal[1] = 1
     date: str
@@ -47,19 +44,3 @@ class LiftResult(Config):
 
     def row(self, condition: str, method: str) -> LiftRow:
         return next(r for r in self.rows if (r.condition, r.method) == (condition, method))
-
-    def save(self, path: Path) -> None:
-        write_json(path, self.model_dump(mode="json"))
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote, or the folder that holds it as `result.json`."""
-        path = path / "result.json" if path.is_dir() else path
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise InputError(
-                f"{path}: not a result of `crossdiff evaluate-lift` ({'.'.join(map(str, first['loc']))}: "
-                f"{first['msg']}); evaluate the model again"
-            ) from None

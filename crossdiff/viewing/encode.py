@@ -1,10 +1,12 @@
-"""Video files in and out, one frame at a time: H.264 that browsers play, and a reader that streams."""
+"""Video files in and out, one frame at a time: H.264 that browsers play, GIF, and a reader that streams."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -20,19 +22,49 @@ log = logging.getLogger(__name__)
 
 Image = UInt8[ndarray, "h w 3"]
 
-# Constant quality 20 hides no line of a drawn figure; `veryfast` keeps the encoder ahead of the drawing.
-_OUTPUT = ["-crf", "20", "-preset", "veryfast", "-movflags", "+faststart"]
+# The palette of a GIF is made of this many frames: until then ffmpeg holds the frames that it was given.
+_PALETTE_FRAMES = 200
+_GIF_FPS = 25.0  # browsers show a GIF of more than 50 frames/s at 10
+
+
+@dataclass(frozen=True)
+class _Format:
+    """codec, pixels: by ffmpeg's names; options: more of its command line."""
+
+    codec: str
+    pixels: str
+    options: list[str]
+
+
+_FORMATS = {
+    # Constant quality 20 hides no line of a drawn figure; `veryfast` keeps the encoder ahead of the drawing.
+    ".mp4": _Format("libx264", "yuv420p", ["-crf", "20", "-preset", "veryfast", "-movflags", "+faststart"]),
+    # One palette for all frames and no dither: plain areas stay plain, do not flicker, and pack well.
+    ".gif": _Format(
+        "gif",
+        "pal8",
+        [
+            "-vf",
+            f"split[seen][all];[seen]trim=end_frame={_PALETTE_FRAMES},palettegen=max_colors=128[palette];"
+            "[all][palette]paletteuse=dither=none",
+        ],
+    ),
+}
 
 
 def write_video(frames: Iterable[Image], path: Path, fps: float) -> Path:
-    """Encode RGB frames of one size, shape (H, W, 3), as H.264 in yuv420p; an odd side grows by one pixel.
+    """Encode RGB frames of one size, shape (H, W, 3), as H.264 in yuv420p (.mp4) or as a GIF that loops (.gif).
 
-    The file appears under its name only when it is complete.
+    An odd side grows by one pixel. A GIF shows 25 frames a second at most: of faster ones every second or third is
+    taken. The file appears under its name only when it is complete.
     """
     if not np.isfinite(fps) or fps <= 0:
         raise InputError(f"{path}: frame rate must be positive, got {fps}")
-    if path.suffix.lower() != ".mp4":
-        raise InputError(f"{path}: videos are written as .mp4; change the name")
+    if path.suffix.lower() not in _FORMATS:
+        raise InputError(f"{path}: videos are written as {' or '.join(_FORMATS)}; change the name")
+    if path.suffix.lower() == ".gif":
+        every = math.ceil(fps / _GIF_FPS)
+        frames, fps = islice(frames, 0, None, every), fps / every
     source = iter(frames)
     first = next(source, None)
     if first is None:
@@ -42,11 +74,11 @@ def write_video(frames: Iterable[Image], path: Path, fps: float) -> Path:
 
 
 def _encode(first: Image, rest: Iterator[Image], path: Path, fps: float) -> None:
-    shape = first.shape
+    shape, kind = first.shape, _FORMATS[path.suffix.lower()]
     height, width = _even(first).shape[:2]
     writer = imageio_ffmpeg.write_frames(
-        path, (width, height), fps=fps, codec="libx264", quality=None, macro_block_size=2, output_params=_OUTPUT,
-        ffmpeg_log_level="error",
+        path, (width, height), fps=fps, codec=kind.codec, pix_fmt_out=kind.pixels, quality=None, macro_block_size=2,
+        output_params=list(kind.options), ffmpeg_log_level="error",
     )  # fmt: skip
     writer.send(None)
     try:
@@ -65,7 +97,7 @@ def _encode(first: Image, rest: Iterator[Image], path: Path, fps: float) -> None
 
 
 def _even(frame: Image) -> Image:
-    """yuv420p stores colour for 2 x 2 pixels, so both sizes must be even."""
+    """H.264 in yuv420p stores colour for 2 x 2 pixels, so both sizes must be even."""
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise InputError(f"video frame: expected (H, W, 3) uint8, got {frame.shape} {frame.dtype}")
     height, width = frame.shape[:2]

@@ -1,4 +1,4 @@
-"""A person as shaded capsules: the body built around a skeleton's joints, and a small depth-buffered painter for it."""
+"""A person as shaded capsules: the body built around a skeleton's joints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from crossdiff.skeleton import Skeleton
 from crossdiff.viewing.camera import Camera
+from crossdiff.viewing.capsules import Capsules
 
 LEFT, RIGHT, NEUTRAL = (52, 120, 196), (222, 112, 58), (150, 158, 170)  # blue and orange: told apart by everyone
 
@@ -22,7 +23,6 @@ _RADII = {
 _LEG = 0.83
 _TRUNK = {"hip", "collar", "shoulder"}  # bones that end here are drawn in the trunk's colour
 _HEAD_RADIUS, _HEAD_UP, _HAND = 0.096, (0.015, 0.075), 0.085
-_LIGHT = np.array([-0.45, 0.72, -0.53]) / np.linalg.norm([-0.45, 0.72, -0.53])  # camera axes, from upper left
 
 
 @dataclass(frozen=True)
@@ -90,58 +90,12 @@ def draw_figure(canvas: ndarray, camera: Camera, body: Body, joints: Float[ndarr
     """Paint one pose into `canvas` (H, W, 3) uint8, in place; capsules hide each other by their depth at each pixel."""
     ends = body.capsules(joints)
     xy, depth = camera.project(ends)
-    near = depth.min(axis=1) > 0.2 * camera.distance
-    radius = body.radii * camera.focal / np.maximum(depth, 1e-6)
-    low = np.floor((xy - radius[..., None]).min(axis=1) - 1)
-    high = np.ceil((xy + radius[..., None]).max(axis=1) + 2)
-    limits = (camera.width, camera.height)
-    low, high = np.clip(low, 0, limits).astype(int), np.clip(high, 0, limits).astype(int)
-    shown = near & (high > low).all(axis=1)
-    if not shown.any():
-        return
-    left, top = low[shown].min(axis=0)
-    right, bottom = high[shown].max(axis=0)
-    region = canvas[top:bottom, left:right].astype(np.float32)
-    depths = np.full(region.shape[:2], np.inf, dtype=np.float32)
+    shown = np.flatnonzero(depth.min(axis=1) > 0.2 * camera.distance)
+    shown = shown[np.argsort(-depth[shown].mean(axis=1))]
+    xy, depth = xy[shown], depth[shown]
+    radius = body.radii[shown] * camera.focal / depth
     blur = camera.distance / camera.focal  # about one pixel, in metres: crossing capsules blend over it
-    for n in np.flatnonzero(shown)[np.argsort(-depth[shown].mean(axis=1))]:
-        (x0, y0), (x1, y1) = low[n], high[n]
-        patch = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
-        shape = _Capsule(xy[n] - (x0, y0), radius[n], depth[n], camera.focal)
-        shape.paint(region[patch], depths[patch], body.colours[n], blur)
-    canvas[top:bottom, left:right] = (region + 0.5).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class _Capsule:
-    """A tapered capsule in a patch of the picture. ends: (2, 2) pixels; radius: (2,) pixels; depth: (2,) metres."""
-
-    ends: ndarray
-    radius: ndarray
-    depth: ndarray
-    focal: float
-
-    def paint(self, patch: ndarray, depths: ndarray, colour: ndarray, blur: float) -> None:
-        """Blend into `patch` (h, w, 3) where nearer than `depths` (h, w) metres, and update both."""
-        height, width = depths.shape
-        x = np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5 - self.ends[0, 0])
-        y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5 - self.ends[0, 1])
-        dx, dy = (self.ends[1] - self.ends[0]).astype(np.float32)
-        along = np.clip((x * dx + y * dy) / max(float(dx * dx + dy * dy), 1e-6), 0, 1)
-        radius = np.float32(self.radius[0]) + along * np.float32(self.radius[1] - self.radius[0])
-        x, y = x - along * dx, y - along * dy
-        away = np.sqrt(x * x + y * y)
-        share = np.minimum(away / radius, 1)
-        bulge = np.sqrt(1 - share * share)
-        axis_depth = np.float32(self.depth[0]) + along * np.float32(self.depth[1] - self.depth[0])
-        depth = axis_depth - bulge * radius * (axis_depth / np.float32(self.focal))
-        cover = np.clip(radius - away + 0.5, 0, 1) * np.clip((depths - depth) / np.float32(blur) + 0.5, 0, 1)
-        lit = (x * np.float32(_LIGHT[0]) - y * np.float32(_LIGHT[1])) / radius - bulge * np.float32(_LIGHT[2])
-        shade = 0.66 + 0.42 * np.maximum(lit, 0) - 0.16 * (1 - bulge) ** 2
-        gloss = 46 * np.maximum(lit, 0) ** 6
-        ink = np.minimum(shade[..., None] * colour + gloss[..., None], 255)
-        patch += cover[..., None] * (ink - patch)
-        np.copyto(depths, depth, where=cover > 0.5)
+    Capsules(xy, radius, depth, body.colours[shown], camera.focal, blur).paint(canvas)
 
 
 def _unit(vector: ndarray) -> ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.types import Motion3D
 
 _RECORD = "samples.json"
+_SUFFIXES = (".npy", ".npz")
 _KINDS = (
     "joints (frames, 22, 3) in metres or features (frames, 263), not normalised, as .npy, or as .npz a pseudo label "
     "of a run or a motion exported as npz"
@@ -38,6 +40,18 @@ def read_motion(path: Path) -> Motion3D:
         return Motion3D(joints, skeleton.fps if fps is None else fps, skeleton)
     except ClipError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def motion_files(paths: Sequence[Path]) -> list[Path]:
+    """The files that paths name: the files themselves, and all .npy and .npz of folders, in order."""
+    return [file for path in paths for file in (_inside(path) if path.is_dir() else [path])]
+
+
+def _inside(folder: Path) -> list[Path]:
+    found = sorted(file for suffix in _SUFFIXES for file in folder.glob(f"*{suffix}"))
+    if not found:
+        raise InputError(f"{folder}: holds no motions (.npy, or .npz labels); name files, or another folder")
+    return found
 
 
 def _array(path: Path) -> tuple[ndarray, float | None]:

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from crossdiff.errors import InputError
 from crossdiff.files import write_text
+from crossdiff.templates import fill_template
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
 _VIDEOS = {".mp4", ".webm"}
@@ -107,12 +107,5 @@ def write_page(path: Path, page: Page) -> Path:
     missing = [f.src for s in page.sections for f in s.videos if not (path.parent / f.src).is_file()]
     if missing:
         raise InputError(f"{path}: no such file beside the page: {', '.join(missing)}; write the figures first")
-    environment = Environment(
-        loader=PackageLoader("crossdiff.viewing", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    write_text(path, environment.get_template("page.html").render(page=page))
+    write_text(path, fill_template("crossdiff.viewing", "page.html", page=page))
     return path

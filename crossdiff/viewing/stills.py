@@ -58,17 +58,18 @@ def contact_sheet(
 
 
 def _spread(frames: Sequence[Image], count: int) -> list[Image]:
-    return [frames[n] for n in _numbers(len(frames), count)]
+    return [frames[n] for n in evenly_spaced(len(frames), count)]
 
 
 def _spread_of_video(video: Path, count: int) -> list[Image]:
     """Evenly spaced frames, holding no others; where the header gives no length, the video is read twice."""
     length = video_info(video).num_frames or sum(1 for _ in read_frames(video))
-    wanted = set(_numbers(length, count))
+    wanted = set(evenly_spaced(length, count))
     return [frame for number, frame in enumerate(read_frames(video)) if number in wanted]
 
 
-def _numbers(length: int, count: int) -> list[int]:
+def evenly_spaced(length: int, count: int) -> list[int]:
+    """Numbers of at most `count` of `length` frames, from the first to the last."""
     return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist() if length else []
 
 
@@ -84,7 +85,7 @@ def motion_strip(motion: Motion3D, path: Path, poses: int = 8, height: int = 480
     joints = np.asarray(motion.joints, dtype=np.float64)
     body = body_of(motion.skeleton, joints)
     axes = _strip_axes(joints, motion)
-    placed = _apart(joints[_numbers(len(joints), poses)], axes, body.scale)
+    placed = _apart(joints[evenly_spaced(len(joints), poses)], axes, body.scale)
     ends = np.stack([body.capsules(pose) for pose in placed])
     # Drawn twice as large: the painter's edges are one pixel wide, and a still is looked at closely.
     stage, camera = _wide_stage(placed, ends, body.radii, axes, 2 * height)

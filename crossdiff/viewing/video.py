@@ -25,11 +25,12 @@ _FURTHEST = 16.0  # metres per body size: a motion that flies apart is cut off r
 
 
 def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str] = (), size: int = 480) -> Path:
-    """Write a video of motions side by side, in step, each `size` pixels square below its title.
+    """Write a video (.mp4, or .gif) of motions side by side, in step, each `size` pixels square below its title.
 
     All are seen from three-quarters right of where they face first, at one scale; a shorter motion holds its last pose.
     """
-    fps = _check([(len(m.joints), m.fps) for m in motions], titles, size)
+    check_motions([len(motion.joints) for motion in motions], titles, size)
+    fps = _common_rate([motion.fps for motion in motions])
     views = [MotionView(motion) for motion in motions]
     distance = max(view.distance for view in views)
     stages = [view.stage(size, distance) for view in views]
@@ -42,7 +43,8 @@ def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str]
 
 def render_2d(motions: Sequence[Motion2D], path: Path, titles: Sequence[str] = (), size: int = 480) -> Path:
     """Write a video of 2D motions (metres, y up) side by side on paper; joints that are not valid are not drawn."""
-    fps = _check([(len(m.joints), m.fps) for m in motions], titles, size)
+    check_motions([len(motion.joints) for motion in motions], titles, size)
+    fps = _common_rate([motion.fps for motion in motions])
     sheets = [Paper(motion) for motion in motions]
     extent = max(sheet.extent for sheet in sheets)
     length = max(len(motion.joints) for motion in motions)
@@ -50,20 +52,24 @@ def render_2d(motions: Sequence[Motion2D], path: Path, titles: Sequence[str] = (
     return write_video(side_by_side(panels, titles, size), path, fps)
 
 
-def _check(clips: Sequence[tuple[int, float]], titles: Sequence[str], size: int) -> float:
-    """The common frame rate of (frames, fps) pairs that can be shown together."""
-    if not clips:
+def check_motions(lengths: Sequence[int], titles: Sequence[str], size: int) -> None:
+    """InputError or ClipError where motions of these numbers of frames cannot be drawn, each below its title."""
+    if not lengths:
         raise InputError("no motions to draw; give at least one")
-    if titles and len(titles) != len(clips):
-        raise InputError(f"{len(titles)} titles for {len(clips)} motions; give one each, or none")
+    if titles and len(titles) != len(lengths):
+        raise InputError(f"{len(titles)} titles for {len(lengths)} motions; give one each, or none")
     if size < 32:
         raise InputError(f"pictures of {size} pixels are too small to see anything; use 240 or more")
-    if any(length == 0 for length, _ in clips):
+    if 0 in lengths:
         raise ClipError("a motion has no frames; drop the clip")
-    rates = {round(fps, 6) for _, fps in clips}
-    if len(rates) > 1:
-        raise InputError(f"motions at {sorted(rates)} frames/s cannot run in step; resample them to one rate")
-    return clips[0][1]
+
+
+def _common_rate(rates: Sequence[float]) -> float:
+    """The frame rate of motions that are shown in step."""
+    if len({round(fps, 6) for fps in rates}) > 1:
+        found = sorted({round(fps, 6) for fps in rates})
+        raise InputError(f"motions at {found} frames/s cannot run in step; resample them to one rate")
+    return rates[0]
 
 
 def side_by_side(

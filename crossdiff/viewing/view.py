@@ -8,11 +8,11 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from crossdiff.errors import InputError, MissingDependencyError
 from crossdiff.files import write_text
+from crossdiff.templates import fill_template
 from crossdiff.viewing.camera import FOCAL
 from crossdiff.viewing.view_data import Shown, motion_data
 
@@ -34,16 +34,11 @@ def write_view(path: Path, motions: Sequence[Shown], title: str = "Motions") -> 
         raise InputError(f"{path}: pages are written as .html; change the name")
     if not motions:
         raise InputError(f"{path}: no motions to show; give at least one")
-    environment = Environment(
-        loader=PackageLoader("crossdiff.viewing", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     here = files("crossdiff.viewing")
     script = "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    page = environment.get_template("view.html").render(
+    page = fill_template(
+        "crossdiff.viewing",
+        "view.html",
         title=title,
         cards=motions,
         data={"focal": FOCAL, "motions": [motion_data(shown) for shown in motions]},

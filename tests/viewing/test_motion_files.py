@@ -9,9 +9,9 @@ from synthetic import person
 
 from crossdiff.errors import InputError
 from crossdiff.files import save_npy, save_npz, write_json, write_text
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import features_to_joints, joints_to_features
 from crossdiff.skeleton import HUMANML3D, KIT
-from crossdiff.viewing.motion_files import caption_of, read_motion
+from crossdiff.viewing.motion_files import caption_of, motion_files, read_motion
 
 
 def test_joints_are_read_as_they_are(tmp_path, walking, skeleton):
@@ -29,6 +29,7 @@ def test_features_become_joints(tmp_path):
     save_npz(tmp_path / "m.npz", features=features, fps=np.float64(10.0))
     plain, label = read_motion(tmp_path / "m.npy"), read_motion(tmp_path / "m.npz")
     assert plain.joints.shape == (29, 22, 3) and plain.skeleton is HUMANML3D
+    assert_allclose(plain.joints, features_to_joints(joints_to_features(joints)), atol=1e-4)
     # Features start at the origin and face +z; sizes and heights stay.
     assert_allclose(plain.joints[..., 1], joints[:-1, :, 1] - joints[..., 1].min(), atol=0.02)
     assert (plain.fps, label.fps) == (20.0, 10.0)
@@ -41,14 +42,22 @@ def test_features_of_kit_become_metres(tmp_path):
     assert found.skeleton is KIT and 0.5 < np.ptp(found.joints[0, :, 1]) < 2.5
 
 
+def broken_joints():
+    joints = np.zeros((5, 22, 3))
+    joints[3, 4, 1] = np.nan
+    return joints
+
+
 @pytest.mark.parametrize(
     ("array", "word"),
     [
-        (np.zeros((5, 24, 3)), r"\(5, 24, 3\)"),
+        (np.zeros((5, 24, 3)), r"expected joints \(frames, 22, 3\).*got shape \(5, 24, 3\)"),
+        (np.zeros((20, 66)), r"got shape \(20, 66\)"),
         (np.zeros((0, 22, 3)), "no frames"),
-        (np.full((5, 22, 3), np.nan), "NaN"),
-        (np.full((5, 22, 3), "x"), "numbers"),
-        (np.array(1.0), r"\(\)"),
+        (np.zeros((0, 263)), "no frames"),
+        (broken_joints(), "NaN"),
+        (np.full((5, 22, 3), "x"), "expected numbers"),
+        (np.array(1.0), r"got shape \(\)"),
     ],
 )
 def test_what_is_no_motion_is_named(tmp_path, array, word):
@@ -59,10 +68,37 @@ def test_what_is_no_motion_is_named(tmp_path, array, word):
 
 def test_a_file_of_another_kind_or_none_is_named(tmp_path):
     (tmp_path / "text.npy").write_text("no array")
-    save_npz(tmp_path / "other.npz", joints=np.zeros(3))
-    for name, word in (("text.npy", "numpy"), ("none.npy", "no such file"), ("other.npz", "shape")):
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01")
+    (tmp_path / "video.mp4").write_bytes(b"x")
+    joints = np.zeros((9, 22, 3))
+    for name, arrays in (
+        ("shape", {"joints": np.zeros(3)}),
+        ("poses", {"poses": np.zeros(3)}),
+        ("rates", {"joints": joints, "fps": np.zeros(2)}),
+        ("still", {"joints": joints, "fps": np.float64(0)}),
+    ):
+        save_npz(tmp_path / f"{name}.npz", **arrays)
+    for name, word in (
+        ("none.npy", "no such file"),
+        ("text.npy", "not a plain numpy array"),
+        ("cut.npy", "not a plain numpy array"),
+        ("video.mp4", "motions are joints"),
+        ("shape.npz", "got shape"),
+        ("poses.npz", "holds poses; expected joints"),
+        ("rates.npz", "expected one number as fps"),
+        ("still.npz", "frame rate must be positive"),
+    ):
         with pytest.raises(InputError, match=rf"{name}: .*{word}"):
             read_motion(tmp_path / name)
+
+
+def test_folders_stand_for_the_motions_in_them(tmp_path):
+    for name in ("b.npy", "a.npz", "c.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [p.name for p in motion_files([tmp_path / "x.npy", tmp_path])] == ["x.npy", "a.npz", "b.npy"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: holds no motions"):
+        motion_files([tmp_path / "empty"])
 
 
 def test_captions_come_from_the_record_then_from_the_texts(tmp_path):

@@ -1,0 +1,46 @@
+"""`crossdiff render`: motions as a video, a GIF or a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossdiff.cli import app
+from crossdiff.cli.common import summary
+
+
+@app.command(no_args_is_help=True)
+def render(
+    motions: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MOTION...", help="Motions (.npy as sample writes them, features, .npz labels), or folders of them."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, help="File to write: .mp4, .gif, or .png for moments side by side.")
+    ],
+    titles: Annotated[
+        list[str] | None,
+        typer.Option("--title", help="A title for each motion, in order; else captions beside the files, or names."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=32, help="Pixels along each panel; else 480 (.mp4), 320 (.gif) or 240 (.png).")
+    ] = None,
+    moments: Annotated[int | None, typer.Option(min=1, help="Of .png: moments of each motion; else 6.")] = None,
+) -> None:
+    """Draw motions side by side, in step, as a video or a GIF; or moments of each in a row, as a picture.
+
+    Example: crossdiff render squats/00_a-person-squats.npy walk.npy --out both.mp4
+
+    Example: crossdiff render walk.npy --out walk.gif --title "a slow walk"
+
+    Example: crossdiff render samples/ --out sheet.png --moments 8
+    """
+    from crossdiff.viewing.render import render_files
+
+    done = render_files(motions, out, titles or [], size, moments)
+    summary(str(done))
+    done.raise_failures()
