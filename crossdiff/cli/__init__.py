@@ -57,6 +57,7 @@ def _register() -> None:
         report,
         run,
         sample,
+        serve,
         status,
         study,
         train,
