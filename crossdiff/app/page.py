@@ -41,7 +41,7 @@ _DEFAULTS = SamplingOptions()
 _TIDY = (600, 3600)
 # Fonts of the system: none is fetched.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
-_THEME = {"font": _FONTS, "font_mono": ("ui-monospace", "Consolas", "monospace"), "primary_hue": "blue"}
+_MONO = ("ui-monospace", "Consolas", "monospace")
 _STYLE = """
 .viewer iframe { display: block; width: 100%; height: max(34rem, min(85vh, 52rem)); border: 0; border-radius: 0.5rem; }
 .viewer .empty { padding: 6rem 1rem; text-align: center; opacity: 0.65; }
@@ -71,7 +71,8 @@ def _text_tab(models: Models) -> None:
             )
             seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="Of every line without its own.")
             generate = gr.Button("Generate", variant="primary")
-            gr.Examples([[example] for example in _EXAMPLES], [text], label="Examples")
+            labels = [example.replace("\n", " / ") for example in _EXAMPLES]
+            gr.Examples([[example] for example in _EXAMPLES], [text], label="Examples", example_labels=labels)
             with gr.Accordion("Settings", open=True):
                 settings = _settings()
         outputs = _Outputs()
@@ -215,7 +216,7 @@ def serving(
                 enable_monitoring=False,
                 run_history=False,
                 footer_links=[],
-                theme=gr.themes.Default(**_THEME),
+                theme=_theme(),
                 css=_STYLE,
             )
         except OSError as error:
@@ -231,6 +232,12 @@ def until_stopped() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
+
+
+def _theme() -> gr.themes.Base:
+    # What a setting means is said in small print, which Gradio has too pale to read.
+    pale = {"block_info_text_color": "*neutral_600", "block_info_text_color_dark": "*neutral_300"}
+    return gr.themes.Default(font=_FONTS, font_mono=_MONO, primary_hue="blue").set(**pale)
 
 
 @contextmanager
