@@ -72,7 +72,13 @@ def _text_tab(models: Models) -> None:
             seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="Of every line without its own.")
             generate = gr.Button("Generate", variant="primary")
             labels = [example.replace("\n", " / ") for example in _EXAMPLES]
-            gr.Examples([[example] for example in _EXAMPLES], [text], label="Examples", example_labels=labels)
+            gr.Examples(
+                [[example] for example in _EXAMPLES],
+                [text],
+                label="Examples",
+                example_labels=labels,
+                api_visibility="private",
+            )
             with gr.Accordion("Settings", open=True):
                 settings = _settings()
         outputs = _Outputs()
@@ -183,7 +189,8 @@ def _errors_shown() -> Iterator[None]:
 
 
 def _teller(progress: gr.Progress) -> Tell:
-    return lambda share, what: progress(share, desc=what)
+    # At 0 Gradio shows neither a bar nor words.
+    return lambda share, what: progress(max(share, 0.01), desc=what)
 
 
 @contextmanager
@@ -235,9 +242,13 @@ def until_stopped() -> None:
 
 
 def _theme() -> gr.themes.Base:
-    # What a setting means is said in small print, which Gradio has too pale to read.
-    pale = {"block_info_text_color": "*neutral_600", "block_info_text_color_dark": "*neutral_300"}
-    return gr.themes.Default(font=_FONTS, font_mono=_MONO, primary_hue="blue").set(**pale)
+    # Gradio's own small print and buttons have too little contrast to be read well.
+    return gr.themes.Default(font=_FONTS, font_mono=_MONO, primary_hue="blue").set(
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
 
 
 @contextmanager

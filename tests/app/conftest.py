@@ -1,11 +1,16 @@
-"""The shipped models, a served page, and videos with a pose estimator that needs no network."""
+"""The shipped models, the page served by a process of its own, and videos for a pose estimator without a network."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -15,9 +20,56 @@ from crossdiff.pipeline.engines import InProcess
 
 sys.path.append(str(Path(__file__).parents[1] / "pipeline"))  # the made-up videos and people of those tests
 
-from wild import FakeBackend, write_video  # noqa: E402
+from wild import FakeBackend, write_video
 
-MOST_BYTES = 300_000
+
+@dataclass
+class Served:
+    """The page's process. folder: where its temporary files are; said: the lines that it printed."""
+
+    process: subprocess.Popen[str]
+    port: int
+    most_bytes: int
+    folder: Path
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def stop(self) -> int:
+        """As a service manager stops it; returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=60)
+
+
+def start_page(folder: Path) -> Served:
+    if importlib.util.find_spec("gradio") is None:
+        pytest.skip("the app extra is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    most = 300_000
+    command = [sys.executable, str(Path(__file__).with_name("serve_page.py")), str(port), str(most)]
+    env = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    served = Served(process, port, most, folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        served.said.append(line.strip())
+        if line.startswith("serving: "):
+            # The rest is read as it comes, or the process would wait for a reader.
+            Thread(target=lambda: served.said.extend(map(str.strip, process.stdout or ())), daemon=True).start()
+            return served
+    raise AssertionError(f"the page's process ended with {process.wait()}: {served.said}")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One page for all tests that look at it."""
+    started = start_page(tmp_path_factory.mktemp("served"))
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +84,7 @@ def pose() -> PoseSettings:
 
 @pytest.fixture
 def told() -> list[tuple[float, str]]:
-    """Give its `append_pair` to what tells: `tell=lambda *args: told.append(args)`."""
+    """What was told of progress, to be filled by a test."""
     return []
 
 
@@ -40,42 +92,3 @@ def told() -> list[tuple[float, str]]:
 def jumper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video in which `FakeBackend` sees someone wave for 3.5 seconds."""
     return write_video(tmp_path_factory.mktemp("video") / "jumping_jacks.mp4", frames=70)
-
-
-@pytest.fixture(scope="session")
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def asked_outside() -> list[object]:
-    """Addresses beyond this machine that the served page's own process looked for."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def address(models: Models, port: int, asked_outside: list[object]) -> Iterator[str]:
-    """The page, served; every connection that this process opens meanwhile is watched."""
-    pytest.importorskip("gradio", reason="the app extra is not installed")
-    from crossdiff.app.page import serving
-
-    look_up, connect = socket.getaddrinfo, socket.socket.connect
-
-    def watched_look_up(host, *rest, **named):
-        if host not in (None, "127.0.0.1", "localhost", b"127.0.0.1", b"localhost"):
-            asked_outside.append(host)
-        return look_up(host, *rest, **named)
-
-    def watched_connect(self, where):
-        if self.family != socket.AF_UNIX and where[0] not in ("127.0.0.1", "::1"):
-            asked_outside.append(where)
-        return connect(self, where)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", watched_look_up)
-        patch.setattr(socket.socket, "connect", watched_connect)
-        settings = PoseSettings(FakeBackend(), engine=InProcess())
-        with serving(models, settings, port=port, max_upload=MOST_BYTES) as served:
-            yield served

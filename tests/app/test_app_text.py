@@ -34,7 +34,7 @@ def test_a_line_is_a_motion_with_its_own_seconds_or_those_of_all():
     ],
 )
 def test_what_cannot_be_read_is_said(typed, word):
-    with pytest.raises(InputError, match="^text: ") as caught:
+    with pytest.raises(InputError, match=r"^text: ") as caught:
         read_lines(typed, 6.0)
     assert word in str(caught.value)
 
@@ -74,7 +74,7 @@ def test_mixture_samples_with_the_model_of_both_domains(models, tmp_path):
 
 def test_seconds_beyond_the_model_are_refused_before_sampling(models, tmp_path):
     for typed in ("a person walks | 12", "a person walks | 0"):
-        with pytest.raises(InputError, match="to 9.8 seconds, got"):
+        with pytest.raises(InputError, match=r"to 9\.8 seconds, got"):
             make_motions(models, typed, 6.0, FEW, 0, tmp_path, lambda *_: None)
     assert list(tmp_path.iterdir()) == []
 
