@@ -44,9 +44,16 @@ _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans
 _MONO = ("ui-monospace", "Consolas", "monospace")
 _STYLE = """
 .viewer iframe { display: block; width: 100%; height: max(34rem, min(85vh, 52rem)); border: 0; border-radius: 0.5rem; }
-.viewer .empty { padding: 6rem 1rem; text-align: center; opacity: 0.65; }
+.viewer .empty { padding: 6rem 1rem; text-align: center; opacity: 0.65; min-height: 34rem; }
+@media (max-width: 40rem) { .viewer iframe { width: calc(100vw - 1rem); margin-left: calc(50% - 50vw + 0.5rem); } }
 """
 _EMPTY = '<p class="empty">The motion will be here, to turn, zoom and step through.</p>'
+
+# On a telephone the viewer is below the settings: it comes to the top when there is something to wait for.
+_TO_VIEWER = """() => {
+  const viewer = [...document.querySelectorAll(".viewer")].find((one) => one.offsetParent);
+  if (viewer && viewer.getBoundingClientRect().top > innerHeight / 2) viewer.scrollIntoView();
+}"""
 
 
 def build_page(models: Models, pose: PoseSettings, max_upload: int) -> gr.Blocks:
@@ -87,7 +94,8 @@ def _text_tab(models: Models) -> None:
         guidance, steps, seed, mixture, switch_step = chosen
         options = SamplingOptions(int(steps), guidance, mixture=mixture, switch_step=int(switch_step))
         yield from _answer(
-            lambda folder: make_motions(models, text, seconds, options, int(seed), folder, _teller(progress)), outputs
+            lambda folder: make_motions(models, text, seconds, options, int(seed or 0), folder, _teller(progress)),
+            outputs,
         )
 
     _on_click(generate, run, [text, seconds, *settings], outputs)
@@ -156,6 +164,7 @@ class _Outputs:
 
 
 def _on_click(button: gr.Button, run: Callable[..., Iterator[Any]], inputs: list[Any], outputs: _Outputs) -> None:
+    button.click(None, js=_TO_VIEWER, queue=False, api_visibility="private")
     # One queue for both tabs: one motion is made at a time.
     button.click(
         run,
@@ -163,7 +172,6 @@ def _on_click(button: gr.Button, run: Callable[..., Iterator[Any]], inputs: list
         outputs.all,
         concurrency_id="motion",
         show_progress_on=outputs.viewer,
-        scroll_to_output=True,
         api_visibility="private",
     )
 

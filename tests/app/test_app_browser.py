@@ -20,7 +20,8 @@ if CHROMIUM is None:
 
 SOFTWARE_GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 VIEWER = "iframe[title='Motion viewer']"
-LONG = 240_000  # milliseconds, for a busy machine
+TEXT = "One motion per line"
+LONG = 120_000  # milliseconds, for a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def visit(browser: Any, served: Any) -> Iterator[Any]:
 
 def generate(page: Any, text: str, steps: int = 2) -> Any:
     """Type, press, and wait for the viewer; returns its frame."""
-    page.get_by_label("Text", exact=True).and_(page.locator("textarea")).fill(text)
+    page.get_by_role("textbox", name=TEXT).fill(text)
     page.get_by_label("number input for Steps").fill(str(steps))
     page.get_by_role("button", name="Generate").click()
     return opened_viewer(page)
@@ -110,11 +111,13 @@ def test_the_page_fits_on_a_telephone_with_the_motion_in_it(visit):
     for frame in (page, viewer.locator("html")):
         assert frame.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert viewer.locator(".stage canvas").bounding_box()["width"] > 300
+    top = page.locator(VIEWER).locator("visible=true").bounding_box()["y"]
+    assert -50 < top < 422, "it came into sight by itself"
 
 
 def test_what_cannot_be_sampled_is_said_and_the_next_try_works(visit):
     page = visit()
-    page.get_by_label("Text", exact=True).and_(page.locator("textarea")).fill("a person walks | <b>soon</b>")
+    page.get_by_role("textbox", name=TEXT).fill("a person walks | <b>soon</b>")
     page.get_by_role("button", name="Generate").click()
     error = page.get_by_test_id("toast-body")
     error.wait_for()
