@@ -21,6 +21,7 @@ LAYERS = [
     {"data"},
     {"training", "evaluation", "viewing", "export", "pipeline"},
     {"studies"},
+    {"app"},
     # pretrained: files alone.
     {"cli", "pretrained"},
 ]

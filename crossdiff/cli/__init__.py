@@ -58,6 +58,7 @@ def _register() -> None:
         report,
         run,
         sample,
+        serve,
         status,
         study,
         train,

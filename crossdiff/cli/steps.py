@@ -21,7 +21,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
 from crossdiff.skeleton import Skeleton
 from crossdiff.viewing.video import render_motion
-from crossdiff.wording import counted
+from crossdiff.wording import counted, slug
 
 # As many captions of a run are sampled when no prompt is given.
 MOST_CAPTIONS = 4
@@ -109,7 +109,7 @@ def sample_to_folder(
 
     Nothing is done where the folder holds these very motions.
     """
-    names = [f"{i:02d}_{_slug(prompt)}" for i, prompt in enumerate(prompts)]
+    names = [f"{i:02d}_{slug(prompt)}" for i, prompt in enumerate(prompts)]
     result = SampleSummary(out, names, frames, video)
     motions_to_be = [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
     record = _record(checkpoint, options, frames, motions_to_be, edit)
@@ -170,7 +170,3 @@ def run_captions(run: Run) -> list[str]:
         if captions := read_captions(path):
             firsts.setdefault(captions[0].text)
     return list(firsts)[:MOST_CAPTIONS]
-
-
-def _slug(prompt: str) -> str:
-    return "-".join(re.findall(r"[a-z0-9]+", prompt.lower()))[:48] or "motion"

@@ -22,7 +22,7 @@ def test_every_command_is_there():
     stages = {"extract-2d", "import-2d", "filter", "build-2d", "pseudo-label", "finetune", "sample"}
     rest = {"prepare", "train", "convert", "convert-pose", "run", "demo", "status", "report", "evaluate-lift", "export"}
     rest |= {"train-evaluator", "convert-evaluator", "evaluate", "compare", "study ablations", "study held-out"}
-    rest |= {"study sampling", "recipe", "render", "view"}
+    rest |= {"study sampling", "recipe", "render", "view", "app"}
     assert set(COMMANDS) == stages | rest
 
 
@@ -52,7 +52,7 @@ for name in ["", *names]:
         main()
     except SystemExit as end:
         assert end.code == 0, name
-heavy = {"torch", "cv2", "mediapipe", "pandas", "numpy", "transformers", "diffusers"}
+heavy = {"torch", "cv2", "mediapipe", "pandas", "numpy", "transformers", "diffusers", "gradio"}
 print("heavy:", sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run(

@@ -1,0 +1,30 @@
+"""The models behind the page, each loaded when it is first asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crossdiff.checkpoint import Task, find_checkpoint, shipped_model
+from crossdiff.diffusion.pipeline import CrossDiffPipeline
+
+
+class Models:
+    """checkpoint: a folder or a shipped model's name, for everything; None: the shipped model of each task.
+
+    device: of torch, such as "cpu".
+    """
+
+    def __init__(self, checkpoint: str | Path | None = None, device: str = "cpu") -> None:
+        self.device = device
+        self._checkpoint = None if checkpoint is None else find_checkpoint(checkpoint)
+        self._loaded: dict[Path, CrossDiffPipeline] = {}
+
+    def folder(self, task: Task) -> Path:
+        """Of the checkpoint for a task: "text" samples the standard way, "lift" by mixture, and lifts videos."""
+        return self._checkpoint or shipped_model(task)
+
+    def pipeline(self, task: Task) -> CrossDiffPipeline:
+        folder = self.folder(task)
+        if folder not in self._loaded:
+            self._loaded[folder] = CrossDiffPipeline.from_pretrained(folder, self.device)
+        return self._loaded[folder]

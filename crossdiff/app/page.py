@@ -1,0 +1,273 @@
+"""The page of `crossdiff app`: two tabs over one queue. The one module that uses Gradio."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from crossdiff.app.models import Models
+from crossdiff.app.results import Result
+from crossdiff.app.size import size_text
+from crossdiff.app.tell import Tell
+from crossdiff.app.text import MOST_LINES, make_motions
+from crossdiff.app.video import PoseSettings, lift_video
+from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.schedule import NUM_STEPS
+from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
+from crossdiff.pipeline.video import SUFFIXES
+
+# Read when Gradio is loaded: nothing is reported to anyone.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+try:
+    import gradio as gr
+except ImportError as error:
+    raise MissingDependencyError(f"the page needs Gradio ({error}): pip install 'crossdiff[app]'") from None
+
+_EXAMPLES = [
+    "a person walks forward",
+    "a person walks forward and waves | 5\na person jumps up and down | 4",
+    "a person sits down, then stands up | 6",
+]
+_DEFAULTS = SamplingOptions()
+# Every so many seconds, files are deleted that are older than so many.
+_TIDY = (600, 3600)
+# Fonts of the system: none is fetched.
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+_MONO = ("ui-monospace", "Consolas", "monospace")
+_STYLE = """
+.viewer iframe { display: block; width: 100%; height: max(34rem, min(85vh, 52rem)); border: 0; border-radius: 0.5rem; }
+.viewer .empty { padding: 6rem 1rem; text-align: center; opacity: 0.65; min-height: 34rem; }
+@media (max-width: 40rem) { .viewer iframe { width: calc(100vw - 1rem); margin-left: calc(50% - 50vw + 0.5rem); } }
+"""
+_EMPTY = '<p class="empty">The motion will be here, to turn, zoom and step through.</p>'
+
+# On a telephone the viewer is below the settings: it comes to the top when there is something to wait for.
+_TO_VIEWER = """() => {
+  const viewer = [...document.querySelectorAll(".viewer")].find((one) => one.offsetParent);
+  if (viewer && viewer.getBoundingClientRect().top > innerHeight / 2) viewer.scrollIntoView();
+}"""
+
+
+def build_page(models: Models, pose: PoseSettings, max_upload: int) -> gr.Blocks:
+    """The page, not yet served. max_upload: bytes, for what the page says; serving enforces it."""
+    with gr.Blocks(title="CrossDiff", analytics_enabled=False, delete_cache=_TIDY) as page:
+        gr.Markdown("# CrossDiff\n3D human motion from text, and from videos. Everything stays on this machine.")
+        with gr.Tab("Text"):
+            _text_tab(models)
+        with gr.Tab("Video"):
+            _video_tab(models, pose, max_upload)
+    return page.queue(default_concurrency_limit=1, api_open=False)
+
+
+def _text_tab(models: Models) -> None:
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            text = gr.Textbox(
+                _EXAMPLES[0],
+                label="Text",
+                info=f"One motion per line, {MOST_LINES} at most. `| 4` behind a line: 4 seconds.",
+                lines=4,
+            )
+            seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="Of every line without its own.")
+            generate = gr.Button("Generate", variant="primary")
+            labels = [example.replace("\n", " / ") for example in _EXAMPLES]
+            gr.Examples(
+                [[example] for example in _EXAMPLES],
+                [text],
+                label="Examples",
+                example_labels=labels,
+                api_visibility="private",
+            )
+            with gr.Accordion("Settings", open=True):
+                settings = _settings()
+        outputs = _Outputs()
+
+    def run(text: str, seconds: float, *chosen: Any, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
+        guidance, steps, seed, mixture, switch_step = chosen
+        options = SamplingOptions(int(steps), guidance, mixture=mixture, switch_step=int(switch_step))
+        yield from _answer(
+            lambda folder: make_motions(models, text, seconds, options, int(seed or 0), folder, _teller(progress)),
+            outputs,
+        )
+
+    _on_click(generate, run, [text, seconds, *settings], outputs)
+
+
+def _settings() -> list[Any]:
+    """Guidance, steps, seed, mixture and its switch step."""
+    guidance = gr.Slider(
+        0, 10, _DEFAULTS.guidance_scale, step=0.1, label="Guidance", info="How closely to follow the text; 1: off."
+    )
+    steps = gr.Slider(
+        1, 200, _DEFAULTS.num_inference_steps, step=1, label="Steps", info="More take longer; 20 are enough."
+    )
+    seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="Same seed, same motion; line i takes seed + i.")
+    mixture = gr.Checkbox(label="Mixture", info="Denoise in 2D first, then in 3D (mixture sampling).")
+    switch_step = gr.Slider(
+        0, NUM_STEPS - 1, 1, step=1, label="Switch step", info="Where mixture goes to 3D.", visible=False
+    )
+    mixture.change(lambda on: gr.update(visible=on), mixture, switch_step, queue=False, api_visibility="private")
+    return [guidance, steps, seed, mixture, switch_step]
+
+
+def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            video = gr.File(
+                label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=sorted(SUFFIXES)
+            )
+            caption = gr.Textbox(label="Caption", info="If wanted: what the person does. It changes no motion.")
+            lift = gr.Button("Lift to 3D", variant="primary")
+        outputs = _Outputs()
+
+    def run(video: str | None, caption: str, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
+        def make(folder: Path) -> Result:
+            if video is None:
+                raise ClipError("video: expected a file, got none; choose one first")
+            return lift_video(models, Path(video), caption, pose, folder, _teller(progress))
+
+        yield from _answer(make, outputs)
+
+    _on_click(lift, run, [video, caption], outputs)
+
+
+class _Outputs:
+    """The right side of a tab: the viewer, notes, and files."""
+
+    def __init__(self) -> None:
+        with gr.Column(scale=2, min_width=320):
+            self.viewer = gr.HTML(_EMPTY, elem_classes="viewer")
+            self.notes = gr.Textbox(label="Notes", visible=False, interactive=False)
+            self.files = gr.File(label="Download", file_count="multiple", visible=False, interactive=False)
+
+    @property
+    def all(self) -> list[Any]:
+        return [self.viewer, self.notes, self.files]
+
+    def show(self, result: Result) -> list[Any]:
+        """The values of `all`."""
+        # The viewer's page is written by this program; in a frame without this page's rights all the same.
+        frame = f'<iframe title="Motion viewer" sandbox="allow-scripts" srcdoc="{escape(result.viewer)}"></iframe>'
+        return [
+            frame if result.viewer else _EMPTY,
+            gr.update(value="\n".join(result.notes), visible=bool(result.notes)),
+            gr.update(value=[str(path) for path in result.files], visible=bool(result.files)),
+        ]
+
+
+def _on_click(button: gr.Button, run: Callable[..., Iterator[Any]], inputs: list[Any], outputs: _Outputs) -> None:
+    button.click(None, js=_TO_VIEWER, queue=False, api_visibility="private")
+    # One queue for both tabs: one motion is made at a time.
+    button.click(
+        run,
+        inputs,
+        outputs.all,
+        concurrency_id="motion",
+        show_progress_on=outputs.viewer,
+        api_visibility="private",
+    )
+
+
+def _answer(make: Callable[[Path], Result], outputs: _Outputs) -> Iterator[list[Any]]:
+    """What is made in a temporary folder. Yielded, not returned: Gradio copies the files before it asks for more."""
+    with _errors_shown(), TemporaryDirectory() as folder:
+        yield outputs.show(make(Path(folder)))
+
+
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    """What a user can act on is shown on the page, until it is closed there."""
+    try:
+        yield
+    except CrossDiffError as error:
+        said = str(error)
+    except OSError as error:
+        said = f"{error.filename or 'the file system'}: {error.strerror or error}"
+    else:
+        return
+    raise gr.Error(escape(said), duration=None, print_exception=False)
+
+
+def _teller(progress: gr.Progress) -> Tell:
+    # At 0 Gradio shows neither a bar nor words.
+    return lambda share, what: progress(max(share, 0.01), desc=what)
+
+
+@contextmanager
+def serving(
+    models: Models,
+    pose: PoseSettings | None = None,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    max_upload: int = 100 * 2**20,
+    open_browser: bool = False,
+) -> Iterator[str]:
+    """Serve the page while the block lasts, and give its address; then delete all that it wrote.
+
+    max_upload: bytes of a file. InputError: the port is taken, or the host is not this machine's.
+    """
+    with _own_folder():
+        page = build_page(models, pose or PoseSettings(), max_upload)
+        try:
+            page.launch(
+                server_name=host,
+                server_port=port,
+                max_file_size=max_upload,
+                inbrowser=open_browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                inline=False,
+                share=False,
+                ssr_mode=False,
+                mcp_server=False,
+                enable_monitoring=False,
+                run_history=False,
+                footer_links=[],
+                theme=_theme(),
+                css=_STYLE,
+            )
+        except OSError as error:
+            raise InputError(f"{host}:{port}: cannot be served ({error}); choose another --port or --host") from None
+        try:
+            yield page.local_url
+        finally:
+            page.close(verbose=False)
+
+
+def until_stopped() -> None:
+    """Wait for Ctrl-C, or for the signal by which other programs stop this one."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
+def _theme() -> gr.themes.Base:
+    # Gradio's own small print and buttons have too little contrast to be read well.
+    return gr.themes.Default(font=_FONTS, font_mono=_MONO, primary_hue="blue").set(
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
+
+
+@contextmanager
+def _own_folder() -> Iterator[None]:
+    """Uploads and results go to a folder of this program alone, which is gone in the end."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with TemporaryDirectory(prefix="crossdiff-app-", ignore_cleanup_errors=True) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop("GRADIO_TEMP_DIR")
+            if before is not None:
+                os.environ["GRADIO_TEMP_DIR"] = before

@@ -1,0 +1,52 @@
+"""`crossdiff app`: a local page for text and video."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from crossdiff.cli import app
+from crossdiff.cli.common import Backend, PoseSet, summary, took
+
+
+@app.command("app")
+def serve(
+    host: Annotated[str, typer.Option(help="Address to serve at; another one lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve at.")] = 7860,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Model for everything; else the shipped ones, for text and for videos.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")] = "auto",
+    backend: Backend = "mediapipe",
+    pose_set: PoseSet = None,
+    max_upload: Annotated[str, typer.Option(help="Largest video to be taken, such as 500kb or 2gb.")] = "100mb",
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve a page: text to motion, video to motion, with an interactive viewer and files to download.
+
+    Runs until Ctrl-C. The page fetches nothing from the network, and is served to this machine alone.
+
+    Example: crossdiff app --port 7860 --max-upload 100mb --open
+    """
+    from crossdiff.app.models import Models
+    from crossdiff.app.size import read_size
+    from crossdiff.app.video import PoseSettings
+    from crossdiff.cli.steps import pick_device
+    from crossdiff.errors import InputError
+    from crossdiff.pipeline.backends import BACKENDS
+
+    if backend not in BACKENDS:
+        raise InputError(f"no pose backend {backend!r}; there are: {', '.join(BACKENDS)}")
+    most = read_size(max_upload)
+    models = Models(checkpoint, pick_device(device))
+    if checkpoint is None:
+        took("checkpoint", f"{models.folder('text').name}, {models.folder('lift').name}", "the shipped models")
+    # Last, because it takes seconds.
+    from crossdiff.app.page import serving, until_stopped
+
+    with serving(models, PoseSettings(backend, tuple(pose_set or ())), host, port, most, open_) as address:
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            took("host", host, "whoever reaches this address can use the page; it asks for no password")
+        summary(f"Look at {address} (Ctrl-C stops it)")
+        until_stopped()
