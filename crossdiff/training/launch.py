@@ -40,5 +40,5 @@ def precision_of(cfg: LoopConfig) -> Literal["32-true", "bf16-mixed"]:
 
 def _cpu_has_bf16() -> bool:
     """A CPU without these instructions takes dozens of times as long in bf16 as in float32."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch do not tell
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+    ask = getattr(torch.cpu, "get_capabilities", None)  # older releases of torch do not tell
+    return ask is not None and any(ask().get(name, False) for name in ("amx_bf16", "avx512_bf16"))
