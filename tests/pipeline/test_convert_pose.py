@@ -95,7 +95,8 @@ def test_a_file_becomes_a_folder_for_the_backend(wrapped, tmp_path):
         [0.229, 0.224, 0.225]
     )[:, None, None]
     with torch.no_grad():
-        torch.testing.assert_close(backend.heatmaps(crops), vitpose_of(state)(pixels).heatmaps)
+        # Values are about 20; the crops' pixels are normalised in another order.
+        torch.testing.assert_close(backend.heatmaps(crops), vitpose_of(state)(pixels).heatmaps, rtol=2e-5, atol=1e-4)
 
 
 def test_what_does_not_fit_is_named():
