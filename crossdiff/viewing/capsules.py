@@ -40,19 +40,19 @@ class Capsules:
         if left >= right or top >= bottom:
             return
         region = canvas[top:bottom, left:right]
-        planes = [plane.astype(np.float32) for plane in cv2.split(region)]
+        planes = np.ascontiguousarray(np.moveaxis(region, -1, 0), dtype=np.float32)
         self._blend(planes, self.ends - (left, top), reach[:, 0])
-        region[:] = cv2.merge([(plane + 0.5).astype(np.uint8) for plane in planes])
+        region[:] = cv2.merge(list((planes + 0.5).astype(np.uint8)))
 
-    def _blend(self, planes: list[ndarray], ends: ndarray, reach: ndarray) -> None:
-        """Paint into one plane (H, W) for each colour; ends: (N, 2, 2), in these planes."""
-        height, width = planes[0].shape
+    def _blend(self, planes: ndarray, ends: ndarray, reach: ndarray) -> None:
+        """Paint into a plane for each colour, (3, H, W); ends: (N, 2, 2), in these planes."""
+        _, height, width = planes.shape
         capsule, row, column = _pixels(ends, reach, width, height)
         counts = np.bincount(capsule, minlength=len(ends))
         edge, depth, inks = self._shade(ends, counts, column, row)
         at = row * width + column
         nearest = np.full(height * width, np.inf, dtype=np.float32)
-        flat = [plane.reshape(-1) for plane in planes]
+        flat = planes.reshape(3, -1)
         stop = 0
         for count in counts.tolist():
             part = slice(stop, stop + count)
@@ -61,9 +61,8 @@ class Capsules:
             behind = nearest[where]
             cover = edge[part] * _share((behind - depth[part]) / np.float32(self.blur) + 0.5)
             nearest[where] = np.where(cover > 0.5, depth[part], behind)
-            for plane, ink in zip(flat, inks, strict=True):
-                before = plane[where]
-                plane[where] = before + cover * (ink[part] - before)
+            before = flat[:, where]
+            flat[:, where] = before + cover * (inks[:, part] - before)
 
     def _shade(self, ends: ndarray, counts: ndarray, column: ndarray, row: ndarray) -> tuple[ndarray, ndarray, ndarray]:
         """Of each pixel, were its capsule alone: the share that is covered, depth in metres, colours (3, P).
