@@ -50,6 +50,11 @@ class Stage:
         return (255 * near * near * (3 - 2 * near)).astype(np.uint8)
 
     @cached_property
+    def _top(self) -> int:
+        """First row in which the floor is seen: nothing is drawn on it above."""
+        return int(np.argmax(self._fade.any(axis=1)))
+
+    @cached_property
     def _paper(self) -> ndarray:
         share = self._fade[..., None] / 255
         return (np.array(PAPER) * (1 - share) + np.array(_FLOOR) * share + 0.5).astype(np.uint8)
@@ -80,32 +85,36 @@ class Stage:
     ) -> None:
         """A soft shadow of capsules, lit from a little to the side; parts high above the floor leave less of it."""
         quarter = 4
-        mask = np.zeros((self.height // quarter + 1, self.width // quarter + 1), dtype=np.uint8)
+        rows = self.height - self._top
+        mask = np.zeros((rows // quarter + 1, self.width // quarter + 1), dtype=np.uint8)
         height = np.maximum(ends[..., 1] - self.floor, 0)
         ground = ends.copy()
         ground[..., 1] = self.floor
         ground += 0.16 * height[..., None] * self.axes[0] * (1, 0, 1)
         xy, depth = camera.project(ground)
-        fixed = _fixed(xy / quarter, camera)
+        fixed = _fixed((xy - (0, self._top)) / quarter, camera)
         thickness = np.maximum(2 * radii.mean(axis=1) * camera.focal / np.maximum(depth.mean(axis=1), 0.1) / quarter, 1)
         strength = 255 * np.exp(-0.75 * height.mean(axis=1))
         for n in np.argsort(strength):
             (start, end), width = fixed[n].tolist(), int(min(thickness[n] + 0.5, 255))
             cv2.line(mask, start, end, int(strength[n]), width, cv2.LINE_AA, _SHIFT)
-        mask = cv2.GaussianBlur(mask, (0, 0), max(self.height / quarter / 55, 0.8))
+        reach = 2 * max(round(self.height / quarter / 27), 1) + 1
+        mask = cv2.stackBlur(mask, (reach, reach))
         soft = cv2.resize(mask, (mask.shape[1] * quarter, mask.shape[0] * quarter), interpolation=cv2.INTER_LINEAR)
-        self._ink(canvas, soft[: self.height, : self.width], SHADOW)
+        self._ink(canvas, soft[:rows, : self.width], SHADOW)
 
     def _strokes(self, camera: Camera, lines: Float[ndarray, "n p 3"], thickness: int) -> ndarray:
-        mask = np.zeros((self.height, self.width), dtype=np.uint8)
-        cv2.polylines(mask, list(_fixed(camera.project(lines)[0], camera)), False, 255, thickness, cv2.LINE_AA, _SHIFT)
+        mask = np.zeros((self.height - self._top, self.width), dtype=np.uint8)
+        points = _fixed(camera.project(lines)[0] - (0, self._top), camera)
+        cv2.polylines(mask, list(points), False, 255, thickness, cv2.LINE_AA, _SHIFT)
         return mask
 
     def _ink(self, canvas: ndarray, mask: ndarray, colour: tuple[int, int, int]) -> None:
-        """Take away light where `mask` (H, W) and the visible floor say so, in place."""
-        amount = cv2.multiply(mask, self._fade, scale=1 / 255)
+        """Take away light where `mask`, of the floor's rows, and the visible floor say so, in place."""
+        floor = canvas[self._top :]
+        amount = cv2.multiply(mask, self._fade[self._top :], scale=1 / 255)
         taken = [cv2.convertScaleAbs(amount, alpha=(255 - part) / 255) for part in colour]
-        cv2.subtract(canvas, cv2.merge(taken), dst=canvas)
+        cv2.subtract(floor, cv2.merge(taken), dst=floor)
 
 
 def _steps(centre: float, reach: float) -> ndarray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy import ndarray
 
@@ -24,6 +26,18 @@ __all__ = ["contact_sheet", "motion_strip", "render_2d", "render_motion", "rende
 _FURTHEST = 16.0  # metres per body size: a motion that flies apart is cut off rather than shown as a dot
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV by itself: pictures this small are drawn faster so, and the encoder gets the other core."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+@_one_thread()
 def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str] = (), size: int = 480) -> Path:
     """Write a video (.mp4, or .gif) of motions side by side, in step, each `size` pixels square below its title.
 
@@ -41,6 +55,7 @@ def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str]
     return write_video(side_by_side(panels, titles, size), path, fps)
 
 
+@_one_thread()
 def render_2d(motions: Sequence[Motion2D], path: Path, titles: Sequence[str] = (), size: int = 480) -> Path:
     """Write a video of 2D motions (metres, y up) side by side on paper; joints that are not valid are not drawn."""
     check_motions([len(motion.joints) for motion in motions], titles, size)
