@@ -107,14 +107,16 @@ def sample_to_folder(
 ) -> SampleSummary:
     """Sample one motion per prompt and write `NAME.npy`, `NAME.mp4` and `samples.json` (what made them).
 
-    Nothing is done where the folder holds these very motions.
+    Nothing is done where the folder holds these very motions; other motions there stay, and so do their prompts.
     """
     names = [f"{i:02d}_{slug(prompt)}" for i, prompt in enumerate(prompts)]
     result = SampleSummary(out, names, frames, video)
     motions_to_be = [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
     record = _record(checkpoint, options, frames, motions_to_be, edit)
     files = [out / f"{n}{kind}" for n in names for kind in ((".npy", ".mp4") if video else (".npy",))]
-    if all(f.is_file() for f in files) and _recorded(out) == record:
+    before = _recorded(out)
+    earlier = before.pop("earlier", [])
+    if all(f.is_file() for f in files) and before == record:
         return result
     pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
     kept = None if edit is None else edit.load(pipe.model.skeleton)
@@ -133,16 +135,23 @@ def sample_to_folder(
     if video:
         for name, prompt, motion in track(list(zip(names, prompts, motions, strict=True)), "draw"):
             render_motion([motion], out / f"{name}.mp4", [prompt])
-    write_json(out / RECORD, record)
+    write_json(out / RECORD, {**record, "earlier": _still_there([*earlier, *before.get("motions", [])], names, out)})
     return result
 
 
-def _recorded(out: Path) -> Any:
-    """The record of an earlier call; None where there is none, or none that can be read."""
+def _recorded(out: Path) -> dict[str, Any]:
+    """The record of an earlier call; empty where there is none, or none that can be read."""
     try:
-        return read_json(out / RECORD)
-    except InputError:
-        return None
+        record = dict(read_json(out / RECORD))
+        _still_there([*record.get("earlier", []), *record["motions"]], (), out)
+    except (InputError, KeyError, TypeError, ValueError):
+        return {}
+    return record
+
+
+def _still_there(motions: list[dict[str, Any]], names: Sequence[str], out: Path) -> list[dict[str, Any]]:
+    """Of motions of earlier calls, those whose files are there and were not made anew under one of these names."""
+    return [m for m in motions if m["name"] not in names and (out / f"{m['name']}.npy").is_file()]
 
 
 def _record(

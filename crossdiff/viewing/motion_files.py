@@ -111,6 +111,7 @@ def first_caption(path: Path) -> str:
 def _prompt_of(path: Path) -> str:
     try:
         record = read_json(path.parent / _RECORD)
-        return str(next(m["prompt"] for m in record["motions"] if m["name"] == path.stem))
-    except (InputError, KeyError, TypeError, StopIteration):
+        motions = [*record["motions"], *record.get("earlier", [])]
+        return str(next(m["prompt"] for m in motions if m["name"] == path.stem))
+    except (InputError, AttributeError, KeyError, TypeError, StopIteration):
         return ""  # no record, or one of another kind

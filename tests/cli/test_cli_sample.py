@@ -10,6 +10,7 @@ from command import crossdiff, state_of
 from synthetic import person
 
 from crossdiff.representation.features3d import canonicalise
+from crossdiff.viewing.motion_files import caption_of
 
 SQUATS = ["sample", "a person squats", "--mixture", "--switch-step", "1", "--frames", "120", "--seed", "0"]
 
@@ -96,10 +97,28 @@ def test_what_cannot_be_kept_is_one_line(here, args, words):
     assert not Path("samples").exists()
 
 
-def test_a_damaged_record_is_made_anew(here):
+def test_motions_of_an_earlier_call_keep_their_prompts(here):
+    quick = ["--steps", "2", "--frames", "24", "--no-video"]
+    crossdiff("sample", "a", "b", *quick).ok()
+    crossdiff("sample", "c", *quick).ok()
+    Path("samples/00_a.npy").unlink()
+    crossdiff("sample", "d", *quick).ok()
+    assert [caption_of(Path("samples", f"{n}.npy")) for n in ("00_a", "01_b", "00_c", "00_d")] == ["", "b", "c", "d"]
+    before = state_of(here)
+    crossdiff("sample", "d", *quick).ok()
+    assert state_of(here) == before
+    crossdiff("sample", "c", *quick).ok()
+    record = json.loads(Path("samples/samples.json").read_text())
+    assert [m["name"] for m in record["earlier"]] == ["01_b", "00_d"]
+
+
+@pytest.mark.parametrize(
+    "damaged", ["{", "[1]", '{"motions": 3}', '{"motions": ["a"]}', '{"motions": [], "earlier": [{}]}']
+)
+def test_a_damaged_record_is_made_anew(here, damaged):
     args = ["sample", "a", "--steps", "2", "--no-video"]
     crossdiff(*args).ok()
-    Path("samples/samples.json").write_text("{")
+    Path("samples/samples.json").write_text(damaged)
     crossdiff(*args).ok()
     assert json.loads(Path("samples/samples.json").read_text())["frames"] == 120
 
