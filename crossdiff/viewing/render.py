@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from crossdiff.errors import CrossDiffError, InputError, PartialFailure
+from crossdiff.errors import InputError
 from crossdiff.types import Motion3D
+from crossdiff.viewing.gather import ShownMotions
 from crossdiff.viewing.motion_files import caption_of, motion_files, read_motion
 from crossdiff.viewing.sheet import render_sheet
 from crossdiff.viewing.video import render_motion
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 # Pixels along a panel. GIFs pack badly, and moments stand side by side.
 SIZES = {".mp4": 480, ".gif": 320, ".png": 240}
@@ -19,25 +20,9 @@ _WIDEST = 8192  # pixels: beyond this, players and browsers give up
 MOMENTS = 6
 
 
-@dataclass
-class RenderSummary:
-    """What was drawn where, and what could not be, with the reasons."""
-
-    path: Path
-    motions: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{counted(self.motions, 'motion')} in {self.path} ({self.path.stat().st_size / 1e6:.1f} MB)"
-
-    def raise_failures(self) -> None:
-        if self.failed:
-            raise PartialFailure(f"{counted(len(self.failed), 'motion')} could not be drawn:{listed(self.failed)}")
-
-
 def render_files(
     paths: Sequence[Path], out: Path, titles: Sequence[str] = (), size: int | None = None, moments: int | None = None
-) -> RenderSummary:
+) -> ShownMotions:
     """Draw motion files, and all of those in folders, as `out` says: .mp4, .gif, or .png (moments on a sheet).
 
     titles: one for each motion; without them captions that lie beside the files, else the files' names. size: pixels
@@ -52,8 +37,10 @@ def render_files(
     files = motion_files(paths)
     if titles and len(titles) != len(files):
         raise InputError(f"{counted(len(titles), 'title')} for {counted(len(files), 'motion')}; give one each, or none")
-    summary = RenderSummary(out)
-    motions, shown = _read(files, titles or [caption_of(file) or file.stem for file in files], summary)
+    summary = ShownMotions(out)
+    named = zip(files, titles or [caption_of(file) or file.stem for file in files], strict=True)
+    read = summary.gather([(str(file), partial(_titled, file, title)) for file, title in named])
+    motions, shown = [motion for motion, _ in read], [title for _, title in read]
     size = SIZES[kind] if size is None else size
     moments = MOMENTS if moments is None else moments
     across = moments if kind == ".png" else len(motions)
@@ -68,16 +55,5 @@ def render_files(
     return summary
 
 
-def _read(files: Sequence[Path], titles: Sequence[str], summary: RenderSummary) -> tuple[list[Motion3D], list[str]]:
-    """The motions that can be read, with their titles; the summary counts them and names the others."""
-    motions, shown = [], []
-    for file, title in zip(files, titles, strict=True):
-        try:
-            motions.append(read_motion(file))
-            shown.append(title)
-        except CrossDiffError as error:
-            summary.failed[str(file)] = str(error).removeprefix(f"{file}: ")
-    if not motions:
-        raise InputError(f"no motion could be drawn:{listed(summary.failed)}")
-    summary.motions = len(motions)
-    return motions, shown
+def _titled(file: Path, title: str) -> tuple[Motion3D, str]:
+    return read_motion(file), title

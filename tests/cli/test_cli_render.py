@@ -77,7 +77,7 @@ def test_bad_files_are_named_and_the_rest_is_drawn_below_its_own_title(samples, 
     save_npy(Path("flat.npy"), np.zeros((5, 22, 2)))
     named = ["--title", "flat", "--title", "walk", "--title", "none"]
     said = crossdiff("render", "flat.npy", "samples/00_walk.npy", "none.npy", "--out", "s.png", "--size", "64", *named)
-    said.failed("2 motions could not be drawn", "got shape (5, 22, 2)", "none.npy: no such file", code=3)
+    said.failed("2 motions could not be shown", "got shape (5, 22, 2)", "none.npy: no such file", code=3)
     assert "1 motion in s.png" in said.out and titles == [["walk"]]
 
 
@@ -89,7 +89,7 @@ def test_bad_files_are_named_and_the_rest_is_drawn_below_its_own_title(samples, 
         (["samples", "--out", "a.mp4", "--moments", "3"], ["moments belong to a picture", ".png"]),
         (["samples", "--out", "a.mp4", "--title", "one"], ["1 title for 2 motions"]),
         (["samples", "--out", "a.png", "--moments", "90"], ["90 panels of 240 pixels"]),
-        (["none.npy", "--out", "a.mp4"], ["no motion could be drawn", "none.npy: no such file"]),
+        (["none.npy", "--out", "a.mp4"], ["no motion could be shown", "none.npy: no such file"]),
         (["samples/00_walk.npy", "kit.npy", "--out", "a.gif"], ["cannot run in step"]),
     ],
 )
