@@ -1,7 +1,10 @@
-"""What many tests use: the reference arrays beside the checkout, a small dataset, hypothesis settings."""
+"""What many tests use: the reference arrays beside the checkout, a small dataset, a browser, hypothesis settings."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -24,6 +27,20 @@ def shared() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return _SHARED
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium with WebGL in software; tests of pages are skipped where it, or playwright, is not installed."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    software_gl = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=software_gl)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,23 +13,10 @@ import pytest
 from wild import write_frames, write_video
 
 pytest.importorskip("gradio", reason="the app extra is not installed")
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("no Chromium on this machine", allow_module_level=True)
 
-SOFTWARE_GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 VIEWER = "iframe[title='Motion viewer']"
 TEXT = "One motion per line"
 LONG = 120_000  # milliseconds, for a busy machine
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE_GL)
-        yield started
-        started.close()
 
 
 @pytest.fixture

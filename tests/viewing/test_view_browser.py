@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,22 +13,9 @@ import pytest
 from crossdiff.viewing.view import Shown, write_view
 
 pytest.importorskip("jupyter_threejs_sage", reason="the view extra is not installed")
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("no Chromium on this machine", allow_module_level=True)
 
 NASTY = "</script><script>document.title = 'broken'</script> & someone walks"
 SCREENS = {"phone": (390, 844), "desktop": (1280, 800)}
-SOFTWARE_GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE_GL)
-        yield started
-        started.close()
 
 
 @pytest.fixture
