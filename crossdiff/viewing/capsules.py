@@ -76,7 +76,7 @@ class Capsules:
         """Of each pixel, were capsule n alone, (h, w) each.
 
         The share that is covered, depth in metres, what its colour is multiplied with, and the gloss that is added.
-        Arrays that are needed no more take up what comes next, which is a third faster.
+        Arrays that are needed no more take up what comes next, which is faster.
         """
         step = self.ends[n, 1] - self.ends[n, 0]
         span = max(float(np.hypot(*step)), 1e-3)
