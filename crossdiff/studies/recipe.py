@@ -34,14 +34,10 @@ _EVALUATORS: list[tuple[Kind, Part]] = [*(("t2m", part) for part in PARTS), ("tm
 
 
 class Training(Config):
-    """A training by its configuration, a shipped file or a path. name: of its folder and of the model.
-
-    shared: whether the model is evaluated and exported; others are what the next one starts from.
-    """
+    """A training by its configuration, a shipped file or a path. name: of its folder and of the model."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     config: str
-    shared: bool = True
 
 
 class Recipe(Config):
@@ -67,15 +63,12 @@ def run_recipe(
 ) -> RecipeSummary:
     """Make the recipe's models of the motion in `source`; stopped at any time, the same call goes on.
 
-    out: gets `dataset/`, `evaluators/`, a folder per training, `evaluations/`, `pretrained/NAME` for each model that is
-    shared, with its evaluation, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion
-    is sampled for the evaluation; training finds a GPU by itself.
+    out: gets `dataset/`, `evaluators/`, a folder per training, `evaluations/`, `pretrained/NAME` for each model, with its
+    evaluation, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion is sampled for the
+    evaluation; training finds a GPU by itself.
     """
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them before hours of work
     judge = load_config(EvaluatorTraining, recipe.evaluator)
-    shared = [t.name for t in recipe.training if t.shared]
-    if not shared:
-        raise ConfigError("recipe: no training is shared, so nothing would come of it; set shared: true")
     steps = _Steps(out / RECORD, recipe, report)
     dataset, evaluators = out / "dataset", out / "evaluators"
     if not (dataset / "dataset.json").is_file():
@@ -89,14 +82,14 @@ def run_recipe(
         steps(training.name, partial(train, configs[training.name], dataset, folder, before))
         before = folder
     results = []
-    for name in shared:
+    for name in configs:
         place = out / "evaluations" / name
         work = partial(evaluate, recipe.evaluation, out / name, dataset, evaluators, place, devices, name)
         results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
         exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
         results[-1].named().save(exported / EVALUATION)
     write_comparison(compare(results), out)
-    return RecipeSummary(out / "pretrained", tuple(shared))
+    return RecipeSummary(out / "pretrained", tuple(configs))
 
 
 class _Steps:

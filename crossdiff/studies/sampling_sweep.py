@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ _COLOURS = {"dpm++": "#2b5cad", "ddim": "#3c8a4e", "ddpm": "#e0a33a"}
 # FID this many times the reference's is as good as it; the band of the plot.
 _AS_GOOD = 1.1
 _TIMES = 3
+_WORDS = 16
 
 
 class Grid(Config):
@@ -126,9 +128,9 @@ def run_sampling_sweep(
 
 
 def time_of_one(checkpoint: Path, options: SamplingOptions, frames: int, device: str) -> float:
-    """Seconds to sample one motion; the network's time does not depend on the text."""
+    """Seconds to sample one motion of a text of so many words; which words does not matter."""
     model = load_model(checkpoint, device)
-    words = (1,) if model.config.text == "sequence" else ()
+    words = (_WORDS,) if model.config.text == "sequence" else ()
     text = torch.ones(1, *words, model.config.text_dim)
     sample(model, text, [frames], SamplingOptions(2, options.guidance_scale, options.solver), [0])
     found = []
@@ -173,8 +175,9 @@ def _name(sampling: SamplingConfig) -> str:
 
 
 def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> None:
-    """FID over time for each solver at the reference's guidance; FID and R-precision over guidance."""
-    same = [row for row in rows if row.sampling.guidance_scale == reference.guidance_scale]
+    """FID over time for each solver, at the guidance that most rows have; FID and R-precision over guidance."""
+    scale = Counter(row.sampling.guidance_scale for row in rows).most_common(1)[0][0]
+    same = [row for row in rows if row.sampling.guidance_scale == scale]
     with saved_figure(path, 11, 4.2) as figure:
         left, right = figure.subplots(1, 2)
         for solver in dict.fromkeys(row.sampling.solver for row in same):
@@ -191,7 +194,7 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
         for value in known:
             left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color="#dddddd", zorder=0, label="reference, ± 10 %")
         left.set(xscale="log", yscale="log", xlabel="seconds a motion, by itself", ylabel="FID")
-        left.set_title("Time and FID; numbers are steps")
+        left.set_title(f"Time and FID, guidance {scale:g}; numbers are steps")
         left.legend(frameon=False)
         _plot_guidance(right, rows)
 

@@ -27,7 +27,6 @@ def test_shipped_recipes_can_be_run(name):
     stages = [load_config(TrainConfig, t.config).stage for t in recipe.training]
     assert stages == sorted(stages)
     assert stages[0] == 1
-    assert recipe.training[-1].shared
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def recipe(tmp_path):
         {
             "evaluator": write("evaluator.yaml", {"evaluator": sizes, **phases}),
             "training": [
-                {"name": "first", "config": write("1.yaml", {**stage, "steps": 2, "model": SMALL}), "shared": False},
+                {"name": "first", "config": write("1.yaml", {**stage, "steps": 2, "model": SMALL})},
                 {"name": "second", "config": write("2.yaml", {**stage, "stage": 2, "steps": 1})},
             ],
             "evaluation": {
@@ -56,13 +55,13 @@ def recipe(tmp_path):
     )
 
 
-def test_leaves_a_model_in_float16_with_its_numbers_and_goes_on(recipe, tmp_path):
+def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_path):
     write_raw(tmp_path / "raw", [45, 60, 52, 70, 41, 48, 55, 66])
     out, said = tmp_path / "out", []
     summary = run_recipe(recipe, tmp_path / "raw", out, report=lambda step, what: said.append(step))
-    names = ["t2m-all", "t2m-upper", "t2m-lower", "tmr-all", "first", "second", "evaluate second"]
-    assert said == ["prepare", *names]
-    assert summary.models == ("second",)
+    names = ["t2m-all", "t2m-upper", "t2m-lower", "tmr-all", "first", "second"]
+    assert said == ["prepare", *names, "evaluate first", "evaluate second"]
+    assert summary.models == ("first", "second")
     exported, trained = out / "pretrained" / "second", out / "second"
     assert load_model(exported).config == load_model(trained).config
     assert (exported / "model.safetensors").stat().st_size < 0.7 * (trained / "model.safetensors").stat().st_size
@@ -78,9 +77,3 @@ def test_leaves_a_model_in_float16_with_its_numbers_and_goes_on(recipe, tmp_path
     other = recipe.model_copy(update={"evaluator": "evaluator.yaml"})
     with pytest.raises(ConfigError, match="another recipe"):
         run_recipe(other, tmp_path / "raw", out)
-
-
-def test_something_must_be_shared(recipe, tmp_path):
-    hidden = tuple(t.model_copy(update={"shared": False}) for t in recipe.training)
-    with pytest.raises(ConfigError, match="shared"):
-        run_recipe(recipe.model_copy(update={"training": hidden}), tmp_path, tmp_path / "out")
