@@ -63,9 +63,9 @@ def run_recipe(
 ) -> RecipeSummary:
     """Make the recipe's models of the motion in `source`; stopped at any time, the same call goes on.
 
-    out: gets `dataset/`, `evaluators/`, a folder per training, `evaluations/`, `pretrained/NAME` for each model, with its
-    evaluation, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion is sampled for the
-    evaluation; training finds a GPU by itself.
+    out: gets `dataset/`, `evaluators/`, a folder per training, `evaluations/`, `pretrained/NAME` for each model, with
+    its evaluation, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion is sampled
+    for the evaluation; training finds a GPU by itself.
     """
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them before hours of work
     judge = load_config(EvaluatorTraining, recipe.evaluator)
