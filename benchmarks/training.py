@@ -26,7 +26,7 @@ from crossdiff.data.batch import Crop, MotionBatch, collate
 from crossdiff.data.batches import MocapBatches, make_batch
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.progress import track
-from crossdiff.text import load_text_encoder
+from crossdiff.text import embed, load_text_encoder, stack_text
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.loop import Trainer
@@ -44,10 +44,11 @@ class PlainTrainer:
         self.model = new_model(cfg.model, dataset, cfg.seed).to(DEVICE).train()
         self.optimizer = torch.optim.AdamW(self.model.network.parameters(), cfg.learning_rate, weight_decay=0.0)
         self.encoder = load_text_encoder(cfg.model.text_encoder)
+        self.sequence = cfg.model.text == "sequence"
         self.step = 0
 
     def train_step(self, batch: MotionBatch) -> None:
-        text = self.encoder.encode(batch.captions).to(DEVICE)
+        text = stack_text(embed(self.encoder, batch.captions, self.sequence), self.sequence).to(DEVICE)
         draws = draw((0, self.step), batch.rows, 0.0)
         self.optimizer.zero_grad()
         losses = []
@@ -70,16 +71,16 @@ def padded(crops: Sequence[Crop], frames: int) -> MotionBatch:
     )
     batch, count = collate([*crops, longest]), len(crops)
     return MotionBatch(
-        {d: x[:count] for d, x in batch.features.items()},
-        {d: x[:count] for d, x in batch.trusted.items()},
-        batch.seen[:count],
-        batch.frames[:count],
-        batch.captions[:count],
-        batch.wild[:count],
-        batch.has_3d[:count],
-        [*batch.lengths[: count - 1], frames],  # the noise is made as long as the batch
-        batch.rows[:count],
-        batch.quality[:count],
+        features={d: x[:count] for d, x in batch.features.items()},
+        trusted={d: x[:count] for d, x in batch.trusted.items()},
+        seen=batch.seen[:count],
+        frames=batch.frames[:count],
+        captions=batch.captions[:count],
+        wild=batch.wild[:count],
+        has_3d=batch.has_3d[:count],
+        quality=batch.quality[:count],
+        lengths=[*batch.lengths[: count - 1], frames],  # the noise is made as long as the batch
+        rows=batch.rows[:count],
     )
 
 
