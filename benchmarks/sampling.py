@@ -26,8 +26,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 def seconds(model: CrossDiffModel, frames: int, options: SamplingOptions, name: str) -> float:
     """Time of one motion; one of few steps goes before, and is not counted."""
-    words = (16,) if model.config.text == "sequence" else ()
-    text = torch.randn(1, *words, model.config.text_dim)
+    text = model.null_text(1, words=16) + 1
     sample(model, text, [frames], SamplingOptions(2, options.guidance_scale, options.solver), [0])
     with progress_bar() as bar:
         task = bar.add_task(name, total=options.num_inference_steps, note="")

@@ -83,10 +83,10 @@ class CrossDiffModel(
         assert isinstance(normalizer, Normalizer)
         return normalizer.inverse(normalized)
 
-    def null_text(self, count: int) -> Float[Tensor, "n *l e"]:
-        """The null condition, in the form in which the network takes text."""
-        words = (1,) if self.config.text == "sequence" else ()
-        return torch.zeros(count, *words, self.config.text_dim, device=self.device)
+    def null_text(self, count: int, words: int = 1) -> Float[Tensor, "n *l e"]:
+        """The null condition, in the form in which the network takes text: of `words` words, if it reads words."""
+        length = (words,) if self.config.text == "sequence" else ()
+        return torch.zeros(count, *length, self.config.text_dim, device=self.device)
 
     def to_joints(self, normalized: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t j 3"]:
         """Joints in metres from normalised 3D features."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -25,13 +24,12 @@ def step_flops(cfg: TrainConfig, data: Path) -> float:
     dataset = MocapDataset(data, "train", cfg.model.layout_2d)
     model = new_model(cfg.model, dataset, cfg.seed)
     batches = mocap_batches(cfg, dataset, cfg.batch_size, min(cfg.max_frames, cfg.model.max_frames))
-    words = (_WORDS,) if cfg.model.text == "sequence" else ()
     objective = cfg.objective()
     # The other kernels of attention are not counted.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         for probe in range(_PROBES):
             batch = make_batch(batches, (2 * probe + 1) * cfg.steps // (2 * _PROBES))
-            text = torch.ones(cfg.batch_size, *words, model.config.text_dim)
+            text = model.null_text(cfg.batch_size, _WORDS) + 1
             draws = draw((cfg.seed, probe), batch.rows, 0.0)
             terms = cross_losses(model.network, model, batch, text, objective.pairs, draws)
             objective.clip_losses(terms, batch).mean().backward()

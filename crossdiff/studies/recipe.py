@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from crossdiff.checkpoint import EVALUATION, load_model, save_model
 from crossdiff.config import Config, load_config
@@ -30,6 +30,7 @@ from crossdiff.training.stages import train
 T = TypeVar("T")
 Report = Callable[[str, object], None]
 RECORD = "recipe.json"
+_OTHER_FOLDERS = ("dataset", "evaluators", "evaluations", "pretrained")
 _EVALUATORS: list[tuple[Kind, Part]] = [*(("t2m", part) for part in PARTS), ("tmr", "all")]
 
 
@@ -47,6 +48,16 @@ class Recipe(Config):
     evaluator: str = "evaluator-small.yaml"
     training: tuple[Training, ...] = Field(min_length=1)
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @field_validator("training")
+    @classmethod
+    def _a_folder_each(cls, trainings: tuple[Training, ...]) -> tuple[Training, ...]:
+        taken = set(_OTHER_FOLDERS)
+        for name in (t.name for t in trainings):
+            if name in taken:
+                raise ValueError(f"the folder {name} is taken: give each training a name of its own, not {name}")
+            taken.add(name)
+        return trainings
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,10 @@ def run_recipe(
     for the evaluation; training finds a GPU by itself.
     """
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them before hours of work
+    if next(iter(configs.values())).stage != 1:
+        raise ConfigError(
+            f"{recipe.training[0].name}: is of stage 2; put the training of stage 1 that it needs before it"
+        )
     judge = load_config(EvaluatorTraining, recipe.evaluator)
     steps = _Steps(out / RECORD, recipe, report)
     dataset, evaluators = out / "dataset", out / "evaluators"

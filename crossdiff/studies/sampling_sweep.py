@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
 from pydantic import Field
 
 from crossdiff.checkpoint import load_model
@@ -130,8 +129,7 @@ def run_sampling_sweep(
 def time_of_one(checkpoint: Path, options: SamplingOptions, frames: int, device: str) -> float:
     """Seconds to sample one motion of a text of so many words; which words does not matter."""
     model = load_model(checkpoint, device)
-    words = (_WORDS,) if model.config.text == "sequence" else ()
-    text = torch.ones(1, *words, model.config.text_dim)
+    text = model.null_text(1, _WORDS) + 1
     sample(model, text, [frames], SamplingOptions(2, options.guidance_scale, options.solver), [0])
     found = []
     for _ in range(1 if options.num_inference_steps >= 500 else _TIMES):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from pydantic import ValidationError
 from synthetic import write_raw
 
 from crossdiff.checkpoint import load_model
@@ -77,3 +78,16 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
     other = recipe.model_copy(update={"evaluator": "evaluator.yaml"})
     with pytest.raises(ConfigError, match="another recipe"):
         run_recipe(other, tmp_path / "raw", out)
+
+
+@pytest.mark.parametrize("names", [("same", "same"), ("dataset",), ("stage1", "pretrained")])
+def test_a_training_that_would_share_its_folder_is_refused(names):
+    with pytest.raises(ValidationError, match=f"the folder {names[-1]} is taken"):
+        Recipe.model_validate({"training": [{"name": name, "config": "stage1.yaml"} for name in names]})
+
+
+def test_a_first_training_of_stage_two_is_refused_before_any_work(recipe, tmp_path):
+    swapped = recipe.model_copy(update={"training": recipe.training[::-1]})
+    with pytest.raises(ConfigError, match="second: is of stage 2"):
+        run_recipe(swapped, tmp_path / "raw", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
