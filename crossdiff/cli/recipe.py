@@ -14,7 +14,12 @@ from crossdiff.cli.common import summary
 @app.command()
 def recipe(
     name: Annotated[str, typer.Argument(help="pretrained (the shipped models), paper (full size), or a YAML file.")],
-    source: Annotated[Path, typer.Option(help="Motion files, as `crossdiff prepare` reads them.")],
+    source: Annotated[
+        Path | None, typer.Option(help="Motion to prepare: HumanML3D or KIT folder, or arrays of joints.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Instead: a dataset of `crossdiff prepare`, as BVH and AMASS need one.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything; gone on with.")] = Path("recipe"),
     device: Annotated[
         str, typer.Option(help="Where motion is sampled: cpu, cuda ...; several with commas, a process each; or auto.")
@@ -34,4 +39,4 @@ def recipe(
     shipped = f"recipes/{name}.yaml"
     chosen = load_config(Recipe, shipped if shipped in shipped_configs() else name, set_)
     devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
-    summary(str(run_recipe(chosen, source, out, devices, lambda step, what: summary(f"{step}: {what}"))))
+    summary(str(run_recipe(chosen, source, out, devices, lambda step, what: summary(f"{step}: {what}"), data)))

@@ -70,13 +70,19 @@ class RecipeSummary:
 
 
 def run_recipe(
-    recipe: Recipe, source: Path, out: Path, devices: tuple[str, ...] = ("cpu",), report: Report = lambda *_: None
+    recipe: Recipe,
+    source: Path | None,
+    out: Path,
+    devices: tuple[str, ...] = ("cpu",),
+    report: Report = lambda *_: None,
+    data: Path | None = None,
 ) -> RecipeSummary:
     """Make the recipe's models of the motion in `source`; stopped at any time, the same call goes on.
 
-    out: gets `dataset/`, `evaluators/`, a folder per training, `evaluations/`, `pretrained/NAME` for each model, with
-    its evaluation, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion is sampled
-    for the evaluation; training finds a GPU by itself.
+    source: motion that `prepare` reads without being told more. data: a dataset of `prepare`, taken instead.
+    out: gets `dataset/` (of `source`), `evaluators/`, a folder per training, `evaluations/`, `pretrained/NAME` for each
+    model, with its evaluation, `compare.md`, and `recipe.json`, which holds what each step took. devices: where motion
+    is sampled for the evaluation; training finds a GPU by itself.
     """
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them before hours of work
     if next(iter(configs.values())).stage != 1:
@@ -84,9 +90,13 @@ def run_recipe(
             f"{recipe.training[0].name}: is of stage 2; put the training of stage 1 that it needs before it"
         )
     judge = load_config(EvaluatorTraining, recipe.evaluator)
+    if (source is None) == (data is None):
+        raise ConfigError(
+            "recipe: give either --source, motion to prepare, or --data, a dataset of `crossdiff prepare`"
+        )
     steps = _Steps(out / RECORD, recipe, report)
-    dataset, evaluators = out / "dataset", out / "evaluators"
-    if not (dataset / "dataset.json").is_file():
+    dataset, evaluators = data or out / "dataset", out / "evaluators"
+    if source is not None and not (dataset / "dataset.json").is_file():
         steps("prepare", partial(prepare, source, dataset, recipe.prepare))
     for kind, part in _EVALUATORS:
         folder = evaluators / f"{kind}-{part}"

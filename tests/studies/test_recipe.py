@@ -73,7 +73,7 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
     assert list(record["seconds"]) == said
 
     made = (trained / "model.safetensors").stat().st_mtime_ns
-    run_recipe(recipe, tmp_path / "raw", out)
+    run_recipe(recipe, None, out, data=out / "dataset")
     assert (trained / "model.safetensors").stat().st_mtime_ns == made
     other = recipe.model_copy(update={"evaluator": "evaluator.yaml"})
     with pytest.raises(ConfigError, match="another recipe"):
@@ -84,6 +84,12 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
 def test_a_training_that_would_share_its_folder_is_refused(names):
     with pytest.raises(ValidationError, match=f"the folder {names[-1]} is taken"):
         Recipe.model_validate({"training": [{"name": name, "config": "stage1.yaml"} for name in names]})
+
+
+@pytest.mark.parametrize(("source", "data"), [(None, None), ("raw", "dataset")])
+def test_motion_comes_from_one_place(recipe, tmp_path, source, data):
+    with pytest.raises(ConfigError, match="either --source"):
+        run_recipe(recipe, source, tmp_path / "out", data=data)
 
 
 def test_a_first_training_of_stage_two_is_refused_before_any_work(recipe, tmp_path):
