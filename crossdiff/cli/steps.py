@@ -118,6 +118,7 @@ def sample_to_folder(
     earlier = before.pop("earlier", [])
     if all(f.is_file() for f in files) and before == record:
         return result
+    others = _still_there([*earlier, *before.get("motions", [])], names, out)
     pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
     kept = None if edit is None else edit.load(pipe.model.skeleton)
     with progress_bar() as bar:
@@ -130,12 +131,15 @@ def sample_to_folder(
             edit=kept,
             **asdict(options),
         )
+    # Until all files are there, no record vouches for them, and no video of another motion lies beside a new one.
+    write_json(out / RECORD, {**record, "motions": [], "earlier": others})
     for name, motion in zip(names, motions, strict=True):
+        (out / f"{name}.mp4").unlink(missing_ok=True)
         save_npy(out / f"{name}.npy", motion.joints)
     if video:
         for name, prompt, motion in track(list(zip(names, prompts, motions, strict=True)), "draw"):
             render_motion([motion], out / f"{name}.mp4", [prompt])
-    write_json(out / RECORD, {**record, "earlier": _still_there([*earlier, *before.get("motions", [])], names, out)})
+    write_json(out / RECORD, {**record, "earlier": others})
     return result
 
 

@@ -9,6 +9,7 @@ import torch
 from command import crossdiff, state_of
 from synthetic import person
 
+from crossdiff.cli import steps
 from crossdiff.representation.features3d import canonicalise
 from crossdiff.viewing.motion_files import caption_of
 
@@ -50,6 +51,32 @@ def test_the_same_again_does_nothing_and_another_setting_does(here):
     assert state_of(here) == before
     crossdiff(*args, "--guidance", "1").ok()
     assert state_of(here)["samples/00_a-person-squats.npy"][1] != before["samples/00_a-person-squats.npy"][1]
+
+
+def test_a_video_never_lies_beside_another_motion(here):
+    quick = ["sample", "a", "--steps", "2", "--frames", "4"]
+    crossdiff(*quick).ok()
+    crossdiff(*quick, "--seed", "1", "--no-video").ok()
+    assert not Path("samples/00_a.mp4").exists()
+    crossdiff(*quick, "--seed", "1").ok()
+    assert Path("samples/00_a.mp4").is_file()
+
+
+def test_what_was_stopped_while_drawing_is_sampled_again(here, monkeypatch):
+    quick = ["sample", "a", "--steps", "2", "--frames", "4"]
+    crossdiff("sample", "b", *quick[2:], "--no-video").ok()
+    crossdiff(*quick).ok()
+    first = Path("samples/00_a.npy").read_bytes()
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "render_motion", interrupted)
+        assert crossdiff(*quick, "--seed", "1").code == 130
+    assert Path("samples/00_a.npy").read_bytes() != first and caption_of(Path("samples/00_b.npy")) == "b"
+    crossdiff(*quick).ok()
+    assert Path("samples/00_a.npy").read_bytes() == first
 
 
 def test_a_part_of_a_motion_is_kept_and_text_fills_the_rest(here):
