@@ -40,6 +40,8 @@ def title_band(titles: Sequence[str], widths: Sequence[int], size: int) -> ndarr
 
 def _balanced(text: str, font: Font, width: float) -> list[str]:
     """The wrapping with the fewest lines whose widest line is shortest: no single word left over."""
+    if not text.strip():
+        return []
     best = wrap(text, font, width)
     for share in (0.9, 0.8, 0.7, 0.6, 0.5):
         narrower = wrap(text, font, share * width)

@@ -105,6 +105,11 @@ def test_absurd_joints_still_give_a_picture(tmp_path: Path, scale: float) -> Non
     assert render_motion([Motion3D(joints, 20.0)], tmp_path / "m.mp4", size=64).is_file()
 
 
+def test_a_blank_title_beside_another_says_nothing(tmp_path: Path, walking: Walking) -> None:
+    path = render_motion([walking(1), walking(1)], tmp_path / "a.mp4", ["walk", " "], size=64)
+    assert video_info(path).height > 64
+
+
 def test_long_titles_wrap_and_do_not_widen_the_video(tmp_path: Path, walking: Walking) -> None:
     plain = video_info(render_motion([walking(1)], tmp_path / "a.mp4", ["walk"], size=128))
     title = "a person walks forward, turns around, and then " * 4 + "W" * 80
