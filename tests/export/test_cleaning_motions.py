@@ -28,6 +28,16 @@ def test_smoothing_lowers_jerk_and_rigid_bones_end_drift():
     assert rough.most_moved == pytest.approx(away.max())
 
 
+@pytest.mark.parametrize("fps", [20.0, 60.0])
+def test_measures_and_lock_know_the_frame_rate(fps):
+    """A stiff person who is carried along at 1.2 m/s: too fast for a foot that slides."""
+    path = np.arange(2 * fps)[:, None, None] / fps * np.array([1.2, 0, 0])
+    motion = Motion3D(person(1).double().numpy() + path, fps)
+    cleaned = clean_motion(motion, foot_lock=True)
+    assert cleaned.before.skating_share == 1 and cleaned.before.skating_speed == pytest.approx(120)
+    np.testing.assert_allclose(cleaned.rig.joints(), motion.joints, atol=1e-6)
+
+
 def test_nothing_is_smoothed_without_being_asked():
     motion = trembling()
     assert smooth_motion(motion, 0.0) is motion
