@@ -17,6 +17,7 @@ from crossdiff.annotations.captions import VideoCaption, captions_for
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.files import remove_leftovers
 from crossdiff.pipeline.engines.base import track_name
+from crossdiff.pipeline.inputs import LONGEST_ID
 from crossdiff.pipeline.ledger import Row, Video, key_of
 from crossdiff.pipeline.mapping import keypoint_set_named
 from crossdiff.pipeline.run import Run
@@ -36,8 +37,8 @@ _VERSION = "import 1"
 class ImportedClip:
     """A person's 2D poses, and what they show.
 
-    id: letters, digits and `_ . -`, for it names files; captions: sentences, or parts of the clip with a sentence;
-    without any they are those of the label.
+    id: letters, digits and `_ . -`, at most 200 bytes, for it names files; captions: sentences, or parts of the clip
+    with a sentence; without any they are those of the label.
     """
 
     id: str
@@ -148,6 +149,8 @@ class _Importer:
         """Refuse an id that cannot name files, or that belongs to something else."""
         if not _ID.fullmatch(clip):
             raise InputError(f"{clip!r} cannot name files; use letters, digits and _ . - alone")
+        if (length := len(clip.encode())) > LONGEST_ID:
+            raise InputError(f"an id of {length} bytes is too long to name files; use at most {LONGEST_ID}")
         if clip.lower() in self._met:
             raise InputError("another clip has this id (capitals do not count); give each its own")
         self._met.add(clip.lower())

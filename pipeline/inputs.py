@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections import Counter
@@ -12,10 +13,15 @@ from pathlib import Path, PurePosixPath
 from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, captions_for, label_words, read_captions
 from crossdiff.errors import InputError
 from crossdiff.pipeline.video import SUFFIXES
+from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
 _UCF101_NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g(?P<group>\d+)_c\d+")
+# In bytes: file systems take names of 255, and files are named after an id with up to 40 around it. Longer names are
+# cut, which leaves room for a hash and for what tells namesakes apart.
+LONGEST_ID = 200
+_CUT = 180
 # A line of UCF101's lists: a path and, in those for training, the number of its label.
 _LIST_LINE = re.compile(r"(?P<path>\S.*?)(\s+\d+)?\s*")
 
@@ -29,9 +35,12 @@ class VideoInput:
 
     @property
     def id(self) -> str:
-        """Safe as a file name: `Lunges/v 1.avi` is `Lunges__v_1`."""
+        """Safe as a file name: `Lunges/v 1.avi` is `Lunges__v_1`; a long one is cut, and ends in a hash."""
         parts = self.relative.with_suffix("").parts
-        return "__".join(re.sub(r"[^\w.-]", "_", part) for part in parts)
+        name = "__".join(re.sub(r"[^\w.-]", "_", part) for part in parts).encode()
+        if len(name) <= _CUT:
+            return name.decode()
+        return f"{name[:_CUT].decode(errors='ignore')}-{hashlib.sha256(name).hexdigest()[:8]}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,12 +143,17 @@ def _videos_at(given: Path) -> list[VideoInput]:
 def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[str, VideoInput]:
     """Videos by id; where another video has the id already, `-2`, `-3` ... is put behind it.
 
-    known: the files behind the ids of an earlier run; an id is free again when its file is gone (or was moved).
+    known: the files behind the ids of an earlier run. A file keeps its id; one whose file is gone (or was moved) is
+    free again.
     """
     owner = {name.lower(): path.resolve() for name, path in known.items() if path.exists()}
+    # From the last, so that a file with two ids has the first; without ids that are too long for its files.
+    before = sorted(known.items(), reverse=True)
+    kept = {path.resolve(): name for name, path in before if len(name.encode()) <= LONGEST_ID}
     named: dict[str, VideoInput] = {}
     for video in videos:
-        path, name, count = video.path.resolve(), video.id, 1
+        path, count = video.path.resolve(), 1
+        name = kept.get(path, video.id)
         while owner.setdefault(name.lower(), path) != path:
             count += 1
             name = f"{video.id}-{count}"
@@ -153,8 +167,11 @@ def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[
     beside = {f: read_captions(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
     given = read_captions(file) if file is not None else {}
     names = {name for video in videos for name in video.names}
-    if unknown := sorted(set(given) - names):
-        log.warning("%s: %d videos are not among the inputs, such as %s", file, len(unknown), unknown[0])
+    files = [(file, given), *((folder / CAPTIONS_FILE, captions) for folder, captions in sorted(beside.items()))]
+    for table, captions in files:
+        if unknown := sorted(set(captions) - names):
+            count = counted(len(unknown), "video")
+            log.warning("%s: %s not among the inputs, such as %s", table, count, unknown[0])
     found = {}
     for video in videos:
         sources = [given, *(beside.get(folder, {}) for folder in _folders(video))]

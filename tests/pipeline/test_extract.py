@@ -34,6 +34,14 @@ def test_a_second_time_nothing_is_done(run, videos):
     assert backend.frames == 0 and summary.unchanged == summary.videos == 3 and summary.tracks == 2
 
 
+def test_a_long_name_costs_no_other_video(tmp_path):
+    long = write_video(tmp_path / "v/Lunges" / f"{'x' * 241}.mp4", frames=5)
+    write_video(tmp_path / "v/next.mp4", frames=5)
+    made = Run.create(tmp_path / "r")
+    assert extract_2d([tmp_path / "v"], made, FakeBackend()).tracks == 2
+    assert long.resolve() in {video.path for video in made.ledger.videos().values()}
+
+
 def test_changed_videos_and_settings_are_done_again(run, videos):
     write_video(videos / "nobody.mp4", frames=50)
     backend = FakeBackend()

@@ -115,6 +115,12 @@ def test_an_id_that_cannot_name_files_is_refused(empty, name):
     assert "cannot name files" in found.failed[name] and rows(empty, "track") == {"good_t0": "done"}
 
 
+def test_an_id_that_is_too_long_for_file_names_is_refused(empty):
+    name = "\u6b69" * 70
+    found = import_keypoints(empty, [clip(name), clip("good")])
+    assert "210 bytes is too long" in found.failed[name] and rows(empty, "track") == {"good_t0": "done"}
+
+
 def test_ids_are_told_apart_and_those_of_videos_are_left_alone(run):
     before = rows(run, "extract")
     video = next(iter(before))

@@ -1,5 +1,6 @@
 """Finding videos, and their ids, labels and captions."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -51,6 +52,19 @@ def test_ids_are_safe_as_file_names():
     assert VideoInput(Path("x"), Path("Lunges/my clip #1 (a).mp4")).id == "Lunges__my_clip__1__a_"
 
 
+@pytest.mark.parametrize("letter", ["x", "\u6b69", "a\u6b69"])
+def test_long_names_become_ids_that_leave_room_for_file_names(letter):
+    names = [f"Lunges/{letter * (240 // len(letter.encode()))}{n}.mp4" for n in range(2)]
+    first, second = (VideoInput(Path(name), Path(name)).id for name in names)
+    assert first != second and len(first.encode()) < 190
+    assert re.fullmatch(rf"Lunges__[{letter}]+-[0-9a-f]{{8}}", first)
+
+
+def test_an_id_of_before_that_is_too_long_is_not_kept(tmp_path):
+    (video,) = find_videos([_touch(tmp_path, f"{'x' * 240}.mp4")])
+    assert list(name_apart([video], {"x" * 240: video.path})) == [video.id]
+
+
 def test_videos_that_share_a_name_are_told_apart_and_keep_their_ids(tmp_path):
     _touch(tmp_path, "a/x.mp4", "b/x.mp4", "c/X.avi")
     videos = find_videos([tmp_path / "a/x.mp4", tmp_path / "b/x.mp4", tmp_path / "c/X.avi"])
@@ -60,6 +74,13 @@ def test_videos_that_share_a_name_are_told_apart_and_keep_their_ids(tmp_path):
     assert list(name_apart(videos[1:], known)) == ["x-2", "X-3"]
     (tmp_path / "a/x.mp4").unlink()
     assert list(name_apart(videos[2:], {"x": tmp_path / "a/x.mp4"})) == ["X"]
+
+
+def test_a_video_keeps_its_id_whatever_becomes_of_its_namesake(tmp_path):
+    _touch(tmp_path, "walk.m4v", "walk.mp4")
+    known = {name: video.path for name, video in name_apart(find_videos([tmp_path]), {}).items()}
+    (tmp_path / "walk.m4v").unlink()
+    assert list(name_apart(find_videos([tmp_path]), known)) == ["walk-2"]
 
 
 def test_captions_come_from_the_file_then_from_beside_then_from_the_label(tmp_path):
@@ -78,8 +99,10 @@ def test_captions_come_from_the_file_then_from_beside_then_from_the_label(tmp_pa
 def test_captions_of_unknown_videos_are_warned_about(tmp_path, caplog):
     _touch(tmp_path, "a.mp4")
     (tmp_path / "given.csv").write_text("video,caption\nz.mp4,nothing\n")
+    (tmp_path / "captions.csv").write_text("video,caption\na.mp4,something\nb.mp4,nothing\n")
     captions_of(find_videos([tmp_path]), tmp_path / "given.csv")
-    assert "z.mp4" in caplog.text
+    assert "given.csv: 1 video not among the inputs, such as z.mp4" in caplog.text
+    assert "captions.csv: 1 video not among the inputs, such as b.mp4" in caplog.text
 
 
 def _ucf(tmp_path: Path, groups: int = 25, clips: int = 4) -> Path:
