@@ -83,6 +83,8 @@ def read_captions(path: Path) -> dict[str, list[VideoCaption]]:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable CSV file ({error})") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of the rows
+        raise InputError(f"{path}, line 2: more fields than columns; put captions with commas in quotes")
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         raise InputError(

@@ -135,6 +135,8 @@ def test_captions_of_parts_of_a_video(tmp_path):
      ("video,caption,start,end\na,b,-1,1\n", "line 2: start and end"),
      ("video,caption,start\na,b,nan\n", "line 2: start and end"),
      ("video,caption,end\na,b,soon\n", "line 2: start and end"),
+     ("video,caption\na,one, two\n", "line 2: more fields than columns; put captions with commas in quotes"),
+     ("video,caption,start,end\na,one, two,0,2\n", "more fields than columns"),
      ("", "not a readable CSV"), ("video,caption\na,b,c,d\nx\n", "captions.csv")],
 )  # fmt: skip
 def test_files_that_cannot_be_used(tmp_path, content, said):
