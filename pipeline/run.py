@@ -70,7 +70,7 @@ class Run:
         except OSError as error:
             raise InputError(f"{root}: cannot be made ({error.strerror}); give another folder") from None
         run = cls(root)
-        _ = run.ledger  # makes the folder a run at once
+        run.ledger.path.touch()  # the ledger makes the folder a run at once, and the latest one
         return run
 
     @classmethod
@@ -89,11 +89,13 @@ class Run:
 
     @classmethod
     def latest(cls) -> Run | None:
-        """The newest of the numbered runs under `runs/` that holds clips, else the newest, if there is any.
+        """The run under `runs/`, whatever its name, that was worked on last and holds clips.
 
-        One that found nobody must not hide the good one before it.
+        Where none holds clips, the one that was worked on last, if there is any: one that found nobody must not hide
+        the good one before it.
         """
-        runs = [cls(folder) for folder in reversed(_numbered_folders()) if _is_run(folder)]
+        folders = RUNS.iterdir() if RUNS.is_dir() else ()
+        runs = [cls(folder) for folder in sorted(filter(_is_run, folders), key=_worked_on, reverse=True)]
         return next((run for run in runs if run.ledger.holds("track")), runs[0] if runs else None)
 
     @contextmanager
@@ -128,6 +130,11 @@ class Run:
 
 def _is_run(root: Path) -> bool:
     return (root / "ledger.sqlite").is_file()
+
+
+def _worked_on(root: Path) -> tuple[int, str]:
+    """When a run was written to last; of two in the same moment, that of the higher number counts."""
+    return max(path.stat().st_mtime_ns for path in (root, root / "ledger.sqlite")), root.name
 
 
 def _numbered_folders() -> list[Path]:

@@ -1,5 +1,8 @@
 """The ledger and the run folder."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from crossdiff.annotations.captions import VideoCaption
@@ -80,6 +83,21 @@ def test_a_run_without_clips_does_not_hide_the_one_before(tmp_path, monkeypatch)
     good.ledger.put([Row("track", "a_t0", "done", "k", "a")])
     bad.ledger.put([Row("extract", "b", "failed", "k", reason="empty file")])
     assert Run.open().root == good.root and Run.open(bad.root).root == bad.root
+
+
+def test_the_latest_run_is_the_one_that_was_worked_on_last(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    numbered, gym, old = Run.create(), Run.create(Path("runs/gym")), Run.create(Path("runs/old"))
+    for run, seconds in ((numbered, 2), (gym, 3), (old, 1)):
+        run.ledger.put([Row("track", "a_t0", "done", "k", "a")])
+        for path in (run.root, run.ledger.path):
+            os.utime(path, (seconds, seconds))
+    assert Run.open().root == gym.root
+    assert Run.open(old.root).ledger.holds("track") and Run.open().root == gym.root, "a look is no work"
+    numbered.ledger.put([Row("filter", "a_t0", "done", "k", "a")])
+    assert Run.open().root == numbered.root
+    Run.create(old.root)
+    assert Run.open().root == old.root and Run.create().root.name == "0002"
 
 
 def test_a_run_is_gone_on_with_and_other_folders_are_left_alone(tmp_path):
