@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from crossdiff.annotations.captions import VideoCaption, by_span, caption_line
 from crossdiff.errors import ClipError, InputError, PartialFailure
-from crossdiff.files import save_npz, write_text
+from crossdiff.files import remove_leftovers, save_npz, write_text
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
@@ -22,6 +22,7 @@ from crossdiff.wording import counted, listed
 
 # Of the files that are written: where it is another one, a run's motions are built anew.
 _VERSION = 2
+_NOT_SEEN = "body not seen for long enough"
 
 
 class BuildConfig(MotionConfig):
@@ -64,6 +65,8 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     if not judged:
         raise InputError(f"{run.root}: nothing filtered yet; run `crossdiff filter {run.root}` first")
     run.record_config("build", cfg.model_dump())
+    for folder in (run.motion2d, run.features2d, run.texts):
+        remove_leftovers(folder)
     kept = [row for row in judged if row.state == "done"]
     _drop_others(run, {row.id for row in kept})
     summary, videos = BuildSummary(fps=cfg.fps), run.ledger.videos()
@@ -82,22 +85,35 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
 
 def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cfg: BuildConfig) -> list[Row]:
     old = {row.id for row in run.ledger.rows("build", parent=clip)}
+    motions: list[tuple[Motion2D, list[str]]] = []
+    # What stays where nothing is built of the clip.
+    missing = Row("build", clip, "filtered", key, clip, reason=_NOT_SEEN, threshold=cfg.min_frames)
     try:
         keypoints = Keypoints2D.load(run.keypoints / f"{clip}.npz")
         # A part of a video that has captions of its own is a clip of its own.
-        motions = [(m, texts) for span, texts in by_span(captions).items() for m in to_motions(keypoints, cfg, span)]
+        shown = {span: texts for span, texts in by_span(captions).items() if _overlaps(keypoints, span)}
+        motions = [(m, texts) for span, texts in shown.items() for m in to_motions(keypoints, cfg, span)]
     except (ClipError, InputError) as error:
-        rows = [Row("build", clip, "failed", key, clip, reason=str(error))]
-    else:
-        rows = [_write(run, f"{clip}_{n}", clip, key, motion, texts, cfg) for n, (motion, texts) in enumerate(motions)]
-    if not rows:
-        reason = "body not seen for long enough"
-        rows = [Row("build", clip, "filtered", key, clip, reason=reason, threshold=cfg.min_frames)]
+        missing = replace(missing, state="failed", reason=str(error), threshold=None)
+    new = [f"{clip}_{n}" for n in range(len(motions))]
+    _begin(run, clip, old.union(new))
+    _unlabel(run, old.union(new))
+    _remove(run, old.difference(new))
+    rows = [_write(run, name, clip, key, *motion, cfg) for name, motion in zip(new, motions, strict=True)] or [missing]
     run.ledger.put(rows, replace=("build", clip))
-    built = {row.id for row in rows if row.state == "done"}
-    _remove(run, old - built)
-    _unlabel(run, old | built)
     return rows
+
+
+def _overlaps(keypoints: Keypoints2D, span: tuple[float, float]) -> bool:
+    """Whether a track has frames between two times, in seconds; to the video's end where the second is 0."""
+    start, end = span
+    return start <= keypoints.time[-1] and (end == 0 or end > keypoints.time[0])
+
+
+def _begin(run: Run, clip: str, names: Iterable[str]) -> None:
+    """Rows that know of every file of a clip while some are written and others removed: none counts if that ends."""
+    rows = [Row("build", name, "failed", "", clip, reason="interrupted; run build-2d again") for name in names]
+    run.ledger.put(rows, replace=("build", clip))
 
 
 def _is_whole(run: Run, row: Row) -> bool:
@@ -147,9 +163,10 @@ def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndar
 def _drop_others(run: Run, kept: set[str]) -> None:
     """Forget what an earlier build made of clips that are filtered now, or gone."""
     stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
-    run.ledger.drop("build", stale)
-    _remove(run, stale)
+    # Before their rows, so that no end of this process leaves files behind that no row speaks of.
     _unlabel(run, stale)
+    _remove(run, stale)
+    run.ledger.drop("build", stale)
 
 
 def _files(run: Run, name: str) -> tuple[Path, ...]:
@@ -164,8 +181,8 @@ def _remove(run: Run, names: Iterable[str]) -> None:
 
 def _unlabel(run: Run, names: Iterable[str]) -> None:
     """Drop the pseudo labels of motions that are others now: training must not pair them."""
-    run.ledger.drop("pseudo", names)
     run.drop_labels(names)
+    run.ledger.drop("pseudo", names)
 
 
 def _count(summary: BuildSummary, rows: list[Row]) -> None:

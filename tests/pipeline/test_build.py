@@ -13,6 +13,7 @@ from crossdiff.files import load_npz
 from crossdiff.pipeline.build import BuildConfig, build_2d, features_of
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
+from crossdiff.pipeline.motion import to_motions
 from crossdiff.representation.layouts import layout_2d
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D, Motion2D
@@ -124,6 +125,66 @@ def test_what_the_filter_refuses_later_is_taken_away(built):
     assert build_2d(built).motions == 1
     assert _names(built.motion2d) == _names(built.texts) == ["jumping_jacks_01_t0_0"]
     assert [row.id for row in built.ledger.rows("build")] == ["jumping_jacks_01_t0_0"]
+
+
+def test_parts_of_a_video_in_which_a_track_is_not_shown_cost_nothing(run, videos, monkeypatch):
+    filter_clips(run)
+    (videos / "captions.csv").write_text(
+        "video,caption,start,end\njumping_jacks_01.mp4,a man waves,0,3\njumping_jacks_01.mp4,nobody,4,9\n"
+    )
+    extract_2d([videos], run, FakeBackend())
+    spans = []
+
+    def spy(keypoints, cfg, span):
+        spans.append(span)
+        return to_motions(keypoints, cfg, span)
+
+    monkeypatch.setattr("crossdiff.pipeline.build.to_motions", spy)
+    assert build_2d(run).motions == 2
+    assert spans == [(0, 0), (0, 3)]
+
+
+class _Killed(BaseException):
+    """The end of the process, where a test wants it."""
+
+
+def _killed(*_, **__):
+    raise _Killed
+
+
+@pytest.mark.parametrize("killed", ["crossdiff.pipeline.build._remove", "crossdiff.pipeline.ledger.Ledger.drop"])
+def test_a_clean_up_that_is_killed_is_finished_the_next_time(labelled, monkeypatch, killed):
+    filter_clips(labelled, FilterConfig(min_frames=100))
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(killed, _killed)
+        build_2d(labelled)
+    assert build_2d(labelled).motions == 0
+    for folder in (labelled.motion2d, labelled.features2d, labelled.texts, labelled.pseudo3d):
+        assert _names(folder) == []
+    assert labelled.ledger.rows("build") == labelled.ledger.rows("pseudo") == []
+
+
+@pytest.mark.parametrize("killed", ["save_npz", "write_text"])
+def test_files_of_a_build_that_was_killed_do_not_pass_for_those_of_another(labelled, monkeypatch, killed):
+    before = {path: path.read_bytes() for path in labelled.features2d.iterdir()}
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(f"crossdiff.pipeline.build.{killed}", _killed)
+        build_2d(labelled, BuildConfig(fps=12.5, max_frames=41, min_frames=10))
+    assert len(_names(labelled.pseudo3d)) + len(_names(labelled.pseudo3d_filtered)) == 1
+    (labelled.features2d / ".x.1.tmp.npz").write_bytes(b"PK")
+    assert build_2d(labelled, BuildConfig()).unchanged == 1
+    assert {path: path.read_bytes() for path in labelled.features2d.iterdir()} == before
+
+
+def test_pieces_of_a_build_that_was_killed_go_with_their_clip(run, monkeypatch):
+    filter_clips(run)
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr("crossdiff.pipeline.build.write_text", _killed)
+        build_2d(run)
+    assert len(_names(run.features2d)) == 1
+    filter_clips(run, FilterConfig(min_frames=100))
+    build_2d(run)
+    assert _names(run.motion2d) == _names(run.features2d) == []
 
 
 def test_clips_without_a_long_enough_piece_and_lost_files_have_their_rows(built):
