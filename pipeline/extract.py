@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -160,6 +160,7 @@ class _Extractor:
             row = self.run.ledger.get("extract", name)
             same = row is not None and row.key == key and self._has_keypoints(name)
             if row is None or not same or (self.retry_failed and row.state in ("failed", "quarantined")):
+                self._disown(name)
                 self._begun[name] = _Begun(Job(name, video.path), key, row.attempts if row and same else 0)
                 yield self._begun[name].job
             else:
@@ -206,6 +207,12 @@ class _Extractor:
     def _has_keypoints(self, video: str) -> bool:
         tracks = self.run.ledger.rows("track", parent=video)
         return all((self.run.keypoints / f"{row.id}.npz").is_file() for row in tracks)
+
+    def _disown(self, video: str) -> None:
+        """Take the keys from the rows whose files will be overwritten: these may be left with others if this ends."""
+        if tracks := self.run.ledger.rows("track", parent=video):
+            rows = [*tracks, *self.run.ledger.rows("extract", id=video)]
+            self.run.ledger.put([replace(row, key="") for row in rows])
 
     def _count(self, path: str, row: Row) -> None:
         self.summary.tracks += row.measures.get("tracks", 0)

@@ -171,11 +171,15 @@ class _Importer:
         if row is not None and row.key == key and row.state == "done" and path.is_file():
             self.summary.unchanged += 1
             return video, []
+        name = track_name(clip.id, 0)
+        if row is not None:
+            # The file may be left without its rows if this ends: those of the old one must not speak of it.
+            old = [row, *self.run.ledger.rows("track", id=name)]
+            self.run.ledger.put([replace(row, key="") for row in old])
         keypoints.save(path)
         self.summary.frames += len(keypoints.frame)
         measures = {"frames": len(keypoints.frame), "tracks": 1, "keypoint_set": keypoints.keypoint_set}
         first = {"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])}
-        name = track_name(clip.id, 0)
         return video, [
             Row("track", name, "done", key_of(key, name), parent=clip.id, measures=first),
             Row("extract", clip.id, "done", key, measures=measures),

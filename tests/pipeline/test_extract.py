@@ -1,5 +1,7 @@
 """Extraction: every input has its fate in the ledger, and nothing is done twice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -8,11 +10,24 @@ from wild import SHARED, FakeBackend, write_video
 from crossdiff.config import load_config
 from crossdiff.errors import InputError, MissingDependencyError, PartialFailure
 from crossdiff.pipeline.backends import create_backend
+from crossdiff.pipeline.engines import InProcess
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.tracking import TrackingConfig
 from crossdiff.types import Keypoints2D
+
+
+class Shifted(FakeBackend):
+    """Another backend, which finds everybody elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.identity = {"backend": "shifted"}
+
+    def estimate(self, frames):
+        for people in super().estimate(frames):
+            yield [replace(person, xy=person.xy + 1) for person in people]
 
 
 def test_keypoints_of_each_person_and_a_row_for_each_video(run):
@@ -47,6 +62,24 @@ def test_changed_videos_and_settings_are_done_again(run, videos):
     backend = FakeBackend()
     assert extract_2d([videos], run, backend).tracks == 3 and backend.frames == 50
     assert extract_2d([videos], run, FakeBackend(), cfg=PeopleConfig(tracking=TrackingConfig(slack=0.3))).unchanged == 0
+
+
+def test_what_an_interrupted_redo_overwrote_is_done_again_with_the_old_settings(run, videos):
+    class Interrupting(InProcess):
+        def run(self, jobs, recipe, tick):
+            for outcome in super().run(jobs, recipe, tick):
+                raise KeyboardInterrupt
+                yield outcome
+
+    def places() -> list[float]:
+        return [float(Keypoints2D.load(path).xy.mean()) for path in sorted(run.keypoints.iterdir())]
+
+    before = places()
+    with pytest.raises(KeyboardInterrupt):
+        extract_2d([videos], run, Shifted(), engine=Interrupting())
+    assert places() != before
+    assert extract_2d([videos], run, FakeBackend()).unchanged == 2
+    assert places() == before
 
 
 def test_the_shipped_configuration_holds_the_defaults():

@@ -58,6 +58,25 @@ def test_what_is_there_is_left_alone_and_what_changed_is_made_anew(empty):
     assert build_2d(empty).unchanged == 1
 
 
+def test_what_an_interrupted_import_overwrote_is_imported_again_as_it_was(empty, monkeypatch):
+    save = Keypoints2D.save
+
+    def interrupted(self, path):
+        save(self, path)
+        raise KeyboardInterrupt
+
+    import_keypoints(empty, [clip("a"), clip("b", 34)])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Keypoints2D, "save", interrupted)
+        import_keypoints(empty, [clip("a", 27), clip("b", 34)])
+    filter_clips(empty)
+    build_2d(empty)
+    assert import_keypoints(empty, [clip("a"), clip("b", 34)]).unchanged == 1
+    np.testing.assert_allclose(Keypoints2D.load(empty.keypoints / "a_t0.npz").xy, waving(60), atol=1e-3)
+    # What was built in between is of the other poses.
+    assert filter_clips(empty).unchanged == build_2d(empty).unchanged == 1
+
+
 def test_another_caption_builds_again_without_another_file(empty):
     import_keypoints(empty, [clip("a")])
     filter_clips(empty)
