@@ -7,6 +7,7 @@ part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
 from __future__ import annotations
 
 import hashlib
+import logging
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -24,6 +25,8 @@ from torch import Tensor
 from crossdiff.errors import InputError, MissingDependencyError
 from crossdiff.files import load_npz, save_npz, sha256
 from crossdiff.progress import track
+
+log = logging.getLogger(__name__)
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 CLIP_HUB_ID = "openai/clip-vit-base-patch32"
@@ -247,7 +250,10 @@ class CachedEmbeddings:
             table = torch.cat([self._rows[k] for k in keys])
             lengths = np.array([len(self._rows[k]) for k in keys])
             kept = table.half() if self.sequence else table
-            save_npz(self._path, texts=np.array(keys), lengths=lengths, embeddings=kept.numpy())
+            try:
+                save_npz(self._path, texts=np.array(keys), lengths=lengths, embeddings=kept.numpy())
+            except OSError as error:
+                log.warning("%s: cannot be written (%s); captions are encoded anew each time", self._path, error)
 
     def __call__(self, texts: Sequence[str], dim: int) -> Float[Tensor, "n *l d"]:
         """What a network takes for the texts; the empty text is the null condition, a zero vector."""

@@ -117,14 +117,15 @@ class MocapBatches:
         """Clip numbers of every batch of an epoch."""
         rng = np.random.default_rng((self.seed, 0, epoch))
         order = rng.permutation(self._clips)
+        if len(order) < self.batch_size:
+            return [rng.choice(order, self.batch_size)]
+        # What fills no batch is left out by chance, before lengths are looked at: never the longest clips.
+        order = order[: self._batches * self.batch_size]
         bucket = self.batch_size * _BUCKET_BATCHES
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
         clipped = np.minimum(self.data.lengths, self._most_at(epoch * self._batches))
         order = np.concatenate([p[np.argsort(clipped[p], kind="stable")] for p in parts])
-        full = len(order) // self.batch_size * self.batch_size
-        if not full:
-            return [rng.choice(order, self.batch_size)]
-        batches = order[:full].reshape(-1, self.batch_size)
+        batches = order.reshape(-1, self.batch_size)
         return list(batches[rng.permutation(len(batches))])
 
 

@@ -64,7 +64,7 @@ def _pack(folder: Path, split: str, kind: str, key: str, ids: Sequence[str], len
             return np.concatenate([load_npy(folder / kind / f"{i}.npy")[:n] for i, n in zip(ids, lengths, strict=True)])
         for old in path.parent.glob(f"{split}.{kind}.*.npy"):
             if old != path:
-                old.unlink()
+                old.unlink(missing_ok=True)
     packed = load_npy(path, mapped=True)
     if len(packed) != sum(lengths):
         raise InputError(f"{path}: expected {sum(lengths)} frames, got {len(packed)}; delete {path.parent}")

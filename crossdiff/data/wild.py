@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from crossdiff.data.batch import Crop
 from crossdiff.data.captions import read_captions
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
-from crossdiff.representation.layouts import layout_3d
+from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Domain
 
@@ -99,6 +100,12 @@ class WildDataset:
         self.clips.append(clip)
         self.captions.append(captions or [""])
 
+    def copy(self) -> WildDataset:
+        """The same clips, whose labels change apart."""
+        other = copy(self)
+        other.clips = list(self.clips)
+        return other
+
     def relabel(self, index: int, features: Float[ndarray, "t d"]) -> None:
         """Give a clip another pseudo label."""
         clip = self.clips[index]
@@ -110,9 +117,15 @@ class WildDataset:
         length = min(most, clip.num_frames)
         start = int(rng.integers(clip.num_frames - length + 1))
         rows = slice(start, start + length)
+        features = {d: x[rows] for d, x in clip.features.items()}
+        layout = layout_2d(HUMANML3D, "official")
+        if start and self.dims["2d"] == layout.dim:
+            # Its root is a place, measured from the first frame: now from the crop's.
+            features["2d"] = features["2d"].copy()
+            features["2d"][:, layout.root] -= clip.features["2d"][start - 1, layout.root]
         return replace(
             clip,
-            features={d: x[rows] for d, x in clip.features.items()},
+            features=features,
             trusted={d: x[rows] for d, x in clip.trusted.items()},
             seen=clip.seen[rows],
             caption=captions[rng.integers(len(captions))],

@@ -19,8 +19,9 @@ class ModelConfig(Config):
     the domain encoder's output (the paper's ablation). cross_decoders: without them the encoder's last tokens are the
     output; then nothing decodes a root of its own, so `decouple_root` must be off too. text: `token` adds the
     sentence's vector to the condition token; `sequence` lets every encoder layer attend to the words as well.
-    prediction: what the last layer gives within a domain, `x` (x_start, the paper's) or `v` (Salimans and Ho 2022);
-    the network makes x_start of it either way. Across domains it is always x_start.
+    prediction: what the last layer gives from 3D to 3D, `x` (x_start, the paper's) or `v` (Salimans and Ho 2022); the
+    network makes x_start of it either way. Elsewhere it is always x_start: v needs the noise of its own target, which
+    other domains do not have, nor 2D values that were not seen.
     """
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"

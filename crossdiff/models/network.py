@@ -208,7 +208,7 @@ class CrossDiffNetwork(nn.Module):
         for target in self.cfg.domain_names if targets is None else targets:
             decoded = self.decoders[target](levels, root_tokens, both.ignore)[:, :frames]
             for source, part in zip(inputs, decoded.chunk(len(inputs)), strict=True):
-                as_v = self.cfg.prediction == "v" and source == target
+                as_v = self.cfg.prediction == "v" and source == target == "3d"
                 outputs[source, target] = x_start_of_v(inputs[source], part, t) if as_v else part
         return outputs
 

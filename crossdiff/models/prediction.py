@@ -30,5 +30,5 @@ def kept_signal(t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
 
 def x_start_of_v(x: Float[Tensor, "b t d"], v: Float[Tensor, "b t d"], t: Int[Tensor, " b"]) -> Float[Tensor, "b t d"]:
     """Clean values from noisy ones and the velocity v = sqrt(a) noise - sqrt(1 - a) x_start (Salimans and Ho 2022)."""
-    kept = kept_signal(t)[:, None, None].to(x.dtype)
+    kept = kept_signal(t)[:, None, None]  # float32, as its product is: in bf16, 1 - kept would be 0 at small t
     return kept.sqrt() * x - (1 - kept).sqrt() * v

@@ -21,6 +21,7 @@ from crossdiff.files import write_text
 from crossdiff.studies.compute import step_flops
 from crossdiff.studies.tables import markdown
 from crossdiff.training.config import TrainConfig
+from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.plots import draw_intervals, saved_figure
@@ -106,6 +107,7 @@ def run_ablations(
         for number, stage in enumerate(study.stages(rows[name])):
             if flops is not None and number == 0:
                 stage = stage.model_copy(update={"steps": round(stage.steps * flops / step_flops(stage, data))})
+            check_one_process(stage, folder / f"stage{number + 1}")
             trained = train(stage, data, folder / f"stage{number + 1}", checkpoint)
             checkpoint = trained.out
         assert checkpoint is not None

@@ -36,6 +36,7 @@ from crossdiff.studies.families import KNOWN, NEW, Family, Parted, family_of, pa
 from crossdiff.studies.held_out_pictures import draw_prompts
 from crossdiff.studies.held_out_report import Scores, write_held_out
 from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import finetune, train
 
 Model = Literal["before", "after", "full"]
@@ -92,7 +93,7 @@ def run_held_out(
     """
     find_evaluators(evaluators)  # before hours of training
     parted = part(data, out / "data", study.families, study.build.layout)
-    _check(study, parted)  # as well
+    _check(study, parted, out)  # as well
     for seed in study.seeds:
         _make_models(study, seed, data, parted, out / f"seed-{seed}", devices[0])
     _evaluate(study, parted, evaluators, out, devices)
@@ -108,8 +109,10 @@ def run_held_out(
     return HeldOutSummary(out, len(study.seeds))
 
 
-def _check(study: HeldOutStudy, parted: Parted) -> None:
+def _check(study: HeldOutStudy, parted: Parted, out: Path) -> None:
     """Refuse what would fail when everything is trained."""
+    for cfg in (study.train, study.finetune):
+        check_one_process(cfg, out)
     for folder in (parted.known, parted.new):
         dataset = MocapDataset(folder, study.evaluation.split)
         if dataset.skeleton != HUMANML3D:

@@ -25,6 +25,7 @@ from crossdiff.evaluation.parts import PARTS, Part
 from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import read_json, write_json
 from crossdiff.training.config import TrainConfig
+from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
 
 T = TypeVar("T")
@@ -85,16 +86,19 @@ def run_recipe(
     is sampled for the evaluation; training finds a GPU by itself.
     """
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them before hours of work
+    for name, cfg in configs.items():
+        check_one_process(cfg, out / name)
     if next(iter(configs.values())).stage != 1:
         raise ConfigError(
             f"{recipe.training[0].name}: is of stage 2; put the training of stage 1 that it needs before it"
         )
     judge = load_config(EvaluatorTraining, recipe.evaluator)
-    if (source is None) == (data is None):
+    motion = data or source
+    if motion is None or (source and data):
         raise ConfigError(
             "recipe: give either --source, motion to prepare, or --data, a dataset of `crossdiff prepare`"
         )
-    steps = _Steps(out / RECORD, recipe, report)
+    steps = _Steps(out / RECORD, recipe, str(motion.resolve()), report)
     dataset, evaluators = data or out / "dataset", out / "evaluators"
     if source is not None and not (dataset / "dataset.json").is_file():
         steps("prepare", partial(prepare, source, dataset, recipe.prepare))
@@ -120,14 +124,14 @@ def run_recipe(
 class _Steps:
     """Runs steps one by one and keeps their wall time, over all calls together, and the machine in `recipe.json`."""
 
-    def __init__(self, path: Path, recipe: Recipe, report: Report) -> None:
+    def __init__(self, path: Path, recipe: Recipe, motion: str, report: Report) -> None:
         asked = recipe.model_dump(mode="json")
         self._path, self._report = path, report
-        self._record: dict[str, Any] = {"recipe": asked, "device": _device(), "seconds": {}}
+        self._record: dict[str, Any] = {"recipe": asked, "motion": motion, "device": _device(), "seconds": {}}
         if path.is_file():
             self._record = read_json(path)
-            if self._record["recipe"] != asked:
-                raise ConfigError(f"{path.parent}: holds the work of another recipe; give another --out")
+            if (self._record["recipe"], self._record.get("motion")) != (asked, motion):
+                raise ConfigError(f"{path.parent}: holds the work of another recipe or motion; give another --out")
 
     def __call__(self, name: str, work: Callable[[], T], say: Callable[[T], str] = str) -> T:
         start = time.perf_counter()

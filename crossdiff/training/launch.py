@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
+from crossdiff.errors import ConfigError
 from crossdiff.training.config import LoopConfig
 
 
@@ -30,12 +32,22 @@ def launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
     return fabric
 
 
+def check_one_process(cfg: LoopConfig, folder: Path) -> None:
+    """Refuse several processes where training is a part of something: each of them would do all the rest too."""
+    if cfg.devices * cfg.num_nodes > 1:
+        raise ConfigError(
+            f"{folder}: expected a training of one process, got {cfg.devices} devices and {cfg.num_nodes} nodes; "
+            "set both to 1, or first train into that folder by `crossdiff train`, from where this goes on"
+        )
+
+
 def precision_of(cfg: LoopConfig) -> Literal["32-true", "bf16-mixed"]:
     """What `auto` means on this machine: bf16 where the device, a GPU or else the CPU, has instructions for it."""
     if cfg.precision != "auto":
         return cfg.precision
     on_gpu = torch.cuda.is_available()
-    return "bf16-mixed" if (torch.cuda.is_bf16_supported() if on_gpu else _cpu_has_bf16()) else "32-true"
+    fast = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else _cpu_has_bf16()
+    return "bf16-mixed" if fast else "32-true"
 
 
 def _cpu_has_bf16() -> bool:

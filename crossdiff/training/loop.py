@@ -24,7 +24,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from crossdiff.checkpoint import (
     drop_leftovers,
-    is_checkpoint,
     keep_newest,
     latest_state,
     load_state,
@@ -107,8 +106,8 @@ def fit(
     trainer = Trainer(model, cfg, objective, out, cache, validation)
     trainer.resume()
     trainer.check_agreement()
-    if trainer.step >= cfg.steps and is_checkpoint(out):
-        return trainer.summary()
+    if trainer.step >= cfg.steps:
+        return trainer.finish()  # again, in case it was killed before it did
     if teacher is not None:
         teacher.resume(trainer.step, trainer.fabric.device)
         # Due at the end of a run that now goes on, and not done there.
@@ -222,7 +221,8 @@ class Trainer:
         # On a CPU the fused attention's backward pass takes half of a step's time in bf16; in float32 it is as fast.
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             batch = batch.to(device)
-            terms = cross_losses(network, self.model, batch, text, self.objective.pairs, draws)
+            pairs, velocity = self.objective.pairs, self.cfg.velocity_weight
+            terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity)
         return StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
 
     def _diverged(self, what: str) -> DivergedError:
@@ -230,6 +230,7 @@ class Trainer:
         kept = self.out / "last_good"
         if self.fabric.is_global_zero:
             save_model(self.averaged.eval(), kept)
+        self.fabric.barrier()  # when one process ends, the others are killed
         return DivergedError(
             f"{self.out}: {what} at step {self.step}; the weights of the steps before are in {kept}: go on from them "
             f"with --checkpoint {kept}, a lower learning_rate or precision 32-true, and another --out"

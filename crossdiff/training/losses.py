@@ -40,13 +40,23 @@ class Objective:
         """Every direction that counts somewhere."""
         return [p for p in dict.fromkeys([*self.mocap, *self.wild]) if self.mocap.get(p) or self.wild.get(p)]
 
-    def clip_losses(self, terms: Mapping[Pair, Float[Tensor, " b"]], batch: MotionBatch) -> Float[Tensor, " b"]:
-        """The weighted sum for each clip of a batch."""
+    def clip_losses(
+        self,
+        terms: Mapping[Pair, Float[Tensor, " b"]],
+        batch: MotionBatch,
+        by_timestep: Float[Tensor, " b"] | float = 1.0,
+    ) -> Float[Tensor, " b"]:
+        """The weighted sum for each clip of a batch. by_timestep: what 3D -> 3D counts besides.
+
+        Elsewhere the error does not go to zero with the noise: across domains, and of 2D values that were not seen.
+        """
         total = torch.zeros_like(next(iter(terms.values())))
         for pair, loss in terms.items():
             weight = torch.where(batch.wild, self.wild.get(pair, 0.0), self.mocap.get(pair, 0.0))
             if self.by_quality and pair != ("2d", "2d"):
                 weight = weight * batch.quality
+            if pair == ("3d", "3d"):
+                weight = weight * by_timestep
             total = total + weight * loss
         return total
 
@@ -69,13 +79,13 @@ class StepLosses:
         terms: Mapping[Pair, Float[Tensor, " b"]],
         objective: Objective,
         batch: MotionBatch,
-        weights: Float[Tensor, " b"] | float = 1.0,
+        by_timestep: Float[Tensor, " b"] | float = 1.0,
     ) -> StepLosses:
         """Means over the clips; of each kind of clip, its part of the loss and of the batch.
 
-        weights: what each clip counts by its timestep, in the loss but not in the numbers of the directions.
+        by_timestep: as in `Objective.clip_losses`; counts in the loss but not in the numbers of the directions.
         """
-        clips = objective.clip_losses(terms, batch) * weights
+        clips = objective.clip_losses(terms, batch, by_timestep)
         wild = batch.wild.to(clips.dtype)
         numbers = {
             "loss": clips,
@@ -125,8 +135,12 @@ def cross_losses(
     text: Float[Tensor, "b *l e"],
     pairs: Collection[Pair],
     draws: Draws,
+    velocity_weight: float = 0.0,
 ) -> dict[Pair, Float[Tensor, " b"]]:
     """The loss of each clip per (source, target) that is asked for.
+
+    velocity_weight: what the error of the steps from frame to frame counts beside that of the values, for 3D motion
+    (Tevet et al. 2023, equation 5, here of all features).
 
     network: `model.network`, perhaps wrapped. Both domains of a clip get the same timestep and noise of their own.
     2D values that were not seen enter the network as their mean. A clip without 3D counts as 0 in every direction
@@ -151,5 +165,10 @@ def cross_losses(
         trusted = batch.trusted[target]
         if source == "3d":
             trusted = trusted & batch.has_3d[:, None, None]
-        losses[source, target] = masked_mse(predicted[source, target].float(), clean[target], trusted)
+        made, wanted = predicted[source, target].float(), clean[target]
+        losses[source, target] = masked_mse(made, wanted, trusted)
+        if velocity_weight and target == "3d":
+            both = trusted[:, 1:] & trusted[:, :-1]
+            steps = masked_mse(made.diff(dim=1), wanted.diff(dim=1), both)
+            losses[source, target] = losses[source, target] + velocity_weight * steps
     return losses

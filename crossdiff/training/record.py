@@ -39,6 +39,11 @@ def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) ->
         raise ConfigError(f"{out}: holds a model that no training made there; give another --out")
     changed = _differences(before, resolved)
     if latest_state(out / _STATES) is None:
+        if is_checkpoint(out) and not start_over:
+            raise ConfigError(
+                f"{out}: holds a trained model, but no {_STATES}/ to go on from; give another --out, "
+                "or delete the model and train anew with --start-over"
+            )
         _clear(out)
     elif changed and not start_over:
         raise ConfigError(
@@ -67,8 +72,9 @@ def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:
-    """Names of the values that changed. More steps are no change where the learning rate does not depend on them."""
+    """Names of the values that changed. More steps are no change where nothing else depends on their number."""
     parts = [(part, key) for part in now for key in now[part]]
     changed = [key for part, key in parts if before.get(part, {}).get(key) != now[part][key]]
     longer = now["config"]["steps"] > before.get("config", {}).get("steps", 0)
-    return [key for key in changed if not (key == "steps" and longer and now["config"]["decay"] == "constant")]
+    by_share = now["config"]["decay"] != "constant" or now["config"].get("short_windows") is not None
+    return [key for key in changed if not (key == "steps" and longer and not by_share)]

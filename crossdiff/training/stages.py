@@ -98,7 +98,8 @@ def finetune(
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
     most = min(cfg.max_frames, model.config.max_frames)
-    wild, judged = WildDataset(run), WildDataset(run)  # labels of clips for validation stay as they are
+    wild = WildDataset(run)
+    judged = wild.copy()  # labels of clips for validation stay as they are
     _check_wild(model, wild, run)
     inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
     if data is None:
@@ -119,6 +120,12 @@ def finetune(
         validation = MixedBatches(unseen, _held_out(dataset, rest, most, cfg))
     teacher = None
     if cfg.refresh_every:
+        longest = int(wild.lengths[learnt].max())
+        if longest > model.config.max_frames:
+            raise ConfigError(
+                f"refresh_every: the model labels clips of at most {model.config.max_frames} frames, the longest of "
+                f"{run} has {longest}; build it with: crossdiff build-2d --set max_frames={model.config.max_frames + 1}"
+            )
         teacher = OwnTeacher(wild, learnt.tolist(), cfg.refresh_every, cfg.labels, out / TEACHERS)
     objective = cfg.objective()
     if not rest:
@@ -132,10 +139,14 @@ def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
     if len(wild) < _FEW:
         return every, every
     # Tracks and pieces of one video go together: their names are VIDEO_tTRACK_PIECE.
-    held_out = places([name.rsplit("_t", 1)[0] for name in wild.ids], cfg.seed) < cfg.wild_held_out
-    if held_out.all():
-        raise ConfigError(f"wild_held_out: {cfg.wild_held_out} leaves no clip to learn from; lower it")
-    return every[~held_out], every[held_out] if held_out.any() else every
+    place = places([name.rsplit("_t", 1)[0] for name in wild.ids], cfg.seed)
+    chosen, left = [], cfg.wild_held_out * len(wild)
+    for video, count in zip(*np.unique(place, return_counts=True), strict=True):
+        if count <= left:
+            chosen.append(video)
+            left -= count
+    held_out = np.isin(place, chosen)
+    return every[~held_out], every[held_out] if chosen else every
 
 
 def _held_out(dataset: MocapDataset, batch_size: int, most: int, cfg: LoopConfig) -> MocapBatches:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from synthetic import write_run
+from synthetic import person, write_run
 from torch.testing import assert_close
 
 from crossdiff.data.batch import Crop, collate
@@ -86,6 +87,19 @@ def test_each_epoch_cuts_and_sees_a_clip_anew(prepared, run):
     for source in (mocap, wild):
         first_frames = {step: set(make_batch(source, step).features["2d"][:, 0, 5].tolist()) for step in (0, 1)}
         assert len(first_frames[0] - first_frames[1]) > 3
+
+
+@pytest.mark.parametrize("count", [21, 150])
+def test_what_fills_no_batch_is_left_out_by_chance_alone(count):
+    """Where lengths were sorted first, the longest clips were left out of every epoch."""
+    data = SimpleNamespace(ids=[f"{n:03}" for n in range(count)], lengths=np.arange(40, 40 + count), packed=None)
+    source = MocapBatches(data, 20, 196, ViewConfig(), 0)
+    epoch = count // 20
+    seen = [np.concatenate([source.clips(e * epoch + n) for n in range(epoch)]) for e in range(60)]
+    assert all(len(np.unique(s)) == epoch * 20 for s in seen)
+    uses = np.bincount(np.concatenate(seen), minlength=count) / 60
+    assert uses[-5:].mean() == pytest.approx(epoch * 20 / count, abs=0.1)
+    assert uses.min() > 0.7 * epoch * 20 / count
 
 
 def test_fewer_clips_than_a_batch_are_drawn_again(prepared):
@@ -258,6 +272,18 @@ def test_wild_clips_with_their_captions(run):
     np.testing.assert_array_equal(crop.trusted["2d"], crop.seen)
     assert crop.trusted["3d"].all()
     assert crop.caption == "wild caption 1"
+
+
+def test_the_authors_root_is_measured_from_the_first_frame_of_a_crop(tmp_path):
+    joints = project_orthographic(person(61), "left")
+    features, mask = joints_to_features(joints, layout="official")
+    save_npz(tmp_path / "features2d" / "a.npz", features=features.numpy(), mask=mask.numpy())
+    save_npz(tmp_path / "pseudo3d" / "a.npz", features=np.zeros((60, 263), np.float32))
+    crop = WildDataset(tmp_path).crop(0, 20, np.random.default_rng(0))
+    start = int(np.flatnonzero((features.numpy()[:, 2:] == crop.features["2d"][0, 2:]).all(1))[0])
+    assert start > 0
+    expected, _ = joints_to_features(joints[start : start + 21], layout="official")
+    np.testing.assert_allclose(crop.features["2d"], expected, atol=1e-5)
 
 
 def test_a_wild_clip_is_as_good_as_its_label(run):

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from crossdiff.models import ModelConfig
 from crossdiff.models.network import CrossDiffNetwork, sinusoids
+from crossdiff.models.prediction import x_start_of_v
 from crossdiff.types import DOMAINS
 
 PAIRS = [(s, d) for s in DOMAINS for d in DOMAINS]
@@ -215,3 +216,21 @@ def test_positions_are_sines_and_cosines():
 def test_sizes_that_contradict_each_other(changes, said):
     with pytest.raises(ValidationError, match=said):
         small_config(**changes)
+
+
+def test_velocity_is_predicted_from_3d_to_3d_alone():
+    """2D values that were not seen enter as 0: of these no velocity gives clean values back."""
+    by_x, by_v = (small_model(prediction=p).eval() for p in ("x", "v"))
+    generator = torch.Generator().manual_seed(0)
+    inputs = {d: torch.randn(2, 8, by_x.config.layout(d).dim, generator=generator) for d in ("2d", "3d")}
+    t, text = torch.tensor([3, 700]), torch.zeros(2, by_x.config.text_dim)
+    x, v = (model.network(inputs, t, text) for model in (by_x, by_v))
+    same = {pair: torch.equal(x[pair], v[pair]) for pair in x}
+    assert same == {pair: pair != ("3d", "3d") for pair in x}
+    assert_close(v["3d", "3d"], x_start_of_v(inputs["3d"], x["3d", "3d"], t))
+
+
+def test_clean_values_of_a_velocity_keep_their_noise_level_in_half_precision():
+    x = torch.ones(1, 1, 1, dtype=torch.bfloat16)
+    found = x_start_of_v(x, x, torch.tensor([40]))
+    assert_close(found, x_start_of_v(x.double(), x.double(), torch.tensor([40])).float())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from small_runs import loop_config
 
-from crossdiff.training.launch import precision_of
+from crossdiff.errors import ConfigError
+from crossdiff.training.launch import check_one_process, precision_of
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,8 @@ def test_older_torch_does_not_tell(monkeypatch):
 
 def test_the_gpu_is_asked_where_there_is_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    # torch says yes where it only emulates.
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
     assert precision_of(loop_config(precision="auto")) == "32-true"
 
@@ -40,3 +44,10 @@ def test_the_gpu_is_asked_where_there_is_one(monkeypatch):
 def test_what_is_asked_for_is_done(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
     assert precision_of(loop_config(precision="bf16-mixed")) == "bf16-mixed"
+
+
+@pytest.mark.parametrize("several", [{"devices": 3}, {"num_nodes": 3}])
+def test_a_study_trains_in_one_process(several):
+    check_one_process(loop_config(), Path("out"))
+    with pytest.raises(ConfigError, match="out: expected a training of one process"):
+        check_one_process(loop_config(**several), Path("out"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,25 @@ def test_a_finished_run_is_not_trained_again(prepared, unbroken):
     assert same(before, state_of(unbroken))
 
 
+def test_a_longer_run_killed_before_its_end_is_ended_by_the_next_call(prepared, unbroken, tmp_path, monkeypatch):
+    run(prepared, tmp_path, loop_config(steps=3))
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("crossdiff.training.loop.Trainer.finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        run(prepared, tmp_path)
+    assert run(prepared, tmp_path).steps == STEPS
+    whole, found = (load_file(folder / "model.safetensors") for folder in (unbroken, tmp_path))
+    assert same(found, whole)
+
+
+def test_a_model_without_states_is_not_overwritten(prepared, unbroken, tmp_path):
+    shutil.copytree(unbroken, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "state")
+    with pytest.raises(ConfigError, match="holds a trained model, but no state/"):
+        run(prepared, tmp_path / "out")
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert run(prepared, tmp_path / "out", start_over=True).steps == STEPS
+
+
 def test_another_configuration_is_not_mixed_in(prepared, unbroken):
     with pytest.raises(ConfigError, match=r"other settings or data \(learning_rate, seed\); give another --out"):
         run(prepared, unbroken, loop_config(learning_rate=0.5, seed=4))
@@ -184,7 +204,7 @@ def test_a_nan_loss_stops_the_run_and_the_last_state_stays(prepared, unbroken, t
 
 
 def test_nan_gradients_of_a_finite_loss_stop_the_run_too(prepared, tmp_path, monkeypatch):
-    def losses(network, model, batch, text, weights, draws):
+    def losses(network, model, batch, text, weights, draws, velocity_weight):
         zero = sum((p * 0).sum() for p in model.network.parameters())
         return {("3d", "3d"): zero.abs().sqrt().expand(len(batch.lengths))}
 
@@ -248,9 +268,9 @@ def test_the_model_of_the_lowest_validation_loss_is_kept(prepared, tmp_path, mon
     # The average is at its best after step 4 by decree.
     wanted = iter([5.0, 4.0, 3.0, 1.0, 2.0, 6.0])
 
-    def losses(network, model, batch, text, weights, draws):
+    def losses(network, model, batch, text, weights, draws, velocity_weight):
         if torch.is_grad_enabled():
-            return cross_losses(network, model, batch, text, weights, draws)
+            return cross_losses(network, model, batch, text, weights, draws, velocity_weight)
         return dict.fromkeys(weights, torch.full((len(batch.lengths),), next(wanted) / len(weights)))
 
     monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)

@@ -194,6 +194,31 @@ def test_a_direction_at_least_needs_a_weight():
         LossWeights(w33=0, w23=0, w32=0, w22=0)
 
 
+def test_timesteps_are_weighted_from_3d_to_3d_alone(batch):
+    terms = {("2d", "3d"): torch.tensor([2.0, 4.0]), ("3d", "3d"): torch.tensor([1.0, 3.0])}
+    objective = Objective(dict.fromkeys(terms, 1.0), {})
+    assert objective.clip_losses(terms, batch, torch.tensor([10.0, 0.5])).tolist() == [2 + 10, 4 + 1.5]
+
+
+def test_steps_from_frame_to_frame_count_where_both_frames_are_trusted(batch):
+    model = small_model()
+    clean = {d: model.normalize(d, x) for d, x in batch.features.items()}
+    draws = draw((0, 0), batch.rows, 0.0)
+
+    def measured(offset):
+        answer = {d: x + offset[:, None] for d, x in clean.items()}
+        args = (Recorder(answer), model, batch, torch.zeros(2, 6), ALL, draws)
+        plain, with_steps = (cross_losses(*args, velocity_weight=w) for w in (0.0, 3.0))
+        return {pair: with_steps[pair] - plain[pair] for pair in ALL}
+
+    assert all((x == 0).all() for x in measured(torch.full((8,), 5.0)).values())
+    for (_, target), more in measured(torch.arange(8.0)).items():
+        assert_close(more, torch.full((2,), 3.0 if target == "3d" else 0.0))
+    late = torch.tensor([0.0] * 5 + [9.0] * 3)  # the second clip ends before
+    assert measured(late)["3d", "3d"][1] == 0
+    assert measured(late)["3d", "3d"][0] > 0
+
+
 def test_weights_of_timesteps():
     t = torch.tensor([0, 300, 700, 999])
     kept = kept_signal(t)

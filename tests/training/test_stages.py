@@ -128,6 +128,28 @@ def test_new_labels_start_over_only_when_asked_for(run, checkpoint, tmp_path):
     assert finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out", start_over=True).steps == 2
 
 
+@pytest.mark.parametrize(
+    ("pieces", "share", "held_out"),
+    [([25], 0.1, 25), ([13, 12], 0.1, 25), ([1] * 30, 0.1, 3), ([400] + [1] * 10, 0.1, 10), ([5] * 8, 0.3, 10)],
+)
+def test_the_share_held_out_is_of_clips_in_whole_videos(pieces, share, held_out):
+    """Where no video is small enough, all clips are used for both."""
+
+    class Wild:
+        ids = [f"v{v}_t0_{n}" for v, count in enumerate(pieces) for n in range(count)]  # noqa: RUF012
+
+        def __len__(self) -> int:
+            return len(self.ids)
+
+    wild = Wild()
+    learnt, judged = stages._parted(wild, FinetuneConfig(wild_held_out=share))
+    assert len(judged) == held_out
+    assert len(learnt) == (len(wild) if held_out == len(wild) else len(wild) - held_out)
+    if held_out < len(wild):
+        videos = [{wild.ids[i].split("_")[0] for i in rows} for rows in (learnt, judged)]
+        assert not videos[0] & videos[1]
+
+
 def test_features_of_another_layout_are_refused(checkpoint, tmp_path):
     write_run(tmp_path / "run", [12], dims=(134, 263))
     with pytest.raises(ConfigError, match=r"134.*132.*layout=paper"):
