@@ -130,8 +130,9 @@ def resample(
     """Joints at even times from the first to the last of `seconds` (increasing), each joint from where it was seen.
 
     Between two sightings the way is a straight line; it counts as seen when they are at most `max_gap` seconds
-    apart (or are neighbouring frames of a slow video), and as filled too when source frames lie between them. Before
-    the first and after the last sighting a joint rests. Returns joints, which were seen, and which of these filled.
+    apart (or about as near as most frames are to the next, as in a slow video or one annotated now and then), and as
+    filled too when source frames lie between them. Before the first and after the last sighting a joint rests. Returns
+    joints, which were seen, and which of these filled.
     """
     count = int(np.floor((seconds[-1] - seconds[0]) * fps + _TINY)) + 1
     times = seconds[0] + np.arange(count) / fps
@@ -156,7 +157,8 @@ def _within_reach(
     before = np.searchsorted(seconds[source], times + _TINY, side="right") - 1
     inside = (before >= 0) & (after < len(source))
     a, b = source[np.maximum(before, 0)], source[np.minimum(after, len(source) - 1)]
-    near = inside & ((seconds[b] - seconds[a] <= max_gap + _TINY) | (b - a <= 1))
+    usual = np.median(np.diff(frame)) if len(frame) > 1 else 1
+    near = inside & ((seconds[b] - seconds[a] <= max_gap + _TINY) | (frame[b] - frame[a] < 1.5 * usual))
     return near, near & (frame[b] - frame[a] > 1)
 
 

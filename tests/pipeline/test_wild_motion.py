@@ -73,6 +73,20 @@ def test_frames_that_are_missing_in_the_source_keep_their_time():
     np.testing.assert_allclose(motion.joints, expected.joints, atol=0.03)
 
 
+def test_nothing_is_made_up_where_the_person_was_gone():
+    frame = np.r_[:50, 150:200]
+    motions = to_motions(keypoints(waving(200)[frame], frame=frame), CFG)
+    assert [(len(m.joints), m.start) for m in motions] == [(50, 0), (50, 7.5)]
+    assert not any(m.filled.any() for m in motions)
+
+
+def test_evenly_thinned_annotations_are_one_motion():
+    frame = np.arange(0, 286, 15)
+    frame[1::2] += 1
+    (motion,) = to_motions(keypoints(waving(300, 30.0)[frame], 30.0, frame=frame), CFG)
+    assert motion.valid.all() and len(motion.joints) == 191
+
+
 def test_frames_at_uneven_times_are_put_in_their_places():
     seconds = np.sort(np.random.default_rng(0).choice(np.arange(240) / 60, 100, replace=False))
     seconds[[0, -1]] = 0, 239 / 60
