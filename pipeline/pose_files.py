@@ -144,14 +144,18 @@ def read_keypoints(path: Path) -> Keypoints2D:
 
 
 def framed(keypoints: Keypoints2D) -> Keypoints2D:
-    """The same poses in a picture that holds them all, with a margin; unseen keypoints (score 0) do not count."""
+    """The same poses and camera in a picture that holds all poses, with a margin; unseen keypoints (score 0) do not
+    count."""
     seen = keypoints.xy[(keypoints.score > 0) & np.isfinite(keypoints.xy).all(axis=-1)]
     if not len(seen):
         return replace(keypoints, size=(1, 1))
     low, high = seen.min(axis=0), seen.max(axis=0)
     margin = _MARGIN * float((high - low).max())
     width, height = np.maximum(np.ceil(high - low + 2 * margin), 1).astype(int).tolist()
-    return replace(keypoints, xy=keypoints.xy - low + margin, size=(width, height))
+    move = margin - low
+    camera = keypoints.camera.astype(np.float64)
+    camera[:, :, 2] += move - camera[:, :, :2] @ move
+    return replace(keypoints, xy=keypoints.xy + move, size=(width, height), camera=camera)
 
 
 def with_camera(keypoints: Keypoints2D, rule: CameraRule) -> Keypoints2D:

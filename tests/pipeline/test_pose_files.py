@@ -1,5 +1,6 @@
 """Folders of keypoints and JHMDB's file, as they are read for import."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from crossdiff.pipeline.filter import FilterConfig, filter_clips
 from crossdiff.pipeline.imports import UnusableClip, import_keypoints
 from crossdiff.pipeline.jhmdb import read_jhmdb
 from crossdiff.pipeline.mapping import BLAZEPOSE33, JHMDB15
+from crossdiff.pipeline.motion import MotionConfig, to_motions
 from crossdiff.pipeline.pose_files import camera_rule, framed, read_keypoints, read_poses, read_sentences, rests
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
@@ -122,6 +124,14 @@ def test_a_frame_holds_all_poses_and_does_not_bend_them(scale, x, y):
     after = framed(before)
     assert (after.xy >= 0).all() and (after.xy <= after.size).all()
     np.testing.assert_allclose(np.diff(after.xy, axis=1), np.diff(before.xy, axis=1), atol=1e-2)
+
+
+def test_what_the_camera_did_is_the_same_in_a_frame_of_another_place():
+    zoom = 1 + np.linspace(0, 1, 60)[:, None, None]
+    camera = np.concatenate([np.eye(2) / zoom, np.zeros((60, 2, 1))], axis=-1)
+    before = dataclasses.replace(keypoints(standing(centre=(900, 500)) * zoom), camera=camera)
+    (motion,) = to_motions(framed(before), MotionConfig())
+    assert motion.camera == "compensated" and np.ptp(motion.joints[:, 0], axis=0).max() < 1e-3
 
 
 def test_a_camera_that_follows_somebody_is_told_from_one_that_rests():
