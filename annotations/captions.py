@@ -40,17 +40,16 @@ def labels(dataset: str | None = None) -> tuple[str, ...]:
 def captions_for(label: str) -> list[str]:
     """Captions of an action label; `JumpingJack`, `jumping_jacks` and `Jumping Jacks 2` are the same label.
 
-    An unknown label is put in a sentence: "a person is rowing" where its first word ends in -ing, "a person does
-    archery" otherwise; one without any words, or with words that cameras and people name files by (`IMG_0001`,
-    `demo`), gives "a person moves".
+    An unknown label is put in a sentence: "a person is rowing" where its first word ends in -ing behind a vowel (not
+    as "swing" does), "a person does archery" otherwise; one without any words, or with words that cameras and people
+    name files by (`IMG_0001`, `demo`), gives "a person moves".
     """
-    known = {_normalised(name): captions for of_set in _shipped().values() for name, captions in of_set.items()}
-    if _normalised(label) in known:
-        return list(known[_normalised(label)])
+    if known := _by_normalised().get(_normalised(label)):
+        return list(known)
     words = label_words(label)
     if not set(words) - _NO_ACTION:
         return ["a person moves"]
-    verb = "is" if words[0].endswith("ing") else "does"
+    verb = "is" if re.search(r"[aeiouy]\w*ing$", words[0]) else "does"
     return [f"a person {verb} {' '.join(words)}"]
 
 
@@ -123,6 +122,11 @@ def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[
 
 def _normalised(label: str) -> str:
     return "".join(word.removesuffix("s") for word in label_words(label))
+
+
+@cache
+def _by_normalised() -> dict[str, list[str]]:
+    return {_normalised(name): captions for of_set in _shipped().values() for name, captions in of_set.items()}
 
 
 @cache
