@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pydantic import Field
 from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.diffusion.lifting import Label, LabelConfig, label
 from crossdiff.errors import ClipError, InputError, PartialFailure
-from crossdiff.files import load_npz, save_npz
+from crossdiff.files import load_npz, remove_leftovers, save_npz
 from crossdiff.models import CrossDiffModel
 from crossdiff.pipeline.filter import judge, refused
 from crossdiff.pipeline.label_scores import LABEL_MEASURES, LABEL_REASONS, ScoreConfig, measure_label, quality
@@ -55,7 +55,7 @@ class PseudoLabelSummary:
     def raise_failures(self) -> None:
         if self.failed:
             some = bool(self.lifted or self.unchanged)
-            lines = listed(self.failed)
+            lines = listed(dict(sorted(self.failed.items())))
             raise (PartialFailure if some else InputError)(f"{len(self.failed)} motions could not be lifted:{lines}")
 
 
@@ -78,7 +78,8 @@ def pseudo_label(
     goes to `pseudo3d_filtered/`, so that with other limits or scales labels are judged again and none is lifted.
     """
     cfg = cfg or PseudoLabelConfig()
-    built = run.ledger.rows("build", state="done")
+    # Clips of like length are lifted together.
+    built = sorted(run.ledger.rows("build", state="done"), key=lambda row: row.measures["frames"])
     if not built:
         raise InputError(
             f"{run.root}: no 2D motion to lift ({_why_none(run)}); see `crossdiff status {run.root} --stage filter`, "
@@ -87,19 +88,24 @@ def pseudo_label(
     model, teacher = load_model(checkpoint, device), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
     run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
+    for folder in (run.pseudo3d, run.pseudo3d_filtered):
+        remove_leftovers(folder)
     _drop_others(run, {row.id for row in built})
     summary = PseudoLabelSummary(checkpoint)
-    stale = []
+    stale, known = [], {row.id: row for row in run.ledger.rows("pseudo")}
     for row in built:
         key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *ScoreConfig.model_fields}))
-        before = run.ledger.get("pseudo", row.id)
+        before = known.get(row.id)
         if before is not None and before.key == key and _judge_again(run, before, cfg, summary):
             summary.unchanged += 1
         else:
             stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
-    for batch in track(list(_batches(run, model, stale, cfg.batch_size, summary)), "lift"):
-        made = label(model, [(clip.features, clip.mask) for clip in batch], cfg)
-        for clip, pseudo in zip(batch, made, strict=True):
+    for start in track(range(0, len(stale), cfg.batch_size), "lift"):
+        clips = _read_all(run, model, stale[start : start + cfg.batch_size], summary)
+        made = label(model, [(clip.features, clip.mask) for clip in clips], cfg) if clips else []
+        # Until its new row is there, a label that is written over counts as that of no settings.
+        run.ledger.put(replace(known[clip.row.id], key="") for clip in clips if clip.row.id in known)
+        for clip, pseudo in zip(clips, made, strict=True):
             _finish(run, clip, pseudo, teacher, cfg, summary)
     return summary
 
@@ -180,19 +186,15 @@ def check_teacher(model: CrossDiffModel, checkpoint: Path) -> None:
     model.check_statistics(checkpoint, "2d", "3d")
 
 
-def _batches(
-    run: Run, model: CrossDiffModel, rows: Sequence[Row], size: int, summary: PseudoLabelSummary
-) -> Iterator[list[_Clip]]:
-    """Clips of like length together; those that cannot be read are noted as failed."""
+def _read_all(run: Run, model: CrossDiffModel, rows: Sequence[Row], summary: PseudoLabelSummary) -> list[_Clip]:
+    """The clips of a batch; those that cannot be read are noted as failed."""
     clips = []
     for row in rows:
         try:
             clips.append(_read(run, model, row))
         except (ClipError, InputError) as error:
             _fail(run, row, error, summary)
-    clips.sort(key=lambda clip: len(clip.features))
-    for start in range(0, len(clips), size):
-        yield clips[start : start + size]
+    return clips
 
 
 def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
@@ -235,8 +237,9 @@ def _read_motion(run: Run, row: Row, frames: int) -> Motion2D:
 def _drop_others(run: Run, built: set[str]) -> None:
     """Forget labels of motions that are gone."""
     stale = [row.id for row in run.ledger.rows("pseudo") if row.id not in built]
-    run.ledger.drop("pseudo", stale)
+    # Before their rows, so that no end of this process leaves files behind that no row speaks of.
     run.drop_labels(stale)
+    run.ledger.drop("pseudo", stale)
 
 
 def _why_none(run: Run) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def build(run: Run, name: str, frames: int, layout: str = "paper", key: str = "k
     arrays = {"features": features.numpy(), "mask": mask.numpy(), "fps": np.float64(20), "layout": np.array(layout)}
     save_npz(run.features2d / f"{name}.npz", **arrays)
     Motion2D(flat.numpy(), valid.numpy() | (np.arange(22) == 0), 20.0).save(run.motion2d / f"{name}.npz")
-    run.ledger.put([Row("build", name, "done", key, parent=f"{name}-clip")])
+    run.ledger.put([Row("build", name, "done", key, f"{name}-clip", measures={"frames": frames + 1})])
 
 
 @pytest.fixture
@@ -197,16 +198,57 @@ def test_labels_of_motions_that_are_gone_are_removed(run, teacher):
     assert run.ledger.get("pseudo", "b") is None
 
 
+def test_no_more_clips_are_read_than_are_lifted_together(run, teacher, monkeypatch):
+    lengths = []
+
+    def lift(model, clips, cfg):
+        lengths.append([len(features) for features, _ in clips])
+        (run.features2d / "b.npz").unlink()
+        return lifting.label(model, clips, cfg)
+
+    monkeypatch.setattr("crossdiff.pipeline.pseudo_label.label", lift)
+    assert list(label(run, teacher, batch_size=2).failed) == ["b"]
+    assert lengths == [[LENGTHS["c"], LENGTHS["a"]]] and sorted(labels(run)) == ["a", "c"]
+
+
+def test_a_label_of_settings_that_were_given_up_does_not_pass_for_another(run, teacher, monkeypatch):
+    label(run, teacher, batch_size=1)
+    before = labels(run)
+
+    def killed(path, **arrays):
+        save_npz(path, **arrays)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("crossdiff.pipeline.pseudo_label.save_npz", killed)
+        label(run, teacher, smooth_sigma=0)
+    assert not np.array_equal(labels(run)["c"], before["c"])
+    (run.pseudo3d / ".c.1.tmp.npz").write_bytes(b"PK")
+    label(run, teacher, batch_size=1)
+    after = labels(run)
+    assert after.keys() == before.keys() and all(np.array_equal(after[name], before[name]) for name in before)
+
+
+def test_labels_of_motions_that_are_gone_go_before_their_rows(run, teacher, monkeypatch):
+    label(run, teacher)
+    run.ledger.drop("build", ["b"])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "drop_labels", Mock(side_effect=KeyboardInterrupt))
+        label(run, teacher)
+    label(run, teacher)
+    assert sorted(labels(run)) == ["a", "c"]
+
+
 def test_motions_that_cannot_be_lifted_are_named_and_keep_no_old_label(run, teacher):
     label(run, teacher)
     build(run, "a", 25, key="k2")
     build(run, "b", 20, layout="official", key="k2")
     z = load_npz(run.features2d / "c.npz")
     save_npz(run.features2d / "c.npz", **z | {"mask": z["mask"][:, :5]})
-    run.ledger.put([Row("build", "c", "done", "k2", parent="c-clip")])
+    run.ledger.put([Row("build", "c", "done", "k2", "c-clip", measures={"frames": 10})])
     build(run, "d", 12)
     (run.features2d / "e.npz").write_bytes(b"PK")
-    run.ledger.put([Row("build", "e", "done", "k1")])
+    run.ledger.put([Row("build", "e", "done", "k1", measures={"frames": 9})])
     summary = label(run, teacher)
     assert summary.lifted == 1
     assert list(labels(run)) == ["d"]
