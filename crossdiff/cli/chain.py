@@ -28,7 +28,10 @@ PipelineSummary = ExtractSummary | FilterSummary | BuildSummary | PseudoLabelSum
 
 @dataclass(frozen=True)
 class ChainConfig:
-    """Settings of the stages, each as its own command takes them; None: as the run had them before."""
+    """Settings of the stages, each as its own command takes them; None: as the run had them before.
+
+    device: of torch, where motion is lifted and sampled; fine-tuning takes the GPU where there is one.
+    """
 
     backend: str = "mediapipe"
     pose_settings: tuple[str, ...] = ()
@@ -41,6 +44,7 @@ class ChainConfig:
     sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(mixture=True))
     frames: int = 120
     seed: int = 0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,14 @@ def run_chain(
     went_through("extract-2d", extracted)
     went_through("filter", filter_clips(run, cfg.filter))
     went_through("build-2d", build_2d(run, cfg.build))
-    went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift))
+    went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift, cfg.device))
     tuned = finetune(cfg.finetune, run.root, checkpoint, run.finetuned, data, start_over=True)
     report("finetune", tuned)
     chosen = list(prompts) or run_captions(run)
     if not chosen:
         raise InputError(f"{run.root}: no captions to sample; give a prompt")
-    samples = sample_to_folder(chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples")
+    samples = sample_to_folder(
+        chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples", device=cfg.device
+    )
     report("sample", samples)
     return ChainResult(tuned, samples, chosen, failures)

@@ -14,7 +14,7 @@ import torch
 from crossdiff import __version__
 from crossdiff.checkpoint import EVALUATION, load_model
 from crossdiff.cli.chain import ChainConfig, ChainResult, Report, run_chain
-from crossdiff.cli.steps import sample_to_folder
+from crossdiff.cli.steps import pick_device, sample_to_folder
 from crossdiff.config import load_config
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError
@@ -42,12 +42,16 @@ def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path,
     """Run the chain on one clip with a short fine-tuning, draw everything, and write `out/index.html`."""
     run = Run.create(out)
     times = _Stopwatch(report)
-    cfg = ChainConfig(captions=_captions_file(video, captions, out), finetune=_short_tuning(steps))
+    cfg = ChainConfig(
+        captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
+    )
     (known,) = captions_of(find_videos([video]), cfg.captions).values()
     prompts = [known[0].text, KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     result.raise_failures()
-    before = sample_to_folder(prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False)
+    before = sample_to_folder(
+        prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device
+    )
     times("sample before", before)
     motions = [row.id for row in run.ledger.rows("pseudo", state="done")][:_MOST_MOTIONS]
     clips = sorted({row.parent for row in run.ledger.rows("build", state="done")})

@@ -41,6 +41,9 @@ def run(
     mixture: Annotated[bool, typer.Option("--mixture/--standard", help="How to sample.")] = True,
     frames: Annotated[int, typer.Option(help="Length of each sampled motion, at 20 frames a second.")] = 120,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of fine-tuning and sampling.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="Of lifting and sampling: cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")
+    ] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Fine-tuning setting, such as steps=500.")] = None,
 ) -> None:
     """Extract, filter, build, pseudo-label, fine-tune and sample; run again, it does only what is missing.
@@ -49,6 +52,7 @@ def run(
     """
     from crossdiff.annotations.captions import read_captions
     from crossdiff.cli.chain import ChainConfig, check_request, run_chain
+    from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
     from crossdiff.diffusion.sampling import SamplingOptions
@@ -76,6 +80,7 @@ def run(
         sampling=SamplingOptions(mixture=mixture),
         frames=frames,
         seed=seed,
+        device=pick_device(device),
     )
     if data is not None:
         MocapDataset(data)

@@ -3,10 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 from command import copy_to, crossdiff, state_of
 
+from crossdiff.cli import chain
 from crossdiff.files import load_npz
 from crossdiff.pipeline.filter import FilterConfig
 from crossdiff.pipeline.ledger import Row
@@ -74,6 +76,18 @@ def test_run_does_all_in_one_command_and_a_second_time_nothing(run):
     before = {k: v for k, v in state_of(run).items() if Path(k).suffix in {".npz", ".npy", ".mp4"}}
     crossdiff(*args).ok()
     assert before.items() <= state_of(run).items()
+
+
+def test_lifting_and_sampling_are_done_where_the_chain_is_told(tmp_path, monkeypatch):
+    stages = {
+        name: Mock()
+        for name in ("extract_2d", "filter_clips", "build_2d", "pseudo_label", "finetune", "sample_to_folder")
+    }
+    for name, stage in stages.items():
+        monkeypatch.setattr(chain, name, stage)
+    chain.run_chain([], Run(tmp_path), tmp_path, ["a"], chain.ChainConfig(device="cuda:1"), Mock())
+    assert stages["pseudo_label"].call_args.args[-1] == "cuda:1"
+    assert stages["sample_to_folder"].call_args.kwargs["device"] == "cuda:1"
 
 
 def test_demo_writes_a_page_whose_videos_are_there(run):

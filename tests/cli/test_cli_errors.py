@@ -53,6 +53,7 @@ def test_a_folder_where_a_file_is_wanted_is_a_usage_error(here, args):
         ("run", ["123 !!"], ["expected a sentence", "123 !!"]),
         ("run", ["walk " * 600], ["600 tokens", "minilm reads at most 510", "shorten it: 'walk walk"]),
         ("run", ["--data", "nowhere"], ["nowhere: no train.txt", "crossdiff prepare"]),
+        ("run", ["--device", "abacus"], ["auto", "abacus"]),
         ("run", ["--checkpoint", "nowhere"], ["nowhere: no checkpoint", "model.safetensors"]),
         ("run", ["--set", "stepps=3"], ["unknown key 'stepps'", "steps"]),
     ],
