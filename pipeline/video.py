@@ -57,7 +57,8 @@ class Video:
         with _readable(path) as file:
             self._shown = mp4_seconds(file)
         self._stamps: list[float] = []
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        # Absolute: ffmpeg takes `take:1.mp4` for a protocol.
+        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise InputError("not a video that can be decoded (wrong or damaged format, or cut before its index)")
         get = self._capture.get

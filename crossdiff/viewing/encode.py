@@ -78,9 +78,10 @@ def write_video(frames: Iterable[Image], path: Path, fps: float) -> Path:
 def _encode(first: Image, rest: Iterator[Image], path: Path, fps: float) -> None:
     shape, kind = first.shape, _FORMATS[path.suffix.lower()]
     height, width = _even(first).shape[:2]
+    # Absolute: ffmpeg takes `take:1.mp4` for a protocol, and what begins with `-` for an option.
     writer = imageio_ffmpeg.write_frames(
-        path, (width, height), fps=fps, codec=kind.codec, pix_fmt_in=kind.given, pix_fmt_out=kind.pixels, quality=None,
-        macro_block_size=2, output_params=list(kind.options), ffmpeg_log_level="error",
+        path.absolute(), (width, height), fps=fps, codec=kind.codec, pix_fmt_in=kind.given, pix_fmt_out=kind.pixels,
+        quality=None, macro_block_size=2, output_params=list(kind.options), ffmpeg_log_level="error",
     )  # fmt: skip
     writer.send(None)
     try:
@@ -160,7 +161,7 @@ def read_frames(path: Path) -> Iterator[Image]:
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    capture = cv2.VideoCapture(str(path))
+    capture = cv2.VideoCapture(str(path.absolute()))
     if not capture.isOpened():
         raise InputError(f"{path}: not a video that OpenCV can read; re-encode it, e.g. as H.264 in .mp4")
     return capture

@@ -1,6 +1,7 @@
 """Reading videos: streaming, and saying what is wrong with a file."""
 
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,12 @@ def test_frames_come_in_rgb_with_the_size_that_the_header_gives(tmp_path):
     assert len(frames) == 12 == video.info.frames
     assert video.info.fps == pytest.approx(20)
     assert frames[0].shape == (140, 160, 3) and video.info.size == (160, 140)
+
+
+def test_a_name_that_ffmpeg_would_read_as_a_protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "a.mp4", frames=2).rename("take:1.mp4")
+    assert len(list(Video(Path("take:1.mp4")).frames())) == 2
 
 
 @pytest.mark.parametrize(

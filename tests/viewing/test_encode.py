@@ -23,6 +23,12 @@ def test_frames_come_back_with_their_number_size_rate_and_colours(tmp_path: Path
         assert np.abs(frame.mean(axis=(0, 1)) - (20 + 20 * n, 120, 60)).max() < 6  # red stays red
 
 
+@pytest.mark.parametrize("name", ["take:1.mp4", "-x/a.mp4", "take:1.gif"])
+def test_names_that_ffmpeg_would_read_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(list(read_frames(write_video(ramp(2), Path(name), fps=20)))) == 2
+
+
 def test_plays_in_browsers(tmp_path: Path) -> None:
     data = write_video(ramp(3), tmp_path / "a.mp4", fps=20).read_bytes()
     assert b"avc1" in data
