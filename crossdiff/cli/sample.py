@@ -82,6 +82,8 @@ def sample(
         raise InputError("prompts: expected sentences or --prompts FILE, got both; leave one out")
     if sweep and (chosen_set is None or edited is not None or mixture or switch_step != 1):
         raise InputError("--sweep: needs --prompts FILE, which says which switch steps, and no --mixture or --edit")
+    if switch_step != 1 and not mixture:
+        raise InputError(f"--switch-step {switch_step}: belongs to mixture sampling; add --mixture, or leave it out")
     if chosen_set is not None:
         prompts = list(chosen_set.prompts)
     if not prompts:

@@ -13,10 +13,8 @@ from crossdiff.cli.steps import SampleSummary, sample_to_folder
 from crossdiff.config import Config
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.diffusion.schedule import NUM_STEPS
-from crossdiff.files import load_npy
 from crossdiff.progress import track
-from crossdiff.skeleton import HUMANML3D
-from crossdiff.types import Motion3D
+from crossdiff.viewing.motion_files import read_motion
 from crossdiff.viewing.video import render_motion
 
 _SIZE = 320
@@ -62,7 +60,6 @@ def sweep(
     }
     if video:
         for n, motion in enumerate(track(made["standard"].names, "draw")):
-            joints = [load_npy(out / name / f"{s.names[n]}.npy") for name, s in made.items()]
-            motions = [Motion3D(j, HUMANML3D.fps) for j in joints]
+            motions = [read_motion(out / name / f"{s.names[n]}.npy") for name, s in made.items()]
             render_motion(motions, out / f"{motion}.mp4", [name.replace("_", " ") for name in made], _SIZE)
     return SweepSummary(out, list(made.values()))

@@ -167,7 +167,8 @@ def test_every_solver_samples_both_ways(here, solver):
         (["--guidance", "-1"], ["0 or more", "-1"]),
         (["--guidance", "nan"], ["0 or more", "nan"]),
         (["--steps", "0"], ["1 to 1000", "got 0"]),
-        (["--switch-step", "1000"], ["0 to 999", "got 1000"]),
+        (["--switch-step", "300"], ["belongs to mixture sampling", "--mixture"]),
+        (["--mixture", "--switch-step", "1000"], ["0 to 999", "got 1000"]),
         (["--device", "abacus"], ["auto", "abacus"]),
         (["--checkpoint", "org/model"], ["org/model: no checkpoint", "shipped model"]),
         (["--run", "nowhere"], ["nowhere: not a run folder", "crossdiff extract-2d"]),
@@ -206,6 +207,13 @@ def test_a_set_of_prompts_is_sampled_at_every_switch_step(here):
     crossdiff("sample", "--prompts", "two.yaml", *quick[:-1], "plain", "--no-video").ok()
     standard, plain = (np.load(f"{f}/00_a-person-rides-a-bike.npy") for f in ("swept/standard", "plain"))
     np.testing.assert_array_equal(standard, plain)
+
+
+def test_a_sweep_of_the_other_skeleton_is_drawn(here, kit):
+    Path("one.yaml").write_text("prompts: [a]\n")
+    args = ["--sweep", "--checkpoint", kit, "--steps", "2", "--frames", "24", "--out", "swept"]
+    crossdiff("sample", "--prompts", "one.yaml", *args).ok()
+    assert Path("swept/00_a.mp4").is_file()
 
 
 @pytest.mark.parametrize(
