@@ -46,7 +46,7 @@ def measure(keypoints: Keypoints2D, seen_score: float) -> dict[str, float]:
         "jitter": jitter(still, told, time) / still_size,
         "camera": camera_speed(keypoints) / size,
         "camera_lost": float(1 - keypoints.camera_known.mean()),
-        "motion": motion_energy(still, told, time) / still_size,
+        "motion": motion_energy(still, told, keypoints.camera_known, time) / still_size,
     }
 
 
@@ -103,13 +103,20 @@ def jitter(xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], time: ndarra
     return float(distance[known].mean()) if known.any() else 0.0
 
 
-def motion_energy(xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], time: ndarray) -> float:
-    """Mean speed of the keypoints over half a second, in pixels per second: jitter hardly counts."""
+def motion_energy(
+    xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], camera_known: Bool[ndarray, " f"], time: ndarray
+) -> float:
+    """Mean speed of the keypoints over half a second, in pixels per second: jitter hardly counts.
+
+    Only where all of the camera's movement in that time is known; 0 where it never is.
+    """
     later = np.searchsorted(time, time + _STRIDE - 1e-6)
     early = np.flatnonzero(later < len(time))
     later = later[early]
     passed = time[later] - time[early]
-    known = seen[early] & seen[later] & (passed < 1.5 * _STRIDE)[:, None]
+    lost = np.cumsum(~camera_known)
+    near = (passed < 1.5 * _STRIDE) & (lost[early] == lost[later])
+    known = seen[early] & seen[later] & near[:, None]
     speed = np.linalg.norm(xy[later] - xy[early], axis=-1) / passed[:, None]
     return float(speed[known].mean()) if known.any() else 0.0
 

@@ -106,6 +106,14 @@ def test_where_the_camera_is_unknown_is_counted_and_left_out():
     assert found["motion"] == pytest.approx(measure(keypoints(waving(45)), 0.3)["motion"], rel=0.01)
 
 
+def test_a_jump_of_an_unknown_camera_is_no_motion():
+    xy = np.repeat(standing()[None], 60, axis=0)
+    xy[30:] += [50, 0]
+    clip = keypoints(xy)
+    assert measure(clip, 0.3)["motion"] > 0.1
+    assert measure(changed(clip, camera_known=np.arange(60) != 30), 0.3)["motion"] == 0
+
+
 def test_one_frame_has_measures_too():
     found = measure(keypoints(waving(1)), 0.3)
     assert found["frames"] == 1 and all(np.isfinite(list(found.values())))
