@@ -51,8 +51,13 @@ class BuildSummary:
         )
 
     def raise_failures(self) -> None:
-        if self.failed:
-            raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{listed(self.failed)}")
+        """One line per clip that failed; `InputError` where all did."""
+        if not self.failed:
+            return
+        lines = listed(self.failed)
+        if len(self.failed) == self.clips:
+            raise InputError(f"no clip could be made into motion; mend them, or give others:{lines}")
+        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
 
 
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:

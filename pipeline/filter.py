@@ -90,8 +90,16 @@ class FilterSummary:
         )
 
     def raise_failures(self) -> None:
-        if self.failed:
-            raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{listed(self.failed)}")
+        """One line per clip that failed; `InputError` where all did."""
+        if not self.failed:
+            return
+        lines = listed(self.failed)
+        if len(self.failed) == self.clips:
+            raise InputError(
+                "no clip could be read; remove what is damaged from keypoints/ and run crossdiff extract-2d, or "
+                f"import-2d, again:{lines}"
+            )
+        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
 
 
 def judge(measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str] = REASONS) -> Verdict | None:
@@ -125,7 +133,8 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
     old = {row.id: row for row in run.ledger.rows("filter")}
     rows = {}
     for clip in track(tracks, "clips"):
-        key = key_of(clip.key, labels[clip.id], cfg.model_dump())
+        # What was measured, then what it was judged by: with other limits nothing is measured again.
+        key = f"{key_of(clip.key, cfg.seen_score)}-{key_of(labels[clip.id], cfg.model_dump())}"
         rows[clip.id] = _judge_clip(run, clip, key, cfg, old.get(clip.id))
     summary = FilterSummary(unchanged=sum(_is_judged(row, old.get(row.id)) for row in rows.values()))
     if summary.unchanged == len(rows) == len(old):
@@ -155,8 +164,8 @@ def _why_none(run: Run) -> str:
 
 
 def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
-    """The row of a clip by itself; what was measured before, with the same key, is not measured again."""
-    if old is not None and old.key == key and old.state != "failed":
+    """The row of a clip by itself; what was measured before, of the same content, is not measured again."""
+    if old is not None and old.key.split("-")[0] == key.split("-")[0] and old.state != "failed":
         measures = {name: value for name, value in old.measures.items() if name != "duplicate_of"}
     else:
         try:
@@ -189,7 +198,12 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
     if cfg.min_difference > 0:
         # Where two show the same, the one stays that shows more of the person.
         kept.sort(key=lambda row: (-row.measures["frames"] * row.measures["score"], row.id))
-        poses = {row.id: signature(Keypoints2D.load(run.keypoints / f"{row.id}.npz")) for row in track(kept, "poses")}
+        poses = {}
+        for row in track(kept, "poses"):
+            try:
+                poses[row.id] = signature(Keypoints2D.load(run.keypoints / f"{row.id}.npz"))
+            except (ClipError, InputError) as error:
+                judged[row.id] = replace(row, state="failed", reason=str(error), measures={})
         for name, found in find_duplicates(poses, cfg.min_difference).items():
             verdict = Verdict(DUPLICATE, round(found.distance, 4), cfg.min_difference)
             judged[name] = refused(rows[name], verdict, duplicate_of=found.of)

@@ -8,7 +8,7 @@ from synthetic import person
 from wild import FakeBackend, write_video
 
 from crossdiff.config import load_config
-from crossdiff.errors import InputError
+from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import load_npz
 from crossdiff.pipeline.build import BuildConfig, build_2d, features_of
 from crossdiff.pipeline.extract import extract_2d
@@ -192,6 +192,11 @@ def test_clips_without_a_long_enough_piece_and_lost_files_have_their_rows(built)
     summary = build_2d(built, BuildConfig(min_frames=80))
     assert summary.motions == 0 and summary.filtered.total() == 1 and len(summary.failed) == 1
     assert _names(built.motion2d) == []
+    with pytest.raises(PartialFailure, match=r"1 of 2 clips failed:\n  PullUps"):
+        summary.raise_failures()
+    (built.keypoints / "jumping_jacks_01_t0.npz").unlink()
+    with pytest.raises(InputError, match=r"no clip could be made into motion.*\n  PullUps"):
+        build_2d(built, BuildConfig()).raise_failures()
 
 
 def test_building_before_filtering_says_what_to_do(run):

@@ -177,8 +177,9 @@ def test_the_best_of_each_label_are_kept(run, videos):
     assert filter_clips(run, FilterConfig(min_difference=0, per_label=3)).kept == 4
 
 
-def test_a_changed_limit_judges_again_and_the_ledger_says_why(run):
+def test_a_changed_limit_judges_again_and_the_ledger_says_why(run, monkeypatch):
     filter_clips(run)
+    monkeypatch.setattr("crossdiff.pipeline.filter.measure", None)  # nothing is measured again
     summary = filter_clips(run, FilterConfig(min_frames=65))
     assert (summary.kept, summary.unchanged) == (1, 0)
     assert "1 too short" in str(summary)
@@ -197,6 +198,22 @@ def test_a_lost_file_fails_its_clip_alone_and_is_tried_again(run):
         summary.raise_failures()
     path.write_bytes(content)
     assert filter_clips(run).kept == 2
+
+
+def test_a_file_that_was_damaged_later_fails_its_clip_alone(run, videos):
+    filter_clips(run)
+    (run.keypoints / "jumping_jacks_01_t0.npz").write_bytes(b"nothing")
+    copies(videos, run, longer=80)
+    summary = filter_clips(run)
+    assert summary.kept == summary.reasons[DUPLICATE] == 1 and list(summary.failed) == ["jumping_jacks_01_t0"]
+    assert run.ledger.get("filter", "jumping_jacks_01_t0").state == "failed"
+
+
+def test_where_all_clips_fail_it_is_no_partial_failure(run):
+    for path in run.keypoints.iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match=r"no clip could be read.*\n  PullUps.*no such file"):
+        filter_clips(run).raise_failures()
 
 
 def test_an_empty_run_says_what_to_do(tmp_path):
