@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
 
@@ -29,8 +30,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(temporary)
         temporary.chmod(0o666 & ~_UMASK)  # some writers make files that only their owner can read
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
+        with temporary.open("r+b") as handle:
+            os.fsync(handle.fileno())  # Windows wants a file that is open for writing
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -57,6 +58,15 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); restore or remake it") from None
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What a YAML file that we wrote holds; empty where there is none, or it is damaged."""
+    try:
+        record = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def save_npy(path: Path, array: np.ndarray) -> None:

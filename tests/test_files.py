@@ -17,6 +17,7 @@ from crossdiff.files import (
     load_npz,
     npz_names,
     read_json,
+    read_record,
     save_npy,
     save_npz,
     sha256,
@@ -117,6 +118,14 @@ def test_a_damaged_file_is_an_input_error_or_still_readable(tmp_path, place, cha
             load(path)
         except InputError as error:
             assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("damaged", [b"a: [", b"\xff\xfe", b"a word", b""])
+def test_a_damaged_record_is_none(tmp_path, damaged):
+    (tmp_path / "a.yaml").write_bytes(damaged)
+    assert read_record(tmp_path / "a.yaml") == read_record(tmp_path / "none.yaml") == {}
+    write_text(tmp_path / "a.yaml", "a: 1\n")
+    assert read_record(tmp_path / "a.yaml") == {"a": 1}
 
 
 def test_the_hash_is_sha256(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -86,6 +87,9 @@ def main() -> None:
     """Console script. A `CrossDiffError`, or one of the file system, becomes one line on stderr and an exit code."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # arrows, where the terminal or a pipe has no letters for them
     try:
         app()
     except CrossDiffError as error:

@@ -40,7 +40,7 @@ from crossdiff.evaluation.networks import MovementDecoder
 from crossdiff.evaluation.parts import Part, part_indices
 from crossdiff.evaluation.sharing import SharedCaptions
 from crossdiff.evaluation.words import WordVectors, caption_words, load_word_vectors
-from crossdiff.files import write_text
+from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
 from crossdiff.text import load_text_encoder
 
@@ -159,7 +159,7 @@ def _pin(cfg: EvaluatorTraining, out: Path, vectors: WordVectors | None) -> None
     """Refuse to go on with a run of other settings."""
     record = {**cfg.model_dump(mode="json"), "words": "" if vectors is None else vectors.fingerprint}
     path = out / _RECORD
-    if path.is_file() and yaml.safe_load(path.read_text("utf-8")) != record:
+    if path.is_file() and read_record(path) != record:
         raise ConfigError(f"{out}: was started with other settings, data or words; give another --out, or delete it")
     if is_evaluator(out) and not path.is_file():
         raise ConfigError(f"{out}: holds an evaluator that no training made there; give another --out")

@@ -11,7 +11,7 @@ import yaml
 
 from crossdiff.checkpoint import CONFIG, WEIGHTS, is_checkpoint, latest_state
 from crossdiff.errors import ConfigError
-from crossdiff.files import write_text
+from crossdiff.files import read_record, write_text
 from crossdiff.training.config import LoopConfig
 from crossdiff.training.launch import precision_of
 
@@ -34,7 +34,7 @@ def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) ->
     """
     settings = {**cfg.model_dump(mode="json", exclude=_FREE), "precision": precision_of(cfg)}
     resolved = {"config": settings, "inputs": inputs}
-    before = _read_yaml(out / _RECORD)
+    before = read_record(out / _RECORD)
     if is_checkpoint(out) and not before:
         raise ConfigError(f"{out}: holds a model that no training made there; give another --out")
     changed = _differences(before, resolved)
@@ -62,13 +62,6 @@ def _clear(out: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)  # several processes may be at it
         else:
             path.unlink(missing_ok=True)
-
-
-def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        return yaml.safe_load(path.read_text("utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
 
 
 def _differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:

@@ -70,6 +70,12 @@ def test_other_settings_are_not_gone_on_with(prepared, tmp_path):
         train_evaluator(config(margin=5), prepared, tmp_path, "t2m", "all")
 
 
+def test_a_damaged_record_is_not_gone_on_with(prepared, tmp_path):
+    (tmp_path / "training.yaml").write_text("seed: [")
+    with pytest.raises(ConfigError, match="other settings"):
+        train_evaluator(config(), prepared, tmp_path, "tmr", "all")
+
+
 def test_words_of_a_file_are_kept_with_the_evaluator(prepared, tmp_path):
     (tmp_path / "glove.txt").write_text("person 1 2 3\nturn 4 5 6\nleft 7 8 9\nright 1 0 1\nzebra 3 3 3\n")
     train_evaluator(config(2), prepared, tmp_path / "out", "t2m", "all", tmp_path / "glove.txt")
