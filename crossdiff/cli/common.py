@@ -64,6 +64,24 @@ def summary(text: str) -> None:
         typer.secho(text, fg=typer.colors.GREEN)
 
 
+def new_folder(out: Path | None, source: Path) -> Path:
+    """The folder that was named, or one after the source's name; InputError where something lies there."""
+    from crossdiff.errors import InputError
+
+    if out is None:
+        out = Path("trained") / source.stem
+        took("out", out, "name it with --out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists and is not an empty folder; give a new folder with --out")
+    return out
+
+
+def model_name(checkpoint: str | None, model: Path) -> str:
+    """What a model is called in tables: by the last two parts of what was typed, else by its folder."""
+    typed = [part for part in Path(checkpoint or model.name).parts[-2:] if part not in ("/", "..", ".")]
+    return "-".join(typed or model.resolve().parts[-2:])
+
+
 def open_run(run: Path | None) -> Run:
     """The run that was named, or the latest one."""
     from crossdiff.pipeline.run import Run

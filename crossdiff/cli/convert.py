@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.common import new_folder, summary, took
 
 
 @app.command(no_args_is_help=True)
@@ -37,14 +37,9 @@ def convert(
     Example: crossdiff convert model.pt --stats HumanML3D/ --out trained/official
     """
     from crossdiff.checkpoint import save_model
-    from crossdiff.errors import InputError
     from crossdiff.models.convert import convert_official
 
-    if out is None:
-        out = Path("trained") / official.stem
-        took("out", out, "name it with --out")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not an empty folder; give a new folder with --out")
+    out = new_folder(out, official)
     converted = convert_official(official, stats, heads, text_encoder)
     took("heads", heads, "cannot be seen in the weights; change it with --heads")
     if converted.dropped:

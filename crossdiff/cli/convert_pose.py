@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.common import new_folder, summary
 
 
 @app.command("convert-pose", no_args_is_help=True)
@@ -22,13 +22,8 @@ def convert_pose(
 
     Example: crossdiff convert-pose vitpose-b.pth --out pose/vitpose-b
     """
-    from crossdiff.errors import InputError
     from crossdiff.pipeline.backends import convert
 
-    if out is None:
-        out = Path("trained") / weights.stem
-        took("out", out, "name it with --out")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not an empty folder; give a new folder with --out")
+    out = new_folder(out, weights)
     converted = convert.convert_pose(weights, out)
     summary(f"{out}: {converted}; use it with --backend vitpose --pose-set weights={out}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import pick_checkpoint, summary, took
+from crossdiff.cli.common import model_name, pick_checkpoint, summary, took
 from crossdiff.cli.prepare import DEFAULT_DATASET
 from crossdiff.cli.train_evaluator import DEFAULT_EVALUATORS
 
@@ -39,7 +39,7 @@ def evaluate(
 
     Example: crossdiff evaluate trained/stage2 --data dataset --out evaluations/stage2
     """
-    from crossdiff.cli.steps import pick_device
+    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
     from crossdiff.evaluation.config import EvaluationConfig
     from crossdiff.evaluation.evaluate import evaluate as run
@@ -47,11 +47,11 @@ def evaluate(
 
     cfg = load_config(EvaluationConfig, config, set_)
     model = pick_checkpoint(checkpoint, task="lift" if cfg.sampling.mixture else "text")
-    name = name or "-".join(part for part in Path(checkpoint or model.name).parts[-2:] if part not in ("/", "..", "."))
+    name = name or model_name(checkpoint, model)
     if out is None:
         out = Path("evaluations") / name
         took("out", out, "name it with --out")
-    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    devices = pick_devices(device)
     result = run(cfg, model, data, evaluators or data / DEFAULT_EVALUATORS, out, devices, name, start_over)
     typer.echo(markdown(result))
     summary(f"{out}: result.json, report.md, report.html; {cfg.protocol.replications} replications")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import pick_checkpoint, summary, took
+from crossdiff.cli.common import model_name, pick_checkpoint, summary, took
 from crossdiff.cli.prepare import DEFAULT_DATASET
 
 
@@ -36,7 +36,7 @@ def evaluate_lift(
 
     cfg = load_config(LiftStudyConfig, config, set_)
     model = pick_checkpoint(checkpoint)
-    name = name or "-".join(part for part in Path(checkpoint or model.name).parts[-2:] if part not in ("/", "..", "."))
+    name = name or model_name(checkpoint, model)
     if out is None:
         out = Path("evaluations") / f"{name}-lift"
         took("out", out, "name it with --out")

@@ -32,11 +32,11 @@ def recipe(
 
     Example: crossdiff recipe pretrained --source motions --out recipe
     """
-    from crossdiff.cli.steps import pick_device
+    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config, shipped_configs
     from crossdiff.studies.recipe import Recipe, run_recipe
 
     shipped = f"recipes/{name}.yaml"
     chosen = load_config(Recipe, shipped if shipped in shipped_configs() else name, set_)
-    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    devices = pick_devices(device)
     summary(str(run_recipe(chosen, source, out, devices, lambda step, what: summary(f"{step}: {what}"), data)))

@@ -94,6 +94,11 @@ def pick_device(name: str) -> str:
     return name
 
 
+def pick_devices(names: str) -> tuple[str, ...]:
+    """Of torch devices with commas between, see `pick_device`."""
+    return tuple(pick_device(name.strip()) for name in names.split(","))
+
+
 def sample_to_folder(
     prompts: Sequence[str],
     frames: int,

@@ -38,12 +38,12 @@ def ablations(
 
     Example: crossdiff study ablations --data dataset --out ablations
     """
-    from crossdiff.cli.steps import pick_device
+    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
     from crossdiff.studies.ablations import AblationStudy, run_ablations
 
     chosen = load_config(AblationStudy, config, set_)
-    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    devices = pick_devices(device)
     folder = evaluators or data / DEFAULT_EVALUATORS
     summary(str(run_ablations(chosen, data, folder, out, devices, tuple(only or ()))))
 
@@ -69,12 +69,12 @@ def held_out(
 
     Example: crossdiff study held-out --data dataset --out held-out
     """
-    from crossdiff.cli.steps import pick_device
+    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
     from crossdiff.studies.held_out import HeldOutStudy, run_held_out
 
     chosen = load_config(HeldOutStudy, config, set_)
-    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    devices = pick_devices(device)
     summary(str(run_held_out(chosen, data, evaluators or data / DEFAULT_EVALUATORS, out, devices)))
 
 
@@ -102,12 +102,12 @@ def sampling(
     Example: crossdiff study sampling --data dataset --out sampling
     """
     from crossdiff.cli.common import pick_checkpoint
-    from crossdiff.cli.steps import pick_device
+    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
     from crossdiff.studies.sampling_sweep import SamplingSweep, run_sampling_sweep
 
     chosen = load_config(SamplingSweep, config, set_)
-    devices = tuple(str(pick_device(d.strip())) for d in device.split(","))
+    devices = pick_devices(device)
     folder = evaluators or data / DEFAULT_EVALUATORS
     model = pick_checkpoint(checkpoint, task="text")
     summary(str(run_sampling_sweep(chosen, model, data, folder, out, devices, tuple(only or ()))))

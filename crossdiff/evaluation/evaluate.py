@@ -8,6 +8,7 @@ import multiprocessing
 import shutil
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,7 @@ import torch
 import yaml
 
 from crossdiff import __version__
-from crossdiff.errors import ConfigError
+from crossdiff.errors import ConfigError, CrossDiffError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.protocol import (
     KINDS,
@@ -27,7 +28,7 @@ from crossdiff.evaluation.protocol import (
     read_replication,
     replication_path,
 )
-from crossdiff.evaluation.report import write_report
+from crossdiff.evaluation.report import REAL, write_report
 from crossdiff.evaluation.result import (
     DatasetRecord,
     EvaluationResult,
@@ -38,10 +39,9 @@ from crossdiff.evaluation.result import (
     Value,
 )
 from crossdiff.evaluation.scores import matching_scores, set_scores
-from crossdiff.files import write_text
+from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
 
-REAL = "Real"
 _RECORD = "evaluation.yaml"
 # What a bench is made of, but for its device.
 _MadeOf = tuple[EvaluationConfig, Path, Path, Path]
@@ -81,8 +81,8 @@ def _pin(cfg: EvaluationConfig, bench: Bench, out: Path, start_over: bool) -> No
     settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
     record = {"config": settings, "inputs": bench.inputs()}
     path = out / _RECORD
-    before: Any = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
-    if before is not None and before != record:
+    before = read_record(path)
+    if path.is_file() and before != record:
         if not start_over:
             old = {part: before.get(part) or {} for part in record}
             parts = [key for part in record for key in record[part] if old[part].get(key) != record[part][key]]
@@ -110,11 +110,16 @@ def _replicate(bench: Bench, made_of: _MadeOf, out: Path, devices: tuple[str, ..
             queue.put(device)
         threads = max(1, torch.get_num_threads() // len(devices))
         with ProcessPoolExecutor(len(devices), context, _open_bench, (made_of, queue, threads)) as pool:
-            jobs = {pool.submit(_replicate_one, r, replication_path(out, r)): r for r in todo}
             try:
+                jobs = {pool.submit(_replicate_one, r, replication_path(out, r)): r for r in todo}
                 for job in as_completed(jobs):
                     job.result()
                     bar.advance(task, bench.motions_of(jobs[job]))
+            except BrokenProcessPool:
+                raise CrossDiffError(
+                    f"{', '.join(devices)}: a process could not start, or was killed, as for want of memory; give "
+                    "fewer devices with --device. The same command goes on with the replications that are done"
+                ) from None
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

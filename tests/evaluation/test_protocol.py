@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
 import numpy as np
 import pytest
 from small_evaluators import random_evaluator
 from synthetic import small_model
 
+import crossdiff.evaluation.evaluate as running
 from crossdiff.checkpoint import save_model
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.errors import ConfigError, InputError
+from crossdiff.errors import ConfigError, CrossDiffError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.evaluators import save_evaluator
@@ -75,6 +79,22 @@ def test_several_processes_find_what_one_does(prepared, checkpoint, random_evalu
         for metric, value in a.rows["m"].items():
             assert b.rows["m"][metric].values == pytest.approx(value.values, rel=1e-4, abs=1e-5)
     assert two.device == "2 x cpu"
+
+
+def test_a_process_that_cannot_start_is_said(prepared, checkpoint, random_evaluators, tmp_path, monkeypatch):
+    class Broken(ThreadPoolExecutor):
+        def submit(self, *args):
+            raise BrokenProcessPool
+
+    monkeypatch.setattr(running, "ProcessPoolExecutor", lambda count, *rest: Broken(count))
+    with pytest.raises(CrossDiffError, match=r"cpu, cpu: a process could not start.*fewer devices"):
+        evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path, ("cpu", "cpu"))
+
+
+def test_a_damaged_record_is_another_evaluation(prepared, checkpoint, random_evaluators, tmp_path):
+    (tmp_path / "evaluation.yaml").write_text("config: [")
+    with pytest.raises(ConfigError, match="holds an evaluation of something else"):
+        evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path)
 
 
 def test_a_motion_does_not_depend_on_the_batch(prepared, checkpoint, random_evaluators):
