@@ -147,8 +147,8 @@ class _BodyWriter:
 
 
 def _check_names(motions: Sequence[Path], out: Path, options: ExportOptions) -> None:
-    if twice := sorted(name for name, count in Counter(p.stem for p in motions).items() if count > 1):
-        raise InputError(f"several motions are named {', '.join(twice)}; export them in separate calls")
-    targets = {(out / f"{p.stem}{_ENDINGS[kind]}").resolve() for p in motions for kind in options.formats}
+    targets = Counter((out / f"{p.stem}{_ENDINGS[kind]}").resolve() for p in motions for kind in options.formats)
+    if twice := sorted(path.name for path, count in targets.items() if count > 1):
+        raise InputError(f"several motions would be written to {', '.join(twice)}; export them in separate calls")
     if onto := sorted(str(p) for p in motions if p.resolve() in targets):
         raise InputError(f"{', '.join(onto)}: would be overwritten; name another folder with --out")

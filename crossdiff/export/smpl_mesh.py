@@ -74,7 +74,13 @@ def load_skin(path: Path) -> Skin:
 
 
 def write_obj_sequence(skin: Skin, motion: BodyMotion, folder: Path) -> int:
-    """Write `0000.obj`, `0001.obj`, ...: metres, Y up, one file per frame; returns how many."""
+    """Write `0000.obj`, `0001.obj`, ...: metres, Y up, one file per frame; returns how many.
+
+    Those of a longer motion that was written there before are removed.
+    """
+    for old in folder.glob("*.obj"):
+        if old.stem.isdigit():
+            old.unlink()
     faces = "".join(f"f {a} {b} {c}\n" for a, b, c in skin.faces + 1)
     count = 0
     for points in skin.posed(motion):

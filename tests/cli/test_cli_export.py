@@ -60,7 +60,8 @@ def test_what_was_exported_can_be_exported_again(motions):
         (["walk.npy", "--format", "bvh", "--mesh"], ["--format smpl"]),
         (["walk.npy", "--format", "smpl", "--mesh"], ["mano.is.tue.mpg.de", "--body-model"]),
         (["walk.npy", "--format", "smpl", "--body-model", "none.npz"], ["none.npz: no such file"]),
-        (["walk.npy", "sub/walk.npy", "--format", "bvh"], ["several motions are named walk"]),
+        (["walk.npy", "sub/walk.npy", "--format", "bvh"], ["several motions would be written to walk.bvh"]),
+        (["walk.npy", "walk_poses.npy", "--format", "smpl", "--format", "npz"], ["written to walk_poses.npz"]),
     ],
 )
 def test_mistakes(motions, args, words):

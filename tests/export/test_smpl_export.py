@@ -13,6 +13,7 @@ from crossdiff.errors import InputError
 from crossdiff.export.rest import rest_offsets
 from crossdiff.export.smpl import body_motion, rest_body, write_smpl
 from crossdiff.export.smpl_mesh import load_skin, write_obj_sequence
+from crossdiff.files import write_text
 from crossdiff.skeleton import HUMANML3D
 
 PARENTS = [*HUMANML3D.parents, *([20, 22, 23] * 5), *([21, 37, 38] * 5)]
@@ -93,7 +94,10 @@ def test_the_skin_is_written_frame_by_frame(tmp_path, model):
     pytest.importorskip("smplx", reason="smplx is not installed")
     rig = random_rig(3, 1, 1.0, rest_body(model).offsets)
     motion = body_motion(rig, rest_body(model))
+    for old in ("0003.obj", "mine.obj"):
+        write_text(tmp_path / "mesh" / old, "")
     assert write_obj_sequence(load_skin(model), motion, tmp_path / "mesh") == 3
+    (tmp_path / "mesh" / "mine.obj").unlink()
     assert sorted(p.name for p in (tmp_path / "mesh").iterdir()) == ["0000.obj", "0001.obj", "0002.obj"]
     lines = (tmp_path / "mesh" / "0002.obj").read_text().splitlines()
     points = np.array([[float(v) for v in line.split()[1:]] for line in lines if line.startswith("v ")])
