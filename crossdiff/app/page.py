@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from html import escape
@@ -246,7 +246,8 @@ def until_stopped() -> None:
     """Wait for Ctrl-C, or for the signal by which other programs stop this one."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        threading.Event().wait()
+        while True:
+            time.sleep(1)  # a wait without an end does not hear Ctrl-C on Windows
 
 
 def _theme() -> gr.themes.Base:

@@ -27,6 +27,9 @@ def report(
     Example: crossdiff report runs/ucf
     """
     from crossdiff.pipeline.report import write_report
+    from crossdiff.viewing.page import check_page
 
+    if out is not None:
+        check_page(out)
     opened = open_run(run)
     summary(str(write_report(opened, out, clips, labels)))

@@ -33,11 +33,10 @@ def serve(
     from crossdiff.app.size import read_size
     from crossdiff.app.video import PoseSettings
     from crossdiff.cli.steps import pick_device
-    from crossdiff.errors import InputError
-    from crossdiff.pipeline.backends import BACKENDS
+    from crossdiff.pipeline.backends import create_backend
 
-    if backend not in BACKENDS:
-        raise InputError(f"no pose backend {backend!r}; there are: {', '.join(BACKENDS)}")
+    if backend != "mediapipe" or pose_set:  # the default need not be installed for text
+        create_backend(backend, pose_set or [])
     most = read_size(max_upload)
     models = Models(checkpoint, pick_device(device))
     if checkpoint is None:

@@ -10,7 +10,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.view_clips import labels_named, run_of, show_label
 from crossdiff.viewing.gather import ShownMotions
 from crossdiff.viewing.motion_files import caption_of, motion_files, read_motion
-from crossdiff.viewing.view import Shown, write_view
+from crossdiff.viewing.view import Shown, check_view, write_view
 
 
 def view_files(paths: Sequence[Path], out: Path, title: str) -> ShownMotions:
@@ -24,6 +24,7 @@ def view_run(run: Run, clips: Sequence[str], most: int, out: Path, title: str) -
 
 
 def _view(readers: Sequence[tuple[str, Callable[[], Shown]]], out: Path, title: str) -> ShownMotions:
+    check_view(out)  # before all is read
     summary = ShownMotions(out)
     write_view(out, summary.gather(readers), title)
     return summary

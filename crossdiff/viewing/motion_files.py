@@ -43,12 +43,15 @@ def read_motion(path: Path) -> Motion3D:
 
 
 def motion_files(paths: Sequence[Path]) -> list[Path]:
-    """The files that paths name: the files themselves, and all .npy and .npz of folders, in order."""
+    """The files that paths name: the files themselves, and all .npy and .npz of folders, in order.
+
+    Hidden files of folders are none: copies to macOS leave some, and so does a process that is killed while it writes.
+    """
     return [file for path in paths for file in (_inside(path) if path.is_dir() else [path])]
 
 
 def _inside(folder: Path) -> list[Path]:
-    found = sorted(file for suffix in _SUFFIXES for file in folder.glob(f"*{suffix}"))
+    found = sorted(file for suffix in _SUFFIXES for file in folder.glob(f"[!.]*{suffix}"))
     if not found:
         raise InputError(f"{folder}: holds no motions (.npy, or .npz labels); name files, or another folder")
     return found

@@ -100,10 +100,15 @@ def _text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def write_page(path: Path, page: Page) -> Path:
-    """Write the page as one HTML file; every figure must already lie beside it."""
+def check_page(path: Path) -> None:
+    """InputError where a page may not have this name."""
     if path.suffix.lower() != ".html":
         raise InputError(f"{path}: pages are written as .html; change the name")
+
+
+def write_page(path: Path, page: Page) -> Path:
+    """Write the page as one HTML file; every figure must already lie beside it."""
+    check_page(path)
     missing = [f.src for s in page.sections for f in s.videos if not (path.parent / f.src).is_file()]
     if missing:
         raise InputError(f"{path}: no such file beside the page: {', '.join(missing)}; write the figures first")

@@ -30,8 +30,7 @@ def write_view(path: Path, motions: Sequence[Shown], title: str = "Motions") -> 
 
     A shorter motion holds its last pose. Needs `pip install "crossdiff[view]"`.
     """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"{path}: pages are written as .html; change the name")
+    library = check_view(path)
     if not motions:
         raise InputError(f"{path}: no motions to show; give at least one")
     here = files("crossdiff.viewing")
@@ -43,11 +42,18 @@ def write_view(path: Path, motions: Sequence[Shown], title: str = "Motions") -> 
         cards=motions,
         data={"focal": FOCAL, "motions": [motion_data(shown) for shown in motions]},
         style=Markup(here.joinpath("view.css").read_text(encoding="utf-8")),
-        library=_script(three_js()),
+        library=_script(library),
         script=_script(script),
     )
     write_text(path, page)
     return path
+
+
+def check_view(path: Path) -> str:
+    """three.js, which a page needs; InputError where a page may not have this name."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{path}: pages are written as .html; change the name")
+    return three_js()
 
 
 def three_js() -> str:

@@ -123,6 +123,7 @@ def test_the_command_serves_on_the_loopback_unless_told_otherwise(monkeypatch, c
     [
         (["--max-upload", "much"], "such as 100mb"),
         (["--backend", "eyes"], "no pose backend 'eyes'"),
+        (["--pose-set", "treshold=1"], "unknown key 'treshold'"),
         (["--checkpoint", "nowhere"], "no checkpoint there"),
     ],
 )

@@ -1,7 +1,9 @@
 """What a command cannot use: one line that says what, got and what to do next, and an exit code; never a traceback."""
 
+import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,9 @@ import pytest
 from command import crossdiff, crossdiff_process, state_of
 from synthetic import small_config
 
+from crossdiff.cli import main
+from crossdiff.cli.common import model_name
+from crossdiff.pipeline.run import Run
 from crossdiff.viewing.encode import write_video
 
 
@@ -118,6 +123,34 @@ def test_a_setting_that_is_none(labelled, args, words):
     before = state_of(labelled)
     crossdiff(*args).failed(*words)
     assert state_of(labelled) == before
+
+
+def test_the_name_of_a_report_is_checked_before_it_is_drawn(here, monkeypatch):
+    Run.create(Path("r"))
+    crossdiff("report", "r", "--out", "page.htm").failed("page.htm: pages are written as .html")
+
+
+def test_what_a_terminal_has_no_letters_for_is_replaced(monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "argv", ["crossdiff", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    out.write("FID ↓")
+    out.flush()
+    assert out.buffer.getvalue().endswith(b"FID ?")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "name"),
+    [(None, "tiny"), ("tiny", "tiny"), ("a/b/tiny", "b-tiny"), ("../tiny", "tiny"), (".", "here-tiny"), ("..", "here")],
+)
+def test_every_model_has_a_name(tmp_path, monkeypatch, checkpoint, name):
+    folder = tmp_path / "here" / "tiny"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    model = Path(checkpoint) if checkpoint in (".", "..") else folder
+    assert model_name(checkpoint, model).endswith(name)
 
 
 def _with(tiny: Path, name: str, text: bytes | None = None, cut: int | None = None) -> Path:

@@ -67,6 +67,13 @@ def test_without_anything_good_there_is_no_page(samples):
     assert sorted(p.name for p in samples.iterdir()) == ["empty", "samples"]
 
 
+def test_what_is_wrong_with_the_page_is_said_before_motions_are_read(samples, monkeypatch):
+    monkeypatch.setattr("crossdiff.cli.view_page.read_motion", None)
+    crossdiff("view", "samples", "--out", "labels").failed("labels: pages are written as .html")
+    monkeypatch.setattr("crossdiff.viewing.view._PACKAGE", "no_such_package")
+    crossdiff("view", "samples").failed("three.js is not installed")
+
+
 def test_labels_of_a_run_stand_beside_their_videos(labelled):
     label = next((labelled / "pseudo3d").glob("*.npz"))
     said = crossdiff("view", "--run", labelled, label.stem.rsplit("_", 1)[0], "nobody")

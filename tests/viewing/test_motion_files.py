@@ -22,6 +22,12 @@ def test_joints_are_read_as_they_are(tmp_path, walking, skeleton):
     assert_allclose(found.joints, motion.joints, atol=1e-6)
 
 
+def test_hidden_files_of_a_folder_are_no_motions(tmp_path):
+    for name in ("b.npy", "._b.npy", ".c.12.tmp.npz", "a.npz"):
+        write_text(tmp_path / name, "")
+    assert [file.name for file in motion_files([tmp_path])] == ["a.npz", "b.npy"]
+
+
 def test_features_become_joints(tmp_path):
     joints = person(30)
     features = joints_to_features(joints).numpy()
