@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Called with a video's id, its frames done so far and those that its header declares (0: unknown).
 VideoTick = Callable[[str, int, int], None]
+# After such an error of a GPU every later call of the same process fails.
+_GPU_LOST = re.compile("(CUDA|HIP) error")
 
 
 class LostError(CrossDiffError):
@@ -82,13 +85,28 @@ class InProcess(Engine):
     def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
         pose = recipe.create_pose()
         for job in jobs:
-            yield work(job, pose, recipe, partial(tick, job.video))
+            outcome = work(job, pose, recipe, partial(tick, job.video))
+            if outcome.lost:
+                raise LostError(
+                    f"{job.path}: {outcome.error}; run again with worker processes (LocalEngine), which are replaced"
+                )
+            yield outcome
 
 
-def work(job: Job, pose: PoseBackend, recipe: Recipe, tick: Tick, source: FrameSource | None = None) -> Outcome:
-    """Find the people of one video and save their tracks. source: its frames, where they do not come from its file."""
+def work(
+    job: Job,
+    pose: PoseBackend,
+    recipe: Recipe,
+    tick: Tick,
+    source: FrameSource | None = None,
+    seen: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Find the people of one video and save their tracks.
+
+    source: its frames, where they do not come from its file; seen: called when all of them are seen.
+    """
     try:
-        found = find_people(source or job.path, pose, recipe.people, tick)
+        found = find_people(source or job.path, pose, recipe.people, tick, seen)
     except MissingDependencyError:
         raise
     except LostError as error:
@@ -96,12 +114,18 @@ def work(job: Job, pose: PoseBackend, recipe: Recipe, tick: Tick, source: FrameS
     # Whatever a decoder or a model throws makes this one video unusable; the others go on.
     except Exception as error:
         log.info("%s failed", job.path, exc_info=True)
-        return Outcome(job.video, error=str(error) or type(error).__name__)
+        reason = str(error) or type(error).__name__
+        return Outcome(job.video, error=reason, lost=gpu_is_lost(reason))
     tracks = []
     for number, keypoints in enumerate(found.tracks):
         keypoints.save(recipe.keypoints / f"{track_name(job.video, number)}.npz")
         tracks.append({"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])})
     return Outcome(job.video, tuple(tracks), found.measures)
+
+
+def gpu_is_lost(reason: str) -> bool:
+    """Whether, by an error's text, a process can no longer use its GPU and must be replaced."""
+    return _GPU_LOST.search(reason) is not None
 
 
 def track_name(video: str, number: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 from crossdiff.errors import CrossDiffError
@@ -66,7 +67,9 @@ class _Worker:
         self.pipe, theirs = _PROCESSES.Pipe()
         self.time_limit = engine.time_limit
         threads = max(1, cores() // engine.workers)
-        self.process = _PROCESSES.Process(target=_serve, args=(theirs, recipe, engine.time_limit, threads), daemon=True)
+        self.room = _PROCESSES.Semaphore()
+        args = (theirs, self.room, recipe, engine.time_limit, threads)
+        self.process = _PROCESSES.Process(target=_serve, args=args, daemon=True)
         with _no_interrupts():
             self.process.start()
         theirs.close()  # only then does the death of the worker close the pipe
@@ -86,6 +89,7 @@ class _Worker:
         except (EOFError, OSError):
             return self._lost(self.job)
         if kind == "tick":
+            self.room.release()
             tick(self.job.video, *value)
         elif kind == "error":
             raise value
@@ -102,7 +106,8 @@ class _Worker:
                 f"a worker process ended ({_ending(code)}) while it loaded the pose model; try fewer --workers"
             )
         if code == Watchdog.HUNG:
-            return Outcome(job.video, error=f"hung: no new frame for {self.time_limit:g} s", lost=True)
+            error = f"hung: no new frame for {self.time_limit:g} s; if it is only slow, raise --time-limit"
+            return Outcome(job.video, error=error, lost=True)
         return Outcome(job.video, error=f"crashed the process that read it ({_ending(code)})", lost=True)
 
     def end(self) -> None:
@@ -131,8 +136,11 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, recipe: Recipe, time_limit: float, threads: int) -> None:
-    """A worker's life: load the model, then a job in and an outcome out until the parent is gone."""
+def _serve(pipe: Connection, room: Semaphore, recipe: Recipe, time_limit: float, threads: int) -> None:
+    """A worker's life: load the model, then a job in and an outcome out until the parent is gone.
+
+    room: for one tick that the parent has not read; many would fill the pipe and block.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     watchdog = Watchdog(time_limit)
 
@@ -152,12 +160,12 @@ def _serve(pipe: Connection, recipe: Recipe, time_limit: float, threads: int) ->
             def tick(done: int, total: int) -> None:
                 nonlocal told
                 watchdog.beat()
-                if time.monotonic() - told > _SECONDS_BETWEEN_TICKS:
+                if time.monotonic() - told > _SECONDS_BETWEEN_TICKS and room.acquire(block=False):
                     told = time.monotonic()
                     send("tick", (done, total))
 
             watchdog.beat()
-            outcome = work(job, pose, recipe, tick)
+            outcome = work(job, pose, recipe, tick, seen=watchdog.rest)
             watchdog.rest()
             send("outcome", outcome)
     except EOFError:

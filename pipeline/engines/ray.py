@@ -15,7 +15,18 @@ from typing import Any
 import numpy as np
 
 from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError
-from crossdiff.pipeline.engines.base import Engine, Job, LostError, Outcome, Recipe, VideoTick, Watchdog, cores, work
+from crossdiff.pipeline.engines.base import (
+    Engine,
+    Job,
+    LostError,
+    Outcome,
+    Recipe,
+    VideoTick,
+    Watchdog,
+    cores,
+    gpu_is_lost,
+    work,
+)
 from crossdiff.pipeline.video import Video, VideoInfo
 
 # Ray reads these when it is imported. Nothing is reported to anyone, and no bars of its own between ours.
@@ -32,10 +43,13 @@ try:
 except ImportError as error:
     raise MissingDependencyError(f"the ray engine needs Ray ({error}): pip install 'crossdiff[ray]'") from None
 
+log = logging.getLogger(__name__)
+
 # Videos that Ray is given at a time: each is a block of its own, so that a lost actor costs one video.
 _WAVE = 1000
 # Frames wait in shared memory: at most this many parcels, of about so many bytes, for each actor.
 _PARCELS, _PARCEL_BYTES = 3, 8_000_000
+_LOST = "crashed or hung the actor that worked on it (see Ray's logs); if it is only slow, raise --time-limit"
 
 
 class RayEngine(Engine):
@@ -105,7 +119,7 @@ class RayEngine(Engine):
         except RayError as error:
             raise CrossDiffError(f"Ray gave up: {error}") from None
         for video in sorted(missing):
-            yield Outcome(video, error="crashed or hung the actor that worked on it (see Ray's logs)", lost=True)
+            yield Outcome(video, error=_LOST, lost=True)
 
     def _outcomes(self, wave: list[Job], recipe: Recipe) -> ray.data.Dataset:
         rows = [{"video": job.video, "path": str(job.path.resolve())} for job in wave]
@@ -145,7 +159,11 @@ class _PoseActor:
         frames = None
         try:
             frames = _DistantVideo(job.path, self.watchdog)
-            return work(job, self.pose, self.recipe, lambda *_: self.watchdog.beat(), frames)
+            outcome = work(job, self.pose, self.recipe, lambda *_: self.watchdog.beat(), frames, self.watchdog.rest)
+            if outcome.lost and gpu_is_lost(str(outcome.error)):
+                log.error("%s: %s", job.path, outcome.error)
+                os._exit(1)  # Ray starts another actor
+            return outcome
         except LostError as error:
             return Outcome(job.video, error=str(error), lost=True)
         except InputError as error:

@@ -11,6 +11,30 @@ from wild import FakeBackend
 DEADLY, DEADLY_ONCE, HANGING, BROKEN = 60, 90, 180, 210
 
 
+class PoisonedBackend(FakeBackend):
+    """Its GPU is lost at the first frame without a person, for as long as the process lives."""
+
+    lost = False
+
+    def estimate(self, frames):
+        for people in super().estimate(frames):
+            self.lost |= not people
+            if self.lost:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            yield people
+
+
+class SlowToJoinBackend(FakeBackend):
+    """Keeps those waiting who ask, when all frames are seen, what its keypoints mean."""
+
+    @property
+    def keypoint_set(self):
+        if self.frames == 60:
+            self.frames += 1
+            time.sleep(1.5)
+        return FakeBackend.keypoint_set
+
+
 class HostileBackend(FakeBackend):
     """Deadly at the 30th frame; `DEADLY_ONCE` leaves a note in a folder and is harmless when that is there.
 
