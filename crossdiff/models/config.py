@@ -17,7 +17,9 @@ class ModelConfig(Config):
 
     domains: `3d` alone makes a network without the 2D half. shared_encoder: without it every decoder layer attends to
     the domain encoder's output (the paper's ablation). cross_decoders: without them the encoder's last tokens are the
-    output; then nothing decodes a root of its own, so `decouple_root` must be off too. text: `token` adds the
+    output; then nothing decodes a root of its own, so `decouple_root` must be off too. aligned_decoders: the decoders
+    begin with the encoder's last tokens, frame by frame, added to the learned queries (the paper's), so that what a
+    frame holds need not pass through attention. text: `token` adds the
     sentence's vector to the condition token; `sequence` lets every encoder layer attend to the words as well.
     prediction: what the last layer gives from 3D to 3D, `x` (x_start, the paper's) or `v` (Salimans and Ho 2022); the
     network makes x_start of it either way. Elsewhere it is always x_start: v needs the noise of its own target, which
@@ -33,6 +35,7 @@ class ModelConfig(Config):
     domains: Literal["2d+3d", "3d"] = "2d+3d"
     shared_encoder: bool = True
     cross_decoders: bool = True
+    aligned_decoders: bool = False
     decouple_root: bool = True
     prediction: Literal["x", "v"] = "x"
     width: int = Field(512, ge=8)
@@ -55,6 +58,8 @@ class ModelConfig(Config):
             raise ValueError(f"width {self.width} must be even")
         if self.decouple_root and not self.cross_decoders:
             raise ValueError("decouple_root needs cross_decoders, which decode the root; switch it off")
+        if self.aligned_decoders and not self.cross_decoders:
+            raise ValueError("aligned_decoders needs cross_decoders; switch it off")
         if self.root_layers > self.shared_layers:
             raise ValueError(f"root_layers {self.root_layers} exceeds shared_layers {self.shared_layers}")
         if self.max_frames % self.frames_per_token:

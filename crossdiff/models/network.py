@@ -140,6 +140,8 @@ class DomainDecoder(nn.Module):
         frames_ignore = None if ignore is None else ignore[:, 1:]
         batch, tokens = levels[0].shape[:2]
         pose = self.query[: tokens - 1].expand(batch, -1, -1)
+        if self.cfg.aligned_decoders:
+            pose = pose + levels[-1][:, 1:]
         outputs = []
         for layer, level in zip(self.pose_layers, levels, strict=True):
             pose = layer(pose, level, tgt_key_padding_mask=frames_ignore, memory_key_padding_mask=ignore)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from synthetic import small_config, small_model
+from torch import nn
 from torch.testing import assert_close
 
 from crossdiff.models import ModelConfig
@@ -31,6 +32,7 @@ variants = pytest.mark.parametrize(
         {"cross_decoders": False, "decouple_root": False},
         {"text": "sequence"},
         {"prediction": "v"},
+        {"aligned_decoders": True, "norm_first": True},
         {"text": "sequence", "norm_first": True, "frames_per_token": 2, "shared_encoder": False},
         MDM_LIKE,
     ],
@@ -204,6 +206,10 @@ def test_positions_are_sines_and_cosines():
         ({"width": 9, "heads": 3}, "must be even"),
         ({"root_layers": 3}, "exceeds shared_layers"),
         ({"cross_decoders": False}, "decouple_root needs cross_decoders"),
+        (
+            {"cross_decoders": False, "decouple_root": False, "aligned_decoders": True},
+            "aligned_decoders needs cross_decoders",
+        ),
         ({"domains": "2d"}, "2d\\+3d"),
         ({"text": "words"}, "sequence"),
         ({"frames_per_token": 5}, "not a multiple of frames_per_token"),
@@ -234,3 +240,18 @@ def test_clean_values_of_a_velocity_keep_their_noise_level_in_half_precision():
     x = torch.ones(1, 1, 1, dtype=torch.bfloat16)
     found = x_start_of_v(x, x, torch.tensor([40]))
     assert_close(found, x_start_of_v(x.double(), x.double(), torch.tensor([40])).float())
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+def test_aligned_decoders_see_their_own_frames_without_attention(aligned):
+    """Layers whose last matrices are zero hand tokens on: then the queries alone are decoded, or the input too."""
+    network = small_model(aligned_decoders=aligned, norm_first=True, decouple_root=False).network.eval()
+    for name, weights in network.named_parameters():
+        if name.endswith(("out_proj.weight", "out_proj.bias", "linear2.weight", "linear2.bias")):
+            nn.init.zeros_(weights)
+    generator = torch.Generator().manual_seed(0)
+    one, other = torch.randn(2, 1, 8, 263, generator=generator)
+    other[:, :3] = one[:, :3]
+    first, second = (network({"3d": x}, torch.tensor([9]), torch.zeros(1, 6))["3d", "3d"] for x in (one, other))
+    assert_close(first[:, :3], second[:, :3])
+    assert torch.equal(first[:, 3:], second[:, 3:]) != aligned
