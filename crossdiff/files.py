@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +26,7 @@ os.umask(_UMASK)
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write(temporary)`, sync the file it made and rename it to `path`; on error nothing stays behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: some writers (numpy, ffmpeg) choose the format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = temporary_beside(path)
     try:
         write(temporary)
         temporary.chmod(0o666 & ~_UMASK)  # some writers make files that only their owner can read
@@ -35,6 +35,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name that no other process takes, on no machine that shares the disk."""
+    # The suffix stays last: some writers (numpy, ffmpeg) choose the format by it.
+    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
 
 
 def remove_leftovers(folder: Path) -> None:

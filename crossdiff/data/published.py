@@ -16,7 +16,7 @@ from crossdiff.data.captions import keep_captions, parse_captions
 from crossdiff.data.sources import read_splits, read_texts
 from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, Written
 from crossdiff.errors import InputError
-from crossdiff.files import load_npy, save_npy, write_text
+from crossdiff.files import load_npy, save_npy, temporary_beside, write_text
 from crossdiff.representation.features3d import features_to_joints_and_next
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import SKELETONS, Skeleton
@@ -142,8 +142,7 @@ def _skeleton_of(source: Path, ids: list[str]) -> Skeleton:
 def link_or_copy(source: Path, target: Path) -> None:
     """A hard link, so that a second copy takes no space; a copy where links cannot be made."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}")
-    temporary.unlink(missing_ok=True)
+    temporary = temporary_beside(target)
     try:
         os.link(source.resolve(), temporary)
     except OSError:
