@@ -1,5 +1,8 @@
 """What a solver does to motion: spread of normalised features, jerk, depth below the floor, beside real motion.
 
+Then what one step of denoising real motion leaves: the error of x_start by timestep, and what becomes of motion that is
+denoised again and again at the last timestep of 20.
+
 python benchmarks/solvers.py DATASET [--checkpoint stage2-small] [--clips 12]
 """
 
@@ -16,6 +19,7 @@ from torch import Tensor
 from crossdiff import CrossDiffPipeline
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.schedule import add_noise
 from crossdiff.evaluation.real import RealClips
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.progress import track
@@ -41,6 +45,20 @@ def row(model: CrossDiffModel, features: list[Tensor]) -> str:
     return f"{spread:.3f} | {shaking:.0f} | {np.mean([floor_penetration(j) for j in joints]):.2f} |"
 
 
+def denoised(model: CrossDiffModel, real: list[Tensor], text: Tensor, timestep: int, rounds: int = 1) -> list[Tensor]:
+    """x_start of real motion with the noise of a timestep, then of that with new noise, and so on."""
+    made = []
+    generator = torch.Generator().manual_seed(0)
+    t = torch.tensor([timestep])
+    for x, caption in zip(real, text, strict=True):
+        for _ in range(rounds):
+            noisy = add_noise(x[None], torch.randn(x[None].shape, generator=generator), t)
+            x = model.network({"3d": noisy}, t, caption[None], None, targets=("3d",))["3d", "3d"][0]
+        made.append(x)
+    return made
+
+
+@torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -65,6 +83,12 @@ def main() -> None:
         "| solver | steps | guidance | spread | jerk, m/s³ | below floor, cm |\n| --- | --- | --- | --- | --- | --- |"
     )
     print("\n".join(rows))
+    print("\n| timestep | rounds | error of x_start | spread | jerk, m/s³ | below floor, cm |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for timestep, rounds in ((0, 1), (49, 1), (200, 1), (400, 1), (600, 1), (800, 1), (49, 5), (49, 10)):
+        made = denoised(model, real, text, timestep, rounds)
+        error = torch.cat([(m - r).square().mean(1) for m, r in zip(made, real, strict=True)]).mean()
+        print(f"| {timestep} | {rounds} | {error:.4f} | {row(model, made)}")
 
 
 if __name__ == "__main__":
