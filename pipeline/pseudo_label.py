@@ -81,10 +81,7 @@ def pseudo_label(
     # Clips of like length are lifted together.
     built = sorted(run.ledger.rows("build", state="done"), key=lambda row: row.measures["frames"])
     if not built:
-        raise InputError(
-            f"{run.root}: no 2D motion to lift ({_why_none(run)}); see `crossdiff status {run.root} --stage filter`, "
-            f"then loosen limits with `crossdiff filter {run.root} --set LIMIT=VALUE`, or give other videos"
-        )
+        raise InputError(f"{run.root}: no 2D motion to lift {_why_none(run)}")
     model, teacher = load_model(checkpoint, device), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
     run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
@@ -243,5 +240,14 @@ def _drop_others(run: Run, built: set[str]) -> None:
 
 
 def _why_none(run: Run) -> str:
-    reasons = Counter(str(r.reason) for stage in ("filter", "build") for r in run.ledger.rows(stage, "filtered"))
-    return ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "nothing built yet"
+    """What became of the clips instead, and what to do."""
+    lost = [row for stage in ("filter", "build") for row in run.ledger.rows(stage) if row.state != "done"]
+    if not lost:
+        return f"(nothing built yet); run `crossdiff build-2d {run.root}` first"
+    reasons = Counter("failed" if row.state == "failed" else str(row.reason) for row in lost)
+    counts = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+    first = next((row for row in lost if row.state == "filtered"), lost[0])
+    command = "filter" if first.stage == "filter" else "build-2d"
+    loosen = f"loosen limits with `crossdiff {command} {run.root} --set LIMIT=VALUE`"
+    mend = loosen if first.state == "filtered" else "mend what failed"
+    return f"({counts}); see `crossdiff status {run.root} --stage {first.stage}`, then {mend}, or give other videos"

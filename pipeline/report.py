@@ -14,6 +14,7 @@ import pandas as pd
 
 from crossdiff import __version__
 from crossdiff.errors import InputError
+from crossdiff.pipeline.build import BuildConfig
 from crossdiff.pipeline.filter import DUPLICATE, REASONS, FilterConfig
 from crossdiff.pipeline.ledger import Row, Video
 from crossdiff.pipeline.report_labels import SHOWN_TEXT, label_caption, label_numbers
@@ -149,7 +150,7 @@ def write_report(run: Run, path: Path | None = None, most: int = 8, labels: int 
         drawer.failed,
     )
     sections = [
-        _overview(rows),
+        _overview(rows, run),
         *_reasons(rows, run),
         Section("Labels", table=_labels(rows)),
         Section("Measures", _MEASURES_TEXT if histograms else "Nothing is filtered yet.", histograms),
@@ -203,9 +204,9 @@ def _tidy(folder: Path, used: set[str]) -> None:
 # --- counts ---
 
 
-def _overview(rows: _Rows) -> Section:
+def _overview(rows: _Rows, run: Run) -> Section:
     states = Counter(row.state for row in rows.extract)
-    minutes = sum(row.measures["frames"] for row in rows.built) / 20 / 60
+    minutes = sum(row.measures["frames"] for row in rows.built) / run.recorded("build", BuildConfig).fps / 60
     judged = Counter(row.state for row in rows.judged)
     facts = [
         ("Videos", f"{len(rows.extract):,}"),

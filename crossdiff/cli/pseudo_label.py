@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crossdiff.cli import app
 from crossdiff.cli.common import open_run, pick_checkpoint, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crossdiff.cli.chain import PipelineSummary
 
 
 @app.command("pseudo-label")
@@ -31,6 +36,7 @@ def pseudo_label(
     """
     from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
+    from crossdiff.errors import PartialFailure
     from crossdiff.pipeline.build import build_2d
     from crossdiff.pipeline.filter import filter_clips
     from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
@@ -39,11 +45,18 @@ def pseudo_label(
     cfg = load_config(PseudoLabelConfig, None, set_)
     opened = open_run(run)
     teacher = pick_checkpoint(checkpoint)
-    filtered = filter_clips(opened)
-    summary(f"filter: {filtered}")
-    built = build_2d(opened)
-    summary(f"build-2d: {built}")
-    result = lift_run(opened, teacher, cfg, pick_device(device))
-    summary(str(result))
-    for stage in (filtered, built, result):
-        stage.raise_failures()
+
+    def stages() -> Iterator[tuple[str, PipelineSummary]]:
+        yield "filter", filter_clips(opened)
+        yield "build-2d", build_2d(opened)
+        yield "pseudo-label", lift_run(opened, teacher, cfg, pick_device(device))
+
+    failures = []
+    for stage, result in stages():
+        summary(f"{stage}: {result}")
+        try:
+            result.raise_failures()
+        except PartialFailure as error:
+            failures.append(f"{stage}: {error}")
+    if failures:
+        raise PartialFailure("\n".join(failures))

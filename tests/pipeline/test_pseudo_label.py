@@ -266,7 +266,10 @@ def test_nothing_to_lift_says_why(teacher, tmp_path):
     with pytest.raises(InputError, match=r"no 2D motion to lift .nothing built yet"):
         pseudo_label(run, teacher)
     run.ledger.put([Row("filter", "x", "filtered", "k", reason="too short", value=3, threshold=40)])
-    with pytest.raises(InputError, match="1 too short"):
+    with pytest.raises(InputError, match=r"\(1 too short\).* loosen limits with `crossdiff filter"):
+        label(run, teacher)
+    run.ledger.put([Row("filter", "x", "failed", "k", reason="x.npz: no such file")])
+    with pytest.raises(InputError, match=r"\(1 failed\); see `crossdiff status .* --stage filter`, then mend"):
         label(run, teacher)
 
 

@@ -10,7 +10,7 @@ from wild import FakeBackend, keypoints, waving, write_video
 
 from crossdiff.errors import InputError
 from crossdiff.pipeline import report
-from crossdiff.pipeline.build import build_2d
+from crossdiff.pipeline.build import BuildConfig, build_2d
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import REASONS, FilterConfig, filter_clips
 from crossdiff.pipeline.label_scores import LABEL_MEASURES
@@ -68,6 +68,13 @@ def test_before_anything_is_filtered_and_before_anything_is_extracted(run, tmp_p
 def quick(monkeypatch):
     """Without histograms, which take the most time."""
     monkeypatch.setattr(report, "draw_histograms", lambda *_: [])
+
+
+def test_minutes_go_by_the_frame_rate_of_the_motions(run, quick):
+    filter_clips(run, FilterConfig(min_difference=0))
+    assert "(0.1 min)" in str(build_2d(run, BuildConfig(fps=5, min_frames=10)))
+    write_report(run, most=0)
+    assert "2D motions 2 (0.1 min)" in Reader(run.root / "report" / "index.html").text
 
 
 def test_no_more_clips_are_drawn_than_asked_for_and_old_pictures_go(run, videos, quick):
