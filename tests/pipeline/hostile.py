@@ -24,17 +24,6 @@ class PoisonedBackend(FakeBackend):
             yield people
 
 
-class SlowToJoinBackend(FakeBackend):
-    """Keeps those waiting who ask, when all frames are seen, what its keypoints mean."""
-
-    @property
-    def keypoint_set(self):
-        if self.frames == 60:
-            self.frames += 1
-            time.sleep(1.5)
-        return FakeBackend.keypoint_set
-
-
 class HostileBackend(FakeBackend):
     """Deadly at the 30th frame; `DEADLY_ONCE` leaves a note in a folder and is harmless when that is there.
 

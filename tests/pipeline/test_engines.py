@@ -13,11 +13,12 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from hostile import BROKEN, DEADLY, DEADLY_ONCE, HANGING, HostileBackend, PoisonedBackend, SlowToJoinBackend
+from hostile import BROKEN, DEADLY, DEADLY_ONCE, HANGING, HostileBackend, PoisonedBackend
 from wild import FakeBackend, write_video
 
 from crossdiff.errors import InputError
 from crossdiff.files import load_npz
+from crossdiff.pipeline import people
 from crossdiff.pipeline.engines import Job, Recipe, create_engine, local
 from crossdiff.pipeline.engines.base import LostError
 from crossdiff.pipeline.engines.local import LocalEngine
@@ -77,38 +78,37 @@ def test_a_video_that_hangs_is_given_up_after_the_time_limit(tmp_path):
     assert "no new frame for 1 s; if it is only slow, raise --time-limit" in run.ledger.get("extract", "hanging").reason
 
 
-def test_work_after_the_last_frame_is_no_hanging(tmp_path):
-    write_video(tmp_path / "slow.mp4", frames=60)
-    run, engine = Run.create(tmp_path / "r"), LocalEngine(workers=1, time_limit=1)
-    assert extract_2d([tmp_path / "slow.mp4"], run, SlowToJoinBackend(), engine=engine, attempts=1).tracks == 1
-
-
-def test_a_parent_that_does_not_listen_blocks_no_worker(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_a_worker_waits_for_no_reader_and_joins_tracks_unwatched(tmp_path, monkeypatch):
+    order, join, watchdog = [], people.join, Mock()
+    watchdog.rest = lambda: order.append("rest")
+    monkeypatch.setattr(people, "join", lambda *args: order.append("join") or join(*args))
+    monkeypatch.setattr(local, "Watchdog", lambda limit: watchdog)
     monkeypatch.setattr(local, "_SECONDS_BETWEEN_TICKS", 0)
-    monkeypatch.setattr(local, "Watchdog", Mock())
-    write_video(tmp_path / "a.mp4", frames=60)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     recipe = Recipe(FakeBackend(), PeopleConfig(), tmp_path)
     ours, theirs = Pipe()
-    ours.send(Job("a", tmp_path / "a.mp4"))
+    ours.send(Job("a", write_video(tmp_path / "a.mp4")))
     worker = Thread(target=local._serve, args=(theirs, Semaphore(), recipe, 60, 1), daemon=True)
     worker.start()
     while not (tmp_path / "a_t0.npz").exists():
         time.sleep(0.01)
-    kinds = [ours.recv()[0] for _ in range(3)]
+    kinds = []
+    while "outcome" not in kinds:
+        kinds.append(ours.recv()[0])
     ours.close()
     worker.join()
     assert kinds == ["ready", "tick", "outcome"]
+    assert order == ["rest", "join", "rest"]
 
 
 def test_a_lost_gpu_costs_no_other_video(tmp_path):
-    for name, grey in {"a": 0, "b": 100, "c": 128}.items():
+    for name, grey in {"a": 0, "b": 128}.items():
         write_video(tmp_path / "v" / f"{name}.mp4", frames=5, grey=grey)
     run = Run.create(tmp_path / "r")
     with pytest.raises(LostError, match=r"illegal memory access .*; run again with worker processes"):
         extract_2d([tmp_path / "v"], run, PoisonedBackend())
-    extract_2d([tmp_path / "v"], run, PoisonedBackend(), engine=LocalEngine(workers=1))
-    assert states(run) == {"a": ("quarantined", 2), "b": ("done", 1), "c": ("done", 1)}
+    extract_2d([tmp_path / "v"], run, PoisonedBackend(), engine=LocalEngine(workers=1), attempts=1)
+    assert states(run) == {"a": ("quarantined", 1), "b": ("done", 1)}
 
 
 def test_a_model_that_cannot_be_loaded_is_said_and_no_video_is_blamed(tmp_path):
