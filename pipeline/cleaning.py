@@ -27,6 +27,7 @@ _PARTS = (
 _DOUBT = 3.0
 _GUESSED = 0.1  # weight of keypoints that a detector did not see but placed
 _SPREAD = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
+_AT_ONCE = 256  # frames whose windows are in memory: those of all would take many times the track's size
 
 
 class CleanConfig(Config):
@@ -125,6 +126,15 @@ def outliers(
     values = np.where(seen[..., None], xy, np.nan).astype(np.float32)
     padded = np.pad(values, ((half, half), (0, 0), (0, 0)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
+    parts = [slice(start, start + _AT_ONCE) for start in range(0, len(values), _AT_ONCE)]
+    return np.concatenate([_away(values[part], windows[part], size, cfg) for part in parts])
+
+
+def _away(
+    values: Float[ndarray, "f k 2"], windows: Float[ndarray, "f k 2 w"], size: float, cfg: CleanConfig
+) -> Bool[ndarray, "f k"]:
+    """Which keypoints are outliers in their windows, which have as many frames before them as after; NaN: not seen."""
+    half = windows.shape[-1] // 2
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice")
         middle = np.nanmedian(windows, axis=-1)

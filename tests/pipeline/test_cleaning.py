@@ -1,5 +1,6 @@
 """Repairs of keypoints: exchanged limbs, points that jump away."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wild import keypoints, waving
 
-from crossdiff.pipeline.cleaning import CleanConfig, clean
+from crossdiff.pipeline.cleaning import CleanConfig, clean, outliers
 from crossdiff.pipeline.mapping import BLAZEPOSE33
 from crossdiff.types import Keypoints2D
 
@@ -100,6 +101,15 @@ def test_unseen_points_count_neither_as_outliers_nor_beside_them():
     xy[10:30, 15], score[10:30, 15] = 0, 0
     cleaned = _clean(replace(whole, xy=xy, score=score))
     np.testing.assert_array_equal(cleaned.score, score)
+
+
+def test_a_long_track_needs_little_memory():
+    whole = keypoints(waving(2000), 25.0)
+    tracemalloc.start()
+    outliers(whole.xy, whole.score > 0, 25.0, 75.0, CleanConfig())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * whole.xy.nbytes
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
