@@ -21,7 +21,7 @@ from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted, listed
 
 # Of the files that are written: where it is another one, a run's motions are built anew.
-_VERSION = 2
+_VERSION = 3
 _NOT_SEEN = "body not seen for long enough"
 
 

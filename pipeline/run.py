@@ -24,6 +24,8 @@ from crossdiff.pipeline.ledger import Ledger
 log = logging.getLogger(__name__)
 
 RUNS = Path("runs")
+# The folder of `make demo`; what comes after it does not want its model, which learnt from one clip.
+DEMO = "demo"
 _PACKAGES = ("numpy", "scipy", "opencv-contrib-python", "scenedetect", "mediapipe", "torch")
 
 
@@ -89,12 +91,12 @@ class Run:
 
     @classmethod
     def latest(cls) -> Run | None:
-        """The run under `runs/`, whatever its name, that was worked on last and holds clips.
+        """The run under `runs/`, whatever its name but the demo's, that was worked on last and holds clips.
 
         Where none holds clips, the one that was worked on last, if there is any: one that found nobody must not hide
         the good one before it.
         """
-        folders = RUNS.iterdir() if RUNS.is_dir() else ()
+        folders = [f for f in RUNS.iterdir() if f.name != DEMO] if RUNS.is_dir() else []
         runs = [cls(folder) for folder in sorted(filter(_is_run, folders), key=_worked_on, reverse=True)]
         return next((run for run in runs if run.ledger.holds("track")), runs[0] if runs else None)
 

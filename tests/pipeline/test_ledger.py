@@ -97,6 +97,7 @@ def test_the_latest_run_is_the_one_that_was_worked_on_last(tmp_path, monkeypatch
     numbered.ledger.put([Row("filter", "a_t0", "done", "k", "a")])
     assert Run.open().root == numbered.root
     Run.create(old.root)
+    Run.create(Path("runs/demo")).ledger.put([Row("track", "a_t0", "done", "k", "a")])
     assert Run.open().root == old.root and Run.create().root.name == "0002"
 
 

@@ -72,9 +72,9 @@ def test_a_tiny_study_writes_its_table_and_goes_on(prepared, tmp_path):
     out = tmp_path / "out"
     summary = run_ablations(tiny(), prepared, tmp_path / "evaluators", out, only=["full"])
     assert summary.rows == 1
-    made = (out / "full" / "stage1" / "model.safetensors").stat().st_mtime_ns
+    made = (out / "full" / "stage1" / "loss.csv").stat().st_mtime_ns
     assert run_ablations(tiny(), prepared, tmp_path / "evaluators", out).rows == 2
-    assert (out / "full" / "stage1" / "model.safetensors").stat().st_mtime_ns == made
+    assert (out / "full" / "stage1" / "loss.csv").stat().st_mtime_ns == made
     text = (out / "ablations.md").read_text()
     assert "| Real |" in text
     assert "| baseline | MDM-like baseline |" in text
