@@ -42,7 +42,7 @@ class LoopConfig(Config):
     """What every kind of training shares. `steps` counts optimiser steps.
 
     weighting: what timesteps count in the loss of 3D -> 3D; see `timestep_weights`.
-    velocity_weight: what steps from frame to frame count in losses of 3D motion, which lowers jerk; the paper has 0.
+    velocity_weight: what steps from frame to frame count in losses of 3D motion; the paper has 0.
     batch_size: clips per step on all devices together. precision: `auto` is bf16-mixed on a GPU or CPU that has
     instructions for it, else 32-true. validate_every: steps between losses on `validate_batches` batches held out
     (0: never); the model with the lowest is kept beside the last ones. sample_every: steps between videos sampled from
