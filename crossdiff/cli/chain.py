@@ -9,7 +9,7 @@ from pathlib import Path
 from crossdiff.checkpoint import load_model
 from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
 from crossdiff.diffusion.sampling import SamplingOptions
-from crossdiff.errors import InputError, PartialFailure
+from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
 from crossdiff.pipeline.engines import Engine
 from crossdiff.pipeline.engines.local import LocalEngine
@@ -82,9 +82,28 @@ def run_chain(
 ) -> ChainResult:
     """extract-2d, filter, build-2d, pseudo-label, finetune, sample. `report(stage, summary)` is called after each.
 
-    Inputs that fail are collected and do not stop the rest. Without prompts, captions of the run are sampled.
+    Inputs that fail are collected and do not stop the rest; where a later stage stops, its error names them too, often
+    its cause. Without prompts, captions of the run are sampled.
     """
     failures: list[str] = []
+    try:
+        return _stages(videos, run, checkpoint, prompts, cfg, report, data, failures)
+    except CrossDiffError as error:
+        if not failures:
+            raise
+        raise type(error)("\n".join([str(error), "what had failed before:", *failures])) from error
+
+
+def _stages(
+    videos: Sequence[Path],
+    run: Run,
+    checkpoint: Path,
+    prompts: Sequence[str],
+    cfg: ChainConfig,
+    report: Report,
+    data: Path | None,
+    failures: list[str],
+) -> ChainResult:
 
     def went_through(stage: str, result: PipelineSummary) -> None:
         report(stage, result)
