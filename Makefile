@@ -11,7 +11,7 @@ demo: install  ## the whole chain on a real clip; writes runs/demo/index.html
 	$(BIN)/crossdiff demo
 
 test: install  ## the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 mmpose: .venv-mmpose/.installed  ## an environment for the mmpose backend, and its tests
 	cd tests/mmpose_env && OMP_NUM_THREADS=1 $(CURDIR)/.venv-mmpose/bin/python -m pytest
