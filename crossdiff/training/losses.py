@@ -139,10 +139,10 @@ def cross_losses(
 ) -> dict[Pair, Float[Tensor, " b"]]:
     """The loss of each clip per (source, target) that is asked for.
 
-    velocity_weight: what the error of the steps from frame to frame counts beside that of the values, for 3D motion
-    (Tevet et al. 2023, equation 5, here of all features).
+    network: `model.network`, perhaps wrapped. velocity_weight: what the error of the steps from frame to frame counts
+    beside that of the values, for 3D motion (Tevet et al. 2023, equation 5, here of all features).
 
-    network: `model.network`, perhaps wrapped. Both domains of a clip get the same timestep and noise of their own.
+    Both domains of a clip get the same timestep and noise of their own.
     2D values that were not seen enter the network as their mean. A clip without 3D counts as 0 in every direction
     from or to 3D: where half of a batch has 3D, these directions weigh half as much.
     """
