@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,24 +87,6 @@ def run_chain(
     its cause. Without prompts, captions of the run are sampled.
     """
     failures: list[str] = []
-    try:
-        return _stages(videos, run, checkpoint, prompts, cfg, report, data, failures)
-    except CrossDiffError as error:
-        if not failures:
-            raise
-        raise type(error)("\n".join([str(error), "what had failed before:", *failures])) from error
-
-
-def _stages(
-    videos: Sequence[Path],
-    run: Run,
-    checkpoint: Path,
-    prompts: Sequence[str],
-    cfg: ChainConfig,
-    report: Report,
-    data: Path | None,
-    failures: list[str],
-) -> ChainResult:
 
     def went_through(stage: str, result: PipelineSummary) -> None:
         report(stage, result)
@@ -112,18 +95,30 @@ def _stages(
         except PartialFailure as error:
             failures.append(f"{stage}: {error}")
 
-    extracted = extract_2d(videos, run, cfg.backend, cfg.captions, settings=cfg.pose_settings, engine=cfg.engine)
-    went_through("extract-2d", extracted)
-    went_through("filter", filter_clips(run, cfg.filter))
-    went_through("build-2d", build_2d(run, cfg.build))
-    went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift, cfg.device))
-    tuned = finetune(cfg.finetune, run.root, checkpoint, run.finetuned, data, start_over=True)
-    report("finetune", tuned)
-    chosen = list(prompts) or run_captions(run)
-    if not chosen:
-        raise InputError(f"{run.root}: no captions to sample; give a prompt")
-    samples = sample_to_folder(
-        chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples", device=cfg.device
-    )
-    report("sample", samples)
+    with _telling(failures):
+        extracted = extract_2d(videos, run, cfg.backend, cfg.captions, settings=cfg.pose_settings, engine=cfg.engine)
+        went_through("extract-2d", extracted)
+        went_through("filter", filter_clips(run, cfg.filter))
+        went_through("build-2d", build_2d(run, cfg.build))
+        went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift, cfg.device))
+        tuned = finetune(cfg.finetune, run.root, checkpoint, run.finetuned, data, start_over=True)
+        report("finetune", tuned)
+        chosen = list(prompts) or run_captions(run)
+        if not chosen:
+            raise InputError(f"{run.root}: no captions to sample; give a prompt")
+        samples = sample_to_folder(
+            chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples", device=cfg.device
+        )
+        report("sample", samples)
     return ChainResult(tuned, samples, chosen, failures)
+
+
+@contextmanager
+def _telling(failures: list[str]) -> Iterator[None]:
+    """An error within is raised again with the failures that were collected before it."""
+    try:
+        yield
+    except CrossDiffError as error:
+        if not failures:
+            raise
+        raise type(error)("\n".join([str(error), "what had failed before:", *failures])) from error

@@ -56,7 +56,7 @@ def real_dataset(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def learned_evaluators(real_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A t2m evaluator that learned the actions of `real_dataset`, in half a minute."""
+    """A t2m evaluator that learned the actions of `real_dataset`, in half a minute to two minutes."""
     folder = tmp_path_factory.mktemp("learned")
     settings = {
         "evaluator": {"dim": 32, "movement_width": 96, "movement_dim": 64, "motion_width": 96, "text_width": 64},
