@@ -56,14 +56,17 @@ def test_nothing_is_reported_or_offered_to_programs(served):
     assert {d["api_visibility"] for d in config["dependencies"]} == {"private"}
 
 
-def test_a_port_is_served_once_and_what_was_uploaded_is_gone_in_the_end(tmp_path):
+def test_a_port_is_served_once(served):
+    command = [sys.executable, str(CLI), "app", "--port", str(served.port)]
+    taken = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert taken.returncode == 1 and "Traceback" not in taken.stderr
+    assert f"127.0.0.1:{served.port}: cannot be served" in taken.stderr and "--port" in taken.stderr
+
+
+def test_what_was_uploaded_is_gone_in_the_end(tmp_path):
     own = start_page(tmp_path)
     assert upload(own.address, 10) == 200
     assert [file.name for file in tmp_path.rglob("*.mp4")] == ["a.mp4"]
-    command = [sys.executable, str(CLI), "app", "--port", str(own.port)]
-    taken = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert taken.returncode == 1 and "Traceback" not in taken.stderr
-    assert f"127.0.0.1:{own.port}: cannot be served" in taken.stderr and "--port" in taken.stderr
     assert own.stop() == 0
     # Gradio leaves an empty folder of its own.
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -86,10 +86,11 @@ def test_damaged_videos_are_named_and_the_others_go_on(here, shared):
     pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
     shutil.copytree(shared / "videos/bad", "videos")
     grey_video(Path("videos/grey.mp4"))
-    said = crossdiff_process("run", "videos", "--out", "r", "--set", "steps=1")
-    assert said.code != 0 and "WARN" not in said.err and "Traceback" not in said.err
     shutil.copy(shared / "videos/people/squats.mp4", "videos")
-    said = crossdiff("extract-2d", "videos", "--out", "r").failed("7 of 8 videos", "the others are done", code=3)
+    said = crossdiff_process("extract-2d", "videos", "--out", "r").failed(
+        "7 of 8 videos", "the others are done", code=3
+    )
+    assert "WARN" not in said.err
     for reason in ("corrupt.avi: truncated or damaged: decoded 162 of 164", "empty.avi: empty file", "text.mp4: not a"):
         assert reason in said.err
     said = crossdiff("extract-2d", "videos/text.mp4", "--out", "r2").failed(

@@ -19,7 +19,7 @@ SMALL = {"width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "share
 SMALL |= {"root_feed_forward": 16, "dropout": 0.0}
 
 
-def test_the_shipped_study_has_the_families_of_the_issue_and_three_seeds():
+def test_the_shipped_study_holds_out_these_families_with_three_seeds():
     study = load_config(HeldOutStudy, "held-out-small")
     assert {f.name for f in study.families} >= {"wave", "raise hands", "walk-turn", "run"}
     assert len(study.seeds) == 3
