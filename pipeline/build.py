@@ -21,8 +21,9 @@ from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted, listed
 
 # Of the files that are written: where it is another one, a run's motions are built anew.
-_VERSION = 3
+_VERSION = 4
 _NOT_SEEN = "body not seen for long enough"
+_NOT_TOLD = "no caption is about it"
 
 
 class BuildConfig(MotionConfig):
@@ -69,22 +70,24 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     judged = run.ledger.rows("filter")
     if not judged:
         raise InputError(f"{run.root}: nothing filtered yet; run `crossdiff filter {run.root}` first")
-    run.record_config("build", cfg.model_dump())
-    for folder in (run.motion2d, run.features2d, run.texts):
-        remove_leftovers(folder)
-    kept = [row for row in judged if row.state == "done"]
-    _drop_others(run, {row.id for row in kept})
-    summary, videos = BuildSummary(fps=cfg.fps), run.ledger.videos()
-    for clip in track(kept, "clips"):
-        captions = videos[clip.parent].captions
-        content = run.ledger.get("track", clip.id)
-        key = key_of(content.key if content else "", captions, cfg.model_dump(), _VERSION)
-        rows = run.ledger.rows("build", parent=clip.id)
-        if rows and all(row.key == key and _is_whole(run, row) for row in rows):
-            summary.unchanged += 1
-        else:
-            rows = _build(run, clip.id, key, captions, cfg)
-        _count(summary, rows)
+    summary = BuildSummary(fps=cfg.fps)
+    with run.alone("build-2d"):
+        run.record_config("build", cfg.model_dump())
+        for folder in (run.motion2d, run.features2d, run.texts):
+            remove_leftovers(folder)
+        kept = [row for row in judged if row.state == "done"]
+        _drop_others(run, {row.id for row in kept})
+        videos = run.ledger.videos()
+        for clip in track(kept, "clips"):
+            captions = videos[clip.parent].captions
+            content = run.ledger.get("track", clip.id)
+            key = key_of(content.key if content else "", captions, cfg.model_dump(), _VERSION)
+            rows = run.ledger.rows("build", parent=clip.id)
+            if rows and all(row.key == key and _is_whole(run, row) for row in rows):
+                summary.unchanged += 1
+            else:
+                rows = _build(run, clip.id, key, captions, cfg)
+            _count(summary, rows)
     return summary
 
 
@@ -97,6 +100,8 @@ def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cf
         keypoints = Keypoints2D.load(run.keypoints / f"{clip}.npz")
         # A part of a video that has captions of its own is a clip of its own.
         shown = {span: texts for span, texts in by_span(captions).items() if _overlaps(keypoints, span)}
+        if not shown:
+            missing = replace(missing, reason=_NOT_TOLD, threshold=None)
         motions = [(m, texts) for span, texts in shown.items() for m in to_motions(keypoints, cfg, span)]
     except (ClipError, InputError) as error:
         missing = replace(missing, state="failed", reason=str(error), threshold=None)

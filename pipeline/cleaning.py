@@ -12,7 +12,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 
 from crossdiff.config import Config
 from crossdiff.pipeline.mapping import KeypointSet, keypoint_set_named
-from crossdiff.pipeline.measures import body_size
+from crossdiff.pipeline.measures import body_size, row_rate
 from crossdiff.types import Keypoints2D
 
 # What a detector exchanges with the other side as one, by the names of keypoints; the whole body comes first.
@@ -56,7 +56,7 @@ def clean(keypoints: Keypoints2D, seen_score: float, cfg: CleanConfig) -> Keypoi
             wrong = exchanged(xy[:, left] / size, xy[:, right] / size, weight, cfg.flip_cost)
             _mend(xy, score, keypoints.time, wrong, left, right, cfg.max_flip)
     if cfg.outlier_window > 0:
-        score[outliers(xy, score >= seen_score, keypoints.fps, size, cfg)] = 0
+        score[outliers(xy, score >= seen_score, row_rate(keypoints), size, cfg)] = 0
     return replace(keypoints, xy=xy.astype(np.float32), score=score)
 
 
@@ -119,10 +119,13 @@ def _mend(
 
 
 def outliers(
-    xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], fps: float, size: float, cfg: CleanConfig
+    xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], rate: float, size: float, cfg: CleanConfig
 ) -> Bool[ndarray, "f k"]:
-    """Hampel's identifier along time, on each coordinate of the keypoints seen. size: of the body, in pixels."""
-    half = max(1, round(cfg.outlier_window * fps))
+    """Hampel's identifier along time, on each coordinate of the keypoints seen.
+
+    rate: rows per second; size: of the body, in pixels.
+    """
+    half = max(1, round(cfg.outlier_window * rate))
     values = np.where(seen[..., None], xy, np.nan).astype(np.float32)
     padded = np.pad(values, ((half, half), (0, 0), (0, 0)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)

@@ -17,7 +17,7 @@ from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
 from crossdiff.pipeline.engines import Engine, InProcess, Job, Outcome, Recipe
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import VideoInput, captions_of, find_videos, name_apart
+from crossdiff.pipeline.inputs import VideoInput, captions_of, default_captions, find_videos, name_apart
 from crossdiff.pipeline.ledger import Row, State, Video, key_of
 from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
@@ -91,7 +91,7 @@ def extract_2d(
     known = run.ledger.videos()
     named = name_apart(find_videos(videos, lists, per_label), {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
-    with run.alone(), _Progress(len(named)) as progress:
+    with run.alone("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
         run.record_config("extract", {"backend": identity, **recipe.people.model_dump()})
         extractor = _Extractor(run, known, [identity, recipe.people.model_dump()], retry_failed, progress)
@@ -199,7 +199,12 @@ class _Extractor:
         """The video as it is now; the ledger is told where anything about it is new."""
         before, stamp = self.known.get(name), _stamp(video.path)
         content = before.content if before and stamp and before.stamp == stamp else _content(video.path)
-        seen = Video(name, video.path.resolve(), content, video.label, captions, stamp)
+        label = video.label
+        if before is not None:
+            # What was told of it when it was found in a folder, or in a file of captions, holds when it is named again.
+            label = before.label if video.is_alone else label
+            captions = before.captions if captions == default_captions(video.label) else captions
+        seen = Video(name, video.path.resolve(), content, label, captions, stamp)
         if seen != before:
             self.run.ledger.put_video(seen)
         return seen

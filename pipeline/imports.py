@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import logging
 import re
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,18 +56,20 @@ class UnusableClip:
 
 @dataclass
 class ImportSummary:
-    """What an import did. unchanged: clips that were there already; failed: by the clip's id, why."""
+    """What an import did. unchanged: clips that were there already; replaced: others that were there under their ids;
+    failed: by the clip's id, why."""
 
     clips: int = 0
     unchanged: int = 0
+    replaced: int = 0
     frames: int = 0
-    seconds: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         written = self.clips - self.unchanged - len(self.failed)
         return (
-            f"{counted(self.clips, 'clip')}: {written} imported ({counted(self.frames, 'frame')}), "
+            f"{counted(self.clips, 'clip')}: {written} imported ({counted(self.frames, 'frame')}"
+            f"{f', {self.replaced} in place of others' if self.replaced else ''}), "
             f"{self.unchanged} unchanged, {len(self.failed)} failed"
         )
 
@@ -93,14 +94,12 @@ def import_keypoints(
     once; total: how many, for the progress bar; source: where they come from, for config.json.
     """
     clips = track(clips, "clips", total) if total is not None else iter(clips)
-    with run.alone():
+    with run.alone("extraction"):
         remove_leftovers(run.keypoints)
         run.record_config("import", {"source": source})
         importer = _Importer(run)
-        started = time.monotonic()
         while batch := list(itertools.islice(clips, _BATCH)):
             importer.take(batch)
-        importer.summary.seconds = time.monotonic() - started
     return importer.summary
 
 
@@ -173,6 +172,7 @@ class _Importer:
             return video, []
         name = track_name(clip.id, 0)
         if row is not None:
+            self.summary.replaced += row.state == "done"
             # The file may be left without its rows if this ends: those of the old one must not speak of it.
             old = [row, *self.run.ledger.rows("track", id=name)]
             self.run.ledger.put([replace(row, key="") for row in old])

@@ -59,6 +59,11 @@ class VideoInput:
         return "".join(word.capitalize() for word in label_words(self.path.stem)) or self.path.stem
 
     @property
+    def is_alone(self) -> bool:
+        """Whether it was named by itself, and nothing but its own words says what it shows."""
+        return self.relative.parent == Path() and _UCF101_NAME.fullmatch(self.path.stem) is None
+
+    @property
     def group(self) -> str:
         """UCF101's number of the person and place, `01` of `v_Lunges_g01_c02`; empty for any other video."""
         named = _UCF101_NAME.fullmatch(self.path.stem)
@@ -176,8 +181,13 @@ def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[
     for video in videos:
         sources = [given, *(beside.get(folder, {}) for folder in _folders(video))]
         matches = [source[name] for source in sources for name in video.names if name in source]
-        found[video] = tuple(matches[0] if matches else map(VideoCaption, captions_for(video.label)))
+        found[video] = tuple(matches[0]) if matches else default_captions(video.label)
     return found
+
+
+def default_captions(label: str) -> tuple[VideoCaption, ...]:
+    """Captions of a video that no file of captions speaks of."""
+    return tuple(map(VideoCaption, captions_for(label)))
 
 
 def _folders(video: VideoInput) -> list[Path]:

@@ -42,7 +42,7 @@ def measure(keypoints: Keypoints2D, seen_score: float) -> dict[str, float]:
         "height": size,
         "score": float(score.mean()),
         "joint_score": float(score.mean(axis=0).min()),
-        "bones": bone_change(xy, seen, rate) / size,
+        "bones": bone_change(xy, seen, row_rate(keypoints)) / size,
         "jitter": jitter(still, told, time) / still_size,
         "camera": camera_speed(keypoints) / size,
         "camera_lost": float(1 - keypoints.camera_known.mean()),
@@ -56,6 +56,13 @@ def frame_rate(keypoints: Keypoints2D) -> float:
         return float(keypoints.fps)
     rate = 1 / np.median(np.diff(keypoints.time) / np.diff(keypoints.frame))
     return round(float(rate), 3)  # 25, not 24.9999999: there is a limit on it
+
+
+def row_rate(keypoints: Keypoints2D) -> float:
+    """Rows per second: of keypoints of every fifth frame a fifth of the frame rate."""
+    if len(keypoints.frame) < 2:
+        return float(keypoints.fps)
+    return float(1 / np.median(np.diff(keypoints.time)))
 
 
 def steadied(xy: Float[ndarray, "f k 2"], camera: Float[ndarray, "f 2 3"]) -> Float[ndarray, "f k 2"]:
@@ -76,7 +83,7 @@ def edge_share(xy: Float[ndarray, "f k 2"], size: tuple[int, int]) -> float:
     return float(outside.any(axis=(1, 2)).mean())
 
 
-def bone_change(xy: Float[ndarray, "f 12 2"], seen: Bool[ndarray, "f 12"], fps: float) -> float:
+def bone_change(xy: Float[ndarray, "f 12 2"], seen: Bool[ndarray, "f 12"], rate: float) -> float:
     """90th percentile over limbs and frames of how far a limb's length is off its running median, in pixels.
 
     In the image a limb shortens and grows as it turns, smoothly: the running median follows that. What is off it
@@ -85,7 +92,7 @@ def bone_change(xy: Float[ndarray, "f 12 2"], seen: Bool[ndarray, "f 12"], fps: 
     """
     ends = np.array(_LIMBS).T
     lengths = np.linalg.norm(xy[:, ends[0]] - xy[:, ends[1]], axis=-1)
-    window = max(3, 2 * round(_STEADY * fps / 2) + 1)
+    window = max(3, 2 * round(_STEADY * rate / 2) + 1)
     off = np.abs(lengths - median_filter(lengths, size=(window, 1), mode="nearest"))
     known = seen[:, ends].all(axis=1)
     return float(np.percentile(off[known], 90)) if known.any() else 0.0

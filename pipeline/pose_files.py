@@ -136,7 +136,8 @@ def read_keypoints(path: Path) -> Keypoints2D:
             fps=fps,
             size=(width, height),
             keypoint_set=str(z["keypoint_set"]),
-            **{name: z[name] for name in ("time", "camera", "camera_known") if name in z},
+            **{name: z[name] for name in ("time", "camera") if name in z},
+            **({"camera_known": z["camera_known"].astype(bool)} if "camera_known" in z else {}),
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md says what the arrays are") from None
@@ -174,7 +175,10 @@ def rests(keypoints: Keypoints2D) -> bool:
     """
     body = keypoint_set_named(keypoints.keypoint_set).body
     xy, score, time = keypoints.xy[:, body].astype(np.float64), keypoints.score[:, body], keypoints.time
-    trunk = float(np.nanpercentile(np.linalg.norm(xy[:, :2].mean(axis=1) - xy[:, 6:8].mean(axis=1), axis=-1), 90))
+    whole = xy[(score[:, [0, 1, 6, 7]] > 0).all(axis=1)]
+    if not len(whole):
+        return False
+    trunk = float(np.percentile(np.linalg.norm(whole[:, :2].mean(axis=1) - whole[:, 6:8].mean(axis=1), axis=-1), 90))
     later = np.searchsorted(time, time + _STRIDE - 1e-6)
     early = np.flatnonzero(later < len(time))
     later = later[early]

@@ -77,33 +77,34 @@ def pseudo_label(
     up to date with the features, the teacher's weights and the configuration is left alone. A label beyond a limit
     goes to `pseudo3d_filtered/`, so that with other limits or scales labels are judged again and none is lifted.
     """
-    cfg = cfg or PseudoLabelConfig()
+    cfg = cfg or run.recorded("pseudo-label", PseudoLabelConfig)
     # Clips of like length are lifted together.
     built = sorted(run.ledger.rows("build", state="done"), key=lambda row: row.measures["frames"])
     if not built:
         raise InputError(f"{run.root}: no 2D motion to lift {_why_none(run)}")
     model, teacher = load_model(checkpoint, device), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
-    run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
-    for folder in (run.pseudo3d, run.pseudo3d_filtered):
-        remove_leftovers(folder)
-    _drop_others(run, {row.id for row in built})
     summary = PseudoLabelSummary(checkpoint)
-    stale, known = [], {row.id: row for row in run.ledger.rows("pseudo")}
-    for row in built:
-        key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *ScoreConfig.model_fields}))
-        before = known.get(row.id)
-        if before is not None and before.key == key and _judge_again(run, before, cfg, summary):
-            summary.unchanged += 1
-        else:
-            stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
-    for start in track(range(0, len(stale), cfg.batch_size), "lift"):
-        clips = _read_all(run, model, stale[start : start + cfg.batch_size], summary)
-        made = label(model, [(clip.features, clip.mask) for clip in clips], cfg) if clips else []
-        # Until its new row is there, a label that is written over counts as that of no settings.
-        run.ledger.put(replace(known[clip.row.id], key="") for clip in clips if clip.row.id in known)
-        for clip, pseudo in zip(clips, made, strict=True):
-            _finish(run, clip, pseudo, teacher, cfg, summary)
+    with run.alone("pseudo-label"):
+        run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
+        for folder in (run.pseudo3d, run.pseudo3d_filtered):
+            remove_leftovers(folder)
+        _drop_others(run, {row.id for row in built})
+        stale, known = [], {row.id: row for row in run.ledger.rows("pseudo")}
+        for row in built:
+            key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *ScoreConfig.model_fields}))
+            before = known.get(row.id)
+            if before is not None and before.key == key and _judge_again(run, before, cfg, summary):
+                summary.unchanged += 1
+            else:
+                stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
+        for start in track(range(0, len(stale), cfg.batch_size), "lift"):
+            clips = _read_all(run, model, stale[start : start + cfg.batch_size], summary)
+            made = label(model, [(clip.features, clip.mask) for clip in clips], cfg) if clips else []
+            # Until its new row is there, a label that is written over counts as that of no settings.
+            run.ledger.put(replace(known[clip.row.id], key="") for clip in clips if clip.row.id in known)
+            for clip, pseudo in zip(clips, made, strict=True):
+                _finish(run, clip, pseudo, teacher, cfg, summary)
     return summary
 
 

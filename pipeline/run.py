@@ -98,18 +98,25 @@ class Run:
         """
         folders = [f for f in RUNS.iterdir() if f.name != DEMO] if RUNS.is_dir() else []
         runs = [cls(folder) for folder in sorted(filter(_is_run, folders), key=_worked_on, reverse=True)]
-        return next((run for run in runs if run.ledger.holds("track")), runs[0] if runs else None)
+        return next((run for run in runs if run._holds_clips()), runs[0] if runs else None)
+
+    def _holds_clips(self) -> bool:
+        try:
+            return self.ledger.holds("track")
+        except InputError as error:
+            log.warning("%s; it is passed over", error)
+            return False
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """While clips are added: the ledger has one writer at a time. Raises where another process adds some."""
-        lock = FileLock(self.root / ".extract.lock")
+    def alone(self, what: str) -> Iterator[None]:
+        """While a stage writes files: one process at a time does `what`. Raises where another one is at it."""
+        lock = FileLock(self.root / f".{what}.lock")
         try:
             with lock.acquire(timeout=0):
                 yield
         except Timeout:
             raise InputError(
-                f"{self.root}: another extraction or import is at work in it; wait for it, or give another --out"
+                f"{self.root}: another {what} is at work in it; wait for it, or give another run"
             ) from None
 
     def recorded(self, stage: str, cls: type[C]) -> C:

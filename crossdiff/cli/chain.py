@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crossdiff.checkpoint import load_model
 from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
+from crossdiff.config import load_config
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
@@ -21,6 +22,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.text import check_prompts, load_text_encoder
 from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.loop import TrainSummary
+from crossdiff.training.record import recorded
 from crossdiff.training.stages import finetune
 
 Report = Callable[[str, object], None]
@@ -40,8 +42,8 @@ class ChainConfig:
     captions: Path | None = None
     filter: FilterConfig | None = None
     build: BuildConfig | None = None
-    lift: PseudoLabelConfig = field(default_factory=PseudoLabelConfig)
-    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    lift: PseudoLabelConfig | None = None
+    finetune: FinetuneConfig | None = None
     sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(mixture=True))
     frames: int = 120
     seed: int = 0
@@ -101,7 +103,8 @@ def run_chain(
         went_through("filter", filter_clips(run, cfg.filter))
         went_through("build-2d", build_2d(run, cfg.build))
         went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift, cfg.device))
-        tuned = finetune(cfg.finetune, run.root, checkpoint, run.finetuned, data, start_over=True)
+        tuning = cfg.finetune or recorded(run.finetuned, load_config(FinetuneConfig, "finetune"))
+        tuned = finetune(tuning, run.root, checkpoint, run.finetuned, data, start_over=True)
         report("finetune", tuned)
         chosen = list(prompts) or run_captions(run)
         if not chosen:

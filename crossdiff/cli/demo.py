@@ -36,5 +36,6 @@ def demo(
         captions = captions or list(DEMO_CAPTIONS)
     find_videos([video])
     model = pick_checkpoint(checkpoint)
-    page = make_demo(video, captions, out, model, steps, lambda stage, what: summary(f"{stage}: {what}"))
+    page, result = make_demo(video, captions, out, model, steps, lambda stage, what: summary(f"{stage}: {what}"))
     summary(f"Look at {page.resolve()}")
+    result.raise_failures()

@@ -21,7 +21,7 @@ from crossdiff.errors import InputError
 from crossdiff.evaluation.evaluate import REAL
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.files import load_npy, load_npz, write_text
-from crossdiff.pipeline.inputs import captions_of, find_videos
+from crossdiff.pipeline.inputs import captions_of, find_videos, name_apart
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.physics import MEASURES
@@ -38,9 +38,17 @@ KNOWN_PROMPT = "a person walks forward"
 _MOST_MOTIONS = 3
 
 
-def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path, steps: int, report: Report) -> Path:
-    """Run the chain on one clip with a short fine-tuning, draw everything, and write `out/index.html`."""
+def make_demo(
+    video: Path, captions: Sequence[str], out: Path, checkpoint: Path, steps: int, report: Report
+) -> tuple[Path, ChainResult]:
+    """Run the chain on one clip with a short fine-tuning, draw everything, and write `out/index.html`.
+
+    InputError: `out` is the run of another clip.
+    """
     run = Run.create(out)
+    known = {name: v.path for name, v in run.ledger.videos().items()}
+    if others := known.keys() - name_apart(find_videos([video]), known).keys():
+        raise InputError(f"{out}: shows {min(others)} already; name another folder for {video.name} with --out")
     times = _Stopwatch(report)
     cfg = ChainConfig(
         captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
@@ -48,7 +56,6 @@ def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path,
     (known,) = captions_of(find_videos([video]), cfg.captions).values()
     prompts = [known[0].text, KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
-    result.raise_failures()
     before = sample_to_folder(
         prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device
     )
@@ -59,7 +66,7 @@ def make_demo(video: Path, captions: Sequence[str], out: Path, checkpoint: Path,
     _draw_lifted(run, motions)
     figures = _draw_samples(out, prompts, result)
     times("draw", counted(2 + 2 * len(motions) + len(figures) - 1, "video"))
-    return write_page(out / "index.html", _page(run, checkpoint, motions, figures, result, times))
+    return write_page(out / "index.html", _page(run, checkpoint, motions, figures, result, times)), result
 
 
 def _short_tuning(steps: int) -> FinetuneConfig:

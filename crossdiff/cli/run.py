@@ -76,7 +76,8 @@ def run(
         pose_settings=tuple(pose_set or ()),
         engine=create_engine(engine, workers, gpus_per_actor=num_gpus_per_actor, address=ray_address),
         captions=captions,
-        finetune=tuning,
+        # Nothing asked for: what the run was fine-tuned with before, so that no model is trained anew for nothing.
+        finetune=tuning if seed or set_ else None,
         sampling=SamplingOptions(mixture=mixture),
         frames=frames,
         seed=seed,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import ValidationError
 
 from crossdiff.checkpoint import CONFIG, WEIGHTS, is_checkpoint, latest_state
 from crossdiff.errors import ConfigError
@@ -16,6 +17,8 @@ from crossdiff.training.config import LoopConfig
 from crossdiff.training.launch import precision_of
 
 log = logging.getLogger(__name__)
+
+C = TypeVar("C", bound=LoopConfig)
 
 # What a run is started with that may be another when it goes on: what is shown and kept, and by how many devices it
 # is made (which changes the numbers only by the dropout that each draws for its own rows).
@@ -54,6 +57,15 @@ def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) ->
         log.warning("%s: %s changed, training starts over", out, ", ".join(changed))
         _clear(out)
     write_text(out / _RECORD, yaml.safe_dump(resolved, sort_keys=False))
+
+
+def recorded(out: Path, default: C) -> C:
+    """The configuration that the training in `out` was started with; the default where there was none."""
+    settings = read_record(out / _RECORD).get("config")
+    try:
+        return type(default).model_validate(default.model_dump(mode="json") | settings)
+    except (TypeError, ValidationError):
+        return default
 
 
 def _clear(out: Path) -> None:

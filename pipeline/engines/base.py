@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 # Called with a video's id, its frames done so far and those that its header declares (0: unknown).
 VideoTick = Callable[[str, int, int], None]
-# After such an error of a GPU every later call of the same process fails.
-_GPU_LOST = re.compile("(CUDA|HIP) error")
+# After such an error of a GPU every later call of the same process fails; memory is free again with fewer processes.
+_GPU_LOST = re.compile("(CUDA|HIP) (error|out of memory)")
 
 
 class LostError(CrossDiffError):
@@ -124,7 +124,7 @@ def work(
 
 
 def gpu_is_lost(reason: str) -> bool:
-    """Whether, by an error's text, a process can no longer use its GPU and must be replaced."""
+    """Whether an error, by its text, is the GPU's fault and no video's: the process is replaced, and tries again."""
     return _GPU_LOST.search(reason) is not None
 
 

@@ -93,7 +93,7 @@ def test_a_video_that_was_only_touched_is_not_done_again(run, videos):
 
 
 def test_a_run_has_one_writer(run, videos):
-    with FileLock(run.root / ".extract.lock"), pytest.raises(InputError, match="another extraction"):
+    with FileLock(run.root / ".extraction.lock"), pytest.raises(InputError, match="another extraction"):
         extract_2d([videos], run, FakeBackend())
 
 
