@@ -17,7 +17,7 @@ from crossdiff.config import Config
 from crossdiff.data.bvh import JointMap
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption
 from crossdiff.data.published import PublishedFolder
-from crossdiff.data.sources import RawClip, RawSource, open_source
+from crossdiff.data.sources import SPLITS, RawClip, RawSource, open_source
 from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, PrepareSummary, Tally, Written
 from crossdiff.errors import ClipError, ConfigError, InputError
 from crossdiff.files import save_npy, write_text
@@ -85,6 +85,7 @@ def prepare(
     tally = Tally(skeleton, cfg.layout_2d)
     for clip_id in raw.absent:
         tally.add(Outcome(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
+    _begin(out)
     for outcome in _in_threads(_Maker(raw, out, skeleton, cfg), raw.clips):
         tally.add(outcome)
     tally.check(cfg.max_bad_share)
@@ -102,11 +103,18 @@ def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> Pre
     for clip_id in published.ids:
         if clip_id not in splits:
             tally.add(Outcome(left_out=[LeftOut(clip_id, "in no split list")]))
+    _begin(out)
     for outcome in _in_threads(place, list(splits)):
         tally.add(outcome)
     tally.check(cfg.max_bad_share)
     config = cfg.model_dump() | {"skeleton": published.skeleton.name, "mirror": False, "retarget": False}
     return tally.finish(out, published.statistics(), source="published", config=config)
+
+
+def _begin(out: Path) -> None:
+    """Take the lists from a dataset that is there: its arrays are replaced one by one, and half of it is none."""
+    for name in ("dataset.json", *(f"{split}.txt" for split in SPLITS)):
+        (out / name).unlink(missing_ok=True)
 
 
 def _in_threads(work: Callable[[T], Outcome], items: Sequence[T]) -> Iterator[Outcome]:

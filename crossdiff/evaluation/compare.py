@@ -172,6 +172,7 @@ def _check_same(first: str, one: EvaluationResult, second: str, other: Evaluatio
 def _conditions(result: EvaluationResult) -> dict[str, str]:
     """What must be equal for two results to be comparable."""
     found = {"the dataset's split": result.dataset.split, "the dataset's fingerprint": result.dataset.fingerprint}
+    found["the number of frames of real motion, at most,"] = str(result.most_frames)
     found |= {f"the fingerprint of evaluator {e.kind}": e.fingerprint for e in result.evaluators}
     protocol = result.config.get("protocol", {})
     protocol = protocol if isinstance(protocol, Mapping) else {"": protocol}

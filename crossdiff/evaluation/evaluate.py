@@ -172,6 +172,7 @@ def collect(bench: Bench, out: Path, name: str, devices: tuple[str, ...]) -> Eva
         dataset=_dataset_record(bench),
         evaluators=tuple(_evaluator_record(bench, k) for k in KINDS if f"{k}-all" in bench.evaluators),
         config=cfg.model_dump(mode="json"),
+        most_frames=bench.model.config.max_frames,
         device=_device_name(devices),
         seconds_per_motion=float(np.median(seconds)),
         tables=tuple(

@@ -101,7 +101,8 @@ class SavedResult(Config):
 class EvaluationResult(SavedResult):
     """`motion`: rows by measure for those that need no evaluator (see `crossdiff.representation.physics`).
 
-    config: the resolved evaluation configuration, sampling included. seconds_per_motion: sampling alone, on `device`.
+    config: the resolved evaluation configuration, sampling included. most_frames: where real motion was cut, as long as
+    the model's can be. seconds_per_motion: sampling alone, on `device`.
     """
 
     made_by: ClassVar[str] = "crossdiff evaluate"
@@ -113,6 +114,7 @@ class EvaluationResult(SavedResult):
     dataset: DatasetRecord
     evaluators: tuple[EvaluatorRecord, ...]
     config: dict[str, object]
+    most_frames: int
     device: str
     seconds_per_motion: float
     tables: tuple[Table, ...]

@@ -174,6 +174,7 @@ def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, 
     kinds = [kind for kind in KINDS if f"{kind}-all" in folders]
     judge = _Judge(study, data, folders, kinds[-1])
     found: dict[str, dict[str, dict[str, list[float]]]] = {KNOWN: {}, NEW: {}}
+    first = get_args(Model)[0], next(iter(study.samplings))
     for seed, model, sampling, actions in _cases(study):
         folder = _folder(out, seed, model, sampling, actions)
         result = EvaluationResult.load(folder)
@@ -181,6 +182,8 @@ def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, 
             t.evaluator: t.rows for t in result.tables if t.protocol == "distinct"
         }
         for row, measures in result.motion.items():
+            if row == REAL and (model, sampling) != first:
+                continue  # the same in every result of a seed
             name = REAL if row == REAL else f"{model}, {sampling}"
             metrics = {measure: value.mean for measure, value in measures.items()}
             for kind in kinds:

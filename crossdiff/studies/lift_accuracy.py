@@ -196,7 +196,7 @@ def observe_all(
         joints = dataset.packed.joints(index, 0, int(dataset.lengths[index]) + 1)
         drawn = np.random.default_rng([cfg.seed, index]).uniform(0, 360, cfg.yaws)
         for view, yaw in enumerate(VIEW_YAW.values() if sides else drawn.tolist()):
-            rng = np.random.default_rng([cfg.seed, index, view])
+            rng = np.random.default_rng([cfg.seed, index, view, 1])  # not the stream of the yaws, for any view
             pieces = list(_pieces(place, joints, observe(joints, yaw, noise, rng), cfg.motion))
             found.pieces += pieces
             found.seen += 1

@@ -33,30 +33,26 @@ def write_lift_report(result: LiftResult, examples: Sequence[Example], folder: P
     """Write result.json, report.md, report.html, accuracy.png and, where there are examples, examples.png and .mp4."""
     result.save(folder / "result.json")
     plot(result, folder / "accuracy.png")
+    pictures = [("accuracy.png", "Lifting beside two baselines, and what each fault alone makes of it.")]
     if examples:
         draw_examples(examples, folder)
-    page = document(result, bool(examples))
+        shows = "Two moments of a clip of the best, of middling and of the worst; examples.mp4 shows them move."
+        pictures.append(("examples.png", shows))
+    page = document(result, pictures)
     write_text(folder / "report.md", to_markdown(page))
     write_text(folder / "report.html", to_html(page))
 
 
 def markdown(result: LiftResult) -> str:
-    return to_markdown(document(result, pictures=False))
+    return to_markdown(document(result))
 
 
-def document(result: LiftResult, pictures: bool) -> Document:
+def document(result: LiftResult, pictures: Sequence[tuple[str, str]] = ()) -> Document:
     data, model = result.dataset, result.model
     lead = (
         f"{data.folder}, split {data.split}: {counted(data.clips, 'clip')} whose motion is known in 3D, seen by a "
         "made-up detector, brought through the pipeline, lifted and compared."
     )
-    shown = [("accuracy.png", "Lifting beside two baselines, and what each fault alone makes of it.")]
-    shown += [
-        (
-            "examples.png",
-            "Two moments of a clip of the best, of middling and of the worst; examples.mp4 shows them move.",
-        )
-    ]
     facts = {
         "model": f"{model.name} ({model.parameters:,} parameters), {model.folder}",
         "model's hash": model.fingerprint,
@@ -73,7 +69,7 @@ def document(result: LiftResult, pictures: bool) -> Document:
         lead=lead,
         sheets=[*_condition_sheets(result), _fault_sheet(result), _way_sheet(result)],
         facts=list(facts.items()),
-        pictures=shown if pictures else (),
+        pictures=pictures,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from lightning_fabric.strategies import DDPStrategy
 
 from crossdiff.errors import ConfigError
@@ -20,16 +21,28 @@ def launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
     all_learn: whether every parameter gets a gradient in every step.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    mixed = precision_of(cfg) == "bf16-mixed"
     several = cfg.devices * cfg.num_nodes > 1
     fabric = Fabric(
         accelerator="auto",
         strategy=DDPStrategy(find_unused_parameters=not all_learn) if several else "auto",
         devices=cfg.devices,
         num_nodes=cfg.num_nodes,
-        precision=precision_of(cfg),
+        precision=None if mixed else "32-true",
+        plugins=[_Autocast("bf16-mixed", "cuda" if torch.cuda.is_available() else "cpu")] if mixed else None,
     )
     fabric.launch()
     return fabric
+
+
+class _Autocast(MixedPrecision):
+    """bf16 within the layers alone: the network gets its inputs as they are.
+
+    Rounded to bf16, x_t would spoil the x_start that v-prediction makes of it at small t.
+    """
+
+    def convert_input(self, data: Any) -> Any:
+        return data
 
 
 def check_one_process(cfg: LoopConfig, folder: Path) -> None:

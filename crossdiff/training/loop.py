@@ -197,7 +197,7 @@ class Trainer:
             self.network, self.optimizer, max_norm=self.cfg.gradient_clip, error_if_nonfinite=False
         )
         assert norm is not None
-        # One wait for the device, and one exchange between devices, for all numbers of a step.
+        # One wait for the device and one exchange between devices in place of one for each number.
         values = torch.cat([norm.detach()[None], parts.values])
         gradient, *reduced = self.fabric.all_reduce(values, reduce_op="mean").tolist()
         means = parts.means(reduced)

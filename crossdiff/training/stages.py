@@ -79,7 +79,9 @@ def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, most: int
     """Batches of `count` clips, of at most `most` frames, as the configuration wants them."""
     short = cfg.short_windows
     first = None if short is None else (round(short.share * cfg.steps), min(short.frames, most))
-    return MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, cfg.share_2d, first)
+    # Clips for 2D alone would teach nothing where nothing trains 2D.
+    share_2d = cfg.share_2d if ("2d", "2d") in cfg.objective().mocap else cfg.share_3d
+    return MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, share_2d, first)
 
 
 def finetune(

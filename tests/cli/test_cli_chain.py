@@ -80,6 +80,15 @@ def test_run_does_all_in_one_command_and_a_second_time_nothing(run):
     assert before.items() <= state_of(run).items()
 
 
+def test_run_keeps_what_the_run_was_lifted_and_fine_tuned_with(labelled):
+    crossdiff("pseudo-label", labelled, "--set", "smooth_sigma=2").ok()
+    crossdiff("finetune", labelled, "--set", "steps=3").ok()
+    model = (labelled / "finetuned/model.safetensors").read_bytes()
+    said = crossdiff("run", "videos", "a person squats", "--out", labelled, "--frames", "40").ok().out
+    assert "0 motions lifted to 3D, 1 unchanged" in said and "3 steps" in said
+    assert (labelled / "finetuned/model.safetensors").read_bytes() == model
+
+
 def test_lifting_and_sampling_are_done_where_the_chain_is_told(tmp_path, monkeypatch):
     stages = {
         name: Mock()
@@ -107,6 +116,8 @@ def test_demo_writes_a_page_whose_videos_are_there(run):
     assert f"Look at {(run / 'index.html').resolve()}" in said.splitlines()[-1]
     videos = sorted(p.name for p in run.glob("*.mp4"))
     assert len(videos) == 5 and all(name in page for name in videos)
+    shutil.copy("videos/jumping_jacks.mp4", "other.mp4")
+    crossdiff("demo", "--video", "other.mp4", "--out", run).failed("shows jumping_jacks already", "--out")
 
 
 def test_pseudo_label_takes_in_clips_that_were_added_and_keeps_the_limits_of_the_run(run):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from synthetic import person, write_raw
 
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.prepare import PrepareConfig, prepare, resample
 from crossdiff.data.sources import open_source
+from crossdiff.data.tally import Tally
 from crossdiff.errors import InputError
 from crossdiff.files import read_json
 from crossdiff.representation.features2d import joints_to_features as features_2d
@@ -159,6 +162,16 @@ def test_too_many_broken_clips_are_an_error_and_nothing_is_listed(tmp_path):
     with pytest.raises(InputError, match=r"1 of 4 clips are broken .*infinite.*--max-bad-share"):
         prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig())
     assert not (tmp_path / "data" / "train.txt").exists()
+
+
+def test_preparing_anew_that_stops_half_way_leaves_no_dataset(tmp_path, monkeypatch):
+    write_raw(tmp_path / "raw", [50] * 4)
+    prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig())
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Tally, "add", Mock(side_effect=[None, KeyboardInterrupt]))
+        prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(retarget=False))
+    with pytest.raises(InputError, match=r"no train\.txt"):
+        MocapDataset(tmp_path / "data")
 
 
 def test_long_clips_are_cut_and_many_short_ones_are_not_broken(tmp_path):

@@ -65,6 +65,7 @@ def result(name: str = "crossdiff", **changes: Any) -> EvaluationResult:
         ),
         "config": {"protocol": {"replications": 20, "batch": 32}, "sampling": {"steps": 50}, "seed": 7},
         "device": "cpu",
+        "most_frames": 196,
         "seconds_per_motion": 0.1234,
         "tables": (table(name, **means), table(name, "tmr", "distinct", **means)),
         "motion": {

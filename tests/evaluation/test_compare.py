@@ -85,6 +85,7 @@ def test_what_differs_is_a_table_and_the_rest_a_list():
         ({"dataset": {"fingerprint": "d2"}}, "b: the dataset's fingerprint is d2, but d1 of a"),
         ({"config": {"protocol": {"replications": 20, "batch": 64}}}, "protocol.batch is 64, but 32 of a"),
         ({"config": {}}, "protocol.batch is none, but 32 of a"),
+        ({"most_frames": 96}, "the number of frames of real motion, at most, is 96, but 196 of a"),
         ({"evaluators": ()}, "fingerprint of evaluator t2m is none, but e-t2m of a"),
     ],
 )

@@ -144,6 +144,13 @@ def test_parts_of_a_video_in_which_a_track_is_not_shown_cost_nothing(run, videos
     assert spans == [(0, 0), (0, 3)]
 
 
+def test_a_track_that_no_caption_is_about_is_told_from_one_that_is_not_seen(run, videos):
+    filter_clips(run)
+    (videos / "captions.csv").write_text("video,caption,start,end\njumping_jacks_01.mp4,nobody,4,9\n")
+    extract_2d([videos], run, FakeBackend())
+    assert build_2d(run).filtered == {"no caption is about it": 1}
+
+
 class _Killed(BaseException):
     """The end of the process, where a test wants it."""
 

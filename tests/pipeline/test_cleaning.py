@@ -116,3 +116,11 @@ def test_a_long_track_needs_little_memory():
 def test_tracks_of_few_frames(frames):
     whole = keypoints(waving(frames))
     np.testing.assert_array_equal(_clean(whole).xy, whole.xy)
+
+
+def test_short_movements_of_poses_that_are_seconds_apart_are_no_outliers():
+    xy = np.repeat(waving(1), 40, axis=0)
+    xy[20:23, K("left_wrist"), 1] -= 60
+    sparse = keypoints(xy, fps=25.0, frame=5 * np.arange(40))
+    assert (_clean(sparse).score > 0).all()
+    assert not (_clean(keypoints(xy, fps=25.0)).score > 0).all()

@@ -49,6 +49,15 @@ def test_a_second_time_nothing_is_done(run, videos):
     assert backend.frames == 0 and summary.unchanged == summary.videos == 3 and summary.tracks == 2
 
 
+def test_a_video_that_is_named_again_by_itself_keeps_what_was_told_of_it(run, videos, tmp_path):
+    (tmp_path / "told.csv").write_text("video,caption\njumping_jacks_01.mp4,a man warms up\n")
+    extract_2d([videos], run, FakeBackend(), tmp_path / "told.csv")
+    before = run.ledger.videos()
+    named = [before[name].path for name in ("jumping_jacks_01", "PullUps__v_PullUps_g01_c01")]
+    assert extract_2d(named, run, FakeBackend()).unchanged == 2
+    assert run.ledger.videos() == before
+
+
 def test_a_long_name_costs_no_other_video(tmp_path):
     long = write_video(tmp_path / "v/Lunges" / f"{'x' * 241}.mp4", frames=5)
     write_video(tmp_path / "v/next.mp4", frames=5)

@@ -52,6 +52,7 @@ def test_what_is_there_is_left_alone_and_what_changed_is_made_anew(empty):
     before = {path: path.stat().st_mtime_ns for path in empty.keypoints.iterdir()}
     again = import_keypoints(empty, [clip("a"), clip("b", 27)])
     assert again.unchanged == 1 and again.frames == 60
+    assert "1 imported (60 frames, 1 in place of others), 1 unchanged" in str(again)
     changed = [path.name for path, then in before.items() if path.stat().st_mtime_ns != then]
     assert changed == ["b_t0.npz"]
     assert filter_clips(empty).unchanged == 1

@@ -85,6 +85,14 @@ def test_a_run_without_clips_does_not_hide_the_one_before(tmp_path, monkeypatch)
     assert Run.open().root == good.root and Run.open(bad.root).root == bad.root
 
 
+def test_a_run_that_cannot_be_read_does_not_hide_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good = Run.create()
+    good.ledger.put([Row("track", "a_t0", "done", "k", "a")])
+    (Run.create().ledger.path).write_bytes(b"not a database, but long enough to be read as one" * 10)
+    assert Run.open().root == good.root
+
+
 def test_the_latest_run_is_the_one_that_was_worked_on_last(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     numbered, gym, old = Run.create(), Run.create(Path("runs/gym")), Run.create(Path("runs/old"))

@@ -256,3 +256,20 @@ def test_the_published_file_is_upright_and_of_human_size(tmp_path):
         assert (heads < hips).mean() > 0.5 or clip.label in ("jump", "pick")
         if clip.label in ("wave", "clap", "pour"):  # who face the camera: their left is at the image's right
             assert np.median(np.diff(clip.keypoints.xy[:, side, 0], axis=1)) < 0
+
+
+def test_joints_that_were_not_seen_say_nothing_of_the_camera():
+    xy = waving(40)
+    xy[..., 0] += 4.0 * np.arange(40)[:, None]
+    slides = keypoints(xy + 2000)
+    hips = [BLAZEPOSE33.names.index(f"{side}_hip") for side in ("left", "right")]
+    slides.xy[::5, hips], slides.score[::5, hips] = 0, 0
+    assert not rests(slides)
+    slides.score[:, hips] = 0
+    assert not rests(slides)
+
+
+def test_whether_the_camera_is_known_may_be_told_in_numbers(tmp_path):
+    told = (np.arange(40) != 7).astype(np.int64)
+    found = read_keypoints(write_poses(tmp_path / "a.npz", waving(40), camera_known=told))
+    assert found.camera_known.dtype == bool and found.camera_known.tolist() == told.astype(bool).tolist()

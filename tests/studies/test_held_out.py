@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -132,4 +133,6 @@ def test_a_tiny_study_writes_its_tables_and_goes_on(data, tmp_path):
         assert part in text
     page = (out / "held-out.html").read_text()
     assert "samples/standard/00.mp4" in page
+    real = json.loads((out / "held-out.json").read_text())["new"]["Real"]
+    assert all(len(value["values"]) == 2 for value in real.values())  # one for each seed
     assert (out / "held-out.png").stat().st_size > 5000

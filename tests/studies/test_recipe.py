@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 from synthetic import write_raw
 
-from crossdiff.checkpoint import load_model
+from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.result import EvaluationResult
@@ -69,6 +69,7 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
     assert "| second |" in (out / "compare.md").read_text()
     found = EvaluationResult.load(exported / "evaluation.json")
     assert (found.model.name, found.model.folder, found.dataset.folder) == ("second", "second", "dataset")
+    assert found.model.fingerprint == weights_hash(exported)
     record = json.loads((out / "recipe.json").read_text())
     assert list(record["seconds"]) == said
 

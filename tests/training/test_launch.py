@@ -9,7 +9,7 @@ import torch
 from small_runs import loop_config
 
 from crossdiff.errors import ConfigError
-from crossdiff.training.launch import check_one_process, precision_of
+from crossdiff.training.launch import check_one_process, launch, precision_of
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,18 @@ def test_a_study_trains_in_one_process(several):
     check_one_process(loop_config(), Path("out"))
     with pytest.raises(ConfigError, match="out: expected a training of one process"):
         check_one_process(loop_config(**several), Path("out"))
+
+
+def test_in_bf16_the_network_gets_its_inputs_as_they_are():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 2)
+
+        def forward(self, x):
+            self.given, self.inside = x.dtype, self.layer(x).dtype
+            return x
+
+    net = Net()
+    launch(loop_config(precision="bf16-mixed"), all_learn=True).setup(net)(torch.ones(1, 2))
+    assert (net.given, net.inside) == (torch.float32, torch.bfloat16)

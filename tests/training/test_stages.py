@@ -13,7 +13,7 @@ from crossdiff.data.batches import make_batch
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import CheckpointError, ConfigError, InputError
 from crossdiff.training import stages
-from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.config import FinetuneConfig, LossWeights, TrainConfig
 from crossdiff.training.stages import finetune, train
 
 FEW = {"steps": 2, "batch_size": 2, "log_every": 1, "warmup_steps": 0, "learning_rate": 1e-3}
@@ -226,6 +226,15 @@ def taken(monkeypatch) -> list:
 def test_half_of_the_3d_and_all_of_the_2d(prepared, tmp_path, taken):
     train(stage1(share_3d=0.5, share_2d=1.0, batch_size=8), prepared, tmp_path / "a")
     train(stage1(share_3d=0.5, share_2d=0.5, batch_size=4), prepared, tmp_path / "b")
+    assert [int(batch.has_3d.sum()) for batch in taken] == [4, 4]
+
+
+def test_clips_for_2d_alone_are_left_out_where_nothing_trains_2d(prepared, tmp_path, taken):
+    changes = {"share_3d": 0.5, "share_2d": 1.0, "batch_size": 4}
+    flat = small_config(domains="3d")
+    weights = LossWeights(w22=0, w32=0)
+    train(stage1(**changes, model=flat), prepared, tmp_path / "a")
+    train(stage1(**changes, weights=weights), prepared, tmp_path / "b")
     assert [int(batch.has_3d.sum()) for batch in taken] == [4, 4]
 
 
