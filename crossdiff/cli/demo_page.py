@@ -14,8 +14,9 @@ import torch
 from crossdiff import __version__
 from crossdiff.checkpoint import EVALUATION, load_model
 from crossdiff.cli.chain import ChainConfig, ChainResult, Report, run_chain
-from crossdiff.cli.steps import pick_device, sample_to_folder
+from crossdiff.cli.steps import sample_to_folder
 from crossdiff.config import load_config
+from crossdiff.device import pick_device
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError
 from crossdiff.evaluation.evaluate import REAL

@@ -39,8 +39,8 @@ def evaluate(
 
     Example: crossdiff evaluate trained/stage2 --data dataset --out evaluations/stage2
     """
-    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
+    from crossdiff.device import pick_devices
     from crossdiff.evaluation.config import EvaluationConfig
     from crossdiff.evaluation.evaluate import evaluate as run
     from crossdiff.evaluation.report import markdown

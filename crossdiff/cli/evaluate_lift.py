@@ -28,8 +28,8 @@ def evaluate_lift(
 
     Example: crossdiff evaluate-lift trained/stage1 --data dataset --out evaluations/lift
     """
-    from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
+    from crossdiff.device import pick_device
     from crossdiff.studies.lift_accuracy import study_lifting
     from crossdiff.studies.lift_config import LiftStudyConfig
     from crossdiff.studies.lift_report import markdown, write_lift_report

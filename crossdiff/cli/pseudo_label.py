@@ -34,8 +34,8 @@ def pseudo_label(
 
     Example: crossdiff pseudo-label runs/ucf --checkpoint trained/stage1
     """
-    from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
+    from crossdiff.device import pick_device
     from crossdiff.errors import PartialFailure
     from crossdiff.pipeline.build import build_2d
     from crossdiff.pipeline.filter import filter_clips

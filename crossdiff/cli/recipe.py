@@ -32,8 +32,8 @@ def recipe(
 
     Example: crossdiff recipe pretrained --source motions --out recipe
     """
-    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config, shipped_configs
+    from crossdiff.device import pick_devices
     from crossdiff.studies.recipe import Recipe, run_recipe
 
     shipped = f"recipes/{name}.yaml"

@@ -52,9 +52,9 @@ def run(
     """
     from crossdiff.annotations.captions import read_captions
     from crossdiff.cli.chain import ChainConfig, check_request, run_chain
-    from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
+    from crossdiff.device import pick_device
     from crossdiff.diffusion.sampling import SamplingOptions
     from crossdiff.errors import ConfigError
     from crossdiff.pipeline.backends import create_backend

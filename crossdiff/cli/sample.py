@@ -61,10 +61,11 @@ def sample(
 
     Example: crossdiff sample "a person waves" --edit walk.npy --keep-joints lower --out waving_walk
     """
-    from crossdiff.cli.steps import EditFile, pick_device, run_captions, sample_to_folder
+    from crossdiff.cli.steps import EditFile, run_captions, sample_to_folder
     from crossdiff.cli.sweep import PromptSet
     from crossdiff.cli.sweep import sweep as sample_sweep
     from crossdiff.config import load_config
+    from crossdiff.device import pick_device
     from crossdiff.diffusion.sampling import SamplingOptions
     from crossdiff.errors import InputError
     from crossdiff.pipeline.run import Run

@@ -32,7 +32,7 @@ def serve(
     from crossdiff.app.models import Models
     from crossdiff.app.size import read_size
     from crossdiff.app.video import PoseSettings
-    from crossdiff.cli.steps import pick_device
+    from crossdiff.device import pick_device
     from crossdiff.pipeline.backends import create_backend
 
     if backend != "mediapipe" or pose_set:  # the default need not be installed for text

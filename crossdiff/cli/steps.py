@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from crossdiff.checkpoint import weights_hash
 from crossdiff.data.captions import read_captions
 from crossdiff.diffusion.editing import Edit
@@ -80,23 +78,6 @@ def _ranges(text: str) -> list[slice]:
     if None in found:
         raise InputError(f"keep frames: expected ranges such as 0:30,90:120, got {text!r}")
     return [slice(*(None if end is None else int(end) for end in part.groups())) for part in found if part]
-
-
-def pick_device(name: str) -> str:
-    """The name of a torch device; `auto` is the GPU where there is one."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device: expected auto, cpu, or one that is here, got {name!r} ({reason})") from None
-    return name
-
-
-def pick_devices(names: str) -> tuple[str, ...]:
-    """Of torch devices with commas between, see `pick_device`."""
-    return tuple(pick_device(name.strip()) for name in names.split(","))
 
 
 def sample_to_folder(

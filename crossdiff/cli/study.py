@@ -38,8 +38,8 @@ def ablations(
 
     Example: crossdiff study ablations --data dataset --out ablations
     """
-    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
+    from crossdiff.device import pick_devices
     from crossdiff.studies.ablations import AblationStudy, run_ablations
 
     chosen = load_config(AblationStudy, config, set_)
@@ -69,8 +69,8 @@ def held_out(
 
     Example: crossdiff study held-out --data dataset --out held-out
     """
-    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
+    from crossdiff.device import pick_devices
     from crossdiff.studies.held_out import HeldOutStudy, run_held_out
 
     chosen = load_config(HeldOutStudy, config, set_)
@@ -102,8 +102,8 @@ def sampling(
     Example: crossdiff study sampling --data dataset --out sampling
     """
     from crossdiff.cli.common import pick_checkpoint
-    from crossdiff.cli.steps import pick_devices
     from crossdiff.config import load_config
+    from crossdiff.device import pick_devices
     from crossdiff.studies.sampling_sweep import SamplingSweep, run_sampling_sweep
 
     chosen = load_config(SamplingSweep, config, set_)

@@ -39,8 +39,8 @@ def train_evaluator(
 
     Example: crossdiff train-evaluator --data dataset --part all
     """
-    from crossdiff.cli.steps import pick_device
     from crossdiff.config import load_config
+    from crossdiff.device import pick_device
     from crossdiff.evaluation.evaluators import Kind
     from crossdiff.evaluation.parts import PARTS, Part
     from crossdiff.evaluation.training import EvaluatorTraining

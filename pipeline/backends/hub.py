@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from crossdiff.errors import InputError, MissingDependencyError
+from crossdiff.errors import MissingDependencyError
 from crossdiff.files import sha256
 
 CONFIG, PROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
@@ -49,15 +49,3 @@ def load_pretrained(model: Any, processor: Any, source: str, setting: str, devic
         )
     joined = "".join(sha256(path) for path in files)
     return Pretrained(network.to(device).eval(), read, hashlib.sha256(joined.encode()).hexdigest())
-
-
-def find_device(name: str) -> torch.device:
-    """`auto` is the first GPU where there is one; else a name of torch's."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device {name!r} cannot be used ({reason}); give auto, cpu, cuda or cuda:1") from None
-    return torch.device(name)

@@ -15,9 +15,9 @@ from numpy import ndarray
 from pydantic import Field
 
 from crossdiff.config import Config
+from crossdiff.device import pick_device
 from crossdiff.pipeline.backends.base import Person, PoseBackend
 from crossdiff.pipeline.backends.detector import PersonDetector
-from crossdiff.pipeline.backends.hub import find_device
 
 # One person of one frame: the frame, and the box in it.
 Crop = tuple[ndarray, Float[ndarray, "4"]]
@@ -44,7 +44,7 @@ class TopDownBackend(PoseBackend):
 
     def __init__(self, cfg: TopDownConfig) -> None:
         self.cfg = cfg
-        self.device = find_device(cfg.device)
+        self.device = torch.device(pick_device(cfg.device))
         auto = "float32" if self.device.type == "cpu" else "bfloat16"
         self.precision = auto if cfg.precision == "auto" else cfg.precision
         self.detector = PersonDetector(cfg.detector, cfg.threshold, self.device)
