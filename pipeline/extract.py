@@ -87,7 +87,9 @@ def extract_2d(
     lists, per_label: which of the videos are taken; see `find_videos`.
     """
     recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings))
-    identity = recipe.create_pose().identity
+    pose = recipe.create_pose()
+    identity, recipe = pose.identity, replace(recipe, on_gpu=pose.on_gpu)
+    del pose  # its memory is for the processes
     known = run.ledger.videos()
     named = name_apart(find_videos(videos, lists, per_label), {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)

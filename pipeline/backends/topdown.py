@@ -45,6 +45,7 @@ class TopDownBackend(PoseBackend):
     def __init__(self, cfg: TopDownConfig) -> None:
         self.cfg = cfg
         self.device = torch.device(pick_device(cfg.device))
+        self.on_gpu = self.device.type != "cpu"
         auto = "float32" if self.device.type == "cpu" else "bfloat16"
         self.precision = auto if cfg.precision == "auto" else cfg.precision
         self.detector = PersonDetector(cfg.detector, cfg.threshold, self.device)

@@ -44,13 +44,14 @@ class Recipe:
     """What is done to every video; each worker gets it once. keypoints: the folder for the tracks' files.
 
     backend: a name, by which each worker makes its own, or one that is there (to leave this process it must pickle).
-    settings: of a backend by name, as `key=value`.
+    settings: of a backend by name, as `key=value`. on_gpu: see `PoseBackend`.
     """
 
     backend: str | PoseBackend
     people: PeopleConfig
     keypoints: Path
     settings: tuple[str, ...] = ()
+    on_gpu: bool = False
 
     def create_pose(self) -> PoseBackend:
         return create_backend(self.backend, self.settings) if isinstance(self.backend, str) else self.backend

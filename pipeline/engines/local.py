@@ -18,26 +18,29 @@ from crossdiff.pipeline.engines.base import Engine, Job, Outcome, Recipe, VideoT
 # Forked processes inherit locks that threads of the parent hold (OpenCV's, MediaPipe's).
 _PROCESSES = get_context("spawn")
 _SECONDS_BETWEEN_TICKS = 0.2
+_ON_GPU = 2
 
 
 class LocalEngine(Engine):
-    """workers: processes, each with a pose model of its own; one per core where it is None.
+    """workers: processes, each with a pose model of its own; where it is None one per core, or two where the model is
+    on a GPU: one works there while the other reads.
 
     time_limit: seconds without a new frame after which a worker counts as hung.
     """
 
     def __init__(self, workers: int | None = None, time_limit: float = 60.0) -> None:
-        self.workers = workers or cores()
+        self.workers = workers
         self.time_limit = time_limit
 
     def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
+        workers = self.workers or (_ON_GPU if recipe.on_gpu else cores())
         waiting = iter(jobs)
         crew: dict[Connection, _Worker] = {}
         try:
             while True:
                 # A worker is started when there is something for it to do, and only then.
-                while len(crew) < self.workers and (job := next(waiting, None)):
-                    worker = _Worker(recipe, self)
+                while len(crew) < workers and (job := next(waiting, None)):
+                    worker = _Worker(recipe, self.time_limit, max(1, cores() // workers))
                     crew[worker.pipe] = worker
                     worker.begin(job)
                 if not crew:
@@ -63,12 +66,11 @@ class LocalEngine(Engine):
 class _Worker:
     """A worker process as its parent sees it: the job that it is at, and the pipe to it."""
 
-    def __init__(self, recipe: Recipe, engine: LocalEngine) -> None:
+    def __init__(self, recipe: Recipe, time_limit: float, threads: int) -> None:
         self.pipe, theirs = _PROCESSES.Pipe()
-        self.time_limit = engine.time_limit
-        threads = max(1, cores() // engine.workers)
+        self.time_limit = time_limit
         self.room = _PROCESSES.Semaphore()
-        args = (theirs, self.room, recipe, engine.time_limit, threads)
+        args = (theirs, self.room, recipe, time_limit, threads)
         self.process = _PROCESSES.Process(target=_serve, args=args, daemon=True)
         with _no_interrupts():
             self.process.start()

@@ -20,7 +20,7 @@ from crossdiff.errors import InputError
 from crossdiff.files import load_npz
 from crossdiff.pipeline import people
 from crossdiff.pipeline.engines import Job, Recipe, create_engine, local
-from crossdiff.pipeline.engines.base import LostError
+from crossdiff.pipeline.engines.base import LostError, gpu_is_lost
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.people import PeopleConfig
@@ -109,6 +109,25 @@ def test_a_lost_gpu_costs_no_other_video(tmp_path):
         extract_2d([tmp_path / "v"], run, PoisonedBackend())
     extract_2d([tmp_path / "v"], run, PoisonedBackend(), engine=LocalEngine(workers=1), attempts=1)
     assert states(run) == {"a": ("quarantined", 1), "b": ("done", 1)}
+
+
+def test_a_gpu_without_memory_is_no_videos_fault():
+    assert gpu_is_lost("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 7.78 GiB")
+    assert not gpu_is_lost("moov atom not found")
+
+
+def test_few_processes_share_a_gpu(tmp_path, monkeypatch):
+    started = Mock(side_effect=lambda *args: Mock())
+    monkeypatch.setattr(local, "_Worker", started)
+    monkeypatch.setattr(local, "wait", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(local, "cores", lambda: 8)
+    jobs = [Job(str(n), tmp_path / f"{n}.mp4") for n in range(9)]
+    for on_gpu, count in ((True, 2), (False, 8)):
+        recipe = Recipe(FakeBackend(), PeopleConfig(), tmp_path, on_gpu=on_gpu)
+        started.reset_mock()
+        with pytest.raises(KeyboardInterrupt):
+            list(LocalEngine().run(jobs, recipe, lambda *_: None))
+        assert started.call_count == count
 
 
 def test_a_model_that_cannot_be_loaded_is_said_and_no_video_is_blamed(tmp_path):
