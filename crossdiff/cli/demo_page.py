@@ -47,8 +47,8 @@ def make_demo(
     InputError: `out` is the run of another clip.
     """
     run = Run.create(out)
-    known = {name: v.path for name, v in run.ledger.videos().items()}
-    if others := known.keys() - name_apart(find_videos([video]), known).keys():
+    paths = {name: v.path for name, v in run.ledger.videos().items()}
+    if others := paths.keys() - name_apart(find_videos([video]), paths).keys():
         raise InputError(f"{out}: shows {min(others)} already; name another folder for {video.name} with --out")
     times = _Stopwatch(report)
     cfg = ChainConfig(

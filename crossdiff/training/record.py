@@ -61,9 +61,9 @@ def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) ->
 
 def recorded(out: Path, default: C) -> C:
     """The configuration that the training in `out` was started with; the default where there was none."""
-    settings = read_record(out / _RECORD).get("config")
+    settings = read_record(out / _RECORD).get("config", {})
     try:
-        return type(default).model_validate(default.model_dump(mode="json") | settings)
+        return type(default).model_validate({**default.model_dump(mode="json"), **settings})
     except (TypeError, ValidationError):
         return default
 
