@@ -47,14 +47,14 @@ def make_demo(
     InputError: `out` is the run of another clip.
     """
     run = Run.create(out)
-    paths = {name: v.path for name, v in run.ledger.videos().items()}
-    if others := paths.keys() - name_apart(find_videos([video]), paths).keys():
+    paths, found = {name: v.path for name, v in run.ledger.videos().items()}, find_videos([video])
+    if others := paths.keys() - name_apart(found, paths).keys():
         raise InputError(f"{out}: shows {min(others)} already; name another folder for {video.name} with --out")
     times = _Stopwatch(report)
     cfg = ChainConfig(
         captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
     )
-    (known,) = captions_of(find_videos([video]), cfg.captions).values()
+    (known,) = captions_of(found, cfg.captions).values()
     prompts = [known[0].text, KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     before = sample_to_folder(

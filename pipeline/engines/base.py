@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 
 # Called with a video's id, its frames done so far and those that its header declares (0: unknown).
 VideoTick = Callable[[str, int, int], None]
-# After such an error of a GPU every later call of the same process fails; memory is free again with fewer processes.
-_GPU_LOST = re.compile("(CUDA|HIP) (error|out of memory)")
+# After such an error of a GPU every later call of the same process fails.
+_GPU_LOST = re.compile("(CUDA|HIP) error")
+# It may have memory again when other processes are done.
+_GPU_FULL = re.compile("(CUDA|HIP) out of memory")
 
 
 class LostError(CrossDiffError):
@@ -87,7 +89,7 @@ class InProcess(Engine):
         pose = recipe.create_pose()
         for job in jobs:
             outcome = work(job, pose, recipe, partial(tick, job.video))
-            if outcome.lost:
+            if outcome.lost and not _GPU_FULL.search(outcome.error or ""):
                 raise LostError(
                     f"{job.path}: {outcome.error}; run again with worker processes (LocalEngine), which are replaced"
                 )
@@ -125,8 +127,8 @@ def work(
 
 
 def gpu_is_lost(reason: str) -> bool:
-    """Whether an error, by its text, is the GPU's fault and no video's: the process is replaced, and tries again."""
-    return _GPU_LOST.search(reason) is not None
+    """Whether an error, by its text, is the GPU's fault and no video's: another attempt may end otherwise."""
+    return any(pattern.search(reason) for pattern in (_GPU_LOST, _GPU_FULL))
 
 
 def track_name(video: str, number: int) -> str:

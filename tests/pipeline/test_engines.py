@@ -116,6 +116,21 @@ def test_a_gpu_without_memory_is_no_videos_fault():
     assert not gpu_is_lost("moov atom not found")
 
 
+def test_in_one_process_a_gpu_without_memory_costs_no_other_video(tmp_path):
+    class Full(FakeBackend):
+        def estimate(self, frames):
+            for found in super().estimate(frames):
+                if not found:
+                    raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
+                yield found
+
+    for name, grey in {"a": 0, "b": 128}.items():
+        write_video(tmp_path / "v" / f"{name}.mp4", frames=5, grey=grey)
+    run = Run.create(tmp_path / "r")
+    extract_2d([tmp_path / "v"], run, Full())
+    assert states(run) == {"a": ("quarantined", 2), "b": ("done", 1)}
+
+
 def test_few_processes_share_a_gpu(tmp_path, monkeypatch):
     started = Mock(side_effect=lambda *args: Mock())
     monkeypatch.setattr(local, "_Worker", started)
