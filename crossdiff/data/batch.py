@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,17 +77,22 @@ class MotionBatch:
     rows: list[int]
 
     def to(self, device: torch.device) -> MotionBatch:
-        return MotionBatch(
-            {d: x.to(device) for d, x in self.features.items()},
-            {d: x.to(device) for d, x in self.trusted.items()},
-            self.seen.to(device),
-            self.frames.to(device),
-            self.captions,
-            self.wild.to(device),
-            self.has_3d.to(device),
-            self.quality.to(device),
-            self.lengths,
-            self.rows,
+        return self._each(lambda x: x.to(device, non_blocking=True))
+
+    def pin_memory(self) -> MotionBatch:
+        """In memory that a GPU copies from while the processor goes on; torch's loader asks for it by this name."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> MotionBatch:
+        return replace(
+            self,
+            features={d: change(x) for d, x in self.features.items()},
+            trusted={d: change(x) for d, x in self.trusted.items()},
+            seen=change(self.seen),
+            frames=change(self.frames),
+            wild=change(self.wild),
+            has_3d=change(self.has_3d),
+            quality=change(self.quality),
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy import ndarray
 from torch.utils.data import DataLoader, Dataset
 
@@ -59,7 +60,8 @@ def load_steps(
     Of `world_size` devices the one of this rank gets every `world_size`-th row: all get clips of like length.
     """
     rows = range(rank, batches.batch_size, world_size)
-    return DataLoader(_Steps(batches, rows), batch_size=None, sampler=steps, num_workers=workers)
+    pinned = torch.cuda.is_available()
+    return DataLoader(_Steps(batches, rows), None, sampler=steps, num_workers=workers, pin_memory=pinned)
 
 
 class MocapBatches:

@@ -115,6 +115,19 @@ def test_mixed_batches_hold_both_kinds_and_say_which(prepared, run):
     assert batch.to(torch.device("cpu")).captions == batch.captions
 
 
+def test_every_tensor_of_a_batch_is_pinned(prepared, monkeypatch):
+    # On a machine without a GPU no memory can be pinned: a copy stands for it.
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
+    batch = make_batch(MocapBatches(MocapDataset(prepared), 3, 24, ALL_VIEWS, 0), 0)
+    pinned = batch.pin_memory()
+    assert equal(pinned, batch)
+
+    def tensors(b):
+        return [*b.features.values(), *b.trusted.values(), b.seen, b.frames, b.wild, b.has_3d, b.quality]
+
+    assert not any(one is other for one, other in zip(tensors(pinned), tensors(batch), strict=True))
+
+
 def test_a_crop_is_a_stretch_of_the_clip_seen_in_one_view(prepared):
     data = MocapDataset(prepared)
     features = np.load(prepared / "new_joint_vecs" / "clip3.npy")

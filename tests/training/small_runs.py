@@ -82,7 +82,8 @@ def run(
 
 
 def state_of(out: Path, step: int = STEPS) -> dict:
-    return torch.load(out / "state" / f"step_{step:08d}.pt", weights_only=True)
+    """What a run kept, on the CPU, wherever it ran."""
+    return torch.load(out / "state" / f"step_{step:08d}.pt", map_location="cpu", weights_only=True)
 
 
 if __name__ == "__main__":

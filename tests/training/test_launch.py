@@ -64,5 +64,6 @@ def test_in_bf16_the_network_gets_its_inputs_as_they_are():
             return x
 
     net = Net()
-    launch(loop_config(precision="bf16-mixed"), all_learn=True).setup(net)(torch.ones(1, 2))
+    fabric = launch(loop_config(precision="bf16-mixed"), all_learn=True)
+    fabric.setup(net)(torch.ones(1, 2, device=fabric.device))
     assert (net.given, net.inside) == (torch.float32, torch.bfloat16)

@@ -271,7 +271,8 @@ def test_the_model_of_the_lowest_validation_loss_is_kept(prepared, tmp_path, mon
     def losses(network, model, batch, text, weights, draws, velocity_weight):
         if torch.is_grad_enabled():
             return cross_losses(network, model, batch, text, weights, draws, velocity_weight)
-        return dict.fromkeys(weights, torch.full((len(batch.lengths),), next(wanted) / len(weights)))
+        loss = torch.full((len(batch.lengths),), next(wanted) / len(weights), device=batch.frames.device)
+        return dict.fromkeys(weights, loss)
 
     monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)
     summary = run(prepared, tmp_path, loop_config(checkpoint_every=1, validate_every=1, validate_batches=1))
