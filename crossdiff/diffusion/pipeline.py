@@ -114,6 +114,7 @@ def compile_network(model: CrossDiffModel, backend: str | Callable[..., Any] = "
     for domain in model.config.domain_names:
         for part in ("root", "pose"):
             getattr(model.config.layout(domain), part)  # computed once, under a lock, which torch cannot compile
+    torch.backends.mha.set_fastpath_enabled(False)  # torch 2.11 cannot compile it, and a compiled layer needs none
     model.network.compile(dynamic=True, backend=backend)
 
 
