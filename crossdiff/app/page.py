@@ -104,7 +104,7 @@ def _text_tab(models: Models) -> None:
 def _settings() -> list[Any]:
     """Guidance, steps, seed, mixture and its switch step."""
     guidance = gr.Slider(
-        0, 10, _DEFAULTS.guidance_scale, step=0.1, label="Guidance", info="How closely to follow the text; 1: off."
+        0, 10, _DEFAULTS.guidance_scale, step=0.05, label="Guidance", info="How closely to follow the text; 1: off."
     )
     steps = gr.Slider(
         1, 200, _DEFAULTS.num_inference_steps, step=1, label="Steps", info="More take longer; 20 are enough."

@@ -32,7 +32,7 @@ def sample(
         int, typer.Option(min=0, max=MOST_SEED, help="Same seed, same motion; prompt i takes seed + i.")
     ] = 0,
     steps: Annotated[int, typer.Option(help="Solver steps.")] = 20,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")] = 1.5,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")] = 1.25,
     solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "ddim",
     edit: Annotated[
         Path | None, typer.Option(help="Motion (.npy as written here, 20 frames a second) of which a part is kept.")

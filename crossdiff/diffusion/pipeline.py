@@ -69,7 +69,7 @@ class CrossDiffPipeline:
         prompts: str | Sequence[str],
         num_frames: int | Sequence[int] | None = None,
         *,
-        guidance_scale: float = 1.5,
+        guidance_scale: float = 1.25,
         num_inference_steps: int = 20,
         solver: str = "ddim",
         generator: torch.Generator | Sequence[torch.Generator] | None = None,

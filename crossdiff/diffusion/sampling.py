@@ -32,7 +32,7 @@ class SamplingOptions:
     """How to sample. `switch_step` is the paper's alpha: above it 2D is denoised, below it 3D."""
 
     num_inference_steps: int = 20
-    guidance_scale: float = 1.5
+    guidance_scale: float = 1.25
     solver: str = "ddim"
     mixture: bool = False
     switch_step: int = 1

@@ -30,7 +30,7 @@ class SamplingConfig(Config):
     """How motion is sampled; see `SamplingOptions`."""
 
     steps: int = Field(20, ge=1)
-    guidance_scale: float = Field(1.5, ge=0)
+    guidance_scale: float = Field(1.25, ge=0)
     solver: Literal["dpm++", "ddim", "ddpm"] = "ddim"
     mixture: bool = False
     switch_step: int = Field(1, ge=0)

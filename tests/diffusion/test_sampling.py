@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pytest
 import torch
 from synthetic import small_model
@@ -246,3 +248,17 @@ def test_a_model_of_word_sequences_gives_the_same_motion_whatever_the_batch(solv
     together = sample(model, torch.nn.utils.rnn.pad_sequence(words, batch_first=True), [9, 12, 12], options, [4, 5, 6])
     alone = sample(model, words[0][None], [9], options, [4])
     assert_close(together[0, :9], alone[0], atol=1e-3, rtol=1e-3)
+
+
+def test_every_way_to_ask_samples_alike_by_default():
+    from crossdiff.cli.sample import sample as command
+    from crossdiff.diffusion.pipeline import CrossDiffPipeline
+    from crossdiff.evaluation.config import SamplingConfig
+
+    default = SamplingOptions()
+    assert SamplingConfig().options() == default
+    asked = signature(CrossDiffPipeline.__call__).parameters
+    assert {name: asked[name].default for name in vars(default)} == vars(default)
+    given = signature(command).parameters
+    names = {"num_inference_steps": "steps", "guidance_scale": "guidance"}
+    assert {name: given[names.get(name, name)].default for name in vars(default)} == vars(default)
