@@ -174,6 +174,8 @@ def _name(sampling: SamplingConfig) -> str:
 
 def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> None:
     """FID over time for each solver, at the guidance that most rows have; FID and R-precision over guidance."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     scale = Counter(row.sampling.guidance_scale for row in rows).most_common(1)[0][0]
     same = [row for row in rows if row.sampling.guidance_scale == scale]
     with saved_figure(path, 11, 4.2) as figure:
@@ -192,6 +194,10 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
         for value in known:
             left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color="#dddddd", zorder=0, label="reference, ± 10 %")
         left.set(xscale="log", yscale="log", xlabel="seconds a motion, by itself", ylabel="FID")
+        for axis in (left.xaxis, left.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
         left.set_title(f"Time and FID, guidance {scale:g}; numbers are steps")
         left.legend(frameon=False)
         _plot_guidance(right, rows)
