@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,10 @@ from crossdiff.errors import InputError
 # The process's umask can only be read by setting it.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
+
+# numpy parses headers as literals of Python, and CPython before 3.11.9 and 3.12.3 sometimes raises a SystemError
+# where two threads do so at once (python/cpython#106905): one thread at a time reads.
+_READING = threading.RLock()
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -87,7 +92,7 @@ def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
     """Read one array, or map it into memory; errors name the file."""
     try:
         # Opened here: numpy leaves a file that only looks like an archive open.
-        with path.open("rb") as handle:
+        with path.open("rb") as handle, _READING:
             array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -120,7 +125,7 @@ def npz_names(path: Path) -> list[str]:
 @contextmanager
 def _open_npz(path: Path) -> Iterator[NpzFile]:
     try:
-        with path.open("rb") as handle:
+        with path.open("rb") as handle, _READING:
             opened = np.load(handle, allow_pickle=False)
             if isinstance(opened, np.ndarray):
                 raise ValueError("a single array")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -46,6 +49,38 @@ def test_folders_are_made_and_text_is_utf8(tmp_path):
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes().decode() == "Schritt für Schritt 走る"
     write_json(tmp_path / "d.json", {"走る": [1, None]})
     assert read_json(tmp_path / "d.json") == {"走る": [1, None]}
+
+
+class Litter:
+    """Garbage whose end runs Python code, so that threads change wherever the collector happens to run."""
+
+    def __init__(self):
+        self.ring = self
+
+    def __del__(self):
+        sum(range(50))
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "mapped"])
+def test_threads_read_arrays_at_the_same_time(tmp_path, kind):
+    x = np.arange(6).reshape(2, 3)
+    path = tmp_path / ("x.npz" if kind == "npz" else "x.npy")
+    save_npz(path, x=x) if kind == "npz" else save_npy(path, x)
+
+    def read(_):
+        Litter()
+        return load_npz(path)["x"] if kind == "npz" else load_npy(path, mapped=kind == "mapped")
+
+    before, switching = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            read_back = list(pool.map(read, range(2000)))
+    finally:
+        gc.set_threshold(*before)
+        sys.setswitchinterval(switching)
+    assert all(np.array_equal(y, x) for y in read_back)
 
 
 def test_arrays_come_back(tmp_path):
