@@ -28,7 +28,7 @@ from crossdiff.text import embed, stack_text
 
 # (solver, steps, guidance)
 RUNS = (
-    ("ddim", 20, 1.5),
+    ("ddim", 20, 1.25),
     ("ddim", 20, 1.0),
     ("ddim", 200, 1.0),
     ("ddpm", 20, 1.0),
