@@ -4,6 +4,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 BIN := .venv/bin
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
+# pip would compile every module, which takes longer than to install them; Python compiles those that it imports.
+PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test mmpose install lint types package docs format wheel clean
 
@@ -22,7 +25,7 @@ install: .venv/.installed
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or 3.12; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing into .venv: one to five minutes, once."
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -e '.[dev]'
 	touch $@
 
 # mmpose's family asks for packages that must not be installed (requirements/mmpose.txt says which): hence two steps.
@@ -30,8 +33,8 @@ install: .venv/.installed
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or 3.12; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing into .venv-mmpose: two to five minutes, once."
 	$(PYTHON) -m venv .venv-mmpose
-	.venv-mmpose/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r requirements/mmpose-needs.txt
-	.venv-mmpose/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -r requirements/mmpose.txt
+	.venv-mmpose/bin/$(PIP_INSTALL) -c constraints.txt -e . -r requirements/mmpose-needs.txt
+	.venv-mmpose/bin/$(PIP_INSTALL) --no-deps --no-build-isolation -r requirements/mmpose.txt
 	touch $@
 
 lint: install

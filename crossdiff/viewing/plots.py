@@ -46,7 +46,7 @@ def plot_dataset(dataset: Path) -> list[Path]:
         axes = figure.subplots(2, 2)
         for ax, (part, joints) in zip(axes[0], _parts(skeleton).items(), strict=True):
             draw_speeds(ax, z["counts"][:, joints].sum(axis=1), z["edges"], part)
-        axes[0, 1].legend(frameon=False)
+        axes[0, 1].legend(frameon=False, loc="upper right")
         draw_example(axes[1], dataset, skeleton)
     return [lengths, velocities]
 
@@ -59,7 +59,7 @@ def draw_lengths(ax: Axes, seconds: dict[str, ndarray]) -> None:
     bins = np.linspace(0, longest * 1.001, 41).tolist()
     ax.hist(list(seconds.values()), bins=bins, stacked=True, color=colours, label=labels)
     ax.set(xlabel="length (s)", ylabel="clips", title="Clip lengths, mirrored copies included")
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper left")
 
 
 def draw_speeds(ax: Axes, counts: Float[ndarray, "3 b"], edges: Float[ndarray, " b+1"], part: str) -> None:
