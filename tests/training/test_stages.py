@@ -170,8 +170,8 @@ def test_shipped_recipes_load(name):
     assert load_config(TrainConfig, name, ["steps=3", "model.width=64"]).model.width == 64
 
 
-def test_the_shipped_fine_tuning_recipe_is_the_papers():
-    assert load_config(FinetuneConfig, "finetune") == FinetuneConfig()
+def test_the_shipped_fine_tuning_recipe_is_the_papers_and_counts_steps_from_frame_to_frame():
+    assert load_config(FinetuneConfig, "finetune") == FinetuneConfig(velocity_weight=3)
     assert "finetune.yaml" in shipped_configs()
 
 
