@@ -59,7 +59,7 @@ def joints_of(features: ndarray) -> ndarray:
 
 
 class Labels:
-    """2D motion, label as lifted alone, and label as kept, of each clip of a run that has one."""
+    """2D motion, label as lifted (not fitted to the clip), and label as kept, of each clip of a run that has one."""
 
     def __init__(self, run: Run, model: CrossDiffModel) -> None:
         self.run, self.model = run, model
@@ -98,10 +98,12 @@ class Labels:
         return "\n".join(lines)
 
     def picture(self, path: Path) -> None:
-        """For the longest clip of some actions: moments in 2D, the label as lifted alone, the label as kept."""
-        longest = {a: max((r for r in self.rows if self.action(r) == a), key=self._length) for a in DRAWN}
+        """For the longest clip of some actions: moments in 2D, the label as lifted, the label as kept."""
         rows = []
-        for action, row in track(longest.items(), "pictures"):
+        for action in track(DRAWN, "pictures"):
+            row = max((r for r in self.rows if self.action(r) == action), key=self._length, default=None)
+            if row is None:
+                continue
             flat, alone, kept = self.of(row.id)
             video = row.parent.removesuffix("_t0")
             keypoints = Keypoints2D.load(self.run.keypoints / f"{row.parent}.npz")
@@ -111,7 +113,7 @@ class Labels:
                 frames = list(drawer.person_frames(video, keypoints, times, HEIGHT))
                 sheet = read(contact_sheet(frames, Path(folder) / "2d.png", 4, 4, HEIGHT))
             rows.append((action, [sheet, strip(alone), strip(kept)]))
-        write_picture(stacked(rows, ("2D motion", "lifted alone", "as it is made")), path)
+        write_picture(stacked(rows, ("2D motion", "as lifted", "as it is made")), path)
 
     def _length(self, row: Row) -> int:
         return len(Motion2D.load(self.run.motion2d / f"{row.id}.npz").joints)
@@ -199,7 +201,8 @@ def samples(after: str, actions: Sequence[str], path: Path) -> str:
         values = f"{slide:.2f} | {speed:.0f} | {below:.2f} | {jerk:.0f} | {drift:.1f} | {down:.1f}"
         lines.append(f"| {way} | {time} | {values} |")
     lines += ["", *table(*(" ".join(key) for key in runs))]
-    for action, (what, measure) in TELLING.items():
+    for action in (a for a in TELLING if a in actions):
+        what, measure = TELLING[action]
         cells = [", ".join(f"{measure(j):.2f}" for j in found[action]) for found in runs.values()]
         lines.append(f"| {action}: {what} | {' | '.join(cells)} |")
     heads = tuple(f"{way}, {time}" for way, time in runs)
