@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 BIN := .venv/bin
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
-# pip would compile every module, which takes longer than to install them; Python compiles those that it imports.
+# pip would compile every module, which takes nearly as long as the rest; Python compiles those that it imports.
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 

@@ -241,5 +241,5 @@ def test_where_nothing_can_be_written(labelled, args):
 
 
 def test_the_script_itself_ends_with_one_line(here):
-    said = crossdiff_process("status", "nowhere").failed("nowhere: not a run folder")
+    said = crossdiff_process("sample", "").failed("expected a sentence")
     assert len(said.err.splitlines()) == 1
