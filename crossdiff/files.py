@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import numpy as np
 import yaml
 from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
+from pydantic_core import from_json
 
 from crossdiff.errors import InputError
 
@@ -63,11 +65,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
+    """What a JSON file holds; NaN and Infinity are numbers, as Python writes them.
+
+    Raises InputError where it is no JSON: also for text that is not UTF-8, lone surrogates, numbers of thousands of
+    digits, and values nested hundreds deep.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return from_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); restore or remake it") from None
 
 

@@ -27,6 +27,8 @@ def _expect(what: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None
     if not fits:
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
         raise ClipError(f"{what}: expected shape {wanted}, got {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise ClipError(f"{what}: expected numbers, got {array.dtype}")
 
 
 def _expect_frame_rate(what: str, fps: float) -> None:

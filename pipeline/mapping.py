@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -191,6 +192,42 @@ WHOLEBODY133 = KeypointSet(
     toes=("left_big_toe", "right_big_toe"),
 )
 
+# OpenPose's neck is between the shoulders and its middle of the hips between the hips: neither adds to the pairs.
+_OPENPOSE_ARMS = (
+    "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+)  # fmt: skip
+_OPENPOSE_LEGS = ("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle")
+_OPENPOSE_FACE = ("right_eye", "left_eye", "right_ear", "left_ear")
+_OPENPOSE_FEET = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel"))
+
+BODY25 = KeypointSet(
+    name="body25",
+    names=("nose", "neck", *_OPENPOSE_ARMS, "hip", *_OPENPOSE_LEGS, *_OPENPOSE_FACE, *_OPENPOSE_FEET),
+    head=("nose",),
+    toes=("left_big_toe", "right_big_toe"),
+)
+
+BODY25B = KeypointSet(
+    name="body25b",
+    names=(*_COCO, "neck", "head", *_OPENPOSE_FEET),
+    head=("nose",),
+    toes=("left_big_toe", "right_big_toe"),
+)
+
+COCO18 = KeypointSet(
+    name="coco18",
+    names=("nose", "neck", *_OPENPOSE_ARMS, *_OPENPOSE_LEGS, *_OPENPOSE_FACE),
+    head=("nose",),
+    toes=None,
+)
+
+HALPE136 = KeypointSet(
+    name="halpe136",
+    names=(*HALPE26.names, *(name for name in WHOLEBODY133.names if name.startswith("face_")), *WHOLEBODY133.names[91:]),
+    head=HALPE26.head,
+    toes=HALPE26.toes,
+)
+
 _SIDES = {"l_": "left_", "r_": "right_"}
 
 HUMANML3D22 = KeypointSet(
@@ -221,13 +258,35 @@ JHMDB15 = KeypointSet(
 )  # fmt: skip
 
 _DETECTORS = (BLAZEPOSE33, COCO17, HALPE26, WHOLEBODY133)
-KEYPOINT_SETS = {s.name: s for s in (*_DETECTORS, JHMDB15, HUMANML3D22)}
+# In this order one of a number of keypoints is the usual one: of 25 BODY_25, not the experimental BODY_25B.
+_IN_FILES = (*_DETECTORS, BODY25, BODY25B, COCO18, HALPE136)
+KEYPOINT_SETS = {s.name: s for s in (*_IN_FILES, JHMDB15, HUMANML3D22)}
 
 
 def keypoint_set_of(count: int) -> KeypointSet:
-    """The set that has so many keypoints: what the outputs of a pose network mean, which its weights do not say."""
+    """The set with this many points that pose networks are trained for (weights do not record which)."""
     known = {len(s.names): s for s in _DETECTORS}
     if count not in known:
         choices = ", ".join(f"{n} ({s.name})" for n, s in sorted(known.items()))
         raise ClipError(f"{count} keypoints: expected one of {choices}; use a network that was trained for these")
     return known[count]
+
+
+def keypoint_set_in_file(count: int, names: Sequence[str] = ()) -> KeypointSet:
+    """The set of a file's keypoints: the one that fits their names, if the file gives them, else the usual one of
+    this many.
+
+    A set fits when every keypoint that its joints are made of has its name and place.
+    """
+    candidates = [s for s in _IN_FILES if len(s.names) == count]
+    if len(names) == count:
+        plain = [name.lower().replace(" ", "_").replace("-", "_") for name in names]
+        candidates = [s for s in candidates if all(plain[k] == s.names[k] for k in np.flatnonzero(s.weights.any(0)))]
+    if not candidates:
+        known = ", ".join(f"{len(s.names)} ({s.name})" for s in _IN_FILES)
+        named = f" named {', '.join(names[:6])} ..." if names else ""
+        raise ClipError(
+            f"{count} keypoints{named} are those of no known set ({known}); name the set that they are with "
+            f"--keypoint-set ({', '.join(KEYPOINT_SETS)})"
+        )
+    return candidates[0]

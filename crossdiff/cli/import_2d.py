@@ -29,8 +29,8 @@ def import_2d(
 
     Example: crossdiff import-2d keypoints/ --out runs/annotated
     """
-    from crossdiff.pipeline.imports import import_keypoints
-    from crossdiff.pipeline.pose_files import camera_rule, read_poses
+    from crossdiff.pipeline.importing.imports import import_keypoints
+    from crossdiff.pipeline.importing.pose_files import camera_rule, read_poses
     from crossdiff.pipeline.run import Run
 
     # What can be wrong with the command is said before a run folder is made for nothing.

@@ -26,7 +26,7 @@ from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluation.result import EvaluationResult, Value
 from crossdiff.pipeline.build import BuildConfig, build_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
-from crossdiff.pipeline.imports import ImportedClip, import_keypoints
+from crossdiff.pipeline.importing.imports import ImportedClip, import_keypoints
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
 from crossdiff.pipeline.run import Run
 from crossdiff.skeleton import HUMANML3D

@@ -15,11 +15,11 @@ from crossdiff.errors import ClipError, InputError
 from crossdiff.files import save_npz, write_text
 from crossdiff.pipeline.build import BuildConfig, build_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
-from crossdiff.pipeline.imports import UnusableClip, import_keypoints
-from crossdiff.pipeline.jhmdb import read_jhmdb
+from crossdiff.pipeline.importing.imports import UnusableClip, import_keypoints
+from crossdiff.pipeline.importing.jhmdb import read_jhmdb
 from crossdiff.pipeline.mapping import BLAZEPOSE33, JHMDB15
 from crossdiff.pipeline.motion import MotionConfig, to_motions
-from crossdiff.pipeline.pose_files import camera_rule, framed, read_keypoints, read_poses, read_sentences, rests
+from crossdiff.pipeline.importing.pose_files import camera_rule, framed, read_keypoints, read_poses, read_sentences, rests
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 

@@ -13,9 +13,9 @@ from crossdiff.annotations.captions import VideoCaption, read_captions
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, npz_names
-from crossdiff.pipeline.imports import ImportedClip, UnusableClip, checked
+from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, checked
 from crossdiff.pipeline.inputs import VideoInput, captions_of, name_apart
-from crossdiff.pipeline.jhmdb import JHMDB_ARRAYS, read_jhmdb
+from crossdiff.pipeline.importing.jhmdb import JHMDB_ARRAYS, read_jhmdb
 from crossdiff.pipeline.mapping import keypoint_set_named
 from crossdiff.types import Keypoints2D
 

@@ -1,0 +1,1 @@
+"""2D poses that were found elsewhere, as clips of a run."""
