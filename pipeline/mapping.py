@@ -223,7 +223,7 @@ COCO18 = KeypointSet(
 
 HALPE136 = KeypointSet(
     name="halpe136",
-    names=(*HALPE26.names, *(name for name in WHOLEBODY133.names if name.startswith("face_")), *WHOLEBODY133.names[91:]),
+    names=(*HALPE26.names, *WHOLEBODY133.names[len(_COCO) + len(_OPENPOSE_FEET) :]),  # then the face and the hands
     head=HALPE26.head,
     toes=HALPE26.toes,
 )

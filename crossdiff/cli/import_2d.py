@@ -14,27 +14,46 @@ from crossdiff.cli.common import Captions, summary, took
 @app.command("import-2d", no_args_is_help=True)
 def import_2d(
     source: Annotated[
-        Path, typer.Argument(help="Folder of keypoints (ID.npz, captions in ID.txt), or JHMDB's poses in one .npz.")
+        Path,
+        typer.Argument(help="Folder of keypoints: ID.npz, or JSON of OpenPose, AlphaPose, COCO, mmpose; or one file."),
     ],
-    out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; an existing run is added to.")] = None,
     captions: Captions = None,
     camera: Annotated[
         str | None,
         typer.Option(help="Where files do not say: still (as of keypoints), unknown, or guess (as of JHMDB)."),
     ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second of JSON files, which rarely hold it.")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Picture of JSON files, such as 1920x1080; else one that holds the poses.")
+    ] = None,
+    keypoint_set: Annotated[
+        str | None, typer.Option(help="What the keypoints in JSON files are; else the usual set of their number.")
+    ] = None,
+    y_up: Annotated[
+        bool | None,
+        typer.Option(
+            "--y-up/--y-down",
+            help="y counts upwards and is reversed; or downwards, though most people are upside down.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Take 2D poses from annotations or another detector into a run, instead of extracting them from videos.
 
-    docs/pipeline.md says what the files hold. Exits with 3 when some clips failed and with 1 when all did.
+    docs/pipeline.md lists the formats. Exits with 3 when some clips failed and with 1 when all did.
 
-    Example: crossdiff import-2d keypoints/ --out runs/annotated
+    Example: crossdiff import-2d openpose_output/ --fps 30 --out runs/openpose
     """
     from crossdiff.pipeline.importing.imports import import_keypoints
-    from crossdiff.pipeline.importing.pose_files import camera_rule, read_poses
+    from crossdiff.pipeline.importing.options import ImportOptions, picture_size
+    from crossdiff.pipeline.importing.picture import camera_rule
+    from crossdiff.pipeline.importing.pose_files import read_poses
     from crossdiff.pipeline.run import Run
 
     # What can be wrong with the command is said before a run folder is made for nothing.
-    found = read_poses(source, captions, camera_rule(camera))
+    options = ImportOptions(camera_rule(camera), fps, picture_size(size), keypoint_set, y_up)
+    found = read_poses(source, captions, options)
     run = Run.create(out)
     if out is None:
         took("run", run.root, "a new run; name it with --out")

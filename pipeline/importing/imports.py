@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy import ndarray
 
 from crossdiff.annotations.captions import VideoCaption, captions_for
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
@@ -30,6 +31,8 @@ _BATCH = 256  # clips whose rows are written at once
 _ID = re.compile(r"\w[\w.-]*")
 # Part of the keys of imported clips: to be changed when the same input is made into other files.
 _VERSION = "import 1"
+_ROUNDING = 1e-3  # by which a score may exceed 1
+_LARGEST = 10**6  # pixels: no picture is wider, no keypoint further out
 
 
 @dataclass(frozen=True)
@@ -97,17 +100,19 @@ def import_keypoints(
     with run.alone("extraction"):
         remove_leftovers(run.keypoints)
         run.record_config("import", {"source": source})
-        importer = _Importer(run)
+        importer = _Importer(run, source)
         while batch := list(itertools.islice(clips, _BATCH)):
             importer.take(batch)
+        importer.forget_failures()
     return importer.summary
 
 
 class _Importer:
     """Writes clips batch by batch, files first and their rows after."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, source: str) -> None:
         self.run = run
+        self.source = source
         self.summary = ImportSummary()
         self._videos = run.ledger.videos()
         self._rows = {row.id: row for row in run.ledger.rows("extract")}
@@ -128,9 +133,11 @@ class _Importer:
                 video, written = self._import(clip)
             except CrossDiffError as error:
                 log.info("%s not imported", clip.id, exc_info=True)
-                self.summary.failed[clip.id] = str(error)
-                written = [Row("extract", clip.id, "failed", key_of(_VERSION, str(error)), reason=str(error))]
-                video = Video(clip.id, self._path(clip.id), "", getattr(clip, "label", ""), ())
+                reason = _printable(str(error))
+                self.summary.failed[clip.id] = reason
+                key, measures = key_of(_VERSION, reason), {"source": self.source}
+                written = [Row("extract", clip.id, "failed", key, reason=reason, measures=measures)]
+                video = Video(clip.id, self._path(clip.id), "", "", ())
                 lost.append(track_name(clip.id, 0))
             rows += written
             if video != self._videos.get(clip.id):
@@ -140,6 +147,12 @@ class _Importer:
         self.run.ledger.put_videos(videos)
         self.run.ledger.drop("track", lost)
         self.run.ledger.put(rows)
+
+    def forget_failures(self) -> None:
+        """Drop the rows of what failed in an earlier import of the same source and is not there any more."""
+        failed = (row for row in self._rows.values() if row.state == "failed" and self.source)
+        gone = [r.id for r in failed if r.measures.get("source") == self.source and r.id.lower() not in self._met]
+        self.run.ledger.drop("extract", gone)
 
     def _path(self, clip: str) -> Path:
         return (self.run.keypoints / f"{track_name(clip, 0)}.npz").resolve()
@@ -164,7 +177,7 @@ class _Importer:
         captions = captions or tuple(map(VideoCaption, captions_for(clip.label)))
         keypoints = placed(checked(clip.keypoints))
         content, path = _content(keypoints), self._path(clip.id)
-        video = Video(clip.id, path, content, clip.label, captions)
+        video = Video(clip.id, path, content, _printable(clip.label), captions)
         key = key_of(_VERSION, content)
         row = self._rows.get(clip.id)
         if row is not None and row.key == key and row.state == "done" and path.is_file():
@@ -187,25 +200,41 @@ class _Importer:
 
 
 def checked(keypoints: Keypoints2D) -> Keypoints2D:
-    """The keypoints, if the stages can work on them; else `ClipError` or `InputError` says why not."""
+    """The keypoints, if the stages can work on them; else `ClipError` or `InputError` says why not.
+
+    Scores above 1 by a rounding error become 1.
+    """
     count = len(keypoint_set_named(keypoints.keypoint_set).names)
     if keypoints.xy.shape[1] != count:
         raise InputError(f"{keypoints.keypoint_set} has {count} keypoints, got {keypoints.xy.shape[1]}")
-    if not len(keypoints.frame) or min(keypoints.size) < 1:
+    if not len(keypoints.frame) or not all(1 <= side <= _LARGEST for side in keypoints.size):
         raise InputError(f"got {len(keypoints.frame)} frames of {keypoints.size[0]} x {keypoints.size[1]} pixels")
     score = keypoints.score
-    if not ((score >= 0) & (score <= 1)).all():
-        raise InputError(f"scores must lie in [0, 1], got {np.min(score):g} to {np.max(score):g}")
-    if not np.isfinite(keypoints.xy[score > 0]).all():
-        raise InputError("some keypoints are NaN or infinite; give those a score of 0")
+    if not ((score >= 0) & (score <= 1 + _ROUNDING)).all():
+        raise InputError(f"scores must lie in [0, 1], got {largest_score(score):g}")
+    if not (np.abs(keypoints.xy[score > 0]) <= _LARGEST).all():  # False for NaN
+        raise InputError(f"some keypoints are NaN or infinite, or beyond {_LARGEST} pixels; give those a score of 0")
     for name, values in (("frame numbers", keypoints.frame), ("times", keypoints.time)):
-        if not (np.isfinite(values).all() and (np.diff(values) > 0).all()):
-            raise InputError(f"{name} must increase from frame to frame")
+        values = values.astype(np.float64)  # differences of unsigned numbers are never negative
+        if not ((np.abs(values) < 2**31).all() and (np.diff(values) > 0).all()):
+            raise InputError(f"{name} must increase from frame to frame, and stay below 2^31")
+    if (keypoints.frame != keypoints.frame.astype(np.int64)).any():
+        raise InputError("frame numbers must be whole")
     if not np.isfinite(keypoints.camera).all():
         raise InputError("the camera's maps hold NaN or infinity; leave them out, and camera_known with them")
     if not (score > 0).any():
         raise InputError("no keypoint was seen in any frame")
-    return keypoints
+    return replace(keypoints, score=np.minimum(score, 1)) if score.max() > 1 else keypoints
+
+
+def _printable(text: str) -> str:
+    """Text as UTF-8 can hold it: names of files may have other bytes in them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def largest_score(score: ndarray) -> float:
+    """The score furthest from [0, 1]; NaN where there is one."""
+    return float(score.flat[np.argmax(np.abs(score - 0.5))])
 
 
 def placed(keypoints: Keypoints2D) -> Keypoints2D:

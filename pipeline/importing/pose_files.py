@@ -1,105 +1,207 @@
-"""Files of 2D poses to clips for import: folders of keypoints, and the published poses of JHMDB."""
+"""Files of 2D poses to clips for import: keypoints in npz or JSON files, and the published poses of JHMDB."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
 
 from crossdiff.annotations.captions import VideoCaption, read_captions
 from crossdiff.data.captions import parse_caption
-from crossdiff.errors import ClipError, InputError
-from crossdiff.files import load_npz, npz_names
+from crossdiff.errors import ClipError, CrossDiffError, InputError
+from crossdiff.files import npz_names
+from crossdiff.pipeline.importing.detections import PoseVideo, people_of
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, checked
-from crossdiff.pipeline.inputs import VideoInput, captions_of, name_apart
 from crossdiff.pipeline.importing.jhmdb import JHMDB_ARRAYS, read_jhmdb
-from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.importing.json_files import Document, FrameFiles, find_json
+from crossdiff.pipeline.importing.npz import read_keypoints
+from crossdiff.pipeline.importing.options import ImportOptions, OptionNeeded
+from crossdiff.pipeline.importing.picture import (
+    CameraRule,
+    framed,
+    refuse_upside_down,
+    turned,
+    upside_down,
+    with_camera,
+)
+from crossdiff.pipeline.inputs import VideoInput, captions_of, name_apart
+from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
 
-CameraRule = Literal["still", "unknown", "guess"]
+_MOST_LOOKED_AT = 200  # files that tell which way y counts
 
-_NEEDED = ("xy", "score", "fps", "keypoint_set")
-_OPTIONAL = ("frame", "size", "time", "camera", "camera_known")
-_MARGIN = 0.1  # of the poses' extent, around them, where the size of their frame is not known
-# See `rests`: trunk lengths per second, and seconds over which they are measured.
-_RESTING, _STRIDE = 0.4, 0.2
+Verdicts = Bool[ndarray, " n"]
 
 
-def camera_rule(name: str | None) -> CameraRule | None:
-    """A rule by its name; None stays None."""
-    for rule in get_args(CameraRule):
-        if rule == name:
-            return rule
-    if name is not None:
-        raise InputError(f"no rule {name!r} for the camera; there are: {', '.join(get_args(CameraRule))}")
-    return None
+@dataclass(frozen=True)
+class NpzFile:
+    """A clip of one person."""
+
+    video: VideoInput
+
+    def sample(self) -> Iterator[Keypoints2D]:
+        yield from (content for _, content in self.read() if isinstance(content, Keypoints2D))
+
+    def read(self) -> Iterator[tuple[VideoInput, Keypoints2D | InputError]]:
+        try:
+            yield self.video, read_keypoints(self.video.path)
+        except CrossDiffError as error:
+            yield self.video, InputError(str(error))
+
+
+PoseFile = NpzFile | FrameFiles | Document
 
 
 @dataclass(frozen=True)
 class PoseFiles:
-    """Clips that a source holds, to be read one after the other; count: how many."""
+    """Clips that a source holds, to be read one after the other.
 
-    count: int
+    count: how many; None where only reading tells, since each person of a video is a clip.
+    """
+
+    count: int | None
     clips: Iterator[ImportedClip | UnusableClip]
 
 
-def read_poses(source: Path, captions: Path | None = None, camera: CameraRule | None = None) -> PoseFiles:
-    """Clips of a folder of keypoints (see `read_keypoints`), of one such file, or of JHMDB's poses in one npz.
+def read_poses(source: Path, captions: Path | None = None, options: ImportOptions | None = None) -> PoseFiles:
+    """Clips of a folder of keypoints, of one file of them, or of JHMDB's poses in one npz.
 
-    captions: a CSV file (video, caption) that comes before all others. In a folder ID.txt is next (sentences, or
-    lines of HumanML3D), then captions.csv, then the action that the folder or the file is named after.
-    camera: what to take it for where a file does not say: `still` (without it for keypoints), `unknown`, or `guess`
-    by what the person does (without it for JHMDB; see `rests`).
+    A folder may hold npz files (see `npz.read_keypoints`) and JSON files of several tools (docs/pipeline.md), at any
+    depth. captions: a CSV file (video, caption) that comes before all others. ID.txt is next (sentences, or lines of
+    HumanML3D), then captions.csv, then the action that the folder or the file is named after.
+    Raises InputError where an option is missing that all depends on, and where most people are upside down.
     """
+    options = options or ImportOptions()
     given = read_captions(captions) if captions is not None else {}
-    if source.is_file() and set(JHMDB_ARRAYS) <= set(npz_names(source)):
-        clips = read_jhmdb(source)
-        return PoseFiles(len(clips), (_of_jhmdb(clip, given, camera or "guess") for clip in clips))
-    files = name_apart(find_pose_files(source), {})
-    captioned = captions_of(list(files.values()), captions)
-    return PoseFiles(
-        len(files), (_read(name, file, given, captioned[file], camera or "still") for name, file in files.items())
-    )
+    if source.is_file() and source.suffix != ".json" and set(JHMDB_ARRAYS) <= set(npz_names(source)):
+        return _read_jhmdb(source, given, options)
+    files = find_pose_files(source)
+    videos = _survey(source, files, options)
+    named = name_apart(videos, {})
+    captioned = captions_of(videos, captions)
+    clips = _Clips({video: name for name, video in named.items()}, captioned, given, options)
+    if all(isinstance(file, NpzFile) for file in files):
+        return PoseFiles(len(files), clips.read(files))
+    return PoseFiles(None, clips.read(track(files, "files")))
 
 
-def find_pose_files(source: Path) -> list[VideoInput]:
-    """npz files in a folder at any depth (hidden ones left out), or the one that was given."""
+def find_pose_files(source: Path) -> list[PoseFile]:
+    """npz and JSON files in a folder at any depth (hidden ones left out), or the one that was given."""
     if source.is_file():
-        return [VideoInput(source, Path(source.name))]
+        if source.suffix.lower() == ".json":
+            return [Document(VideoInput(source, Path(source.name)), source)]
+        return [NpzFile(VideoInput(source, Path(source.name)))]
     if not source.is_dir():
-        raise InputError(f"{source}: no such file or folder; give a folder of .npz files with keypoints")
-    relative = (path.relative_to(source) for path in sorted(source.rglob("*.npz")) if path.is_file())
-    found = [VideoInput(source / p, p) for p in relative if not any(part.startswith(".") for part in p.parts)]
-    if not found:
-        raise InputError(f"{source}: holds no .npz files; give a folder of keypoints, one file for each clip")
-    return found
+        raise InputError(f"{source}: no such file or folder; give a folder of .npz or .json files with keypoints")
+    paths = [path for path in sorted(source.rglob("*")) if path.suffix in (".npz", ".json")]
+    shown = [p for p in paths if not any(part.startswith(".") for part in p.relative_to(source).parts) and p.is_file()]
+    if not shown:
+        raise InputError(f"{source}: holds no .npz and no .json files; give a folder of keypoints")
+    npz = [NpzFile(VideoInput(p, p.relative_to(source))) for p in shown if p.suffix == ".npz"]
+    return [*npz, *find_json(source, [p for p in shown if p.suffix == ".json"])]
 
 
-def _of_jhmdb(clip: ImportedClip, given: Mapping[str, list[VideoCaption]], camera: CameraRule) -> ImportedClip:
-    keypoints = with_camera(framed(clip.keypoints), camera)
-    return replace(clip, keypoints=keypoints, captions=tuple(given.get(clip.id, ())))
+def _survey(source: Path, files: Sequence[PoseFile], options: ImportOptions) -> list[VideoInput]:
+    """The videos of all files. Some files are looked at for what the user must say; JSON of whole videos all are."""
+    spread = set(np.linspace(0, len(files) - 1, _MOST_LOOKED_AT).round().astype(int).tolist())
+    videos: list[VideoInput] = []
+    verdicts: list[Verdicts] = []
+    for number, file in enumerate(files):
+        looked_at = number in spread and options.y_up is None
+        if isinstance(file, Document):
+            found = list(file.read())
+            videos += [video for video, _ in found]
+            contents = [content for _, content in found if isinstance(content, PoseVideo)]
+        else:
+            videos.append(file.video)
+            contents = [*file.sample()] if looked_at else []
+        for content in contents:
+            if not isinstance(file, NpzFile):
+                _frame_rate(content, options)
+            if looked_at:
+                verdicts += _verdicts(content, options)
+    refuse_upside_down(source, verdicts)
+    return videos
 
 
-def _read(
-    name: str,
-    file: VideoInput,
-    given: Mapping[str, list[VideoCaption]],
-    captions: Sequence[VideoCaption],
-    camera: CameraRule,
-) -> ImportedClip | UnusableClip:
-    text = file.path.with_suffix(".txt")
+def _frame_rate(video: PoseVideo, options: ImportOptions) -> float:
+    fps = options.fps or video.fps
+    if fps is None:
+        raise OptionNeeded("the files do not hold the frame rate; give the video's with --fps, such as --fps 30")
+    return fps
+
+
+def _verdicts(content: PoseVideo | Keypoints2D, options: ImportOptions) -> list[Verdicts]:
     try:
-        keypoints = read_keypoints(file.path)
-        if "camera_known" not in npz_names(file.path):
-            keypoints = with_camera(checked(keypoints), camera)
-        if text.is_file() and not any(called in given for called in file.names):
-            captions = read_sentences(text) or captions
-    except (ClipError, InputError) as error:
-        return UnusableClip(name, str(error))
-    return ImportedClip(name, keypoints, tuple(captions), file.label)
+        if isinstance(content, PoseVideo):
+            return [content.upside_down(options.keypoint_set)]
+        return [upside_down(content.xy, content.score > 0, content.keypoint_set)]
+    except CrossDiffError:  # told when the file is imported
+        return []
+
+
+def _read_jhmdb(source: Path, given: Mapping[str, list[VideoCaption]], options: ImportOptions) -> PoseFiles:
+    clips = read_jhmdb(source)
+    if options.y_up is None:
+        keypoints = (clip.keypoints for clip in clips)
+        refuse_upside_down(source, (upside_down(k.xy, k.score > 0, k.keypoint_set) for k in keypoints))
+    reader = _Clips({}, {}, given, options)
+    ready = (replace(c, keypoints=reader.placed(framed(c.keypoints), "guess")) for c in clips)
+    return PoseFiles(len(clips), (replace(c, captions=tuple(given.get(c.id, ()))) for c in ready))
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """Makes clips of the contents of files. names, captions: of videos; given: captions that come before all."""
+
+    names: Mapping[VideoInput, str]
+    captions: Mapping[VideoInput, Sequence[VideoCaption]]
+    given: Mapping[str, list[VideoCaption]]
+    options: ImportOptions
+
+    def read(self, files: Iterator[PoseFile] | Sequence[PoseFile]) -> Iterator[ImportedClip | UnusableClip]:
+        for file in files:
+            for video, content in file.read():
+                name = self.names.get(video, video.id)
+                try:
+                    if isinstance(content, InputError):
+                        raise content
+                    yield from self._of(name, video, content)
+                except (ClipError, InputError) as error:
+                    yield UnusableClip(name, str(error))
+
+    def _of(self, name: str, video: VideoInput, content: Keypoints2D | PoseVideo) -> list[ImportedClip]:
+        captions = self._captions(video)
+        if isinstance(content, Keypoints2D):
+            says = "camera_known" in npz_names(video.path)
+            return [ImportedClip(name, self.placed(content, None if says else "still"), captions, video.label)]
+        try:
+            people = self._people(content)
+        except (ClipError, InputError) as error:
+            raise InputError(f"{video.path}: {error}") from None
+        return [ImportedClip(f"{name}_p{n}", k, captions, video.label) for n, k in people.items()]
+
+    def _people(self, video: PoseVideo) -> dict[int, Keypoints2D]:
+        size = self.options.size or video.size
+        table = video.keypoint_set(self.options.keypoint_set)
+        people = people_of(video, _frame_rate(video, self.options), size or (1, 1), table)
+        whole = {n: checked(keypoints) for n, keypoints in people.items()}
+        return {n: self.placed(k if size else framed(k), "still") for n, k in whole.items()}
+
+    def placed(self, keypoints: Keypoints2D, camera: CameraRule | None) -> Keypoints2D:
+        """Keypoints with y downwards and what is taken for the camera's movement; camera: the rule without an option,
+        None where the file says what it did."""
+        keypoints = turned(keypoints) if self.options.y_up else keypoints
+        return with_camera(keypoints, self.options.camera or camera) if camera else keypoints
+
+    def _captions(self, video: VideoInput) -> tuple[VideoCaption, ...]:
+        text = video.path.with_suffix(".txt")
+        written = text.is_file() and not any(called in self.given for called in video.names)
+        return tuple((read_sentences(text) if written else ()) or self.captions.get(video, ()))
 
 
 def read_sentences(path: Path) -> list[VideoCaption]:
@@ -116,76 +218,3 @@ def read_sentences(path: Path) -> list[VideoCaption]:
         elif line:
             found.append(VideoCaption(line))
     return found
-
-
-def read_keypoints(path: Path) -> Keypoints2D:
-    """Keypoints of a person: an npz of xy (F, K, 2), score (F, K), fps and keypoint_set, as `Keypoints2D` says.
-
-    Without `frame` the frames are successive ones; without `size` (width, height) that of a picture which holds all
-    poses, moved into it.
-    """
-    names = npz_names(path)
-    z = load_npz(path, [*_NEEDED, *(name for name in _OPTIONAL if name in names)])
-    try:
-        fps, (width, height) = float(z["fps"]), map(int, z.get("size", np.zeros(2)))
-        xy, score = (z[name].astype(np.float32) for name in ("xy", "score"))
-        found = Keypoints2D(
-            xy=xy,
-            score=score,
-            frame=z.get("frame", np.arange(len(xy))),
-            fps=fps,
-            size=(width, height),
-            keypoint_set=str(z["keypoint_set"]),
-            **{name: z[name] for name in ("time", "camera") if name in z},
-            **({"camera_known": z["camera_known"].astype(bool)} if "camera_known" in z else {}),
-        )
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md says what the arrays are") from None
-    return found if "size" in z else framed(found)
-
-
-def framed(keypoints: Keypoints2D) -> Keypoints2D:
-    """The same poses and camera in a picture that holds all poses, with a margin; unseen keypoints (score 0) do not
-    count."""
-    seen = keypoints.xy[(keypoints.score > 0) & np.isfinite(keypoints.xy).all(axis=-1)]
-    if not len(seen):
-        return replace(keypoints, size=(1, 1))
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    margin = _MARGIN * float((high - low).max())
-    width, height = np.maximum(np.ceil(high - low + 2 * margin), 1).astype(int).tolist()
-    move = margin - low
-    camera = keypoints.camera.astype(np.float64)
-    camera[:, :, 2] += move - camera[:, :, :2] @ move
-    return replace(keypoints, xy=keypoints.xy + move, size=(width, height), camera=camera)
-
-
-def with_camera(keypoints: Keypoints2D, rule: CameraRule) -> Keypoints2D:
-    """The keypoints, with the camera's movement marked as unknown unless it rests by this rule."""
-    if rule == "still" or (rule == "guess" and rests(keypoints)):
-        return keypoints
-    return replace(keypoints, camera_known=np.zeros(len(keypoints.frame), dtype=bool))
-
-
-def rests(keypoints: Keypoints2D) -> bool:
-    """Whether the camera seems to rest: for half of the time a hand or a foot does (where no foot is seen, the hips).
-
-    That is, it moves by less than 0.4 trunk lengths per second. Tried on motion capture in random side views, 32
-    frames each: of people who walk before a resting camera 90 % pass, before one that follows them 27 %; of people
-    who run hardly any do, whatever the camera does.
-    """
-    body = keypoint_set_named(keypoints.keypoint_set).body
-    xy, score, time = keypoints.xy[:, body].astype(np.float64), keypoints.score[:, body], keypoints.time
-    whole = xy[(score[:, [0, 1, 6, 7]] > 0).all(axis=1)]
-    if not len(whole):
-        return False
-    trunk = float(np.percentile(np.linalg.norm(whole[:, :2].mean(axis=1) - whole[:, 6:8].mean(axis=1), axis=-1), 90))
-    later = np.searchsorted(time, time + _STRIDE - 1e-6)
-    early = np.flatnonzero(later < len(time))
-    later = later[early]
-    if not len(early) or not trunk > 0:
-        return False
-    ends = [4, 5, 10, 11] if (score[:, 10:] > 0).any() else [4, 5, 6, 7]
-    seen = (score[early][:, ends] > 0) & (score[later][:, ends] > 0)
-    way = np.linalg.norm(xy[later][:, ends] - xy[early][:, ends], axis=-1)
-    speed = np.where(seen, way / (time[later] - time[early])[:, None], np.inf).min(axis=1)
-    return bool(np.median(speed) < _RESTING * trunk)

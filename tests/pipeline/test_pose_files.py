@@ -17,9 +17,12 @@ from crossdiff.pipeline.build import BuildConfig, build_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
 from crossdiff.pipeline.importing.imports import UnusableClip, import_keypoints
 from crossdiff.pipeline.importing.jhmdb import read_jhmdb
+from crossdiff.pipeline.importing.npz import read_keypoints
+from crossdiff.pipeline.importing.options import ImportOptions
+from crossdiff.pipeline.importing.picture import camera_rule, framed, rests
+from crossdiff.pipeline.importing.pose_files import read_poses, read_sentences
 from crossdiff.pipeline.mapping import BLAZEPOSE33, JHMDB15
 from crossdiff.pipeline.motion import MotionConfig, to_motions
-from crossdiff.pipeline.importing.pose_files import camera_rule, framed, read_keypoints, read_poses, read_sentences, rests
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 
@@ -100,7 +103,7 @@ def test_files_that_are_no_archive_or_hold_other_arrays(tmp_path):
 
 
 def test_nothing_to_read_is_said(tmp_path):
-    for source, said in ((tmp_path, "holds no .npz files"), (tmp_path / "none", "no such file or folder")):
+    for source, said in ((tmp_path, "holds no .npz and no .json files"), (tmp_path / "none", "no such file or folder")):
         with pytest.raises(InputError, match=said):
             read_poses(source)
     with pytest.raises(InputError, match="'tripod' for the camera; there are: still, unknown, guess"):
@@ -150,7 +153,10 @@ def test_the_camera_goes_by_the_rule_where_a_file_does_not_say(tmp_path, rule, k
     moved = waving(40) + 4.0 * np.arange(40)[:, None, None]
     write_poses(tmp_path / "silent.npz", moved)
     write_poses(tmp_path / "says.npz", moved, camera_known=np.ones(40, bool))
-    found = {clip.id: bool(clip.keypoints.camera_known.all()) for clip in read_poses(tmp_path, None, rule).clips}
+    found = {
+        clip.id: bool(clip.keypoints.camera_known.all())
+        for clip in read_poses(tmp_path, None, ImportOptions(camera=rule)).clips
+    }
     assert found == {"silent": known, "says": True}
 
 

@@ -1,0 +1,41 @@
+"""A clip's keypoints in one npz file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from crossdiff.errors import ClipError, InputError
+from crossdiff.files import load_npz
+from crossdiff.pipeline.importing.imports import checked
+from crossdiff.pipeline.importing.picture import framed
+from crossdiff.types import Keypoints2D
+
+_NEEDED = ("xy", "score", "fps", "keypoint_set")
+_OPTIONAL = ("frame", "size", "time", "camera", "camera_known")
+
+
+def read_keypoints(path: Path) -> Keypoints2D:
+    """Keypoints of a person: an npz of xy (F, K, 2), score (F, K), fps and keypoint_set, as `Keypoints2D` says.
+
+    Without `frame` the frames are successive ones; without `size` (width, height) that of a picture which holds all
+    poses, moved into it.
+    """
+    z = load_npz(path, _NEEDED, _OPTIONAL)
+    try:
+        width, height = map(int, z.get("size", np.ones(2)))
+        found = Keypoints2D(
+            xy=z["xy"].astype(np.float32),
+            score=z["score"].astype(np.float32),
+            frame=z.get("frame", np.arange(len(z["xy"]))),
+            fps=float(z["fps"]),
+            size=(width, height),
+            keypoint_set=str(z["keypoint_set"]),
+            **{name: z[name] for name in ("time", "camera") if name in z},
+            **({"camera_known": z["camera_known"].astype(bool)} if "camera_known" in z else {}),
+        )
+    except (ClipError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md says what the arrays are") from None
+    found = checked(found)
+    return found if "size" in z else framed(found)
