@@ -26,16 +26,18 @@ def read_keypoints(path: Path) -> Keypoints2D:
     try:
         width, height = map(int, z.get("size", np.ones(2)))
         found = Keypoints2D(
-            xy=z["xy"].astype(np.float32),
-            score=z["score"].astype(np.float32),
+            xy=z["xy"],
+            score=z["score"],
             frame=z.get("frame", np.arange(len(z["xy"]))),
             fps=float(z["fps"]),
             size=(width, height),
             keypoint_set=str(z["keypoint_set"]),
             **{name: z[name] for name in ("time", "camera") if name in z},
-            **({"camera_known": z["camera_known"].astype(bool)} if "camera_known" in z else {}),
+            **({"camera_known": z["camera_known"] != 0} if "camera_known" in z else {}),
         )
     except (ClipError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md says what the arrays are") from None
     found = checked(found)
+    with np.errstate(over="ignore"):  # of keypoints that were not seen
+        found = replace(found, xy=found.xy.astype(np.float32), score=found.score.astype(np.float32))
     return found if "size" in z else framed(found)

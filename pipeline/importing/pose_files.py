@@ -110,6 +110,7 @@ def _survey(source: Path, files: Sequence[PoseFile], options: ImportOptions) -> 
     spread = set(np.linspace(0, len(files) - 1, _MOST_LOOKED_AT).round().astype(int).tolist())
     videos: list[VideoInput] = []
     verdicts: list[Verdicts] = []
+    contents: list[PoseVideo | Keypoints2D]
     for number, file in enumerate(files):
         looked_at = number in spread and options.y_up is None
         if isinstance(file, Document):
