@@ -65,6 +65,7 @@ def join(
     tracks: list[Track] = []
     begun: list[Track] = []  # since the last cut
     to_first = np.tile(np.eye(3), (len(found), 1, 1)) if to_first is None else to_first
+    from_first = np.linalg.inv(to_first)
     for frame, people in enumerate(found):
         if frame in cuts:
             begun = []
@@ -72,7 +73,7 @@ def join(
         begun = [t for t in begun if frame - t.frames[-1] <= 1 or time[frame] - time[t.frames[-1]] <= cfg.max_gap]
         new = set(range(len(people)))
         if begun and people:
-            expected = [_expected(track, frame, time, to_first) for track in begun]
+            expected = [_expected(track, frame, time, to_first, from_first[frame]) for track in begun]
             unseen = [track.frames[-1] for track in begun]
             cost = _costs(expected, people, frame - np.array(unseen), time[frame] - time[unseen], mirror, cfg)
             # A forbidden pair costs more than all allowed ones together.
@@ -86,9 +87,14 @@ def join(
     return tracks
 
 
-def _expected(track: Track, frame: int, time: Float[ndarray, " f"], to_first: Float[ndarray, "f 3 3"]) -> Person:
+def _expected(
+    track: Track,
+    frame: int,
+    time: Float[ndarray, " f"],
+    to_first: Float[ndarray, "f 3 3"],
+    to_here: Float[ndarray, "3 3"],
+) -> Person:
     """A track's last person, moved as the camera did since, and on to the next frame as the person went lately."""
-    to_here = np.linalg.inv(to_first[frame])
     last, person = track.frames[-1], _moved(track.people[-1], to_here @ to_first[track.frames[-1]])
     first = max(0, len(track.frames) - _TREND)
     if frame - last > 1 or track.frames[first] == last:  # nobody knows where somebody unseen went
