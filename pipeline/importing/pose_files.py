@@ -121,7 +121,7 @@ def _survey(source: Path, files: Sequence[PoseFile], options: ImportOptions) -> 
             videos.append(file.video)
             contents = [*file.sample()] if looked_at else []
         for content in contents:
-            if not isinstance(file, NpzFile):
+            if isinstance(content, PoseVideo):
                 _frame_rate(content, options)
             if looked_at:
                 verdicts += _verdicts(content, options)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from command import crossdiff, state_of
 
-from crossdiff.files import save_npz, write_text
+from crossdiff.files import save_npz, write_json, write_text
 from crossdiff.pipeline.run import Run
+from crossdiff.types import Keypoints2D
 
 # COCO's keypoints of a person facing the camera, in pixels, y down.
 _STANDING = [
@@ -90,3 +91,16 @@ def test_mistakes_are_said_before_a_run_is_made(here, poses, args, words):
     out = "taken" if args == ["."] else "run"
     crossdiff("import-2d", *args, "--out", out).failed(*words)
     assert not (here / "run").exists()
+
+
+def test_frames_of_openpose_with_the_options_that_they_need(here):
+    for n in range(4):
+        values = [v for x, y in _STANDING for v in (300 + x + n, 200 - y, 0.9)]
+        write_json(here / f"op/walk_{n:012d}_keypoints.json", {"people": [{"pose_keypoints_2d": values}]})
+    crossdiff("import-2d", "op", "--out", "run").failed("--fps 30")
+    crossdiff("import-2d", "op", "--out", "run", "--fps", 25).failed("head is below the feet", "--y-up")
+    assert not (here / "run").exists()
+    crossdiff("import-2d", "op", "--out", "run", "--fps", 25, "--size", "640x480", "--y-up").ok()
+    found = Keypoints2D.load(here / "run/keypoints/walk_p0_t0.npz")
+    assert found.fps == 25 and found.size == (640, 480) and found.keypoint_set == "coco17"
+    np.testing.assert_allclose(found.xy[2], np.array(_STANDING) + (302, 280), atol=1e-3)
