@@ -103,4 +103,4 @@ def test_frames_of_openpose_with_the_options_that_they_need(here):
     crossdiff("import-2d", "op", "--out", "run", "--fps", 25, "--size", "640x480", "--y-up").ok()
     found = Keypoints2D.load(here / "run/keypoints/walk_p0_t0.npz")
     assert found.fps == 25 and found.size == (640, 480) and found.keypoint_set == "coco17"
-    np.testing.assert_allclose(found.xy[2], np.array(_STANDING) + (302, 280), atol=1e-3)
+    np.testing.assert_allclose(found.xy[2], np.add(_STANDING, (302, 280)), atol=1e-3)
