@@ -107,8 +107,9 @@ def test_scores_move_with_their_keypoints():
     whole = _walking(60.0)
     score = whole.score.copy()
     score[:, LEFT] = 0.7
-    given = _swap(replace(whole, score=score), 0.9, 0.3)
+    given = _swap(replace(whole, score=score.copy()), 0.9, 0.3)
     swapped = (given.xy != whole.xy).any(axis=(1, 2))
+    assert swapped.sum() == 18
     given.score[np.ix_(swapped, LEFT)], given.score[np.ix_(swapped, RIGHT)] = 0.9, 0.7
     np.testing.assert_array_equal(_unswap(given).score, score)
 
