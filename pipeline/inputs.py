@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, captions_for, label_words, read_captions
 from crossdiff.errors import InputError
-from crossdiff.pipeline.video import SUFFIXES
+from crossdiff.video import SUFFIXES
 from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)

@@ -29,10 +29,12 @@ class Completeness:
         self._stream = stream
         self._is_avi = container.format.name == "avi"
         self._is_mov = container.format.name.startswith("mov")
-        self._seconds = _declared_seconds(container, stream)
+        self._of_stream = _stream_seconds(stream)
         # An AVI header that was written before its frames may declare more than fit into the file.
-        counted = self._is_avi and stream.frames <= size // _CHUNK_BYTES
-        self.declared = _shown_entries(stream) if self._is_mov else stream.frames if counted else 0
+        plausible = not self._is_avi or stream.frames <= size // _CHUNK_BYTES
+        of_file = (container.duration or 0) / av.time_base if plausible else 0.0
+        self._seconds = self._of_stream or of_file
+        self.declared = _shown_entries(stream) if self._is_mov else stream.frames if plausible else 0
         self.frames = 0
         self._lost = self._packets = 0
         self._interlaced = False
@@ -67,6 +69,10 @@ class Completeness:
         if self._is_mov:
             self.declared = max(self.declared, _shown_entries(self._stream))
 
+    def about(self, fps: float) -> int:
+        """Frames that the file declares or, at a frame rate, its duration does; 0 where nothing does."""
+        return self.declared or round(self._seconds * fps)
+
     @property
     def expected(self) -> int:
         """Number of frames of the whole video."""
@@ -85,12 +91,11 @@ class Completeness:
         """Frames of the declared duration at the rate until the end; 0 where the video ends when it should."""
         if self.declared or self._packets < 2:
             return 0
-        length = self._end - self._first
-        interval = length / (self._packets - 1)
-        missing = self._seconds - max(self._end, self._others_end)
-        if self._others_end > self._end + _INTERLEAVING or not interval:
+        interval = (self._end - self._first) / (self._packets - 1)
+        if not self._of_stream and self._others_end > self._end + _INTERLEAVING:
             return 0  # another track goes on: the video ends there
-        if missing <= max(_MISSING_INTERVALS * interval, _MISSING_SECONDS):
+        missing = self._seconds - (self._end if self._of_stream else max(self._end, self._others_end))
+        if not interval or missing <= max(_MISSING_INTERVALS * interval, _MISSING_SECONDS):
             return 0
         return self.frames + self._lost + round((self._seconds - self._end) / interval)
 
@@ -100,10 +105,8 @@ def _shown_entries(stream: VideoStream) -> int:
     return sum(not entry.is_discard for entry in stream.index_entries)
 
 
-def _declared_seconds(container: InputContainer, stream: VideoStream) -> float:
-    """When the video stream should end, else when the file should, else 0; on the file's timeline."""
+def _stream_seconds(stream: VideoStream) -> float:
+    """When the video stream ends, as Matroska's tag says; 0 where there is none."""
     clock = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
-    if clock:
-        hours, minutes, seconds = map(float, clock.groups())
-        return 3600 * hours + 60 * minutes + seconds
-    return (container.duration or 0) / av.time_base
+    hours, minutes, seconds = map(float, clock.groups()) if clock else (0.0, 0.0, 0.0)
+    return 3600 * hours + 60 * minutes + seconds

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from jaxtyping import Float
 from numpy import ndarray
 
-from crossdiff.errors import InputError
+from crossdiff.errors import VideoError
 from crossdiff.video.completeness import Completeness
 from crossdiff.video.display import Deinterlacer, Display, Picture
 from crossdiff.video.timeline import frame_times, increases
@@ -41,7 +41,7 @@ _BUFFER = 1 << 18  # bytes read at once
 class VideoInfo:
     """Properties of a video.
 
-    frames: number that the file declares, 0 where it declares none.
+    frames: about how many the file declares, 0 where it declares none.
     fps: frames per second.
     size: (width, height) in pixels, as displayed.
     """
@@ -96,18 +96,21 @@ class VideoReader:
         try:
             container = _open(file)
         except (av.error.FFmpegError, OSError) as error:
-            raise InputError(_NOT_A_VIDEO) from error
+            raise VideoError(path, _NOT_A_VIDEO) from error
         stream = _video_stream(container)
         if stream is None:
-            raise InputError("holds no video stream; give a video")
+            raise VideoError(path, "holds no video stream; give a video")
         self._count = Completeness(container, stream, path.stat().st_size)
-        self._clock = _Clock(container, stream, fps)
+        rate = fps or _header_rate(stream)
+        if rate is None:
+            raise VideoError(path, "the header gives no frame rate; give the true one with --fps")
+        self._clock = _Clock(container, stream, rate, is_given=fps is not None)
         self._decoded = self._decode(container, stream)
         self._next = next(self._decoded, None)
         if self._next is None:
-            raise InputError("no frame could be decoded; re-encode the video")
+            raise VideoError(path, "no frame could be decoded; give another file, or re-encode it")
         self._display = Display(self._next, stream.sample_aspect_ratio)
-        self.info = VideoInfo(self._count.declared, self._clock.fps, self._display.size)
+        self.info = VideoInfo(self._count.about(self._clock.fps), self._clock.fps, self._display.size)
 
     def __enter__(self) -> Self:
         return self
@@ -159,11 +162,11 @@ class VideoReader:
 
 
 class _Clock:
-    """The time of every frame, from the time stamps of the file or from a rate that is given."""
+    """The time of every frame: by the time stamps of the file or, where a rate is given, by that alone."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, fps: float | None) -> None:
-        self._given = fps
-        self.fps = fps or _header_rate(stream)
+    def __init__(self, container: InputContainer, stream: VideoStream, fps: float, is_given: bool) -> None:
+        self._is_given = is_given
+        self.fps = fps
         # The clocks of broadcast formats start anywhere; players start at the first track.
         runs_free = container.format.flags & Flags.ts_discont.value  # type: ignore[operator]
         self._zero = (container.start_time or 0) / av.time_base if runs_free else 0.0
@@ -180,15 +183,15 @@ class _Clock:
 
     def times(self) -> Float[ndarray, " f"]:
         """Seconds of the frames added so far, increasing."""
-        if self._given:
-            return np.arange(len(self._pts)) / self._given
+        if self._is_given:
+            return np.arange(len(self._pts)) / self.fps
         pts, dts = np.array(self._pts), np.array(self._dts)
         if not self._only_dts and increases(pts):
             return frame_times(pts - self._zero, self.fps)
         return self._start + frame_times(dts - np.nanmin(dts, initial=np.inf), self.fps)
 
 
-_NOT_A_VIDEO = "not a video that can be decoded (wrong or damaged format, or cut before its index)"
+_NOT_A_VIDEO = "not a video that can be decoded (wrong or damaged format, or cut before its index); give another file"
 
 
 def _open(file: BinaryIO) -> InputContainer:
@@ -214,13 +217,14 @@ def _packets(container: InputContainer) -> Iterator[Packet]:
         yield from container.demux()
 
 
-def _header_rate(stream: VideoStream) -> float:
+def _header_rate(stream: VideoStream) -> float | None:
+    """Frames per second; None where the header gives no rate that a video can have."""
     found = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     low, high = _FPS_RANGE
     for rate in found:
         if low <= rate <= high:
             return rate
-    raise InputError(f"header gives {found[0] if found else 0:g} frames per second; give the true rate with --fps")
+    return None
 
 
 def _threads() -> int:
@@ -235,8 +239,8 @@ def _readable(path: Path) -> BinaryIO:
         file = path.open("rb", buffering=0)
         if not file.read(1):
             file.close()
-            raise InputError("empty file")
+            raise VideoError(path, "empty file; give another")
         file.seek(0)
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})") from None
+        raise VideoError(path, f"cannot be read ({error.strerror}); check that it is there and readable") from None
     return file
