@@ -11,13 +11,13 @@ from typing import Self
 
 from rich.progress import TaskID
 
-from crossdiff.annotations.captions import VideoCaption, rate_of
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
 from crossdiff.pipeline.engines import Engine, InProcess, Job, Outcome, Recipe
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import VideoInput, captions_of, default_captions, find_videos, name_apart
+from crossdiff.pipeline.inputs import VideoInput, captions_of, default_captions, find_videos, name_apart, rates_of
 from crossdiff.pipeline.ledger import Row, State, Video, key_of
 from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
@@ -102,12 +102,13 @@ def extract_2d(
     known = run.ledger.videos()
     named = name_apart(find_videos(videos, lists, per_label), {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
+    rates = dict.fromkeys(named.values(), fps) | rates_of(list(named.values()), captions)
     with run.alone("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
         run.record_config("extract", {"backend": identity, **recipe.people.model_dump()})
         extractor = _Extractor(run, known, [identity, recipe.people.model_dump(), _READER], retry_failed, progress)
         started = time.monotonic()
-        jobs: Iterable[Job] = extractor.due(named, captioned, fps, whole_only)
+        jobs: Iterable[Job] = extractor.due(named, captioned, rates, whole_only)
         for attempt in range(1, attempts + 1):
             for outcome in (engine or InProcess()).run(jobs, recipe, progress.tick):
                 extractor.take(outcome, attempt, last=attempt == attempts)
@@ -164,14 +165,14 @@ class _Extractor:
         self,
         named: Mapping[str, VideoInput],
         captioned: Mapping[VideoInput, tuple[VideoCaption, ...]],
-        fps: float | None,
+        rates: Mapping[VideoInput, float | None],
         whole_only: bool,
     ) -> Iterator[Job]:
         """The videos that need work; what is known of the others is counted."""
         for name, video in named.items():
             self.summary.videos += 1
             seen = self._see(name, video, captioned[video])
-            rate = rate_of(seen.captions) or fps
+            rate = rates[video]
             key = key_of(seen.content, self.recipe, rate)
             row = self.run.ledger.get("extract", name)
             same = row is not None and row.key == key and self._has_keypoints(name)

@@ -55,7 +55,7 @@ def run(
 
     Example: crossdiff run UCF101/ --out runs/ucf "a person does pull-ups" "a person rides a bike"
     """
-    from crossdiff.annotations.captions import read_captions
+    from crossdiff.annotations.captions import read_captions, read_rates
     from crossdiff.cli.chain import ChainConfig, check_request, run_chain
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
@@ -72,6 +72,7 @@ def run(
     find_videos([videos])
     if captions is not None:
         read_captions(captions)
+        read_rates(captions)
     tuning = load_config(FinetuneConfig, "finetune", [f"seed={seed}", *(set_ or [])])
     if tuning.devices * tuning.num_nodes > 1:
         # The other processes would run this very command, videos and all.

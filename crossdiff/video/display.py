@@ -42,7 +42,7 @@ class Display:
         colours = _STANDARD if frame.color_trc in _HDR else {}
         # One thread: several workers share the cores.
         plain = self._reformatter.reformat(frame, width, height, "rgba" if has_alpha else "rgb24", threads=1, **colours)
-        picture = plain.to_ndarray()
+        picture = np.ascontiguousarray(plain.to_ndarray())  # rows of some widths are padded
         return self._turn.apply(_on_black(picture) if has_alpha else picture)
 
 

@@ -191,7 +191,7 @@ class _Clock:
         return self._start + frame_times(dts - np.nanmin(dts, initial=np.inf), self.fps)
 
 
-_NOT_A_VIDEO = "not a video that can be decoded (wrong or damaged format, or cut before its index); give another file"
+_NOT_A_VIDEO = "not a video that can be decoded (wrong or damaged format, or cut before its index)"
 
 
 def _open(file: BinaryIO) -> InputContainer:
@@ -239,7 +239,7 @@ def _readable(path: Path) -> BinaryIO:
         file = path.open("rb", buffering=0)
         if not file.read(1):
             file.close()
-            raise VideoError(path, "empty file; give another")
+            raise VideoError(path, "empty file")
         file.seek(0)
     except OSError as error:
         raise VideoError(path, f"cannot be read ({error.strerror}); check that it is there and readable") from None
