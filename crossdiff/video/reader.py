@@ -92,7 +92,7 @@ class VideoReader:
     def __init__(self, path: Path, fps: float | None = None) -> None:
         self.path = path
         file = _readable(path)
-        finalize(self, file.close)
+        self._close_file = finalize(self, file.close)
         try:
             container = _open(file)
         except (av.error.FFmpegError, OSError) as error:
@@ -159,6 +159,7 @@ class VideoReader:
             self._count.ended()
         finally:
             container.close()
+            self._close_file()
 
 
 class _Clock:

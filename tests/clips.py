@@ -66,15 +66,14 @@ def write_clip(
 
 
 def _silence(container: Any, seconds: float) -> list[av.Packet]:
-    codec = "libvorbis" if "webm" in container.format.name else "mp2" if "mpeg" in container.format.name else "aac"
-    kind = "fltp" if codec != "mp2" else "s16"
-    stream = container.add_stream(codec, rate=44100, layout="stereo")
+    codec = {"webm": "libopus", "mpeg": "mp2"}.get(container.format.name, "aac")
+    rate, size, kind = 48000, 1152, "fltp" if codec == "aac" else "s16"
+    stream = container.add_stream(codec, rate=rate, layout="stereo")
     packets = []
-    size = 1152
-    for n in range(round(44100 * seconds / size)):
-        shape = (2, size) if kind == "fltp" else (1, 2 * size)
-        frame = av.AudioFrame.from_ndarray(np.zeros(shape, np.float32 if kind == "fltp" else np.int16), kind, "stereo")
-        frame.sample_rate, frame.pts = 44100, n * size
+    for n in range(round(rate * seconds / size)):
+        values = np.zeros((2, size), np.float32) if kind == "fltp" else np.zeros((1, 2 * size), np.int16)
+        frame = av.AudioFrame.from_ndarray(values, kind, "stereo")
+        frame.sample_rate, frame.pts = rate, n * size
         packets += stream.encode(frame)
     return packets + stream.encode()
 
