@@ -175,8 +175,7 @@ class _Extractor:
             rate = rates[video]
             key = key_of(seen.content, self.recipe, rate)
             row = self.run.ledger.get("extract", name)
-            same = row is not None and row.key == key and self._has_keypoints(name)
-            same = same and (not _is_damaged(row) or (row.state == "failed") == whole_only)
+            same = row is not None and row.key == key and self._has_keypoints(name) and _is_judged(row, whole_only)
             if row is None or not same or (self.retry_failed and row.state in ("failed", "quarantined")):
                 self._disown(name)
                 self._begun[name] = _Begun(Job(name, video.path, rate), key, row.attempts if row and same else 0)
@@ -270,6 +269,11 @@ def _row(outcome: Outcome, key: str, attempts: int) -> Row:
             "extract", outcome.video, "filtered", key, reason=reason, value=0.0, attempts=attempts, measures=measures
         )
     return Row("extract", outcome.video, "done", key, attempts=attempts, measures=outcome.measures)
+
+
+def _is_judged(row: Row, whole_only: bool) -> bool:
+    """Whether a video, if it is damaged, was refused or used as is wanted now."""
+    return not _is_damaged(row) or (row.state == "failed") == whole_only
 
 
 def _is_damaged(row: Row) -> bool:
