@@ -76,6 +76,38 @@ def read_captions(path: Path) -> dict[str, list[VideoCaption]]:
     Columns start and end, in seconds, say which part of the video a row is about; empty ones: from its beginning,
     to its end.
     """
+    table = _read_table(path)
+    nothing = [""] * len(table)
+    columns = [table["video"], table["caption"], table.get("start", nothing), table.get("end", nothing)]
+    found: dict[str, list[VideoCaption]] = {}
+    for row, (video, caption, start, end) in enumerate(zip(*columns, strict=True), start=2):
+        if not video.strip() or not re.search(r"\w", caption):
+            raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
+        span = _span(start, end, f"{path}, line {row}")
+        found.setdefault(video.strip(), []).append(VideoCaption(caption.strip(), *span))
+    return found
+
+
+def read_rates(path: Path) -> dict[str, float]:
+    """True frame rates by video, from the column fps of a CSV file of captions; one row of a video is enough.
+
+    They are meant for videos whose time stamps are wrong.
+    """
+    table = _read_table(path)
+    found: dict[str, float] = {}
+    for row, (video, text) in enumerate(zip(table["video"], table.get("fps", [""] * len(table)), strict=True), start=2):
+        if not text.strip():
+            continue
+        fps = _number(text)
+        if not 1 <= fps <= 1000:
+            raise InputError(f"{path}, line {row}: fps must be 1 to 1000, got {text!r}; correct it or leave it empty")
+        if found.setdefault(video.strip(), fps) != fps:
+            raise InputError(f"{path}, line {row}: {video.strip()} has another fps above, {found[video.strip()]:g}")
+    return found
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """A CSV file with the columns video and caption at least; all cells are text."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
@@ -88,28 +120,25 @@ def read_captions(path: Path) -> dict[str, list[VideoCaption]]:
     if missing:
         raise InputError(
             f"{path}: lacks the column {' and '.join(missing)}; it has {', '.join(table.columns)}; "
-            f"the first line must be {','.join(_COLUMNS)} or {','.join(_COLUMNS)},start,end"
+            f"the first line must be {','.join(_COLUMNS)} or {','.join(_COLUMNS)},start,end,fps"
         )
-    nothing = [""] * len(table)
-    columns = [table["video"], table["caption"], table.get("start", nothing), table.get("end", nothing)]
-    found: dict[str, list[VideoCaption]] = {}
-    for row, (video, caption, start, end) in enumerate(zip(*columns, strict=True), start=2):
-        if not video.strip() or not re.search(r"\w", caption):
-            raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
-        span = _span(start, end, f"{path}, line {row}")
-        found.setdefault(video.strip(), []).append(VideoCaption(caption.strip(), *span))
-    return found
+    return table
 
 
 def _span(start: str, end: str, where: str) -> tuple[float, float]:
-    try:
-        first, last = (float(text) if text.strip() else 0.0 for text in (start, end))
-    except ValueError:
-        first = last = math.nan
+    first, last = (_number(text) if text.strip() else 0.0 for text in (start, end))
     # Comparisons with NaN are false.
     if not (0 <= first < math.inf and (first < last < math.inf or last == 0)):
         raise InputError(f"{where}: start and end must be seconds, end after start, got {start!r} and {end!r}")
     return first, last
+
+
+def _number(text: str) -> float:
+    """NaN where the text is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[str]]:

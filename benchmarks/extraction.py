@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -27,7 +28,8 @@ from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
 from crossdiff.pipeline.people import PeopleConfig, find_people
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.video import Video
+from crossdiff.video import VideoReader
+from crossdiff.viewing.encode import write_video
 
 ROUNDS, COPIES = 3, 3
 # Everything passes, so that everything is built.
@@ -95,12 +97,18 @@ def bare(clips: list[Path]) -> int:
 
     count = 0
     for clip in clips:
-        capture = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
         with mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False) as model:
-            while (read := capture.read())[0]:
-                model.process(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
+            for frame in opencv_frames(clip):
+                model.process(frame)
                 count += 1
     return count
+
+
+def opencv_frames(clip: Path) -> Iterator[np.ndarray]:
+    """RGB frames as OpenCV reads them."""
+    capture = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
+    while (read := capture.read())[0]:
+        yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
 
 
 class Replayed(PoseBackend):
@@ -120,14 +128,15 @@ class Replayed(PoseBackend):
 def shares(clip: Path, frames: int, root: Path) -> None:
     """Print what decoding, the other stages of extraction, filtering and building take of extraction's time."""
     pose = create_backend("mediapipe")
-    replayed = Replayed(list(pose.estimate(Video(clip).frames())))
+    replayed = Replayed(list(pose.estimate(VideoReader(clip).frames())))
     warm, run = (Run.create(root / name) for name in ("warm", "stages"))
 
     def extraction(backend: PoseBackend) -> Callable[[], object]:
         return lambda: find_people(clip, backend, PeopleConfig(), lambda *_: None)
 
     whole = timed(extraction(pose))
-    decoding = timed(lambda: sum(1 for _ in Video(clip).frames()))
+    decoding = timed(lambda: sum(1 for _ in VideoReader(clip).frames()))
+    bare_decoding = timed(lambda: sum(1 for _ in opencv_frames(clip)))
     rest = timed(extraction(replayed)) - decoding
     for made in (warm, run):
         extract_2d([clip], made, replayed)
@@ -139,18 +148,15 @@ def shares(clip: Path, frames: int, root: Path) -> None:
     stages = {"decoding": decoding, "shots, tracks, camera": rest, "filter": filtering, "build-2d": building}
     for name, seconds in stages.items():
         print(f"{name:22}: {1000 * seconds / frames:6.2f} ms a frame, {seconds / whole:6.1%} of extraction")
+    print(f"{'decoding by OpenCV':22}: {1000 * bare_decoding / frames:6.2f} ms a frame")
     others = sum(stages.values()) - decoding
     print(f"{'all but decoding':22}: {1000 * others / frames:6.2f} ms a frame, {others / whole:6.1%} of extraction")
 
 
 def memory(clip: Path, short_clips: int, root: Path) -> None:
     """Print a worker's memory after 20 short clips and after the last, with MediaPipe."""
-    short = root / "short.avi"
-    source = Video(clip)
-    writer = cv2.VideoWriter(str(short), cv2.VideoWriter_fourcc(*"XVID"), source.info.fps, source.info.size)
-    for _, frame in zip(range(25), source.frames(), strict=False):
-        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    writer.release()
+    source = VideoReader(clip)
+    short = write_video(islice(source.frames(), 25), root / "short.mp4", source.info.fps)
     pose, megabytes = create_backend("mediapipe"), []
     for _ in range(short_clips):
         find_people(short, pose, PeopleConfig(), lambda *_: None)

@@ -17,7 +17,7 @@ from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
 from crossdiff.pipeline.engines import Engine, InProcess, Job, Outcome, Recipe
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import VideoInput, captions_of, default_captions, find_videos, name_apart
+from crossdiff.pipeline.inputs import VideoInput, captions_of, default_captions, find_videos, name_apart, rates_of
 from crossdiff.pipeline.ledger import Row, State, Video, key_of
 from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
@@ -26,12 +26,16 @@ from crossdiff.wording import counted, listed
 
 log = logging.getLogger(__name__)
 
+# Of the way in which videos are read: where it is another one, they are extracted again.
+_READER = 2
+
 
 @dataclass
 class ExtractSummary:
     """What extraction did. unchanged: videos left alone, as their content and the configuration are the same.
 
-    failed: by the video's path, why; quarantined: how many of these ended, or hung, the processes that read them.
+    failed: by the video's path, why; quarantined: how many of these ended, or hung, the processes that read them;
+    damaged: videos of which some frames could not be decoded, and the others were used.
     """
 
     videos: int = 0
@@ -40,6 +44,7 @@ class ExtractSummary:
     seconds: float = 0.0
     tracks: int = 0
     quarantined: int = 0
+    damaged: int = 0
     without_person: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -47,9 +52,10 @@ class ExtractSummary:
         good = self.videos - len(self.failed) - len(self.without_person)
         rate = f", {self.frames / self.seconds:.0f} frames/s" if self.frames and self.seconds else ""
         quarantined = f" ({self.quarantined} quarantined)" if self.quarantined else ""
+        damaged = f", {self.damaged} damaged" if self.damaged else ""
         return (
             f"{counted(self.videos, 'video')}: {good} with people ({counted(self.tracks, 'track')}), "
-            f"{len(self.without_person)} without, {len(self.failed)} failed{quarantined}; "
+            f"{len(self.without_person)} without, {len(self.failed)} failed{quarantined}{damaged}; "
             f"{self.unchanged} unchanged{rate}"
         )
 
@@ -77,6 +83,8 @@ def extract_2d(
     attempts: int = 2,
     lists: Sequence[Path] = (),
     per_label: int | None = None,
+    fps: float | None = None,
+    whole_only: bool = False,
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
@@ -84,21 +92,23 @@ def extract_2d(
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
     settings: of a backend given by name, as `key=value`. engine: without it all is done in this process.
     attempts: how often a video may end or hang the process that works on it before it is quarantined.
-    lists, per_label: which of the videos are taken; see `find_videos`.
+    lists, per_label: which of the videos are taken; see `find_videos`. fps: their true frame rate, where time stamps
+    are wrong; a file of captions may give others. whole_only: damaged videos fail; else what decodes of them is used.
     """
-    recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings))
+    recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings), whole_only=whole_only)
     pose = recipe.create_pose()
     identity, recipe = pose.identity, replace(recipe, on_gpu=pose.on_gpu)
     del pose  # its memory is for the processes
     known = run.ledger.videos()
     named = name_apart(find_videos(videos, lists, per_label), {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
+    rates = dict.fromkeys(named.values(), fps) | rates_of(list(named.values()), captions)
     with run.alone("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
         run.record_config("extract", {"backend": identity, **recipe.people.model_dump()})
-        extractor = _Extractor(run, known, [identity, recipe.people.model_dump()], retry_failed, progress)
+        extractor = _Extractor(run, known, [identity, recipe.people.model_dump(), _READER], retry_failed, progress)
         started = time.monotonic()
-        jobs: Iterable[Job] = extractor.due(named, captioned)
+        jobs: Iterable[Job] = extractor.due(named, captioned, rates, whole_only)
         for attempt in range(1, attempts + 1):
             for outcome in (engine or InProcess()).run(jobs, recipe, progress.tick):
                 extractor.take(outcome, attempt, last=attempt == attempts)
@@ -152,18 +162,23 @@ class _Extractor:
         self._lost: list[Job] = []
 
     def due(
-        self, named: Mapping[str, VideoInput], captioned: Mapping[VideoInput, tuple[VideoCaption, ...]]
+        self,
+        named: Mapping[str, VideoInput],
+        captioned: Mapping[VideoInput, tuple[VideoCaption, ...]],
+        rates: Mapping[VideoInput, float | None],
+        whole_only: bool,
     ) -> Iterator[Job]:
         """The videos that need work; what is known of the others is counted."""
         for name, video in named.items():
             self.summary.videos += 1
             seen = self._see(name, video, captioned[video])
-            key = key_of(seen.content, self.recipe)
+            rate = rates[video]
+            key = key_of(seen.content, self.recipe, rate)
             row = self.run.ledger.get("extract", name)
-            same = row is not None and row.key == key and self._has_keypoints(name)
+            same = row is not None and row.key == key and self._has_keypoints(name) and _is_judged(row, whole_only)
             if row is None or not same or (self.retry_failed and row.state in ("failed", "quarantined")):
                 self._disown(name)
-                self._begun[name] = _Begun(Job(name, video.path), key, row.attempts if row and same else 0)
+                self._begun[name] = _Begun(Job(name, video.path, rate), key, row.attempts if row and same else 0)
                 yield self._begun[name].job
             else:
                 self.summary.unchanged += 1
@@ -222,7 +237,9 @@ class _Extractor:
             self.run.ledger.put([replace(row, key="") for row in rows])
 
     def _count(self, path: str, row: Row) -> None:
-        self.summary.tracks += row.measures.get("tracks", 0)
+        if row.state == "done":
+            self.summary.tracks += row.measures.get("tracks", 0)
+            self.summary.damaged += _is_damaged(row)
         if row.state in ("failed", "quarantined"):
             self.summary.failed[path] = str(row.reason)
             self.summary.quarantined += row.state == "quarantined"
@@ -243,13 +260,25 @@ def _row(outcome: Outcome, key: str, attempts: int) -> Row:
     """What became of a video, as the ledger keeps it."""
     if outcome.error is not None:
         state: State = "quarantined" if outcome.lost else "failed"
-        return Row("extract", outcome.video, state, key, reason=outcome.error, attempts=attempts)
+        return Row(
+            "extract", outcome.video, state, key, reason=outcome.error, attempts=attempts, measures=outcome.measures
+        )
     if not outcome.tracks:
         reason, measures = "no person", outcome.measures
         return Row(
             "extract", outcome.video, "filtered", key, reason=reason, value=0.0, attempts=attempts, measures=measures
         )
     return Row("extract", outcome.video, "done", key, attempts=attempts, measures=outcome.measures)
+
+
+def _is_judged(row: Row, whole_only: bool) -> bool:
+    """Whether a video, if it is damaged, was refused or used as is wanted now."""
+    return not _is_damaged(row) or (row.state == "failed") == whole_only
+
+
+def _is_damaged(row: Row) -> bool:
+    """Whether some frames of the video could not be decoded."""
+    return row.measures.get("decoded", 1.0) < 1
 
 
 def _stamp(path: Path) -> str:

@@ -9,13 +9,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, captions_for, label_words, read_captions
+from crossdiff.annotations.captions import (
+    CAPTIONS_FILE,
+    VideoCaption,
+    captions_for,
+    label_words,
+    read_captions,
+    read_rates,
+)
 from crossdiff.errors import InputError
-from crossdiff.pipeline.video import SUFFIXES
+from crossdiff.video import SUFFIXES
 from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _UCF101_NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g(?P<group>\d+)_c\d+")
 # In bytes: file systems take names of 255, and files are named after an id with up to 40 around it. Longer names are
@@ -177,12 +187,23 @@ def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[
         if unknown := sorted(set(captions) - names):
             count = counted(len(unknown), "video")
             log.warning("%s: %s not among the inputs, such as %s", table, count, unknown[0])
-    found = {}
-    for video in videos:
-        sources = [given, *(beside.get(folder, {}) for folder in _folders(video))]
-        matches = [source[name] for source in sources for name in video.names if name in source]
-        found[video] = tuple(matches[0]) if matches else default_captions(video.label)
-    return found
+    matches = {video: _match(video, given, beside) for video in videos}
+    return {v: tuple(match) if match is not None else default_captions(v.label) for v, match in matches.items()}
+
+
+def rates_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, float]:
+    """True frame rates of the videos that have one, from the files that `captions_of` reads."""
+    folders = {folder for video in videos for folder in _folders(video)}
+    beside = {f: read_rates(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
+    given = read_rates(file) if file is not None else {}
+    matches = {video: _match(video, given, beside) for video in videos}
+    return {video: rate for video, rate in matches.items() if rate is not None}
+
+
+def _match(video: VideoInput, given: Mapping[str, T], beside: Mapping[Path, Mapping[str, T]]) -> T | None:
+    """What the file given says of a video, else the nearest of those in its folders."""
+    sources = [given, *(beside.get(folder, {}) for folder in _folders(video))]
+    return next((source[name] for source in sources for name in video.names if name in source), None)
 
 
 def default_captions(label: str) -> tuple[VideoCaption, ...]:

@@ -21,7 +21,7 @@ from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
-from crossdiff.pipeline.video import SUFFIXES
+from crossdiff.video import SUFFIXES
 
 # Read when Gradio is loaded: nothing is reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

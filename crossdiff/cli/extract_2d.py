@@ -16,6 +16,8 @@ from crossdiff.cli.common import (
     PoseSet,
     RayAddress,
     TimeLimit,
+    TrueRate,
+    WholeOnly,
     Workers,
     summary,
     took,
@@ -35,6 +37,8 @@ def extract_2d(
     per_label: Annotated[
         int | None, typer.Option(min=1, help="Take at most so many videos of each label, evenly over UCF101's groups.")
     ] = None,
+    fps: TrueRate = None,
+    whole_only: WholeOnly = False,
     config: Annotated[str | None, typer.Option(help="YAML file on tracks, or `people` for the shipped one.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of it, such as tracking.max_gap=1; repeatable.")
@@ -56,7 +60,7 @@ def extract_2d(
 
     Example: crossdiff extract-2d UCF101/ --list trainlist01.txt --per-label 50 --workers 2 --out runs/ucf
     """
-    from crossdiff.annotations.captions import read_captions
+    from crossdiff.annotations.captions import read_captions, read_rates
     from crossdiff.config import load_config
     from crossdiff.pipeline import extract
     from crossdiff.pipeline.backends import create_backend
@@ -69,6 +73,7 @@ def extract_2d(
     find_videos(videos, list_ or [], per_label)
     if captions is not None:
         read_captions(captions)
+        read_rates(captions)
     settings = pose_set or []
     create_backend(backend, settings)
     cfg = load_config(PeopleConfig, config, set_)
@@ -88,6 +93,8 @@ def extract_2d(
         attempts=attempts,
         lists=list_ or [],
         per_label=per_label,
+        fps=fps,
+        whole_only=whole_only,
     )
     summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

@@ -11,10 +11,13 @@ from crossdiff.cli import app
 from crossdiff.cli.common import (
     MOST_SEED,
     Backend,
+    Captions,
     EngineName,
     GpusPerActor,
     PoseSet,
     RayAddress,
+    TrueRate,
+    WholeOnly,
     Workers,
     pick_checkpoint,
     summary,
@@ -31,7 +34,9 @@ def run(
     checkpoint: Annotated[str | None, typer.Option(help="Stage-I model; without it the shipped one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
     data: Annotated[Path | None, typer.Option(help="3D dataset to mix into fine-tuning.")] = None,
-    captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
+    captions: Captions = None,
+    fps: TrueRate = None,
+    whole_only: WholeOnly = False,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
     engine: EngineName = "local",
@@ -50,7 +55,7 @@ def run(
 
     Example: crossdiff run UCF101/ --out runs/ucf "a person does pull-ups" "a person rides a bike"
     """
-    from crossdiff.annotations.captions import read_captions
+    from crossdiff.annotations.captions import read_captions, read_rates
     from crossdiff.cli.chain import ChainConfig, check_request, run_chain
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
@@ -67,6 +72,7 @@ def run(
     find_videos([videos])
     if captions is not None:
         read_captions(captions)
+        read_rates(captions)
     tuning = load_config(FinetuneConfig, "finetune", [f"seed={seed}", *(set_ or [])])
     if tuning.devices * tuning.num_nodes > 1:
         # The other processes would run this very command, videos and all.
@@ -76,6 +82,8 @@ def run(
         pose_settings=tuple(pose_set or ()),
         engine=create_engine(engine, workers, gpus_per_actor=num_gpus_per_actor, address=ray_address),
         captions=captions,
+        fps=fps,
+        whole_only=whole_only,
         # Nothing asked for: what the run was fine-tuned with before, so that no model is trained anew for nothing.
         finetune=tuning if seed or set_ else None,
         sampling=SamplingOptions(mixture=mixture),

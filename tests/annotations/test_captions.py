@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_captions
-from crossdiff.annotations.captions import by_span, label_words
+from crossdiff.annotations.captions import by_span, label_words, read_rates
 from crossdiff.errors import InputError
 
 # The names of all classes of the dataset, from its classInd.txt.
@@ -160,3 +160,22 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize("name", ["demo", "IMG_1234", "video (2)"])
 def test_names_that_cameras_give_are_no_action(name):
     assert captions_for(name) == ["a person moves"]
+
+
+def test_true_frame_rates_come_from_the_column_fps(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("video,caption,fps\na,one,120\na,two,\nb,three,\nc,four,29.97\n")
+    assert read_rates(path) == {"a": 120.0, "c": 29.97}
+    assert read_captions(path)["a"] == [("one", 0, 0), ("two", 0, 0)]
+    path.write_text("video,caption\na,one\n")
+    assert read_rates(path) == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [("a,one,0.5", "line 2: fps must be 1 to 1000, got '0.5'"), ("a,one,fast", "got 'fast'"),
+                       ("a,one,25\na,two,30", "line 3: a has another fps above, 25")]
+)  # fmt: skip
+def test_frame_rates_that_cannot_be_meant(tmp_path, rows, said):
+    (tmp_path / "c.csv").write_text(f"video,caption,fps\n{rows}\n")
+    with pytest.raises(InputError, match=said):
+        read_rates(tmp_path / "c.csv")

@@ -73,3 +73,13 @@ def test_a_file_that_is_no_video_is_an_error(models, pose, tmp_path):
     text.write_text("not a video")
     with pytest.raises(ClipError, match=r"^text\.mp4: .*another video"):
         lift_video(models, text, "", pose, tmp_path / "work", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "text", ["#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n", "ffconcat version 1.0\nfile '{}'\n"]
+)
+def test_a_playlist_shows_nothing_of_the_files_that_it_names(models, jumper, pose, tmp_path, text):
+    (tmp_path / "list.mp4").write_text(text.format(jumper))
+    with pytest.raises(ClipError, match=r"^list\.mp4: not a video"):
+        lift_video(models, tmp_path / "list.mp4", "", pose, tmp_path / "work", lambda *_: None)
+    assert pose.backend.frames == 0
