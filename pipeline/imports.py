@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crossdiff.annotations.captions import VideoCaption, captions_for
+from crossdiff.annotations.actions import captions_for
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.files import remove_leftovers
 from crossdiff.pipeline.engines.base import track_name
