@@ -157,7 +157,9 @@ def test_a_missing_file_is_named(tmp_path):
         read_captions(tmp_path / "captions.csv")
 
 
-@pytest.mark.parametrize("name", ["demo", "IMG_1234", "my phone video (2)", "100GOPRO", "DCIM", "Downloads", "0001", ""])
+@pytest.mark.parametrize(
+    "name", ["demo", "IMG_1234", "my phone video (2)", "100GOPRO", "DCIM", "Downloads", "0001", ""]
+)
 def test_names_that_cameras_and_people_give_are_no_action(name):
     assert captions_for(name) == [] and not names_something(name) and known_action(name) is None
 
