@@ -52,7 +52,8 @@ def test_other_files_are_not_videos(tmp_path, name, content):
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.mp4", b""), ("a.WMV", b"garbage"), ("a.ts", b"\x00\xffgarbage"), ("a", b"\x00\x00\x00\x20ftypisom\x00\x00"),
-     ("a.cam", b"\x1a\x45\xdf\xa3\x01\x00"), ("a.bin", b"RIFF\x10\x00\x00\x00AVI LIST"), ("a", b"OggS\x00\x02\x80theora"),
+     ("a.cam", b"\x1a\x45\xdf\xa3\x01\x00"), ("a.bin", b"RIFF\x10\x00\x00\x00AVI LIST"),
+     ("a", b"OggS\x00\x02\x80theora"),
      ("a.tmp", (b"G" + bytes(187)) * 4)],
 )  # fmt: skip
 def test_a_damaged_video_is_taken_for_its_suffix_or_its_beginning(tmp_path, name, content):
