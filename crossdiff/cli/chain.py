@@ -41,6 +41,8 @@ class ChainConfig:
     pose_settings: tuple[str, ...] = ()
     engine: Engine = field(default_factory=LocalEngine)
     captions: Path | None = None
+    fps: float | None = None
+    whole_only: bool = False
     filter: FilterConfig | None = None
     build: BuildConfig | None = None
     lift: PseudoLabelConfig | None = None
@@ -102,7 +104,16 @@ def run_chain(
             failures.append(f"{stage}: {error}")
 
     with _telling(failures):
-        extracted = extract_2d(videos, run, cfg.backend, cfg.captions, settings=cfg.pose_settings, engine=cfg.engine)
+        extracted = extract_2d(
+            videos,
+            run,
+            cfg.backend,
+            cfg.captions,
+            settings=cfg.pose_settings,
+            engine=cfg.engine,
+            fps=cfg.fps,
+            whole_only=cfg.whole_only,
+        )
         went_through("extract-2d", extracted)
         went_through("filter", filter_clips(run, cfg.filter))
         went_through("build-2d", build_2d(run, cfg.build))

@@ -28,7 +28,7 @@ NumNodes = Annotated[int | None, typer.Option(help="Machines that share a batch.
 
 # What `extract-2d` and `import-2d` say about captions.
 Captions = Annotated[
-    Path | None, typer.Option(help="CSV file with the columns video,caption, and start,end if wanted.")
+    Path | None, typer.Option(help="CSV file with the columns video,caption, and start,end and fps if wanted.")
 ]
 
 # What `extract-2d` and `run` say about poses and engines.
@@ -36,6 +36,13 @@ Backend = Annotated[str, typer.Option(help="Pose estimator: mediapipe, vitpose o
 PoseSet = Annotated[
     list[str] | None,
     typer.Option("--pose-set", help="A setting of the pose estimator, such as threshold=0.5; repeatable."),
+]
+TrueRate = Annotated[
+    float | None,
+    typer.Option("--fps", min=1, max=1000, help="True frame rate of videos with wrong time stamps or slow motion."),
+]
+WholeOnly = Annotated[
+    bool, typer.Option("--whole-only", help="Refuse damaged videos; else the frames that decode are used.")
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="local (processes of this machine) or ray (a cluster).")]
 Workers = Annotated[

@@ -16,6 +16,8 @@ from crossdiff.cli.common import (
     PoseSet,
     RayAddress,
     TimeLimit,
+    TrueRate,
+    WholeOnly,
     Workers,
     run_of,
     summary,
@@ -37,6 +39,8 @@ def extract_2d(
     per_label: Annotated[
         int | None, typer.Option(min=1, help="Take at most so many videos of each label, evenly over UCF101's groups.")
     ] = None,
+    fps: TrueRate = None,
+    whole_only: WholeOnly = False,
     config: Annotated[str | None, typer.Option(help="YAML file on tracks, or `people` for the shipped one.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of it, such as tracking.max_gap=1; repeatable.")
@@ -86,6 +90,8 @@ def extract_2d(
         settings=settings,
         engine=chosen,
         attempts=attempts,
+        fps=fps,
+        whole_only=whole_only,
     )
     summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

@@ -11,10 +11,13 @@ from crossdiff.cli import app
 from crossdiff.cli.common import (
     MOST_SEED,
     Backend,
+    Captions,
     EngineName,
     GpusPerActor,
     PoseSet,
     RayAddress,
+    TrueRate,
+    WholeOnly,
     Workers,
     pick_checkpoint,
     run_of,
@@ -33,7 +36,9 @@ def run(
         Path | None, typer.Option(help="Run folder, resumed if it exists; without it the latest of these inputs.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="3D dataset to mix into fine-tuning.")] = None,
-    captions: Annotated[Path | None, typer.Option(help="CSV file with the columns video,caption.")] = None,
+    captions: Captions = None,
+    fps: TrueRate = None,
+    whole_only: WholeOnly = False,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
     engine: EngineName = "local",
@@ -77,6 +82,8 @@ def run(
         pose_settings=tuple(pose_set or ()),
         engine=create_engine(engine, workers, gpus_per_actor=num_gpus_per_actor, address=ray_address),
         captions=captions,
+        fps=fps,
+        whole_only=whole_only,
         # Nothing asked for: what the run was fine-tuned with before, so that no model is trained anew for nothing.
         finetune=tuning if seed or set_ else None,
         sampling=SamplingOptions(mixture=mixture),
