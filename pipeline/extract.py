@@ -192,8 +192,12 @@ class _Extractor:
             rate = rate_of(seen.captions) or fps
             key = key_of(seen.content, self.recipe, rate)
             row = self.run.ledger.get("extract", name)
-            same = row is not None and row.key == key and self._has_keypoints(name)
-            same = same and (not _is_damaged(row) or (row.state == "failed") == whole_only)
+            same = (
+                row is not None
+                and row.key == key
+                and (not _is_damaged(row) or (row.state == "failed") == whole_only)
+                and self._has_keypoints(name)
+            )
             if row is None or not same or (self.retry_failed and row.state in ("failed", "quarantined")):
                 self._disown(name)
                 self._begun[name] = _Begun(Job(name, video.path, rate), key, row.attempts if row and same else 0)

@@ -171,7 +171,7 @@ def test_names_that_are_no_utf8_or_hold_control_characters_cost_nothing(tmp_path
     assert {video.path.name for video in run.ledger.videos().values()} == {os.fsdecode(name) for name in names}
     with pytest.raises(PartialFailure) as error:
         summary.raise_failures()
-    assert str(error.value).endswith(r"cut\xff.avi: empty file")
+    assert r"cut\xff.avi: empty file" in str(error.value)
     assert extract_2d([folder], run, FakeBackend()).unchanged == 3
     filter_clips(run)
     build_2d(run)
