@@ -252,7 +252,7 @@ def warn_uncaptioned(names: Sequence[str], count: int) -> None:
     """One line where some of `count` videos or clips have no caption."""
     if names:
         log.warning(
-            "%d of %s without a caption, such as %s, as no name says what they show: they are lifted, and learnt from "
+            "no caption for %d of %s, such as %s: no name says what they show. They are lifted, and learnt from "
             "without text; give captions with --captions FILE.csv",
             len(names), counted(count, "input"), names[0],
         )  # fmt: skip

@@ -140,7 +140,7 @@ def test_a_clip_without_a_caption_is_built_with_an_empty_file_of_them(tmp_path, 
     write_video(tmp_path / "my phone video (2).mp4")
     run = Run.create(tmp_path / "run")
     extract_2d([tmp_path / "my phone video (2).mp4"], run, FakeBackend())
-    assert "1 of 1 input without a caption, such as my phone video (2).mp4" in caplog.text
+    assert "no caption for 1 of 1 input, such as my phone video (2).mp4: no name says" in caplog.text
     assert "--captions FILE.csv" in caplog.text
     filter_clips(run)
     assert build_2d(run).motions == 1
