@@ -21,7 +21,7 @@ from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
-from crossdiff.video import SUFFIXES
+from crossdiff.pipeline.search import VIDEO_SUFFIXES
 
 # Read when Gradio is loaded: nothing is reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -122,7 +122,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             video = gr.File(
-                label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=sorted(SUFFIXES)
+                label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=sorted(VIDEO_SUFFIXES)
             )
             caption = gr.Textbox(label="Caption", info="If wanted: what the person does. It changes no motion.")
             lift = gr.Button("Lift to 3D", variant="primary")

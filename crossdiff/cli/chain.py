@@ -17,6 +17,7 @@ from crossdiff.pipeline.engines import Engine
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import ExtractSummary, extract_2d
 from crossdiff.pipeline.filter import FilterConfig, FilterSummary, filter_clips
+from crossdiff.pipeline.inputs import Selection
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, check_teacher, pseudo_label
 from crossdiff.pipeline.run import Run
 from crossdiff.text import check_prompts, load_text_encoder
@@ -54,10 +55,13 @@ class ChainConfig:
 
 @dataclass(frozen=True)
 class ChainResult:
-    """What the last stages made, the prompts that were sampled, and the failures on the way."""
+    """What the last stages made, the prompts that were sampled, and the failures on the way.
+
+    samples: None where there was neither a prompt nor a caption.
+    """
 
     finetuned: TrainSummary
-    samples: SampleSummary
+    samples: SampleSummary | None
     prompts: list[str]
     failures: list[str]
 
@@ -77,7 +81,7 @@ def check_request(prompts: Sequence[str], frames: int, checkpoint: Path) -> list
 
 
 def run_chain(
-    videos: Sequence[Path],
+    videos: Sequence[Path] | Selection,
     run: Run,
     checkpoint: Path,
     prompts: Sequence[str],
@@ -88,7 +92,7 @@ def run_chain(
     """extract-2d, filter, build-2d, pseudo-label, finetune, sample. `report(stage, summary)` is called after each.
 
     Inputs that fail are collected and do not stop the rest; where a later stage stops, its error names them too, often
-    its cause. Without prompts, captions of the run are sampled.
+    its cause. Without prompts, captions of the run are sampled, if it has any.
     """
     failures: list[str] = []
 
@@ -119,7 +123,8 @@ def run_chain(
         report("finetune", tuned)
         chosen = list(prompts) or run_captions(run)
         if not chosen:
-            raise InputError(f"{run.root}: no captions to sample; give a prompt")
+            report("sample", "nothing: the run has no captions; give a prompt, or captions with --captions FILE.csv")
+            return ChainResult(tuned, None, chosen, failures)
         samples = sample_to_folder(
             chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples", device=cfg.device
         )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crossdiff.wording import printable
+
 if TYPE_CHECKING:
     from crossdiff.checkpoint import Task
+    from crossdiff.pipeline.inputs import Selection
+    from crossdiff.pipeline.people import PeopleConfig
     from crossdiff.pipeline.run import Run
 
 # Larger ones are refused by some of the libraries that take a seed.
@@ -49,6 +53,11 @@ GpusPerActor = Annotated[float, typer.Option("--num-gpus-per-actor", min=0, help
 RayAddress = Annotated[str | None, typer.Option(help="Of Ray: the cluster's head; without it Ray starts here.")]
 
 
+def say(text: str, **style: Any) -> None:
+    """Print text that may hold names of files; style: as `typer.secho` takes it."""
+    typer.secho(printable(text), **style)
+
+
 def device_settings(devices: int | None, num_nodes: int | None) -> list[str]:
     """The options as overrides of a training configuration."""
     given = {"devices": devices, "num_nodes": num_nodes}
@@ -62,13 +71,13 @@ def _is_first_process() -> bool:
 def took(name: str, value: object, why: str) -> None:
     """Say which default a command took, e.g. `run = runs/0003 (the latest run)`."""
     if _is_first_process():
-        typer.secho(f"  {name} = {value}  ({why})", dim=True)
+        say(f"  {name} = {value}  ({why})", dim=True)
 
 
 def summary(text: str) -> None:
     """The one line that ends a command."""
     if _is_first_process():
-        typer.secho(text, fg=typer.colors.GREEN)
+        say(text, fg=typer.colors.GREEN)
 
 
 def new_folder(out: Path | None, source: Path) -> Path:
@@ -97,6 +106,24 @@ def open_run(run: Path | None) -> Run:
     if run is None:
         took("run", opened.root, "the latest run")
     return opened
+
+
+def run_of(videos: Selection, out: Path | None, identity: dict[str, Any], cfg: PeopleConfig | None = None) -> Run:
+    """The run that was named; else the latest one of the same videos and settings; else a new one.
+
+    identity: of the pose backend.
+    """
+    from crossdiff.pipeline.extract import extract_config
+    from crossdiff.pipeline.run import Run
+
+    if out is not None:
+        return Run.create(out)
+    if known := Run.extracted_from(videos.record(), extract_config(identity, cfg)):
+        took("run", known.root, "the latest run of these inputs and settings; name a new one with --out")
+        return known
+    made = Run.create()
+    took("run", made.root, "a new run; name it with --out")
+    return made
 
 
 def pick_checkpoint(checkpoint: str | None, run: Run | None = None, task: Task = "lift") -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.common import say, summary, took
 
 DEFAULT_OUT = Path("export")
 
@@ -51,6 +51,6 @@ def export(
     options = ExportOptions(chosen, smooth, foot_lock, cast(Unit, unit), body_model, mesh)
     result = export_motions(motions, out, options)
     for line in result.measures():
-        typer.echo(f"  {line}")
+        say(f"  {line}")
     summary(str(result))
     result.raise_failures()

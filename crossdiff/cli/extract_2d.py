@@ -19,15 +19,17 @@ from crossdiff.cli.common import (
     TrueRate,
     WholeOnly,
     Workers,
+    run_of,
     summary,
-    took,
 )
 
 
 @app.command("extract-2d", no_args_is_help=True)
 def extract_2d(
     videos: Annotated[list[Path], typer.Argument(help="Video files, and folders that are searched for them.")],
-    out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder, resumed if it exists; without it the latest of these inputs.")
+    ] = None,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
     captions: Captions = None,
@@ -56,7 +58,8 @@ def extract_2d(
     """Find people in videos and track their keypoints, the first step of a run.
 
     Exits with 3 when some videos failed and with 1 when all did; what became of each is in the run's ledger.
-    A video that crashes or hangs the process that reads it costs itself alone.
+    A video that crashes or hangs the process that reads it costs itself alone. Typed again, the command resumes the run
+    of these inputs and settings.
 
     Example: crossdiff extract-2d UCF101/ --list trainlist01.txt --per-label 50 --workers 2 --out runs/ucf
     """
@@ -65,24 +68,21 @@ def extract_2d(
     from crossdiff.pipeline import extract
     from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.engines import create_engine
-    from crossdiff.pipeline.inputs import find_videos
+    from crossdiff.pipeline.inputs import Selection
     from crossdiff.pipeline.people import PeopleConfig
-    from crossdiff.pipeline.run import Run
 
     # What can be wrong with the command is said before a run folder is made for nothing.
-    find_videos(videos, list_ or [], per_label)
+    selection = Selection.of(videos, list_ or [], per_label)
     if captions is not None:
         read_captions(captions)
         read_rates(captions)
     settings = pose_set or []
-    create_backend(backend, settings)
+    identity = create_backend(backend, settings).identity
     cfg = load_config(PeopleConfig, config, set_)
     chosen = create_engine(engine, workers, time_limit, num_gpus_per_actor, ray_address)
-    run = Run.create(out)
-    if out is None:
-        took("run", run.root, "a new run; name it with --out")
+    run = run_of(selection, out, identity, cfg)
     result = extract.extract_2d(
-        videos,
+        selection,
         run,
         backend,
         captions,
@@ -91,8 +91,6 @@ def extract_2d(
         settings=settings,
         engine=chosen,
         attempts=attempts,
-        lists=list_ or [],
-        per_label=per_label,
         fps=fps,
         whole_only=whole_only,
     )

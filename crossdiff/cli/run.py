@@ -20,8 +20,8 @@ from crossdiff.cli.common import (
     WholeOnly,
     Workers,
     pick_checkpoint,
+    run_of,
     summary,
-    took,
 )
 
 
@@ -32,7 +32,9 @@ def run(
         list[str] | None, typer.Argument(help="What to sample at the end; else captions of the run.")
     ] = None,
     checkpoint: Annotated[str | None, typer.Option(help="Stage-I model; without it the shipped one.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder, resumed if it exists; without it the latest of these inputs.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="3D dataset to mix into fine-tuning.")] = None,
     captions: Captions = None,
     fps: TrueRate = None,
@@ -64,12 +66,11 @@ def run(
     from crossdiff.errors import ConfigError
     from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.engines import create_engine
-    from crossdiff.pipeline.inputs import find_videos
-    from crossdiff.pipeline.run import Run
+    from crossdiff.pipeline.inputs import Selection
     from crossdiff.training.config import FinetuneConfig
 
     # What can be wrong with the command is said before a run folder is made for nothing.
-    find_videos([videos])
+    selection = Selection.of([videos])
     if captions is not None:
         read_captions(captions)
         read_rates(captions)
@@ -95,9 +96,6 @@ def run(
         MocapDataset(data)
     teacher = pick_checkpoint(checkpoint)
     wanted = check_request(prompts or [], frames, teacher)
-    create_backend(cfg.backend, cfg.pose_settings)
-    opened = Run.create(out)
-    if out is None:
-        took("run", opened.root, "a new run; name it with --out")
-    result = run_chain([videos], opened, teacher, wanted, cfg, lambda stage, what: summary(f"{stage}: {what}"), data)
+    opened = run_of(selection, out, create_backend(cfg.backend, cfg.pose_settings).identity)
+    result = run_chain(selection, opened, teacher, wanted, cfg, lambda stage, what: summary(f"{stage}: {what}"), data)
     result.raise_failures()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli import app
-from crossdiff.cli.common import open_run, summary
+from crossdiff.cli.common import open_run, say, summary
 
 
 @app.command("status")
@@ -31,5 +31,5 @@ def status(
     if csv:
         write_text(csv, table.to_csv(index=False))
     else:
-        typer.echo(table.to_string(index=False, na_rep="") if len(table) else "no rows")
+        say(table.to_string(index=False, na_rep="") if len(table) else "no rows")
     summary(f"{len(table)} rows" + (f" in {csv}" if csv else ""))

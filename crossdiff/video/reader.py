@@ -25,8 +25,6 @@ from crossdiff.video.completeness import Completeness
 from crossdiff.video.display import Deinterlacer, Display, Picture
 from crossdiff.video.timeline import frame_times, increases
 
-SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
-
 # FFmpeg's demuxers of files that hold the video themselves. None of them opens another file.
 _DEMUXERS = (
     "apng,asf,avi,dv,flv,gif,gxf,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,wtv,yuv4mpegpipe"

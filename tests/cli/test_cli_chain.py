@@ -42,7 +42,7 @@ def test_a_second_time_nothing_changes(here, finished):
     said = [
         crossdiff(*command).ok().out.splitlines()[-1]
         for command in (
-            ["extract-2d", "videos/", "--out", "runs/0001"],
+            ["extract-2d", "videos/"],
             ["filter"],
             ["build-2d"],
             ["pseudo-label"],
@@ -99,6 +99,16 @@ def test_lifting_and_sampling_are_done_where_the_chain_is_told(tmp_path, monkeyp
     chain.run_chain([], Run(tmp_path), tmp_path, ["a"], chain.ChainConfig(device="cuda:1"), Mock())
     assert stages["pseudo_label"].call_args.args[-1] == "cuda:1"
     assert stages["sample_to_folder"].call_args.kwargs["device"] == "cuda:1"
+
+
+def test_without_prompts_and_captions_nothing_is_sampled(tmp_path, monkeypatch):
+    for name in ("extract_2d", "filter_clips", "build_2d", "pseudo_label", "finetune", "sample_to_folder"):
+        monkeypatch.setattr(chain, name, Mock())
+    report = Mock()
+    result = chain.run_chain([], Run(tmp_path), tmp_path, [], chain.ChainConfig(), report)
+    assert result.samples is None and not chain.sample_to_folder.called
+    stage, said = report.call_args.args
+    assert stage == "sample" and "the run has no captions; give a prompt" in said
 
 
 def test_what_stops_the_chain_is_said_with_what_had_failed_before(tmp_path, monkeypatch):
