@@ -115,10 +115,15 @@ class Selection:
     def record(self) -> dict[str, Any]:
         """What was asked for, as JSON; the same from whatever folder the command is typed in."""
         return {
-            "paths": sorted({str(path.resolve()) for path in self.paths}),
-            "lists": sorted({str(path.resolve()) for path in self.lists}),
+            "paths": sorted({_as_text(path.resolve()) for path in self.paths}),
+            "lists": sorted({_as_text(path.resolve()) for path in self.lists}),
             "per_label": self.per_label,
         }
+
+
+def _as_text(path: Path) -> str:
+    """A path as JSON can hold it: a byte that is not UTF-8 is written as `\\xe9`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def find_videos(inputs: Sequence[Path], lists: Sequence[Path] = (), per_label: int | None = None) -> list[VideoInput]:

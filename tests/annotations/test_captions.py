@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_captions
-from crossdiff.annotations.captions import by_span, label_words, read_rates
 from crossdiff.annotations.actions import known_action, label_words, names_something
-from crossdiff.annotations.captions import by_span, plain_name
+from crossdiff.annotations.captions import by_span, plain_name, read_rates
 from crossdiff.errors import InputError
 
 # The names of all classes of the dataset, from its classInd.txt.

@@ -160,7 +160,7 @@ def test_coco_annotations_by_folder_with_size_and_flags(tmp_path):
     file["annotations"][1]["keypoints"][2] = 1  # occluded
     write_json(tmp_path / "train.json", file)
     clips = clips_of(tmp_path, ImportOptions(fps=30))
-    assert list(clips) == ["train__a__walk_p0", "train__a__run_p0"] and clips["train__a__run_p0"].label == "a"
+    assert list(clips) == ["train__a__walk_p0", "train__a__run_p0"] and clips["train__a__run_p0"].label == "Run"
     k = clips["train__a__walk_p0"].keypoints
     assert k.size == (640, 480) and k.frame.tolist() == [0, 1, 2, 3]
     assert k.score[:, 0].tolist() == [1, 1, 1, 0] and k.score[:, 1:].all()
