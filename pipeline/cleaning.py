@@ -48,16 +48,16 @@ class CleanConfig(Config):
 
 def clean(keypoints: Keypoints2D, seen_score: float, cfg: CleanConfig) -> Keypoints2D:
     """Keypoints with short exchanges of left and right undone; longer ones and outliers get score 0."""
-    xy, score = keypoints.xy.astype(np.float64), keypoints.score.copy()
+    xy, score, world = keypoints.xy.astype(np.float64), keypoints.score.copy(), keypoints.world.copy()
     size = body_size(xy)
     for left, right in _parts(keypoint_set_named(keypoints.keypoint_set)):
         if cfg.flip_cost > 0:
             weight = np.minimum(score[:, left], score[:, right])
             wrong = exchanged(xy[:, left] / size, xy[:, right] / size, weight, cfg.flip_cost)
-            _mend(xy, score, keypoints.time, wrong, left, right, cfg.max_flip)
+            _mend(xy, score, world, keypoints.time, wrong, left, right, cfg.max_flip)
     if cfg.outlier_window > 0:
         score[outliers(xy, score >= seen_score, row_rate(keypoints), size, cfg)] = 0
-    return replace(keypoints, xy=xy.astype(np.float32), score=score)
+    return replace(keypoints, xy=xy.astype(np.float32), score=score, world=world)
 
 
 def _parts(table: KeypointSet) -> list[tuple[list[int], list[int]]]:
@@ -105,7 +105,14 @@ def exchanged(
 
 
 def _mend(
-    xy: ndarray, score: ndarray, time: ndarray, wrong: ndarray, left: list[int], right: list[int], longest: float
+    xy: ndarray,
+    score: ndarray,
+    world: ndarray,
+    time: ndarray,
+    wrong: ndarray,
+    left: list[int],
+    right: list[int],
+    longest: float,
 ) -> None:
     """Exchange left and right over short runs of wrong frames, and mark long ones; in place."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], wrong, [False]]).astype(int)))
@@ -113,7 +120,8 @@ def _mend(
     for start, stop in edges.reshape(-1, 2):
         rows = np.arange(start, stop)[:, None]
         if time[stop - 1] - time[start] <= longest:
-            xy[rows, here], score[rows, here] = xy[rows, there], score[rows, there]
+            for values in (xy, score, *([world] if world.shape[1] else [])):
+                values[rows, here] = values[rows, there]
         else:
             score[rows, here] = 0
 

@@ -22,7 +22,7 @@ from crossdiff.types import Keypoints2D
 CameraRule = Literal["still", "unknown", "guess"]
 
 _NEEDED = ("xy", "score", "fps", "keypoint_set")
-_OPTIONAL = ("frame", "size", "time", "camera", "camera_known")
+_OPTIONAL = ("frame", "size", "time", "camera", "camera_known", "world")
 _MARGIN = 0.1  # of the poses' extent, around them, where the size of their frame is not known
 # See `rests`: trunk lengths per second, and seconds over which they are measured.
 _RESTING, _STRIDE = 0.4, 0.2
@@ -136,7 +136,7 @@ def read_keypoints(path: Path) -> Keypoints2D:
             fps=fps,
             size=(width, height),
             keypoint_set=str(z["keypoint_set"]),
-            **{name: z[name] for name in ("time", "camera") if name in z},
+            **{name: z[name] for name in ("time", "camera", "world") if name in z},
             **({"camera_known": z["camera_known"].astype(bool)} if "camera_known" in z else {}),
         )
     except (TypeError, ValueError) as error:
