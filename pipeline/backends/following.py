@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol
@@ -34,6 +35,8 @@ _FINE = 0.6  # side of the smallest views, in shorter sides of the frame
 _OVERLAP = 0.25  # of neighbouring views, in their sides
 # BlazePose's filter of the region: frames per second that it is made for, and cut-offs in hertz.
 _RATE, _MIN_CUTOFF, _BETA, _SPEED_CUTOFF = 30.0, 0.01, 10.0, 1.0
+_SOON = 16  # frames after a loss in which it is searched often
+_HELD_BYTES = 100_000_000  # of frames that are held for looking back
 _AROUND = 1.6  # side of the view in which somebody lost is looked for, in sizes of the region
 
 
@@ -46,8 +49,11 @@ class FollowConfig(Config):
     """Length of the smallest person who is followed, as a share of the frame's shorter side."""
     search_every: int = Field(6, ge=1)
     """Frames from one search for other people to the next; each looks at one part of the picture."""
-    remember: int = Field(30, ge=0)
-    """Frames for which a person who was lost is searched for where they were."""
+    remember: int = Field(90, ge=0)
+    """Frames for which somebody who was lost is searched for where they were."""
+    look_back: int = Field(24, ge=0)
+    """Frames through which somebody new is followed backwards; fewer where frames are so large that they would fill
+    100 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +180,14 @@ class _Followed:
 
 @dataclass(frozen=True, eq=False)
 class _Lost:
-    """Somebody who was followed. until: the frame in which they are forgotten."""
+    """Somebody who was followed. since: the frame in which they were lost."""
 
     region: Region
-    until: int
+    since: int
+
+    def is_due(self, number: int) -> bool:
+        """Whether to search for them in a frame: often at first, then seldom."""
+        return number % (2 if number - self.since < _SOON else 6) == 1
 
 
 class Follower:
@@ -196,15 +206,37 @@ class Follower:
         self._turns: Iterator[View] | None = None
         self._number = -1
 
-    def step(self, frame: ndarray) -> list[Pose]:
-        """The people of the next frame."""
+    def people(self, frames: Iterable[ndarray]) -> Iterator[list[Pose]]:
+        """The people of each frame, given out `look_back` frames later."""
+        held: deque[tuple[ndarray, list[Pose]]] = deque()
+        for frame in frames:
+            self._step(frame)
+            held.append((frame, [person.pose for person in self._followed]))
+            for person in self._followed:
+                if person.before is None:
+                    self._follow_back(person, list(held)[:-1])
+            while len(held) > min(self._cfg.look_back, _HELD_BYTES // frame.nbytes):
+                yield held.popleft()[1]
+        yield from (people for _, people in held)
+
+    def _step(self, frame: ndarray) -> None:
+        """Follow everyone into the next frame, and search it."""
         self._number += 1
         self._follow(frame)
-        if self._lost and self._number % 2:
-            self._find_again(frame, self._lost[self._number // 2 % len(self._lost)])
+        lost = [one for one in self._lost if one.is_due(self._number)]
+        if lost:
+            self._find_again(frame, lost[self._number // 2 % len(lost)])
         for view in self._due(frame):
             self._search(frame, view)
-        return [person.pose for person in self._followed]
+
+    def _follow_back(self, person: _Followed, held: Sequence[tuple[ndarray, list[Pose]]]) -> None:
+        """Add somebody new to the frames before, as far as they can be followed and are not among the people there."""
+        one: _Followed | None = person
+        for frame, people in reversed(held):
+            one = self._go_on(frame, one) if one is not None else None
+            if one is None or any(one.pose.shows_same(other) for other in people):
+                return
+            people.append(one.pose)
 
     def _follow(self, frame: ndarray) -> None:
         """Look at everyone where they were in the frame before; of those who now show one person, one stays."""
@@ -213,10 +245,9 @@ class Follower:
         for person in sorted(going, key=lambda one: one.surprise):
             if not any(person.pose.shows_same(other.pose) for other in kept):
                 kept.append(person)
-        until = self._number + self._cfg.remember
         stayed = [person.before for person in kept]
-        self._lost += [_Lost(one.steady.region, until) for one in self._followed if one.pose not in stayed]
-        self._lost = [one for one in self._lost if one.until > self._number]
+        self._lost += [_Lost(one.steady.region, self._number) for one in self._followed if one.pose not in stayed]
+        self._lost = [one for one in self._lost if self._number - one.since < self._cfg.remember]
         self._followed = [person for person in going if person in kept]
 
     def _go_on(self, frame: ndarray, person: _Followed) -> _Followed | None:
@@ -263,7 +294,7 @@ class Follower:
         known = [number for number, one in enumerate(self._followed) if region.shows_same(one.pose.region)]
         for number in known:
             self._followed[number] = replace(self._followed[number], confirmed=self._number)
-        if known or len(self._followed) >= self._cfg.max_people:
+        if known or len(self._followed) >= self._cfg.max_people or not self._large_enough(frame, region):
             return
         pose = self._settle(frame, region) or self._settle(frame, region.scaled(_WIDER))
         if pose is not None and not any(pose.shows_same(one.pose) for one in self._followed):
@@ -272,8 +303,6 @@ class Follower:
 
     def _settle(self, frame: ndarray, region: Region) -> Pose | None:
         """The person in a region, if there really is one."""
-        if not self._large_enough(frame, region):
-            return None
         pose = self._model.look(frame, region)
         if pose is None or math.dist(pose.region.centre, region.centre) > _DETECTED * region.size:
             return None

@@ -80,9 +80,7 @@ class MediaPipeBackend(PoseBackend):
 
     def estimate(self, frames: Iterable[np.ndarray]) -> Iterator[list[Person]]:
         with _BlazePose(self._cfg) as model:
-            follower = Follower(model, self._cfg)
-            for frame in frames:
-                people = follower.step(frame)
+            for people in Follower(model, self._cfg).people(frames):
                 yield [Person.from_keypoints(pose.xy, pose.visibility, pose.world) for pose in people]
 
 
