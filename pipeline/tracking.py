@@ -148,7 +148,7 @@ def _costs(
     stayed = (alike >= cfg.min_similarity) & (overlap >= cfg.min_iou)
     successive = (alike >= cfg.min_similarity) & (frames == 1)[:, None]
     # What is unlike is NaN where colours are unknown, and then no comparison holds.
-    allowed = successive | (stayed & ~(unlike > 2)) | (near & (unlike <= 1) & (frames > 1)[:, None])
+    allowed = successive | (stayed & ~(unlike > 2)) | (near & (unlike <= 1))
     allowed &= np.maximum(scale, 1 / scale) <= cfg.max_scale
     return np.where(allowed, 2 - alike - overlap + np.nan_to_num(unlike), np.inf)
 

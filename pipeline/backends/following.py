@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,12 +22,14 @@ from crossdiff.pipeline.boxes import box_iou
 View = tuple[int, int, int, int]
 
 # Distances are in sizes of the region, which is 1.25 times the body's length.
-_SETTLED = 0.07  # mean over keypoints, between two looks at the same frame: the model agrees with itself
+_SETTLED = 0.06  # mean over keypoints, between two looks at the same frame: the model agrees with itself
 _DETECTED = 0.2  # between the hips as detected and as the model then places them
 _SAME_REGION = 0.25  # between the centres of two regions that show the same person
 _SAME_POSE = 0.15  # mean over keypoints, between two poses of the same person
 _SAME_BOX = 0.6  # or the overlap of their boxes (intersection over union)
+_HIDDEN = 0.5  # share of the smaller box that another covers, beyond which nobody new is believed
 _DEFORMED = 0.08  # mean change of a pose from frame to frame, beyond a shift, after which it is checked
+_TRIAL = 2  # further frames in which somebody new is checked
 _DOUBTS = 3  # checks in a row in which the model disagreed with itself: there is nobody
 _WIDER = 1.15  # region of a check, in sizes of the region that the pose gives
 _UNCONFIRMED = 60  # frames without a detection after which a pose is checked now and then
@@ -47,11 +50,11 @@ class FollowConfig(Config):
     """People followed at a time; the first ones found."""
     min_height: float = Field(0.12, ge=0, le=1)
     """Length of the smallest person who is followed, as a share of the frame's shorter side."""
-    search_every: int = Field(6, ge=1)
+    search_every: int = Field(5, ge=1)
     """Frames from one search for other people to the next; each looks at one part of the picture."""
     remember: int = Field(90, ge=0)
     """Frames for which somebody who was lost is searched for where they were."""
-    look_back: int = Field(24, ge=0)
+    look_back: int = Field(48, ge=0)
     """Frames through which somebody new is followed backwards; fewer where frames are so large that they would fill
     100 MB."""
 
@@ -112,10 +115,19 @@ class Pose:
         return self._relative(other, moved - np.median(moved, axis=0))
 
     def shows_same(self, other: Pose) -> bool:
-        if self.apart(other) < _SAME_POSE:
-            return True
-        boxes = [np.concatenate([p.xy.min(axis=0), p.xy.max(axis=0)])[None] for p in (self, other)]
-        return bool(box_iou(*boxes)[0, 0] > _SAME_BOX)
+        """Whether both are of one person."""
+        return self.apart(other) < _SAME_POSE or bool(box_iou(self.box[None], other.box[None])[0, 0] > _SAME_BOX)
+
+    def hides(self, other: Pose) -> bool:
+        """Whether one covers so much of the other that it may be of the same person."""
+        shared = np.minimum(self.box[2:], other.box[2:]) - np.maximum(self.box[:2], other.box[:2])
+        smaller = min(float(np.prod(box[2:] - box[:2])) for box in (self.box, other.box))
+        return bool(np.prod(np.maximum(shared, 0)) > _HIDDEN * smaller)
+
+    @property
+    def box(self) -> Float[ndarray, "4"]:
+        """(left, top, right, bottom) of the keypoints in pixels."""
+        return np.concatenate([self.xy.min(axis=0), self.xy.max(axis=0)])
 
     def _relative(self, other: Pose, difference: Float[ndarray, "k 2"]) -> float:
         return float(np.linalg.norm(difference, axis=1).mean()) / min(self.region.size, other.region.size)
@@ -163,13 +175,15 @@ class _Followed:
     """Somebody who is followed.
 
     pose: the latest; steady: where to look in the next frame; confirmed: the frame in which the detector last found
-    them; before: the pose one frame earlier, if there is one; doubts: failed checks since the last that succeeded.
+    them; before: the pose one frame earlier, if there is one; age: frames since they were found; doubts: failed checks
+    since the last that succeeded.
     """
 
     pose: Pose
     steady: _Steady
     confirmed: int
     before: Pose | None = None
+    age: int = 0
     doubts: int = 0
 
     @property
@@ -196,7 +210,8 @@ class Follower:
     Each person is looked at where they were in the frame before, as the model's authors do it for one. Others are
     searched for in views of the picture that take turns: the whole, squares of its shorter side, smaller squares. The
     first frame is searched in all views, and one view of every frame while nobody is followed. Somebody new must
-    pass a check: the model, shown a wider region around what it found, has to find the same again.
+    pass a check in some frames: the model, shown a wider region around what it found, has to find the same again.
+    Then they are followed backwards too, through the frames in which no search had found them yet.
     """
 
     def __init__(self, model: PoseModel, cfg: FollowConfig) -> None:
@@ -209,25 +224,26 @@ class Follower:
     def people(self, frames: Iterable[ndarray]) -> Iterator[list[Pose]]:
         """The people of each frame, given out `look_back` frames later."""
         held: deque[tuple[ndarray, list[Pose]]] = deque()
-        for frame in frames:
-            self._step(frame)
-            held.append((frame, [person.pose for person in self._followed]))
-            for person in self._followed:
-                if person.before is None:
-                    self._follow_back(person, list(held)[:-1])
-            while len(held) > min(self._cfg.look_back, _HELD_BYTES // frame.nbytes):
-                yield held.popleft()[1]
+        with ThreadPoolExecutor(1) as searcher:
+            for frame in frames:
+                self._step(frame, searcher)
+                held.append((frame, [person.pose for person in self._followed if person.age > _TRIAL]))
+                for person in self._followed:
+                    if person.age == _TRIAL:
+                        held[-1][1].append(person.pose)
+                        self._follow_back(person, list(held)[:-1])
+                while len(held) > min(self._cfg.look_back, _HELD_BYTES // frame.nbytes):
+                    yield held.popleft()[1]
         yield from (people for _, people in held)
 
-    def _step(self, frame: ndarray) -> None:
-        """Follow everyone into the next frame, and search it."""
+    def _step(self, frame: ndarray, searcher: Executor) -> None:
+        """Follow everyone into the next frame, while it is searched."""
         self._number += 1
+        found = searcher.map(lambda view: self._model.detect(frame, view), self._due(frame))
         self._follow(frame)
-        lost = [one for one in self._lost if one.is_due(self._number)]
-        if lost:
-            self._find_again(frame, lost[self._number // 2 % len(lost)])
-        for view in self._due(frame):
-            self._search(frame, view)
+        lately = [one.region for one in self._lost if 0 < self._number - one.since < _SOON and self._number % 2]
+        for region in itertools.chain(lately, *found):
+            self._take(frame, region)
 
     def _follow_back(self, person: _Followed, held: Sequence[tuple[ndarray, list[Pose]]]) -> None:
         """Add somebody new to the frames before, as far as they can be followed and are not among the people there."""
@@ -246,7 +262,11 @@ class Follower:
             if not any(person.pose.shows_same(other.pose) for other in kept):
                 kept.append(person)
         stayed = [person.before for person in kept]
-        self._lost += [_Lost(one.steady.region, self._number) for one in self._followed if one.pose not in stayed]
+        self._lost += [
+            _Lost(one.steady.region, self._number)
+            for one in self._followed
+            if one.pose not in stayed and one.age >= _TRIAL
+        ]
         self._lost = [one for one in self._lost if self._number - one.since < self._cfg.remember]
         self._followed = [person for person in going if person in kept]
 
@@ -258,36 +278,28 @@ class Follower:
         doubts = person.doubts
         unconfirmed = self._number - person.confirmed > _UNCONFIRMED
         due = unconfirmed and self._number % (2 * self._cfg.search_every) == 0
-        if due or pose.deformed(person.pose) > _DEFORMED:
+        on_trial = person.age < _TRIAL
+        if due or on_trial or pose.deformed(person.pose) > _DEFORMED:
             doubts = 0 if self._check(frame, pose) is not None else doubts + 1
-        if doubts >= _DOUBTS:
+        if doubts >= (1 if on_trial else _DOUBTS):
             return None
-        return _Followed(pose, person.steady.then(pose.region), person.confirmed, person.pose, doubts)
+        return _Followed(pose, person.steady.then(pose.region), person.confirmed, person.pose, person.age + 1, doubts)
 
     def _check(self, frame: ndarray, pose: Pose) -> Pose | None:
         """The pose once more, in a wider region; None where the model does not agree with itself: there is nobody."""
         again = self._model.look(frame, pose.region.scaled(_WIDER))
         return again if again is not None and again.apart(pose) < _SETTLED else None
 
-    def _due(self, frame: ndarray) -> Sequence[View]:
+    def _due(self, frame: ndarray) -> list[View]:
         """The views to search in this frame."""
         height, width = frame.shape[:2]
         if self._turns is None:
             self._turns = turns(width, height)
             return whole_and_parts(width, height)
+        lost = [one for one in self._lost if one.is_due(self._number)]
+        views = [_around(lost[self._number // 2 % len(lost)].region, width, height)] if lost else []
         due = self._number % self._cfg.search_every == 0
-        return [next(self._turns)] if due or not self._followed else []
-
-    def _find_again(self, frame: ndarray, lost: _Lost) -> None:
-        """Search for somebody lost, where they were and around."""
-        self._take(frame, lost.region)
-        if lost in self._lost:
-            self._search(frame, _around(lost.region, *frame.shape[1::-1]))
-
-    def _search(self, frame: ndarray, view: View) -> None:
-        if len(self._followed) < self._cfg.max_people:
-            for region in self._model.detect(frame, view):
-                self._take(frame, region)
+        return [*views, next(self._turns)] if due or not self._followed else views
 
     def _take(self, frame: ndarray, region: Region) -> None:
         """Follow whoever is in a region, if somebody is and is not followed yet."""
@@ -296,8 +308,8 @@ class Follower:
             self._followed[number] = replace(self._followed[number], confirmed=self._number)
         if known or len(self._followed) >= self._cfg.max_people or not self._large_enough(frame, region):
             return
-        pose = self._settle(frame, region) or self._settle(frame, region.scaled(_WIDER))
-        if pose is not None and not any(pose.shows_same(one.pose) for one in self._followed):
+        pose = self._settle(frame, region)
+        if pose is not None and not any(pose.shows_same(one.pose) or pose.hides(one.pose) for one in self._followed):
             self._followed.append(_Followed(pose, _Steady.begin(pose.region), self._number))
             self._lost = [one for one in self._lost if not pose.region.shows_same(one.region)]
 
@@ -321,12 +333,13 @@ def whole_and_parts(width: int, height: int) -> list[View]:
 
 
 def turns(width: int, height: int) -> Iterator[View]:
-    """Views without end: larger and smaller ones in turn."""
+    """Views without end: two larger ones and a smaller one in turn."""
     side = min(width, height)
     large = list(dict.fromkeys([(0, 0, width, height), *squares(width, height, side)]))
     small = squares(width, height, round(_FINE * side))
-    for number in count():
-        yield large[number % len(large)]
+    for number in itertools.count():
+        yield large[2 * number % len(large)]
+        yield large[(2 * number + 1) % len(large)]
         yield small[number % len(small)]
 
 

@@ -84,7 +84,7 @@ def test_small_people_are_found_in_smaller_views():
 def test_one_person_is_looked_at_once_a_frame_and_searched_for_seldom():
     scene = Scene([np.full(121, 300.0)])
     follow(scene, search_every=6)
-    assert scene.looks <= 121 + 2
+    assert scene.looks <= 121 + 6
     assert len([number for number, _ in scene.views if number > 0]) == 20
 
 
