@@ -31,7 +31,7 @@ _HIDDEN = 0.5  # share of the smaller box that another covers, beyond which nobo
 _DEFORMED = 0.08  # mean change of a pose from frame to frame, beyond a shift, after which it is checked
 _TRIAL = 2  # further frames in which somebody new is checked
 _DOUBTS = 3  # checks in a row in which the model disagreed with itself: there is nobody
-_WIDER = 1.15  # region of a check, in sizes of the region that the pose gives
+_WIDER, _NARROWER = 1.15, 0.9  # regions of checks, in sizes of the region that the pose gives
 _UNCONFIRMED = 60  # frames without a detection after which a pose is checked now and then
 _VISIBLE = 0.5  # least mean visibility of a person who is new
 _FINE = 0.6  # side of the smallest views, in shorter sides of the frame
@@ -280,15 +280,15 @@ class Follower:
         due = unconfirmed and self._number % (2 * self._cfg.search_every) == 0
         on_trial = person.age < _TRIAL
         if due or on_trial or pose.deformed(person.pose) > _DEFORMED:
-            doubts = 0 if self._check(frame, pose) is not None else doubts + 1
-        if doubts >= (1 if on_trial else _DOUBTS):
+            doubts = 0 if self._agrees(frame, pose, _WIDER) else doubts + 1
+        if doubts >= (_TRIAL if on_trial else _DOUBTS):
             return None
         return _Followed(pose, person.steady.then(pose.region), person.confirmed, person.pose, person.age + 1, doubts)
 
-    def _check(self, frame: ndarray, pose: Pose) -> Pose | None:
-        """The pose once more, in a wider region; None where the model does not agree with itself: there is nobody."""
-        again = self._model.look(frame, pose.region.scaled(_WIDER))
-        return again if again is not None and again.apart(pose) < _SETTLED else None
+    def _agrees(self, frame: ndarray, pose: Pose, scale: float) -> bool:
+        """Whether the model finds the same in a somewhat larger or smaller region; if not, there is nobody."""
+        again = self._model.look(frame, pose.region.scaled(scale))
+        return again is not None and again.apart(pose) < _SETTLED
 
     def _due(self, frame: ndarray) -> list[View]:
         """The views to search in this frame."""
@@ -318,8 +318,8 @@ class Follower:
         pose = self._model.look(frame, region)
         if pose is None or math.dist(pose.region.centre, region.centre) > _DETECTED * region.size:
             return None
-        pose = self._check(frame, pose)
-        return pose if pose is not None and pose.visibility.mean() > _VISIBLE else None
+        sure = pose.visibility.mean() > _VISIBLE and all(self._agrees(frame, pose, s) for s in (_WIDER, _NARROWER))
+        return pose if sure else None
 
     def _large_enough(self, frame: ndarray, region: Region) -> bool:
         return region.size >= 1.25 * self._cfg.min_height * min(frame.shape[:2])

@@ -54,6 +54,15 @@ def test_limbs_exchanged_for_a_short_time_are_put_right(start, length):
     assert (cleaned.score > 0).all()
 
 
+def test_keypoints_in_space_are_exchanged_with_those_in_the_picture():
+    world = np.random.default_rng(0).random((100, 33, 3))
+    whole = replace(keypoints(waving(100), 25.0), world=world)
+    exchanged, rows = world.copy(), np.arange(40, 46)[:, None]
+    exchanged[rows, PART + OTHER] = world[rows, OTHER + PART]
+    wrong = replace(_exchange(whole, range(40, 46), PART, OTHER), world=exchanged)
+    np.testing.assert_array_equal(_clean(wrong).world, world)
+
+
 def test_the_whole_body_exchanged_is_put_right():
     whole = keypoints(waving(100), 25.0)
     xy = whole.xy.copy()
