@@ -27,6 +27,7 @@ _DETECTED = 0.2  # between the hips as detected and as the model then places the
 _SAME_REGION = 0.25  # between the centres of two regions that show the same person
 _SAME_POSE = 0.15  # mean over keypoints, between two poses of the same person
 _SAME_BOX = 0.6  # or the overlap of their boxes (intersection over union)
+_PART = 1.3  # ratio of the sizes of two regions, beyond which one may be of a part of the other's body
 _HIDDEN = 0.5  # share of the smaller box that another covers, beyond which nobody new is believed
 _DEFORMED = 0.08  # mean change of a pose from frame to frame, beyond a shift, after which it is checked
 _TRIAL = 2  # further frames in which somebody new is checked
@@ -115,8 +116,11 @@ class Pose:
         return self._relative(other, moved - np.median(moved, axis=0))
 
     def shows_same(self, other: Pose) -> bool:
-        """Whether both are of one person."""
-        return self.apart(other) < _SAME_POSE or bool(box_iou(self.box[None], other.box[None])[0, 0] > _SAME_BOX)
+        """Whether both are of one person, one of them perhaps of a part of the body."""
+        if self.apart(other) < _SAME_POSE or box_iou(self.box[None], other.box[None])[0, 0] > _SAME_BOX:
+            return True
+        sizes = sorted((self.region.size, other.region.size))
+        return sizes[1] > _PART * sizes[0] and self.region.shows_same(other.region) and self.hides(other)
 
     def hides(self, other: Pose) -> bool:
         """Whether one covers so much of the other that it may be of the same person."""
