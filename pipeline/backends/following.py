@@ -22,7 +22,7 @@ from crossdiff.pipeline.boxes import box_iou
 View = tuple[int, int, int, int]
 
 # Distances are in sizes of the region, which is 1.25 times the body's length.
-_SETTLED = 0.06  # mean over keypoints, between two looks at the same frame: the model agrees with itself
+_SETTLED = 0.05  # mean over keypoints, between two looks at the same frame: the model agrees with itself
 _DETECTED = 0.2  # between the hips as detected and as the model then places them
 _SAME_REGION = 0.25  # between the centres of two regions that show the same person
 _SAME_POSE = 0.15  # mean over keypoints, between two poses of the same person
@@ -32,7 +32,7 @@ _HIDDEN = 0.5  # share of the smaller box that another covers, beyond which nobo
 _DEFORMED = 0.08  # mean change of a pose from frame to frame, beyond a shift, after which it is checked
 _TRIAL = 2  # further frames in which somebody new is checked
 _DOUBTS = 3  # checks in a row in which the model disagreed with itself: there is nobody
-_WIDER, _NARROWER = 1.15, 0.9  # regions of checks, in sizes of the region that the pose gives
+_WIDER, _NARROWER = 1.3, 0.9  # regions of checks, in sizes of the region that the pose gives
 _UNCONFIRMED = 60  # frames without a detection after which a pose is checked now and then
 _VISIBLE = 0.5  # least mean visibility of a person who is new
 _FINE = 0.6  # side of the smallest views, in shorter sides of the frame
@@ -51,7 +51,7 @@ class FollowConfig(Config):
     """People followed at a time; the first ones found."""
     min_height: float = Field(0.12, ge=0, le=1)
     """Length of the smallest person who is followed, as a share of the frame's shorter side."""
-    search_every: int = Field(5, ge=1)
+    search_every: int = Field(8, ge=1)
     """Frames from one search for other people to the next; each looks at one part of the picture."""
     remember: int = Field(90, ge=0)
     """Frames for which somebody who was lost is searched for where they were."""
@@ -284,7 +284,7 @@ class Follower:
         due = unconfirmed and self._number % (2 * self._cfg.search_every) == 0
         on_trial = person.age < _TRIAL
         if due or on_trial or pose.deformed(person.pose) > _DEFORMED:
-            doubts = 0 if self._agrees(frame, pose, _WIDER) else doubts + 1
+            doubts = 0 if self._agrees(frame, pose, _WIDER if on_trial else _NARROWER) else doubts + 1
         if doubts >= (_TRIAL if on_trial else _DOUBTS):
             return None
         return _Followed(pose, person.steady.then(pose.region), person.confirmed, person.pose, person.age + 1, doubts)

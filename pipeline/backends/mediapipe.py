@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -88,6 +88,7 @@ class _BlazePose:
     """MediaPipe's own graphs of its detector and of its landmark model, each run by itself."""
 
     def __init__(self, cfg: MediaPipeConfig) -> None:
+        self._placed = False
         with _quiet_stderr():
             from mediapipe.python.solution_base import SolutionBase
 
@@ -127,9 +128,12 @@ class _BlazePose:
             height=region.size / height,
             rotation=region.angle,
         )
-        found = self._landmarks.process({"image": _shared(frame), "region": rect})
+        # It warns once, when it first places landmarks.
+        with nullcontext() if self._placed else _quiet_stderr():
+            found = self._landmarks.process({"image": _shared(frame), "region": rect})
         if found.landmarks is None:
             return None
+        self._placed = True
         visibility = np.array([p.visibility for p in found.landmarks.landmark])
         world = np.array([(p.x, p.y, p.z) for p in found.world.landmark])
         xy, around = (_points(some.landmark, (width, height)) for some in (found.landmarks, found.auxiliary))
