@@ -104,7 +104,7 @@ class Keypoints2D:
         names = ("xy", "score", "frame", "fps", "size", "keypoint_set", "time", "camera", "camera_known")
         z = load_npz(path, names, optional=("world",))  # files of older versions have none
         width, height = (int(n) for n in z["size"])
-        rest = (z["time"], z["camera"], z["camera_known"], z.get("world"))
+        rest = [z[name] for name in ("time", "camera", "camera_known", "world") if name in z]
         return cls(z["xy"], z["score"], z["frame"], float(z["fps"]), (width, height), str(z["keypoint_set"]), *rest)
 
 

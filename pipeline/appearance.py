@@ -23,8 +23,9 @@ def colours(frame: ndarray, people: Sequence[Person], keypoints: KeypointSet) ->
     for row, person in zip(found, people, strict=True):
         body = person.xy[keypoints.body]
         shoulders, hips, knees = body[0:2], body[6:8], body[8:10]
-        trunk = _between(_between(*shoulders, _ACROSS), _between(*hips, _ACROSS), _ALONG)
-        row[:3], row[3:] = (_median(frame, points) for points in (trunk, _between(hips, knees, _ALONG)))
+        top, bottom = (_between(left, right, _ACROSS) for left, right in (shoulders, hips))
+        row[:3] = _median(frame, _between(top, bottom, _ALONG))
+        row[3:] = _median(frame, _between(hips, knees, _ALONG))
     return found
 
 
