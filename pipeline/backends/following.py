@@ -22,7 +22,10 @@ from crossdiff.pipeline.boxes import box_iou
 View = tuple[int, int, int, int]
 
 # Distances are in sizes of the region, which is 1.25 times the body's length.
-_SETTLED = 0.05  # mean over keypoints, between two looks at the same frame: the model agrees with itself
+# By the second look's region, in sizes of that which the pose gives: up to which mean distance of the keypoints the model
+# agrees with itself.
+_SETTLED = {0.9: 0.05, 1.3: 0.07}
+_NARROWER, _WIDER = _SETTLED
 _DETECTED = 0.2  # between the hips as detected and as the model then places them
 _SAME_REGION = 0.25  # between the centres of two regions that show the same person
 _SAME_POSE = 0.15  # mean over keypoints, between two poses of the same person
@@ -30,9 +33,9 @@ _SAME_BOX = 0.6  # or the overlap of their boxes (intersection over union)
 _PART = 1.3  # ratio of the sizes of two regions, beyond which one may be of a part of the other's body
 _HIDDEN = 0.5  # share of the smaller box that another covers, beyond which nobody new is believed
 _DEFORMED = 0.08  # mean change of a pose from frame to frame, beyond a shift, after which it is checked
+_RETRY = 1.2  # region of a second look at a detection, in sizes of the first
 _TRIAL = 2  # further frames in which somebody new is checked
 _DOUBTS = 3  # checks in a row in which the model disagreed with itself: there is nobody
-_WIDER, _NARROWER = 1.3, 0.9  # regions of checks, in sizes of the region that the pose gives
 _UNCONFIRMED = 60  # frames without a detection after which a pose is checked now and then
 _VISIBLE = 0.5  # least mean visibility of a person who is new
 _FINE = 0.6  # side of the smallest views, in shorter sides of the frame
@@ -232,12 +235,11 @@ class Follower:
             for frame in frames:
                 self._step(frame, searcher)
                 held.append((frame, [person.pose for person in self._followed if person.age > _TRIAL]))
-                for person in self._followed:
-                    if person.age == _TRIAL:
-                        held[-1][1].append(person.pose)
-                        self._follow_back(person, list(held)[:-1])
+                self._show(held, _TRIAL)
                 while len(held) > min(self._cfg.look_back, _HELD_BYTES // frame.nbytes):
                     yield held.popleft()[1]
+        for age in range(1, _TRIAL):  # the video ended before their trial did
+            self._show(held, age)
         yield from (people for _, people in held)
 
     def _step(self, frame: ndarray, searcher: Executor) -> None:
@@ -248,6 +250,13 @@ class Follower:
         lately = [one.region for one in self._lost if 0 < self._number - one.since < _SOON and self._number % 2]
         for region in itertools.chain(lately, *found):
             self._take(frame, region)
+
+    def _show(self, held: Sequence[tuple[ndarray, list[Pose]]], age: int) -> None:
+        """Add those who were found so many frames ago to the latest frame and to the frames before."""
+        for person in self._followed:
+            if person.age == age:
+                held[-1][1].append(person.pose)
+                self._follow_back(person, list(held)[:-1])
 
     def _follow_back(self, person: _Followed, held: Sequence[tuple[ndarray, list[Pose]]]) -> None:
         """Add somebody new to the frames before, as far as they can be followed and are not among the people there."""
@@ -292,7 +301,7 @@ class Follower:
     def _agrees(self, frame: ndarray, pose: Pose, scale: float) -> bool:
         """Whether the model finds the same in a somewhat larger or smaller region; if not, there is nobody."""
         again = self._model.look(frame, pose.region.scaled(scale))
-        return again is not None and again.apart(pose) < _SETTLED
+        return again is not None and again.apart(pose) < _SETTLED[scale]
 
     def _due(self, frame: ndarray) -> list[View]:
         """The views to search in this frame."""
@@ -312,7 +321,7 @@ class Follower:
             self._followed[number] = replace(self._followed[number], confirmed=self._number)
         if known or len(self._followed) >= self._cfg.max_people or not self._large_enough(frame, region):
             return
-        pose = self._settle(frame, region)
+        pose = self._settle(frame, region) or self._settle(frame, region.scaled(_RETRY))
         if pose is not None and not any(pose.shows_same(one.pose) or pose.hides(one.pose) for one in self._followed):
             self._followed.append(_Followed(pose, _Steady.begin(pose.region), self._number))
             self._lost = [one for one in self._lost if not pose.region.shows_same(one.region)]
