@@ -22,8 +22,7 @@ from crossdiff.pipeline.boxes import box_iou
 View = tuple[int, int, int, int]
 
 # Distances are in sizes of the region, which is 1.25 times the body's length.
-# By the second look's region, in sizes of that which the pose gives: up to which mean distance of the keypoints the model
-# agrees with itself.
+# Up to this mean distance of the keypoints a second look agrees, by the size of its region in sizes of the first.
 _SETTLED = {0.9: 0.05, 1.3: 0.07}
 _NARROWER, _WIDER = _SETTLED
 _DETECTED = 0.2  # between the hips as detected and as the model then places them
