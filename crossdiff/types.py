@@ -47,6 +47,8 @@ class Keypoints2D:
     camera: shape (F, 2, 3), the affine map that takes a pixel of this frame to where it lay in the first one, the
     identity while the camera rests; camera_known: shape (F,), whether the camera's movement since the frame before is
     known. Over a step that is not, the map stays as it is.
+    world: shape (F, K, 3), where the detector places the keypoints in space: metres, x right, y down, z away from the
+    camera, origin between the hips, NaN where it did not; shape (F, 0, 3) without such a detector.
     """
 
     xy: Float[ndarray, "f k 2"]
@@ -58,6 +60,7 @@ class Keypoints2D:
     time: Float[ndarray, " f"] = None  # type: ignore[assignment]
     camera: Float[ndarray, "f 2 3"] = None  # type: ignore[assignment]
     camera_known: Bool[ndarray, " f"] = None  # type: ignore[assignment]
+    world: Float[ndarray, "f k3 3"] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         _expect("keypoints", self.xy, (None, None, 2))
@@ -69,6 +72,7 @@ class Keypoints2D:
             "time": lambda: self.frame / self.fps,
             "camera": lambda: np.tile(np.eye(2, 3), (count, 1, 1)),
             "camera_known": lambda: np.ones(count, dtype=bool),
+            "world": lambda: np.empty((count, 0, 3)),
         }
         for name, default in defaults.items():
             if getattr(self, name) is None:
@@ -76,6 +80,7 @@ class Keypoints2D:
         _expect("times", self.time, (count,))
         _expect("camera", self.camera, (count, 2, 3))
         _expect("camera's mask", self.camera_known, (count,))
+        _expect("keypoints in space", self.world, (count, self.xy.shape[1] if self.world.shape[1:2] != (0,) else 0, 3))
 
     def save(self, path: Path) -> None:
         from crossdiff.files import save_npz
@@ -91,6 +96,7 @@ class Keypoints2D:
             time=self.time.astype(np.float64),
             camera=self.camera.astype(np.float32),
             camera_known=self.camera_known,
+            world=self.world.astype(np.float32),
         )
 
     @classmethod
@@ -98,10 +104,11 @@ class Keypoints2D:
         from crossdiff.files import load_npz
 
         names = ("xy", "score", "frame", "fps", "size", "keypoint_set", "time", "camera", "camera_known")
-        z = load_npz(path, names)
+        z = load_npz(path, names, optional=("world",))  # files of older versions have none
         kinds = {"frame": np.int32, "time": np.float64, "camera_known": bool}
+        present = [name for name in (*names[:3], *names[6:], "world") if name in z]
         try:
-            arrays = {name: z[name].astype(kinds.get(name, np.float32)) for name in names[:3] + names[6:]}
+            arrays = {name: z[name].astype(kinds.get(name, np.float32)) for name in present}
             width, height = (int(n) for n in z["size"])
             return cls(**arrays, fps=float(z["fps"]), size=(width, height), keypoint_set=str(z["keypoint_set"]))
         except (ClipError, TypeError, ValueError) as error:

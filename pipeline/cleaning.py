@@ -48,7 +48,8 @@ def _unswap(keypoints: Keypoints2D, size: float, cfg: SwapConfig) -> Keypoints2D
     source = np.tile(np.arange(xy.shape[1]), (len(xy), 1))
     source[:, left], source[:, right] = np.where(wrong, right, left), np.where(wrong, left, right)
     rows = np.arange(len(xy))[:, None]
-    return replace(keypoints, xy=keypoints.xy[rows, source], score=keypoints.score[rows, source])
+    world = keypoints.world[rows, source] if keypoints.world.shape[1] else keypoints.world
+    return replace(keypoints, xy=keypoints.xy[rows, source], score=keypoints.score[rows, source], world=world)
 
 
 def outliers(

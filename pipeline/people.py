@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.config import Config
+from crossdiff.pipeline.appearance import colours
 from crossdiff.pipeline.backends import Person, PoseBackend
 from crossdiff.pipeline.camera import CameraConfig, CameraTracker
-from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.mapping import KeypointSet, keypoint_set_named
 from crossdiff.pipeline.shots import ShotConfig, ShotDetector
 from crossdiff.pipeline.tracking import Track, TrackingConfig, join
 from crossdiff.types import Keypoints2D
@@ -54,7 +55,8 @@ def find_people(
     seen: called after the last tick; joining the people into tracks then takes about a millisecond for each frame.
     """
     opened = VideoReader(video) if isinstance(video, Path) else video
-    scene = _Scene(cfg, opened.info)
+    keypoint_set = keypoint_set_named(pose.keypoint_set)
+    scene = _Scene(cfg, opened.info, keypoint_set)
     found: list[list[Person]] = []
     for people in pose.estimate(scene.watch(opened.frames())):
         scene.add(people)
@@ -63,8 +65,8 @@ def find_people(
     seen()
     time, to_first, cuts = opened.times, scene.to_first, scene.cuts
     after_pause = pauses(time)
-    mirror = keypoint_set_named(pose.keypoint_set).mirror
-    tracks = join(found, time, cfg.tracking, mirror, to_first, cuts | set(after_pause.tolist()))
+    ends = cuts | set(after_pause.tolist())
+    tracks = join(found, time, cfg.tracking, keypoint_set.mirror, to_first, ends, scene.worn)
     fps = frame_rate(time, after_pause, default=opened.info.fps)
     measures = {
         "frames": len(found),
@@ -88,7 +90,9 @@ def _share(decoded: float) -> float:
 class _Scene:
     """What surrounds the people, looked at in small frames while these pass on their way to the pose backend."""
 
-    def __init__(self, cfg: PeopleConfig, video: VideoInfo) -> None:
+    def __init__(self, cfg: PeopleConfig, video: VideoInfo, keypoint_set: KeypointSet) -> None:
+        self.worn: list[Float[ndarray, "p 6"]] = []
+        self._keypoint_set = keypoint_set
         self.shots = ShotDetector(cfg.shots, video.fps)
         self.camera = CameraTracker(cfg.camera)
         longer = max(video.size)
@@ -97,20 +101,25 @@ class _Scene:
         self._waiting: deque[ndarray] = deque()
 
     def watch(self, frames: Iterable[ndarray]) -> Iterator[ndarray]:
-        """Pass on frames; each small grey copy waits until the people of its frame are known."""
+        """Pass on frames; each small copy waits until the people of its frame are known."""
         import cv2
 
         for frame in frames:
             # Averaging over areas would take five times as long and change nothing that is looked for here.
             small = cv2.resize(frame, self._size, interpolation=cv2.INTER_LINEAR)
             self.shots.add(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-            self._waiting.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+            self._waiting.append(small)
             yield frame
 
     def add(self, people: list[Person]) -> None:
         """The people of the frame that has waited longest."""
-        boxes = np.array([p.box for p in people]).reshape(-1, 4) * np.tile(self._zoom, 2)
-        self.camera.add(self._waiting.popleft(), boxes)
+        import cv2
+
+        small = self._waiting.popleft()
+        people = [replace(p, xy=p.xy * self._zoom, box=p.box * np.tile(self._zoom, 2)) for p in people]
+        self.worn.append(colours(small, people, self._keypoint_set))
+        boxes = np.array([p.box for p in people]).reshape(-1, 4)
+        self.camera.add(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), boxes)
 
     @property
     def cuts(self) -> set[int]:
@@ -139,4 +148,5 @@ def _keypoints(
         time=time[frame],
         camera=(np.linalg.inv(to_first[frame[0]]) @ to_first[frame])[:, :2].astype(np.float32),
         camera_known=np.diff(breaks[frame], prepend=breaks[frame[0]]) == 0,
+        world=np.stack([p.world for p in track.people]).astype(np.float32),
     )

@@ -12,40 +12,53 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from scipy.optimize import linear_sum_assignment
 
 from crossdiff.config import Config
+from crossdiff.pipeline.appearance import Colours, difference
 from crossdiff.pipeline.backends.base import Person
+from crossdiff.pipeline.boxes import box_iou
 
-_TREND = 5  # frames over which a person's way is looked at
+_TREND = 5  # frames over which a person's movement is measured
+_COLOUR_WEIGHT = 0.1  # of a new frame's colours in their average
+_FARTHEST = 1.0  # body sizes that somebody unseen may have gone
 
 
 class TrackingConfig(Config):
     """When a person in one frame is the person of an earlier one.
 
-    Their keypoints must be alike: the mean of exp(-(d / reach)^2 / 2), weighted by score, where d is the way that a
-    keypoint went in body sizes and reach = `slack` + `speed` * seconds, must be `min_similarity` (COCO's object
-    keypoint similarity with a reach that grows in time). The size of the box may change by the factor `max_scale`; a
-    track ends after `max_gap` seconds unseen. After any frame unseen the boxes must also overlap by `min_iou`
-    (intersection over union): a single-person detector that has lost its person finds whoever is near. Anything
-    beyond starts a new track.
+    From one frame to the next their keypoints must be alike: the mean of exp(-(d / reach)^2 / 2), weighted by score,
+    where d is the distance that a keypoint went in body sizes and reach = `slack` + `speed` * seconds (COCO's object
+    keypoint similarity with a reach that grows in time). Somebody who was unseen must be where they were, or wear the
+    same colours within that reach. Anything else starts a new track.
     """
 
     slack: PositiveFloat = 0.1
+    """Body sizes that keypoints may go in no time."""
     speed: NonNegativeFloat = 1.5
+    """Body sizes that they may go in a second."""
     min_similarity: float = Field(0.3, ge=0, le=1)
+    """Least similarity of the keypoints of neighbouring frames."""
     max_scale: PositiveFloat = 1.6
-    max_gap: NonNegativeFloat = 0.25
+    """Factor by which the size of the box may change."""
+    max_gap: NonNegativeFloat = 1.0
+    """Seconds unseen after which a track ends."""
     min_iou: NonNegativeFloat = 0.5
+    """Overlap of the boxes (intersection over union) of somebody who is where they were."""
+    max_colour: PositiveFloat = 0.15
+    """Difference of the colours of trunk and thighs, in [0, 1], up to which somebody wears the same."""
 
 
 @dataclass
 class Track:
-    """One person's way through a video."""
+    """One person in successive frames. colours: their clothes', see `Colours`, averaged over the last frames."""
 
     frames: list[int] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
+    colours: Colours = field(default_factory=lambda: np.full(6, np.nan))
 
-    def add(self, frame: int, person: Person) -> None:
+    def add(self, frame: int, person: Person, colours: Colours) -> None:
         self.frames.append(frame)
         self.people.append(person)
+        averaged = self.colours + _COLOUR_WEIGHT * (colours - self.colours)
+        self.colours = np.where(np.isnan(averaged), np.where(np.isnan(colours), self.colours, colours), averaged)
 
 
 def join(
@@ -55,13 +68,16 @@ def join(
     mirror: Sequence[int],
     to_first: Float[ndarray, "f 3 3"] | None = None,
     cuts: Collection[int] = (),
+    worn: Sequence[Float[ndarray, "p 6"]] | None = None,
 ) -> list[Track]:
     """Tracks in the order of their first frames; every person found is in exactly one.
 
     time: of the frames, in seconds; mirror: each keypoint's counterpart on the other side of the body, since a
     detector that exchanges left and right in one box has not changed the person; to_first: where the camera's
-    movement takes each frame's pixels (none: the camera rests); cuts: frames at which all tracks end.
+    movement takes each frame's pixels (none: the camera rests); cuts: frames at which all tracks end; worn: the
+    colours of the people of each frame.
     """
+    worn = [np.full((len(people), 6), np.nan) for people in found] if worn is None else worn
     tracks: list[Track] = []
     begun: list[Track] = []  # since the last cut
     to_first = np.tile(np.eye(3), (len(found), 1, 1)) if to_first is None else to_first
@@ -75,13 +91,14 @@ def join(
         if begun and people:
             expected = [_expected(track, frame, time, to_first, from_first[frame]) for track in begun]
             unseen = [track.frames[-1] for track in begun]
-            cost = _costs(expected, people, frame - np.array(unseen), time[frame] - time[unseen], mirror, cfg)
+            unlike = difference(np.stack([track.colours for track in begun]), worn[frame]) / cfg.max_colour
+            cost = _costs(expected, people, unlike, frame - np.array(unseen), time[frame] - time[unseen], mirror, cfg)
             # A forbidden pair costs more than all allowed ones together.
             for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e6)), strict=True):
                 if np.isfinite(cost[i, j]):
-                    begun[i].add(frame, people[j])
+                    begun[i].add(frame, people[j], worn[frame][j])
                     new.remove(j)
-        fresh = [Track([frame], [people[j]]) for j in sorted(new)]
+        fresh = [Track([frame], [people[j]], worn[frame][j]) for j in sorted(new)]
         tracks += fresh
         begun += fresh
     return tracks
@@ -113,6 +130,7 @@ def _moved(person: Person, move: Float[ndarray, "3 3"]) -> Person:
 def _costs(
     expected: Sequence[Person],
     people: Sequence[Person],
+    unlike: Float[ndarray, "t p"],
     frames: ndarray,
     seconds: Float[ndarray, " t"],
     mirror: Sequence[int],
@@ -120,7 +138,8 @@ def _costs(
 ) -> Float[ndarray, "t p"]:
     """How unlike those expected the people found are; infinite beyond the limits.
 
-    frames, seconds: since each of those expected was seen, shape (t,).
+    unlike: how their colours differ, in shares of the limit, NaN where unknown; frames, seconds: since each of those
+    expected was seen, shape (t,).
     """
     before, after = (np.stack([p.xy for p in some]) for some in (expected, people))
     old, new = (np.stack([p.box for p in some]) for some in (expected, people))
@@ -130,9 +149,14 @@ def _costs(
     overlap, scale = box_iou(old, new), new_size / old_size[:, None]
     exchanged = similarity(before, after[:, list(mirror)], score, reach)
     alike = np.maximum(similarity(before, after, score, reach), np.where(overlap >= cfg.min_iou, exchanged, 0))
-    allowed = (alike >= cfg.min_similarity) & (np.maximum(scale, 1 / scale) <= cfg.max_scale)
-    allowed &= (overlap >= cfg.min_iou) | (frames == 1)[:, None]
-    return np.where(allowed, 2 - alike - overlap, np.inf)
+    centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (old, new)]
+    near = np.linalg.norm(centres[0][:, None] - centres[1], axis=-1) <= np.minimum(reach, _FARTHEST * old_size)[:, None]
+    stayed = (alike >= cfg.min_similarity) & (overlap >= cfg.min_iou)
+    successive = (alike >= cfg.min_similarity) & (frames == 1)[:, None]
+    # What is unlike is NaN where colours are unknown, and then no comparison holds.
+    allowed = successive | (stayed & ~(unlike > 2)) | (near & (unlike <= 1))
+    allowed &= np.maximum(scale, 1 / scale) <= cfg.max_scale
+    return np.where(allowed, 2 - alike - overlap + np.nan_to_num(unlike), np.inf)
 
 
 def similarity(
@@ -142,12 +166,3 @@ def similarity(
     squared = np.square(before[:, None] - after).sum(axis=-1) / np.square(reach)[:, None, None]
     weight = score + 1e-3  # a person without a sure keypoint is compared too
     return (weight * np.exp(-squared / 2)).sum(axis=-1) / weight.sum(axis=-1)
-
-
-def box_iou(a: Float[ndarray, "t 4"], b: Float[ndarray, "p 4"]) -> Float[ndarray, "t p"]:
-    """Intersection over union of each of the boxes a with each of b: (left, top, right, bottom)."""
-    near, far = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
-    overlap = np.clip(far - near, 0, None).prod(axis=-1)
-    area_a, area_b = ((box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (a, b))
-    union = area_a[:, None] + area_b - overlap
-    return np.divide(overlap, union, out=np.zeros_like(union), where=union > 0)

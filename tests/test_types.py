@@ -23,6 +23,19 @@ def test_keypoints_survive_the_disk(tmp_path):
     np.testing.assert_allclose(after.xy, before.xy, atol=1e-6)
     assert (after.fps, after.size, after.keypoint_set) == (before.fps, before.size, before.keypoint_set)
     assert after.frame.tolist() == [0, 1, 2, 3, 4]
+    assert after.world.shape == (5, 0, 3)
+
+
+def test_keypoints_in_space_survive_the_disk_and_old_files_have_none(tmp_path):
+    world = np.random.default_rng(1).random((5, 33, 3))
+    world[2] = np.nan
+    keypoints(world=world).save(tmp_path / "k.npz")
+    np.testing.assert_allclose(Keypoints2D.load(tmp_path / "k.npz").world, world, atol=1e-6)
+    with np.load(tmp_path / "k.npz") as z:
+        np.savez(tmp_path / "old.npz", **{name: z[name] for name in z.files if name != "world"})
+    assert Keypoints2D.load(tmp_path / "old.npz").world.shape == (5, 0, 3)
+    with pytest.raises(ClipError, match=r"keypoints in space: expected shape \(5, 33, 3\), got \(5, 17, 3\)"):
+        keypoints(world=world[:, :17])
 
 
 def test_2d_motion_survives_the_disk(tmp_path):

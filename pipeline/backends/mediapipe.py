@@ -1,21 +1,23 @@
-"""BlazePose through MediaPipe's legacy solution: one person, 33 landmarks with feet, weights inside its wheel."""
+"""BlazePose through MediaPipe's graphs: 33 landmarks with feet for everyone, weights inside its wheel."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field
 
-from crossdiff.config import Config
 from crossdiff.errors import MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.base import Person, PoseBackend
+from crossdiff.pipeline.backends.following import FollowConfig, Follower, Pose, Region, View
 
 VERSION = "0.10.21"
 # Later wheels hold no weights, and a download in the middle of a run would not be the file that was tested.
@@ -23,18 +25,48 @@ WEIGHTS = {
     "pose_detection/pose_detection.tflite": "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
     "pose_landmark/pose_landmark_full.tflite": "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
 }
+# Graphs of one subgraph each, of those that MediaPipe's own graph of one person is made of.
+_DETECTOR = """
+    input_stream: "image"
+    output_stream: "detections"
+    node {
+      calculator: "PoseDetectionCpu"
+      input_stream: "IMAGE:image"
+      output_stream: "DETECTIONS:detections"
+    }
+"""
+_LANDMARKS = """
+    input_stream: "image"
+    input_stream: "region"
+    input_side_packet: "model_complexity"
+    output_stream: "landmarks"
+    output_stream: "auxiliary"
+    output_stream: "world"
+    node {
+      calculator: "PoseLandmarkByRoiCpu"
+      input_stream: "IMAGE:image"
+      input_stream: "ROI:region"
+      input_side_packet: "MODEL_COMPLEXITY:model_complexity"
+      output_stream: "LANDMARKS:landmarks"
+      output_stream: "AUXILIARY_LANDMARKS:auxiliary"
+      output_stream: "WORLD_LANDMARKS:world"
+    }
+"""
+_SCORED = "poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation"
 _INSTALL = "pip install 'crossdiff[mediapipe]'"
 
 
-class MediaPipeConfig(Config):
-    """detection, tracking: how sure the model must be that it sees the person, to begin and to go on."""
+class MediaPipeConfig(FollowConfig):
+    """Settings of the mediapipe backend."""
 
-    detection: float = Field(0.5, ge=0, le=1)
+    detection: float = Field(0.4, ge=0, le=1)
+    """Lowest score of somebody new, who must then be confirmed by the landmarks."""
     tracking: float = Field(0.5, ge=0, le=1)
+    """Lowest score of somebody who is followed."""
 
 
 class MediaPipeBackend(PoseBackend):
-    """The full BlazePose model, tracking one person from frame to frame, without its smoothing (which lags)."""
+    """The full BlazePose model, following everyone from frame to frame, without its smoothing (which lags)."""
 
     name = "mediapipe"
     keypoint_set = "blazepose33"
@@ -47,23 +79,73 @@ class MediaPipeBackend(PoseBackend):
         self.identity = {"backend": self.name, "mediapipe": version, **WEIGHTS, **self._cfg.model_dump()}
 
     def estimate(self, frames: Iterable[np.ndarray]) -> Iterator[list[Person]]:
+        with _BlazePose(self._cfg) as model:
+            for people in Follower(model, self._cfg).people(frames):
+                yield [Person.from_keypoints(pose.xy, pose.visibility, pose.world) for pose in people]
+
+
+class _BlazePose:
+    """MediaPipe's own graphs of its detector and of its landmark model, each run by itself."""
+
+    def __init__(self, cfg: MediaPipeConfig) -> None:
+        self._placed = False
         with _quiet_stderr():
-            model = self._mediapipe.solutions.pose.Pose(
-                model_complexity=1,
-                smooth_landmarks=False,
-                min_detection_confidence=self._cfg.detection,
-                min_tracking_confidence=self._cfg.tracking,
+            from mediapipe.python.solution_base import SolutionBase
+
+            self._detector = SolutionBase(
+                graph_config=_DETECTOR,
+                calculator_params={"posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh": cfg.detection},
             )
-            # The graph starts, and logs, in threads of its own until a first frame (not a square) has gone through.
-            model.process(np.zeros((48, 64, 3), np.uint8))
-        seen = False
-        with model:
-            for frame in frames:
-                # It warns once more when it first places landmarks.
-                with nullcontext() if seen else _quiet_stderr():
-                    found = model.process(frame).pose_landmarks
-                seen = seen or found is not None
-                yield [] if found is None else [_person(found.landmark, frame.shape[1], frame.shape[0])]
+            self._landmarks = SolutionBase(
+                graph_config=_LANDMARKS,
+                calculator_params={f"{_SCORED}__ThresholdingCalculator.threshold": cfg.tracking},
+                side_inputs={"model_complexity": 1},
+            )
+            # The graphs start, and log, in threads of their own until a first frame (not a square) has gone through.
+            blank = np.zeros((48, 64, 3), np.uint8)
+            self.detect(blank, (0, 0, 64, 48))
+            self.look(blank, Region(np.array([[32.0, 24.0], [32.0, 4.0]])))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._detector.close()
+        self._landmarks.close()
+
+    def detect(self, frame: np.ndarray, view: View) -> list[Region]:
+        left, top, right, bottom = view
+        found = self._detector.process({"image": _shared(frame[top:bottom, left:right])}).detections
+        points = [_points(one.location_data.relative_keypoints, (right - left, bottom - top)) for one in found or []]
+        return [Region(np.add(four[:2], (left, top))) for four in points]
+
+    def look(self, frame: np.ndarray, region: Region) -> Pose | None:
+        height, width = frame.shape[:2]
+        rect = self._rect(
+            x_center=region.centre[0] / width,
+            y_center=region.centre[1] / height,
+            width=region.size / width,
+            height=region.size / height,
+            rotation=region.angle,
+        )
+        # It warns once, when it first places landmarks.
+        with nullcontext() if self._placed else _quiet_stderr():
+            found = self._landmarks.process({"image": _shared(frame), "region": rect})
+        if found.landmarks is None:
+            return None
+        self._placed = True
+        visibility = np.array([p.visibility for p in found.landmarks.landmark])
+        world = np.array([(p.x, p.y, p.z) for p in found.world.landmark])
+        xy, around = (_points(some.landmark, (width, height)) for some in (found.landmarks, found.auxiliary))
+        # Keypoints outside the frame are guesses.
+        inside = ((xy >= 0) & (xy < (width, height))).all(axis=1)
+        return Pose(xy, np.where(inside, visibility, 0.0), world, Region(around))
+
+    @cached_property
+    def _rect(self) -> Callable[..., Any]:
+        from mediapipe.framework.formats.rect_pb2 import NormalizedRect
+
+        return NormalizedRect
 
 
 def check_weights(modules: Path) -> None:
@@ -86,11 +168,16 @@ def _import_mediapipe() -> ModuleType:
     return mediapipe
 
 
-def _person(landmarks: Iterable, width: int, height: int) -> Person:
-    """Landmarks in shares of the frame to pixels; those outside the frame are guesses and get score 0."""
-    values = np.array([(p.x, p.y, p.visibility) for p in landmarks])
-    inside = ((values[:, :2] >= 0) & (values[:, :2] < 1)).all(axis=1)
-    return Person.from_keypoints(values[:, :2] * (width, height), np.where(inside, values[:, 2], 0.0))
+def _shared(image: np.ndarray) -> np.ndarray:
+    """The image as MediaPipe takes it without a copy: in one piece, and not to be written to."""
+    image = np.ascontiguousarray(image).view()
+    image.flags.writeable = False
+    return image
+
+
+def _points(points: Iterable[Any], size: tuple[int, int]) -> np.ndarray:
+    """Shares of a picture to pixels, shape (n, 2)."""
+    return np.array([(p.x, p.y) for p in points]) * size
 
 
 @contextmanager

@@ -264,6 +264,7 @@ def _content(keypoints: Keypoints2D) -> str:
     k = keypoints
     digest = hashlib.sha256(f"{k.xy.shape} {float(k.fps)!r} {tuple(map(int, k.size))} {k.keypoint_set}".encode())
     arrays = ((k.xy, "<f4"), (k.score, "<f4"), (k.frame, "<i4"), (k.time, "<f8"), (k.camera, "<f4"))
-    for array, kind in (*arrays, (k.camera_known, "?")):
+    world = ((k.world, "<f4"),) if k.world.size else ()
+    for array, kind in (*arrays, (k.camera_known, "?"), *world):
         digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
     return digest.hexdigest()

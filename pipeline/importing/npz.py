@@ -14,7 +14,7 @@ from crossdiff.pipeline.importing.picture import framed
 from crossdiff.types import Keypoints2D
 
 _NEEDED = ("xy", "score", "fps", "keypoint_set")
-_OPTIONAL = ("frame", "size", "time", "camera", "camera_known")
+_OPTIONAL = ("frame", "size", "time", "camera", "camera_known", "world")
 
 
 def read_keypoints(path: Path) -> Keypoints2D:
@@ -33,7 +33,7 @@ def read_keypoints(path: Path) -> Keypoints2D:
             fps=float(z["fps"]),
             size=(width, height),
             keypoint_set=str(z["keypoint_set"]),
-            **{name: z[name] for name in ("time", "camera") if name in z},
+            **{name: z[name] for name in ("time", "camera", "world") if name in z},
             **({"camera_known": z["camera_known"] != 0} if "camera_known" in z else {}),
         )
     except (ClipError, TypeError, ValueError, OverflowError) as error:

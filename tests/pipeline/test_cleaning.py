@@ -46,6 +46,15 @@ def test_nothing_changes_when_swaps_cost_nothing():
     np.testing.assert_array_equal(_clean(swapped, swap_cost=0, outlier_window=0).xy, swapped.xy)
 
 
+def test_keypoints_in_space_are_swapped_with_those_in_the_picture():
+    world = np.random.default_rng(0).random((100, 33, 3))
+    whole = replace(keypoints(waving(100), 25.0), world=world)
+    xy, wrong = whole.xy.copy(), world.copy()
+    xy[40:46], wrong[40:46] = xy[40:46][:, BLAZEPOSE33.mirror], world[40:46][:, BLAZEPOSE33.mirror]
+    body = BLAZEPOSE33.body
+    np.testing.assert_array_equal(_clean(replace(whole, xy=xy, world=wrong)).world[:, body], world[:, body])
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_point_that_jumps_away_is_marked_and_no_other(axis):
     whole = keypoints(waving(100), 25.0)

@@ -59,6 +59,15 @@ def test_what_is_there_is_left_alone_and_what_changed_is_made_anew(empty):
     assert build_2d(empty).unchanged == 1
 
 
+def test_keypoints_in_space_are_imported_and_part_of_what_a_clip_is(empty):
+    import_keypoints(empty, [clip("a")])
+    world = np.random.default_rng(0).random((60, 33, 3)).astype(np.float32)
+    spatial = ImportedClip("a", dataclasses.replace(keypoints(waving(60, 20)), world=world), ("a person waves",))
+    assert import_keypoints(empty, [spatial]).replaced == 1
+    np.testing.assert_array_equal(Keypoints2D.load(empty.keypoints / "a_t0.npz").world, world)
+    assert import_keypoints(empty, [spatial]).unchanged == 1
+
+
 def test_what_an_interrupted_import_overwrote_is_imported_again_as_it_was(empty, monkeypatch):
     save = Keypoints2D.save
 

@@ -1,13 +1,15 @@
 """Tracks: one person each, cut where the detector jumps."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wild import standing
 
 from crossdiff.pipeline.backends import Person
+from crossdiff.pipeline.boxes import box_iou
 from crossdiff.pipeline.mapping import BLAZEPOSE33
-from crossdiff.pipeline.tracking import Track, TrackingConfig, box_iou, join
+from crossdiff.pipeline.tracking import Track, TrackingConfig, join
 
 
 def _person(x: float, height: float = 100.0) -> Person:
@@ -41,7 +43,53 @@ def test_a_short_loss_is_bridged_where_the_boxes_overlap_and_cut_where_they_do_n
 
 
 def test_a_long_loss_cuts():
-    assert len(_tracks([[_person(50)]] * 5 + [[]] * 7 + [[_person(50)]] * 5)) == 2
+    assert len(_tracks([[_person(50)]] * 5 + [[]] * 30 + [[_person(50)]] * 5)) == 2
+
+
+WHITE, BLUE = np.full(6, 0.9), np.tile([0.1, 0.2, 0.8], 2)
+
+
+@pytest.mark.parametrize("fps", [10, 25, 30, 60, 120])
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.9])
+def test_somebody_found_again_within_a_second_is_known_by_their_clothes(fps, seconds):
+    """Walking half a body height a second."""
+    unseen = range(fps, fps + round(seconds * fps))
+    people = [[] if n in unseen else [_person(50 + 50 * n / fps)] for n in range(3 * fps)]
+
+    def worn(after):
+        return [np.tile(WHITE if n < fps else after, (len(there), 1)) for n, there in enumerate(people)]
+
+    assert len(_tracks(people, fps, worn=worn(WHITE))) == 1
+    if 50 * seconds > 20:  # where the boxes overlap less, somebody in other clothes is somebody else
+        assert len(_tracks(people, fps, worn=worn(BLUE))) == 2
+
+
+@pytest.mark.parametrize("fps", [10, 30, 120])
+@pytest.mark.parametrize("hidden", [0.1, 0.5, 0.9])
+def test_who_is_hidden_by_somebody_who_crosses_is_found_again(fps, hidden):
+    """Two walk past each other; the one behind is unseen for a while, and people are listed in changing order."""
+    people, worn = [], []
+    for n in range(3 * fps):
+        second = n / fps - 1.5
+        both = [(_person(100 + 40 * second), WHITE)]
+        if abs(second) > hidden / 2:
+            both.append((_person(100 - 40 * second), BLUE))
+        both = both[:: 1 if n % 2 else -1]
+        people.append([person for person, _ in both])
+        worn.append(np.stack([colour for _, colour in both]))
+    tracks = _join(people, fps, worn=worn)
+    assert len(tracks) == 2
+    for track in tracks:
+        own = [
+            worn[n][[p is q for q in people[n]].index(True)] for n, p in zip(track.frames, track.people, strict=True)
+        ]
+        assert np.ptp(own, axis=0).max() == 0
+
+
+def test_a_detector_that_swaps_to_somebody_else_after_a_loss_cuts():
+    people = [[_person(50)]] * 10 + [[]] * 3 + [[_person(75)]] * 10
+    worn = [np.tile(WHITE if n < 10 else BLUE, (len(there), 1)) for n, there in enumerate(people)]
+    assert len(_tracks(people, worn=worn)) == 2
 
 
 def test_slow_videos_are_tracked_from_frame_to_frame():
