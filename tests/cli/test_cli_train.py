@@ -1,7 +1,6 @@
 """`prepare`, `train` and `finetune`, and going on after a stop."""
 
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from command import crossdiff, crossdiff_process, start, state_of
+from processes import PATIENCE, wait_until
 from synthetic import write_raw
 
 MODEL = {
@@ -64,18 +64,16 @@ def test_finetune_with_3d_data(labelled, prepared):
 
 def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
     def command(out: str) -> list[object]:
-        settings = ("steps=60", "checkpoint_every=5", "batch_size=2", "max_frames=24", "log_every=50")
+        settings = ("steps=12", "checkpoint_every=5", "batch_size=2", "max_frames=24", "log_every=10")
         return ["finetune", labelled, "--checkpoint", tiny, "--out", out, *(f"--set={s}" for s in settings)]
 
-    process = start(*command("killed"))
-    deadline = time.monotonic() + 60
-    while not list(Path("killed/state").glob("*.pt")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    process = start(7, *command("killed"), script=Path(__file__).with_name("hanging.py"))
+    wait_until(Path("killed/state/step_00000005.pt").exists, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL and not Path("killed/model.safetensors").exists()
-    assert "60 steps" in crossdiff(*command("killed")).ok().out
-    assert "60 steps" in crossdiff(*command("whole")).ok().out
+    assert "12 steps" in crossdiff(*command("killed")).ok().out
+    assert "12 steps" in crossdiff(*command("whole")).ok().out
     assert pd.read_csv("killed/loss.csv").equals(pd.read_csv("whole/loss.csv"))
     assert Path("killed/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
 
@@ -83,11 +81,9 @@ def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
 def test_interrupted_says_how_to_go_on(labelled, tiny):
     settings = ["--set", "steps=100000", "--set", "checkpoint_every=5"]
     process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
-    while not any(Path("stopped/state").glob("step_*.pt")):
-        assert process.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: any(Path("stopped/state").glob("step_*.pt")), process)
     process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=60)[1]
+    err = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 130 and err.splitlines()[-1].endswith("run the same command again to go on")
     assert "Traceback" not in err
 

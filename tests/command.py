@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE
 
 from crossdiff.cli import main
 from crossdiff.pipeline.run import Run
 
-SCRIPT = Path(__file__).parents[2] / "cli.py"
+SCRIPT = Path(__file__).parents[1] / "cli.py"
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def crossdiff(*args: object) -> Said:
     return Said(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
-def start(*args: object) -> subprocess.Popen[str]:
+def start(*args: object, script: Path = SCRIPT) -> subprocess.Popen[str]:
     """`python cli.py ...` in a process of its own, in the current folder."""
-    command = [sys.executable, str(SCRIPT), *map(str, args)]
+    command = [sys.executable, str(script), *map(str, args)]
     env = os.environ | {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
@@ -68,7 +69,7 @@ def _hear_interrupts() -> None:
 
 def crossdiff_process(*args: object) -> Said:
     process = start(*args)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     return Said(process.returncode, out, err)
 
 
