@@ -1,8 +1,8 @@
 """The test files that a change needs, one a line: `make check` runs them.
 
-A test file is needed when it was changed, or when it imports a changed module: by itself, or through one other module
-or helper. A change to anything else that a test reads by its path (a page, a configuration) needs `ALWAYS` alone, which
-are run in any case; the rest is left to `make test`.
+A test file is needed when it was changed, or when it imports a changed module, itself or through one other module.
+Of a change that reaches more than `MOST` of them, those that import it themselves come first; the rest is left to
+`make test`. So is what tests read by its path, such as pages, except for what `ALWAYS` checks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 # Quick, and what they check is spread over all files.
 ALWAYS = ("tests/test_architecture.py", "tests/test_config.py", "tests/cli/test_cli_help.py")
+MOST = 25
 MAPPED = ("pipeline", "annotations", "configs", "pretrained")
 
 
@@ -51,17 +52,19 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def affected(changes: set[str]) -> list[str]:
-    """Test files, by their paths in the repository, for changed files."""
+    """Test files, by their paths in the repository, for changed files: nearest first."""
     files = [p for top in ("crossdiff", "tests", *MAPPED) for p in (REPO / top).rglob("*.py")]
     names = {str(p.relative_to(REPO)): set(imported(p)) for p in files if "mmpose_env" not in p.parts}
-    reached = {path for path in changes if path in names}
-    for _ in range(2):
+    reached = dict.fromkeys(sorted(changes & names.keys()), 0)
+    for distance in (1, 2):
         modules = {module(path) for path in reached}
-        reached |= {path for path, uses in names.items() if uses & modules}
-    tests = {path for path in reached if Path(path).name.startswith("test_")}
-    folders = {str(Path(path).parent) for path in changes if Path(path).name == "conftest.py"}
-    tests |= {path for path in names if Path(path).name.startswith("test_") and str(Path(path).parent) in folders}
-    return sorted(tests | set(ALWAYS))
+        reached |= {path: distance for path in names.keys() - reached.keys() if names[path] & modules}
+    shared = {str(Path(path).parent) for path in changes if Path(path).name == "conftest.py"}
+    reached |= {path: 1 for path in names.keys() - reached.keys() if str(Path(path).parent) in shared}
+    tests = [path for path in sorted(reached, key=lambda p: (reached[p], p)) if Path(path).name.startswith("test_")]
+    if len(tests) > MOST:
+        sys.stderr.write(f"{len(tests)} test files may be affected; the nearest {MOST} are run: see `make test`\n")
+    return [*dict.fromkeys([*ALWAYS, *tests[:MOST]])]
 
 
 if __name__ == "__main__":

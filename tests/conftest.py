@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from synthetic import write_raw
 
 from crossdiff.data.prepare import PrepareConfig, prepare
 
-settings.register_profile("crossdiff", deadline=None, max_examples=25, derandomize=os.environ.get("CI") == "true")
+settings.register_profile(
+    "crossdiff",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # it measures the machine
+    max_examples=25,
+    derandomize=os.environ.get("CI") == "true",
+)
 settings.load_profile("crossdiff")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

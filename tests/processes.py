@@ -10,7 +10,7 @@ from collections.abc import Callable
 PATIENCE = 600
 
 
-def wait_until(happened: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_until(happened: Callable[[], object], process: subprocess.Popen) -> None:
     """Wait for something that a running process does."""
     deadline = time.monotonic() + PATIENCE
     while not happened():

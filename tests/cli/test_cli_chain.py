@@ -110,6 +110,7 @@ def test_what_stops_the_chain_is_said_with_what_had_failed_before(tmp_path, monk
         chain.run_chain([], Run(tmp_path), tmp_path, ["a"], chain.ChainConfig(), Mock())
 
 
+@pytest.mark.slow
 def test_demo_writes_a_page_whose_videos_are_there(run):
     said = crossdiff("demo", "--video", "videos/jumping_jacks.mp4", "--out", run, "--steps", "2").ok().out
     page = (run / "index.html").read_text()

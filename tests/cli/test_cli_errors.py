@@ -82,6 +82,7 @@ def test_a_video_without_a_person_leads_to_other_videos(here):
     crossdiff("sample", "--mixture").failed("no prompt")
 
 
+@pytest.mark.slow
 def test_damaged_videos_are_named_and_the_others_go_on(here, shared):
     pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
     shutil.copytree(shared / "videos/bad", "videos")
@@ -239,6 +240,7 @@ def test_where_nothing_can_be_written(labelled, args):
     assert Path("file").read_text() == "in the way"
 
 
+@pytest.mark.slow
 def test_the_script_itself_ends_with_one_line(here):
     said = crossdiff_process("sample", "").failed("expected a sentence")
     assert len(said.err.splitlines()) == 1

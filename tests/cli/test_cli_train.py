@@ -62,6 +62,7 @@ def test_finetune_with_3d_data(labelled, prepared):
     assert "mixed: 4 steps" in crossdiff("finetune", "--out", "mixed", "--start-over").ok().out
 
 
+@pytest.mark.slow
 def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
     def command(out: str) -> list[object]:
         settings = ("steps=12", "checkpoint_every=5", "batch_size=2", "max_frames=24", "log_every=10")
@@ -78,6 +79,7 @@ def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
     assert Path("killed/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_interrupted_says_how_to_go_on(labelled, tiny):
     settings = ["--set", "steps=100000", "--set", "checkpoint_every=5"]
     process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
@@ -100,6 +102,7 @@ def test_a_dataset_that_is_none_is_one_line(here, stage1, prepared):
     assert state_of(here) == before
 
 
+@pytest.mark.slow
 def test_devices_that_share_a_batch(here, stage1, prepared):
     args = ["train", "--config", stage1, "--data", prepared, "--out", "t"]
     crossdiff(*args, "--devices", 3).failed("batch_size 2 is not a multiple of 3 devices")

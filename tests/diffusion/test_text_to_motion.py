@@ -20,7 +20,7 @@ FAST = {"num_inference_steps": 2}
 @pytest.fixture
 def pipe(monkeypatch):
     monkeypatch.setattr("crossdiff.diffusion.pipeline.load_text_encoder", lambda name: StubEncoder())
-    return CrossDiffPipeline(small_model(text_fingerprint="stub-weights").train())
+    return CrossDiffPipeline(small_model(text_fingerprint="stub-weights", shared_layers=1).train())
 
 
 def test_one_motion_per_prompt_of_the_length_asked_for(pipe):
@@ -120,6 +120,7 @@ def test_progress_is_told(pipe):
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.slow
 def test_a_compiled_network_gives_the_same_motions_and_is_compiled_once_for_all_lengths(pipe):
     lengths = (24, 16, 9)
     plain = [pipe("walk", n, **FAST)[0].joints for n in lengths]

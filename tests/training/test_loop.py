@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
 from processes import PATIENCE, wait_until
+from safetensors.torch import load_file
 from small_runs import STEPS, loop_config, run, shared_runs, state_of
 from synthetic import StubEncoder, small_model
 from torch.testing import assert_close
@@ -99,6 +99,7 @@ def start(*arguments: object) -> subprocess.Popen:
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_two_processes_that_share_a_batch_learn_what_one_learns_from_it(prepared, tmp_path):
     process = start(prepared, tmp_path / "two", 2)
     shared_runs(prepared, tmp_path / "one", 1)
@@ -116,6 +117,7 @@ def test_two_processes_that_share_a_batch_learn_what_one_learns_from_it(prepared
         assert sum(distance > 1e-3 for distance in moved) > 100  # by far more than they may differ
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(prepared, unbroken, tmp_path):
     process = start(prepared, tmp_path)
     wait_until((tmp_path / "state" / "step_00000002.pt").exists, process)
