@@ -2,7 +2,7 @@
 
 A test file is needed when it was changed, or when it imports a changed module, itself or through one other module.
 Of a change that reaches more than `MOST` of them, those that import it themselves come first; the rest is left to
-`make test`. So is what tests read by its path, such as pages, except for what `ALWAYS` checks.
+`make test`. So are files that are no modules, except for pages and for what `ALWAYS` checks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 # Quick, and what they check is spread over all files.
 ALWAYS = ("tests/test_architecture.py", "tests/test_config.py", "tests/cli/test_cli_help.py")
+PAGES = "tests/docs/test_examples.py"
 MOST = 25
 MAPPED = ("pipeline", "annotations", "configs", "pretrained")
 
@@ -64,7 +65,8 @@ def affected(changes: set[str]) -> list[str]:
     tests = [path for path in sorted(reached, key=lambda p: (reached[p], p)) if Path(path).name.startswith("test_")]
     if len(tests) > MOST:
         sys.stderr.write(f"{len(tests)} test files may be affected; the nearest {MOST} are run: see `make test`\n")
-    return [*dict.fromkeys([*ALWAYS, *tests[:MOST]])]
+    pages = [PAGES] if any(path.endswith(".md") for path in changes) else []
+    return [*dict.fromkeys([*ALWAYS, *pages, *tests[:MOST]])]
 
 
 if __name__ == "__main__":
