@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 from command import crossdiff, crossdiff_process, start, state_of
-from processes import PATIENCE, wait_until
+from processes import wait_until
 from synthetic import write_raw
+
+from crossdiff.training import loop
 
 MODEL = {
     "width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1,
@@ -79,15 +81,21 @@ def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
     assert Path("killed/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
 
 
-@pytest.mark.slow
-def test_interrupted_says_how_to_go_on(labelled, tiny):
-    settings = ["--set", "steps=100000", "--set", "checkpoint_every=5"]
-    process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
-    wait_until(lambda: any(Path("stopped/state").glob("step_*.pt")), process)
-    process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=PATIENCE)[1]
-    assert process.returncode == 130 and err.splitlines()[-1].endswith("run the same command again to go on")
-    assert "Traceback" not in err
+def test_interrupted_says_how_to_go_on(labelled, tiny, monkeypatch):
+    save = loop.Trainer.save
+
+    def save_and_interrupt(trainer):
+        save(trainer)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(loop.Trainer, "save", save_and_interrupt)
+    settings = ["--set", "steps=900", "--set", "checkpoint_every=5"]
+    said = crossdiff("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
+    signal.signal(signal.SIGINT, before)
+    assert [path.name for path in Path("stopped/state").iterdir()] == ["step_00000005.pt"]
+    assert said.code == 130 and said.err.splitlines()[-1].endswith("run the same command again to go on")
+    assert "Traceback" not in said.err
 
 
 def test_a_dataset_that_is_none_is_one_line(here, stage1, prepared):
