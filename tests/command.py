@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -57,14 +56,7 @@ def start(*args: object, script: Path = SCRIPT) -> subprocess.Popen[str]:
     """`python cli.py ...` in a process of its own, in the current folder."""
     command = [sys.executable, str(script), *map(str, args)]
     env = os.environ | {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
-    )
-
-
-def _hear_interrupts() -> None:
-    """A test run in the background of a shell ignores Ctrl-C, and so would every process that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def crossdiff_process(*args: object) -> Said:
