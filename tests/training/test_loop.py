@@ -114,7 +114,7 @@ def test_two_processes_that_share_a_batch_learn_what_one_learns_from_it(prepared
         for parameter, value in load_file(one / "model.safetensors").items():
             assert_close(learned[parameter], value, atol=1e-5, rtol=1e-4)
         moved = [float((value - first[parameter]).abs().max()) for parameter, value in learned.items()]
-        assert sum(distance > 1e-3 for distance in moved) > 100  # by far more than they may differ
+        assert sum(distance > 1e-3 for distance in moved) > 50  # by far more than they may differ
 
 
 @pytest.mark.slow
