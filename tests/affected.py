@@ -1,7 +1,7 @@
 """The test files that a change needs, one a line: `make check` runs them.
 
 A test file is needed when it was changed, or when it imports a changed module, itself or through one other module.
-Of a change that reaches more than `MOST` of them, those that import it themselves come first; the rest is left to
+Of a change that reaches more than `MOST` of them, its own and those that import it themselves come first; the rest is left to
 `make test`. So are files that are no modules, except for pages and for what `ALWAYS` checks.
 """
 
@@ -62,7 +62,9 @@ def affected(changes: set[str]) -> list[str]:
         reached |= {path: distance for path in names.keys() - reached.keys() if names[path] & modules}
     shared = {str(Path(path).parent) for path in changes if Path(path).name == "conftest.py"}
     reached |= {path: 1 for path in names.keys() - reached.keys() if str(Path(path).parent) in shared}
-    tests = [path for path in sorted(reached, key=lambda p: (reached[p], p)) if Path(path).name.startswith("test_")]
+    tests = [path for path in reached if Path(path).name.startswith("test_")]
+    own = {f"test_{Path(path).stem}.py" for path in changes}
+    tests.sort(key=lambda path: (Path(path).name not in own, reached[path], path))
     if len(tests) > MOST:
         sys.stderr.write(f"{len(tests)} test files may be affected; the nearest {MOST} are run: see `make test`\n")
     pages = [PAGES] if any(path.endswith(".md") for path in changes) else []
