@@ -1,8 +1,8 @@
 """The test files that a change needs, one a line: `make check` runs them.
 
 A test file is needed when it was changed, or when it imports a changed module, itself or through one other module.
-Of a change that reaches more than `MOST` of them, its own and those that import it themselves come first; the rest is left to
-`make test`. So are files that are no modules, except for pages and for what `ALWAYS` checks.
+Of a change that reaches more than `MOST` of them, its own and those that import it themselves come first; the rest is
+left to `make test`. So are files that are no modules, except for pages and for what `ALWAYS` checks.
 """
 
 from __future__ import annotations
