@@ -20,7 +20,7 @@ FAST = {"num_inference_steps": 2}
 @pytest.fixture
 def pipe(monkeypatch):
     monkeypatch.setattr("crossdiff.diffusion.pipeline.load_text_encoder", lambda name: StubEncoder())
-    return CrossDiffPipeline(small_model(text_fingerprint="stub-weights", shared_layers=1).train())
+    return CrossDiffPipeline(small_model(text_fingerprint="stub-weights").train())
 
 
 def test_one_motion_per_prompt_of_the_length_asked_for(pipe):
