@@ -8,13 +8,16 @@ export HF_HUB_OFFLINE := 1
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test mmpose install lint types package docs format wheel clean
+.PHONY: demo test check mmpose install lint types package docs format wheel clean
 
 demo: install  ## the whole chain on a real clip; writes runs/demo/index.html
 	$(BIN)/crossdiff demo
 
 test: install  ## the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: lint types  ## what a change needs, in about a minute: ruff, mypy, and the quick tests of what differs from main
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $$($(BIN)/python tests/affected.py)
 
 mmpose: .venv-mmpose/.installed  ## an environment for the mmpose backend, and its tests
 	cd tests/mmpose_env && OMP_NUM_THREADS=1 $(CURDIR)/.venv-mmpose/bin/python -m pytest
@@ -54,7 +57,7 @@ package:
 	ln -s $(PARTS) build/types/crossdiff/
 
 types: install package
-	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p crossdiff
+	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p crossdiff
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: install package  ## the documentation as a site: site/index.html

@@ -2,17 +2,24 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from synthetic import write_raw
 
 from crossdiff.data.prepare import PrepareConfig, prepare
 
-settings.register_profile("crossdiff", deadline=None, max_examples=25, derandomize=os.environ.get("CI") == "true")
+settings.register_profile(
+    "crossdiff",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # it measures the machine
+    max_examples=25,
+    derandomize=os.environ.get("CI") == "true",
+)
 settings.load_profile("crossdiff")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -27,6 +34,28 @@ def shared() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`made_once(name, make)`: a folder that `make(folder)` fills in one of the test processes while the others wait.
+
+    For what takes long to make and is only read.
+    """
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = common / name, common / f"{name}.done"
+        with FileLock(common / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="module")

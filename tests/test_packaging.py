@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import copy, copytree, ignore_patterns
 
 import pytest
+from processes import PATIENCE
 
 REPO = Path(__file__).resolve().parents[1]
 MAPPED = ("pipeline", "annotations", "configs", "pretrained")
@@ -47,18 +48,20 @@ def wheel(source, tmp_path_factory) -> set[str]:
     """Names in the wheel."""
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (path,) = out.glob("*.whl")
     with zipfile.ZipFile(path) as z:
         return set(z.namelist())
 
 
+@pytest.mark.slow
 def test_the_wheel_has_one_top_level_name(wheel):
     tops = {name.split("/")[0] for name in wheel}
     assert {t for t in tops if not t.endswith(".dist-info")} == {"crossdiff"}
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_all_sources_and_what_they_read(source, wheel):
     for top in ("crossdiff", *MAPPED):
         prefix = "" if top == "crossdiff" else "crossdiff/"
@@ -70,6 +73,7 @@ def test_the_wheel_holds_all_sources_and_what_they_read(source, wheel):
     assert "crossdiff/configs/stage1-small.yaml" in wheel
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_no_tests_and_the_licence(wheel):
     assert not [name for name in wheel if "test" in name.lower().split("/")[-1]]
     if (REPO / "LICENSE").is_file():

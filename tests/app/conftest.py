@@ -20,10 +20,13 @@ from wild import FakeBackend, write_video
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One page for all tests that look at it."""
-    started = start_page(tmp_path_factory.mktemp("served"))
+    """One page for all tests that look at it; it ends as asked, and nothing that was uploaded is left."""
+    folder = tmp_path_factory.mktemp("served")
+    started = start_page(folder)
     yield started
-    started.stop()
+    assert started.stop() == 0
+    # Gradio leaves an empty folder of its own.
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
 @pytest.fixture(scope="session")

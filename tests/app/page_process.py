@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from processes import PATIENCE
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Served:
     def stop(self) -> int:
         """As a service manager stops it; returns the exit code."""
         self.process.terminate()
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=PATIENCE)
         if self.reader is not None:
             self.reader.join()
         if self.process.stdout is not None:

@@ -10,13 +10,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from processes import PATIENCE
 from wild import write_frames, write_video
 
 pytest.importorskip("gradio", reason="the app extra is not installed")
 
+pytestmark = pytest.mark.slow
+
 VIEWER = "iframe[title='Motion viewer']"
 TEXT = "One motion per line"
-LONG = 120_000  # milliseconds, for a busy machine
+LONG = 1000 * PATIENCE  # milliseconds
 
 
 @pytest.fixture

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from command import copy_to, crossdiff
+from imageio_ffmpeg import get_ffmpeg_exe
+from processes import PATIENCE
 from synthetic import person, small_model
 
 from crossdiff import checkpoint
@@ -53,14 +56,18 @@ def kit(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clip() -> Path:
-    """The demo's video, downloaded once per machine."""
+def clip(tmp_path_factory) -> Path:
+    """The first four seconds of the demo's video, which is downloaded once per machine."""
     try:
-        return fetch_demo_clip()
+        whole = fetch_demo_clip()
     except InputError as error:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
+    start = tmp_path_factory.mktemp("clip") / "demo.mp4"
+    command = [get_ffmpeg_exe(), "-loglevel", "error", "-i", str(whole), "-t", "4", "-c", "copy", str(start)]
+    subprocess.run(command, check=True, timeout=PATIENCE)
+    return start
 
 
 @pytest.fixture(scope="session")

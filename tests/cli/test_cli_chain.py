@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -120,7 +121,9 @@ def test_what_stops_the_chain_is_said_with_what_had_failed_before(tmp_path, monk
         chain.run_chain([], Run(tmp_path), tmp_path, ["a"], chain.ChainConfig(), Mock())
 
 
-def test_demo_writes_a_page_whose_videos_are_there(run):
+@pytest.mark.slow
+def test_demo_writes_a_page_whose_videos_are_there(run, monkeypatch):
+    monkeypatch.setattr("crossdiff.cli.demo_page.ChainConfig", partial(chain.ChainConfig, frames=40))
     said = crossdiff("demo", "--video", "videos/jumping_jacks.mp4", "--out", run, "--steps", "2").ok().out
     page = (run / "index.html").read_text()
     assert f"Look at {(run / 'index.html').resolve()}" in said.splitlines()[-1]

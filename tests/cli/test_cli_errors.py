@@ -82,15 +82,15 @@ def test_a_video_without_a_person_leads_to_other_videos(here):
     crossdiff("sample", "--mixture").failed("no prompt")
 
 
+@pytest.mark.slow
 def test_damaged_videos_are_named_and_the_others_go_on(here, shared):
     pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
     shutil.copytree(shared / "videos/bad", "videos")
     grey_video(Path("videos/grey.mp4"))
     shutil.copy(shared / "videos/people/squats.mp4", "videos")
-    said = crossdiff_process("extract-2d", "videos", "--out", "r").failed(
-        "7 of 8 videos", "the others are done", code=3
-    )
+    said = crossdiff_process("extract-2d", "videos").failed("7 of 8 videos", "the others are done", code=3)
     assert "WARN" not in said.err
+    assert "runs/0001  (a new run" in said.out and Path("runs/0001/config.json").exists()
     for reason in ("corrupt.avi: truncated or damaged: decoded 162 of 164", "empty.avi: empty file", "text.mp4: not a"):
         assert reason in said.err
     said = crossdiff("extract-2d", "videos/text.mp4", "--out", "r2").failed(
@@ -240,6 +240,7 @@ def test_where_nothing_can_be_written(labelled, args):
     assert Path("file").read_text() == "in the way"
 
 
+@pytest.mark.slow
 def test_the_script_itself_ends_with_one_line(here):
     said = crossdiff_process("sample", "").failed("expected a sentence")
     assert len(said.err.splitlines()) == 1

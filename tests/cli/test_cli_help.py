@@ -7,7 +7,8 @@ import sys
 
 import pytest
 import typer
-from command import crossdiff, crossdiff_process
+from command import crossdiff
+from processes import PATIENCE
 
 from crossdiff import __version__
 from crossdiff.cli import app
@@ -56,7 +57,7 @@ heavy = {"torch", "cv2", "mediapipe", "pandas", "numpy", "transformers", "diffus
 print("heavy:", sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
@@ -79,5 +80,5 @@ def test_no_command_shows_the_help():
     ],
 )
 def test_what_does_not_exist_is_a_usage_error(args, word):
-    said = crossdiff_process(*args)
+    said = crossdiff(*args)
     assert said.code == 2 and word in said.err and "Traceback" not in said.err

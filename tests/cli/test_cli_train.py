@@ -1,7 +1,6 @@
 """`prepare`, `train` and `finetune`, and going on after a stop."""
 
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 from command import crossdiff, crossdiff_process, start, state_of
+from processes import wait_until
 from synthetic import write_raw
+
+from crossdiff.training import loop
 
 MODEL = {
     "width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1,
@@ -62,34 +64,38 @@ def test_finetune_with_3d_data(labelled, prepared):
     assert "mixed: 4 steps" in crossdiff("finetune", "--out", "mixed", "--start-over").ok().out
 
 
+@pytest.mark.slow
 def test_finetune_killed_goes_on_to_the_same_model(labelled, tiny):
     def command(out: str) -> list[object]:
-        settings = ("steps=60", "checkpoint_every=5", "batch_size=2", "max_frames=24", "log_every=50")
+        settings = ("steps=12", "checkpoint_every=5", "batch_size=2", "max_frames=24", "log_every=10")
         return ["finetune", labelled, "--checkpoint", tiny, "--out", out, *(f"--set={s}" for s in settings)]
 
-    process = start(*command("killed"))
-    deadline = time.monotonic() + 60
-    while not list(Path("killed/state").glob("*.pt")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    process = start(7, *command("killed"), script=Path(__file__).with_name("hanging.py"))
+    wait_until(Path("killed/state/step_00000005.pt").exists, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL and not Path("killed/model.safetensors").exists()
-    assert "60 steps" in crossdiff(*command("killed")).ok().out
-    assert "60 steps" in crossdiff(*command("whole")).ok().out
+    assert "12 steps" in crossdiff(*command("killed")).ok().out
+    assert "12 steps" in crossdiff(*command("whole")).ok().out
     assert pd.read_csv("killed/loss.csv").equals(pd.read_csv("whole/loss.csv"))
     assert Path("killed/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
 
 
-def test_interrupted_says_how_to_go_on(labelled, tiny):
-    settings = ["--set", "steps=100000", "--set", "checkpoint_every=5"]
-    process = start("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
-    while not any(Path("stopped/state").glob("step_*.pt")):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and err.splitlines()[-1].endswith("run the same command again to go on")
-    assert "Traceback" not in err
+def test_interrupted_says_how_to_go_on(labelled, tiny, monkeypatch):
+    save = loop.Trainer.save
+
+    def save_and_interrupt(trainer):
+        save(trainer)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(loop.Trainer, "save", save_and_interrupt)
+    settings = ["--set", "steps=900", "--set", "checkpoint_every=5"]
+    said = crossdiff("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
+    signal.signal(signal.SIGINT, before)
+    assert [path.name for path in Path("stopped/state").iterdir()] == ["step_00000005.pt"]
+    assert said.code == 130 and said.err.splitlines()[-1].endswith("run the same command again to go on")
+    assert "Traceback" not in said.err
 
 
 def test_a_dataset_that_is_none_is_one_line(here, stage1, prepared):
@@ -104,6 +110,7 @@ def test_a_dataset_that_is_none_is_one_line(here, stage1, prepared):
     assert state_of(here) == before
 
 
+@pytest.mark.slow
 def test_devices_that_share_a_batch(here, stage1, prepared):
     args = ["train", "--config", stage1, "--data", prepared, "--out", "t"]
     crossdiff(*args, "--devices", 3).failed("batch_size 2 is not a multiple of 3 devices")

@@ -120,6 +120,7 @@ def test_progress_is_told(pipe):
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.slow
 def test_a_compiled_network_gives_the_same_motions_and_is_compiled_once_for_all_lengths(pipe):
     lengths = (24, 16, 9)
     plain = [pipe("walk", n, **FAST)[0].joints for n in lengths]

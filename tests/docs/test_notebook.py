@@ -25,6 +25,7 @@ def pictures(cell: dict) -> list[str]:
     return [kind for kind in kinds if kind.startswith("image/")]
 
 
+@pytest.mark.slow
 def test_it_runs(tmp_path):
     for needed in ("nbconvert", "ipykernel", "mediapipe"):
         pytest.importorskip(needed, reason="the docs or mediapipe extra is not installed")

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from processes import PATIENCE
 
 REPO = Path(__file__).resolve().parents[2]
 # What a browser loads by itself, by tag and attribute.
@@ -34,12 +35,13 @@ class References(HTMLParser):
                 self.loaded.add(value)
 
 
+@pytest.mark.slow
 def test_the_site_is_whole_and_needs_no_line(tmp_path):
     pytest.importorskip("mkdocs", reason="the docs extra is not installed")
-    subprocess.run(["make", "package"], cwd=REPO, check=True, capture_output=True, timeout=60)
+    subprocess.run(["make", "package"], cwd=REPO, check=True, capture_output=True, timeout=PATIENCE)
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
     env = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=REPO, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=REPO, env=env, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
 
     pages = {path: References(path) for path in tmp_path.rglob("*.html")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ from crossdiff.evaluation.evaluators import save_evaluator
 from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import load_npz
 
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+
 _GROUPS, _TRAIN, _TEST = 48, 5, 2
+# Frames of a clip; short ones train in less time.
+_LEAST, _MOST = 44, 100
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +33,14 @@ def random_evaluators(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_dataset(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real motion of 48 actions and styles, 8 clips each, and mirrored copies; the splits hold the same actions."""
-    folder = tmp_path_factory.mktemp("real")
+def real_dataset(shared: Path, made_once: MadeOnce) -> Path:
+    """Real motion of at most 48 actions and styles, 8 clips each, and mirrored copies; all splits hold each action."""
+    return made_once("real", lambda folder: _prepare_real(shared, folder)) / "data"
+
+
+def _prepare_real(shared: Path, folder: Path) -> None:
     index = pd.read_csv(shared / "data" / "index.csv")
-    index = index[(index["frames"] >= 44) & index["style"].notna()]
+    index = index[index["frames"].between(_LEAST, _MOST) & index["style"].notna()]
     groups = [g["id"].tolist()[:8] for _, g in index.groupby(["action", "style"]) if len(g) >= 8][:_GROUPS]
     splits = {"train": slice(0, _TRAIN), "val": slice(_TRAIN, 8 - _TEST), "test": slice(8 - _TEST, 8)}
     wanted = {clip_id for group in groups for clip_id in group}
@@ -51,19 +59,16 @@ def real_dataset(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     for split, part in splits.items():
         (folder / "raw" / f"{split}.txt").write_text("".join(f"{i}\n" for group in groups for i in group[part]))
     prepare(folder / "raw", folder / "data", PrepareConfig())
-    return folder / "data"
 
 
 @pytest.fixture(scope="session")
-def learned_evaluators(real_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A t2m evaluator that learned the actions of `real_dataset`, in half a minute to two minutes."""
-    folder = tmp_path_factory.mktemp("learned")
+def learned_evaluators(real_dataset: Path, made_once: MadeOnce) -> Path:
+    """A t2m evaluator that learned the actions of `real_dataset`, in ten to thirty seconds."""
     settings = {
         "evaluator": {"dim": 32, "movement_width": 96, "movement_dim": 64, "motion_width": 96, "text_width": 64},
-        "movement": {"steps": 150, "batch_size": 32, "learning_rate": 1e-3},
-        "matching": {"steps": 700, "batch_size": 32, "learning_rate": 1e-3, "gradient_clip": 0.5},
+        "movement": {"steps": 100, "batch_size": 32, "learning_rate": 1e-3},
+        "matching": {"steps": 400, "batch_size": 32, "learning_rate": 1e-3, "gradient_clip": 0.5},
         "validate_every": 100,
     }
     cfg = EvaluatorTraining.model_validate(settings)
-    train_evaluator(cfg, real_dataset, folder / "t2m-all", "t2m", "all")
-    return folder
+    return made_once("learned", lambda folder: train_evaluator(cfg, real_dataset, folder / "t2m-all", "t2m", "all"))

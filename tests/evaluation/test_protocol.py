@@ -72,6 +72,7 @@ def test_a_killed_evaluation_goes_on_to_the_same_numbers(prepared, checkpoint, r
     assert values_of(on) == values_of(whole)
 
 
+@pytest.mark.slow
 def test_several_processes_find_what_one_does(prepared, checkpoint, random_evaluators, tmp_path):
     one = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path / "one", name="m")
     two = evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path / "two", ("cpu", "cpu"), name="m")

@@ -18,7 +18,7 @@ from crossdiff.representation.features3d import features_to_joints_and_next, joi
 from crossdiff.representation.physics import measure_motion
 from crossdiff.skeleton import HUMANML3D
 
-pytestmark = pytest.mark.shared
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
 BATCH = 32
 
 

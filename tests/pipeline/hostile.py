@@ -27,13 +27,14 @@ class PoisonedBackend(FakeBackend):
 class HostileBackend(FakeBackend):
     """Deadly at the 30th frame; `DEADLY_ONCE` leaves a note in a folder and is harmless when that is there.
 
-    delay: seconds that each frame takes.
+    delay: seconds that each frame takes. most: files in `notes/keypoints` after which no further frame comes.
     """
 
-    def __init__(self, notes: Path, delay: float = 0.0) -> None:
+    def __init__(self, notes: Path, delay: float = 0.0, most: int | None = None) -> None:
         super().__init__()
         self.notes = notes
         self.delay = delay
+        self.most = most
 
     def estimate(self, frames):
         return super().estimate(self._watched(frames))
@@ -41,6 +42,8 @@ class HostileBackend(FakeBackend):
     def _watched(self, frames):
         for number, frame in enumerate(frames):
             time.sleep(self.delay)
+            if self.most is not None and len(list(self.notes.glob("keypoints/[0-9]*"))) >= self.most:
+                time.sleep(3600)
             if number == 30:
                 self._strike(frame.mean())
             yield frame

@@ -14,6 +14,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from hostile import BROKEN, DEADLY, DEADLY_ONCE, HANGING, HostileBackend, PoisonedBackend
+from processes import PATIENCE, wait_until
 from wild import FakeBackend, write_video
 
 from crossdiff.errors import InputError
@@ -151,6 +152,7 @@ def test_a_model_that_cannot_be_loaded_is_said_and_no_video_is_blamed(tmp_path):
         list(LocalEngine(workers=2).run([Job("a", tmp_path / "a.mp4")], recipe, lambda *_: None))
 
 
+@pytest.mark.slow
 def test_ray_gives_what_this_process_gives_with_an_actor_killed_in_the_middle(run, videos, tmp_path, monkeypatch):
     ray = pytest.importorskip("ray", reason="the ray extra is not installed")
     write_video(videos / "once.mp4", grey=DEADLY_ONCE)
@@ -178,11 +180,13 @@ from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.run import Run
 
 if __name__ == "__main__":
-    videos, out = map(Path, sys.argv[1:])
-    extract_2d([videos], Run.create(out), HostileBackend(out, delay=0.01), engine=create_engine("local", workers=2))
+    videos, out = map(Path, sys.argv[1:3])
+    backend = HostileBackend(out, delay=0.01, most=int(sys.argv[3]))
+    extract_2d([videos], Run.create(out), backend, engine=create_engine("local", workers=2))
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(tmp_path):
     videos, script, out = tmp_path / "v", tmp_path / "extract.py", tmp_path / "r"
     script.write_text(_EXTRACT)
@@ -193,20 +197,18 @@ def test_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(tmp
     extract_2d([videos], unbroken, FakeBackend())
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
 
-    def started() -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, str(script), str(videos), str(out)], env=env)
+    def started(most: int) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, str(script), str(videos), str(out), str(most)], env=env)
 
     # As the first file is there, perhaps without its row; then some rows later.
-    for rows in (0, 3):
-        process = started()
-        while not (list(out.glob("keypoints/[0-9]*")) and len(run.ledger.rows("extract")) >= rows):
-            assert process.poll() is None
-            time.sleep(0.005)
+    for files, rows in ((1, 0), (3, 3)):
+        process = started(files)
+        wait_until(lambda r=rows: [*out.glob("keypoints/[0-9]*")] and len(run.ledger.rows("extract")) >= r, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
     done = {row.id: row for row in run.ledger.rows("extract")}
     assert 3 <= len(done) < 6
-    assert started().wait(timeout=60) == 0
+    assert started(99).wait(timeout=PATIENCE) == 0
     assert_same(unbroken, run)
 
 

@@ -102,7 +102,8 @@ def test_a_detector_sees_every_clip_from_a_side_of_its_own(data):
                for a, b in zip(clips, other, strict=True))  # fmt: skip
 
 
-def test_a_tiny_study_writes_its_tables_and_goes_on(data, tmp_path):
+def test_a_tiny_study_writes_its_tables_and_goes_on(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("crossdiff.studies.held_out_pictures._FRAMES", 20)
     phases = {name: {"steps": 1, "batch_size": 4} for name in ("movement", "matching")}
     sizes = {"dim": 4, "movement_width": 8, "movement_dim": 8, "motion_width": 8, "text_width": 8}
     cfg = EvaluatorTraining.model_validate({"evaluator": sizes, **phases})

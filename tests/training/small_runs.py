@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from crossdiff.training.loop import TrainSummary, fit
 from crossdiff.training.losses import Objective
 
 STEPS = 6
+DESCENT_RATE = 0.05
 VIEWS = ViewConfig(yaw_jitter=10, hide=0.5)
 
 
@@ -32,6 +34,7 @@ def loop_config(**changes) -> LoopConfig:
         "checkpoint_every": 3,
         "learning_rate": 1e-3,
         "keep": 9,
+        "precision": "32-true",  # on every processor
         "validate_every": 3,
         "validate_batches": 2,
     }
@@ -42,17 +45,18 @@ def loop_config(**changes) -> LoopConfig:
 
 
 class Meddled:
-    """Batches that take `pause` seconds each; step `at` raises, or comes out as NaN."""
+    """Batches of which step `at` raises `error`, never comes (`hang`), or is NaN."""
 
-    def __init__(self, source: BatchSource, at: int = -1, error: type[BaseException] | None = None, pause: float = 0):
-        self.source, self.at, self.error, self.pause = source, at, error, pause
+    def __init__(self, source: BatchSource, at: int = -1, error: type[BaseException] | None = None, hang: bool = False):
+        self.source, self.at, self.error, self.hang = source, at, error, hang
         self.batch_size = source.batch_size
 
     def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
-        time.sleep(self.pause)
         crops = self.source.crops(step, rows)
         if step != self.at:
             return crops
+        if self.hang:
+            time.sleep(3600)
         if self.error is not None:
             raise self.error
         return [replace(c, features={**c.features, "3d": np.full_like(c.features["3d"], np.nan)}) for c in crops]
@@ -86,14 +90,23 @@ def state_of(out: Path, step: int = STEPS) -> dict:
     return torch.load(out / "state" / f"step_{step:08d}.pt", map_location="cpu", weights_only=True)
 
 
+def shared_runs(data: Path, out: Path, devices: int) -> None:
+    """Runs without dropout on a batch that `devices` processes share, with plain gradient descent.
+
+    Adam divides a gradient by its own size: where that is nearly zero, it would turn rounding into whole steps.
+    One run learns all four directions; the other 3D alone, which leaves half of the network without gradients.
+    """
+    with patch.object(torch.optim, "AdamW", torch.optim.SGD):
+        for name, weights in (("all", LossWeights()), ("3d", LossWeights(w23=0, w32=0, w22=0))):
+            cfg = loop_config(batch_size=4, devices=devices, learning_rate=DESCENT_RATE, gradient_clip=1e6)
+            run(data, out / name, cfg, dropout=0.0, weights=weights)
+
+
 if __name__ == "__main__":
-    # DATA OUT [DEVICES]: slow steps of one process, or quick ones that several processes share, without dropout.
+    # DATA OUT [DEVICES]: a run that waits to be killed before step 3, or runs that several processes share.
     crossdiff.text.load_text_encoder = lambda name="minilm": StubEncoder()
     data, out, *devices = sys.argv[1:]
     if devices:
-        # All four directions, and in another run 3D alone, which leaves half of the network without gradients.
-        for name, weights in (("all", LossWeights()), ("3d", LossWeights(w23=0, w32=0, w22=0))):
-            cfg = loop_config(batch_size=4, devices=int(devices[0]))
-            run(Path(data), Path(out) / name, cfg, dropout=0.0, weights=weights)
+        shared_runs(Path(data), Path(out), int(devices[0]))
     else:
-        run(Path(data), Path(out), loop_config(checkpoint_every=1), pause=0.3)
+        run(Path(data), Path(out), loop_config(checkpoint_every=1), at=3, hang=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from processes import PATIENCE
 
 from crossdiff.viewing.view import Shown, write_view
 
@@ -37,6 +39,7 @@ class Visit:
         touch = screen == "phone"
         self.context = browser.new_context(viewport={"width": width, "height": height}, has_touch=touch, **settings)
         self.page = self.context.new_page()
+        self.page.set_default_timeout(1000 * PATIENCE)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
@@ -51,11 +54,10 @@ class Visit:
 
     def until(self, holds: str) -> None:
         """Wait for a condition of the page. Playwright's own way evaluates text in it, which the page forbids."""
-        for _ in range(300):
-            if self.page.evaluate(holds):
-                return
+        deadline = time.monotonic() + PATIENCE
+        while not self.page.evaluate(holds):
+            assert time.monotonic() < deadline, holds
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"never held: {holds}")
 
     def rest(self) -> None:
         """Until what was asked for is drawn."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE
 
 from crossdiff.cli import main
 from crossdiff.files import read_json, write_json
 from crossdiff.pipeline.run import Run
 
-SCRIPT = Path(__file__).parents[2] / "cli.py"
+SCRIPT = Path(__file__).parents[1] / "cli.py"
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,16 @@ def crossdiff(*args: object) -> Said:
     return Said(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
-def start(*args: object) -> subprocess.Popen[str]:
+def start(*args: object, script: Path = SCRIPT) -> subprocess.Popen[str]:
     """`python cli.py ...` in a process of its own, in the current folder."""
-    command = [sys.executable, str(SCRIPT), *map(str, args)]
+    command = [sys.executable, str(script), *map(str, args)]
     env = os.environ | {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
-    )
-
-
-def _hear_interrupts() -> None:
-    """A test run in the background of a shell ignores Ctrl-C, and so would every process that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def crossdiff_process(*args: object) -> Said:
     process = start(*args)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     return Said(process.returncode, out, err)
 
 
