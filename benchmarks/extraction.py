@@ -52,7 +52,7 @@ def main(clip: Path, short_clips: int) -> None:
 
 def compose(clip: Path, people: int, path: Path) -> Path:
     """Write a film in which the clip, at most 480 pixels high, is seen several times side by side."""
-    source = Video(clip)
+    source = VideoReader(clip)
     width, height = source.info.size
     zoom = min(1.0, 480 / height)
     size = (round(width * zoom / 2) * 2, round(height * zoom / 2) * 2)
@@ -180,7 +180,7 @@ def long_memory(clip: Path, frames: int = 3000) -> None:
 
     def over_and_over() -> Iterator[np.ndarray]:
         while True:
-            yield from Video(clip).frames()
+            yield from VideoReader(clip).frames()
 
     megabytes = []
     for _, _ in zip(create_backend("mediapipe").estimate(over_and_over()), range(frames), strict=False):

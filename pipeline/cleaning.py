@@ -23,11 +23,11 @@ class CleanConfig(SwapConfig):
     """When keypoints are taken for swapped or for outliers."""
 
     outlier_window: NonNegativeFloat = 0.2
-    """Seconds on each side over which the median is taken that a keypoint is compared with; 0: no comparison."""
+    """Half of the window, in seconds, whose median each keypoint is compared with; 0: outliers are not looked for."""
     outlier_threshold: PositiveFloat = 3.0
-    """Standard deviations of the same window that an outlier is off the median, and"""
+    """Least distance of an outlier from the median, in standard deviations of the window."""
     outlier_least: NonNegativeFloat = 0.05
-    """body sizes that it is off."""
+    """Least distance of an outlier from the median, in body sizes."""
 
 
 def clean(keypoints: Keypoints2D, seen_score: float, cfg: CleanConfig) -> Keypoints2D:
