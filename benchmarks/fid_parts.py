@@ -16,9 +16,9 @@ from numpy import ndarray
 from crossdiff import CrossDiffPipeline
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.sampling import SamplingOptions, sample
-from crossdiff.evaluation.evaluators import load_evaluator
 from crossdiff.evaluation.metrics import frechet_distance
 from crossdiff.evaluation.real import RealClips
+from crossdiff.evaluators.evaluators import load_evaluator
 from crossdiff.progress import track
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import HUMANML3D

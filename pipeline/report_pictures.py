@@ -24,7 +24,7 @@ from crossdiff.viewing.encode import Image, write_video
 from crossdiff.viewing.label import label_frames
 from crossdiff.viewing.overlay import SHOWN, blank_frames, overlaid_frames
 from crossdiff.viewing.page import Figure
-from crossdiff.viewing.stage import PAPER
+from crossdiff.viewing.scene import PAPER
 from crossdiff.viewing.stills import contact_sheet
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,9 @@ LAYERS = [
     {"checkpoint"},
     {"diffusion"},
     {"data"},
-    {"training", "evaluation", "viewing", "export", "pipeline"},
+    {"viewing", "export", "training", "pipeline"},
+    {"evaluators"},
+    {"evaluation"},
     {"studies"},
     {"app"},
     # pretrained: files alone.

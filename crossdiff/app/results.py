@@ -10,8 +10,8 @@ from pathlib import Path
 from crossdiff.app.tell import Tell
 from crossdiff.export.batch import ExportOptions, export_motions
 from crossdiff.files import save_npy
+from crossdiff.viewing.player.view import Shown, write_view
 from crossdiff.viewing.video import render_motion
-from crossdiff.viewing.view import Shown, write_view
 
 _EXPORTED = ExportOptions(("bvh", "glb"))
 _KINDS = (".mp4", ".npy", ".bvh", ".glb")

@@ -13,7 +13,7 @@ from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError
 from crossdiff.models import CrossDiffModel
 from crossdiff.representation.physics import FEWEST_FRAMES
-from crossdiff.viewing.view import Shown
+from crossdiff.viewing.player.view import Shown
 from crossdiff.wording import slug
 
 MOST_LINES = 8

@@ -23,8 +23,8 @@ def convert_evaluator(
     Example: crossdiff convert-evaluator finest.tar --stats meta/ --words glove.npz --out t2m_released
     """
     from crossdiff.errors import InputError
-    from crossdiff.evaluation.evaluators import is_evaluator, save_evaluator
-    from crossdiff.evaluation.released import load_released
+    from crossdiff.evaluators.evaluators import is_evaluator, save_evaluator
+    from crossdiff.evaluators.released import load_released
 
     evaluator = load_released(released, stats, words)
     folder = out / f"t2m-{evaluator.config.part}"

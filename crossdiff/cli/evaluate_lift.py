@@ -30,9 +30,9 @@ def evaluate_lift(
     """
     from crossdiff.config import load_config
     from crossdiff.device import pick_device
-    from crossdiff.studies.lift_accuracy import study_lifting
-    from crossdiff.studies.lift_config import LiftStudyConfig
-    from crossdiff.studies.lift_report import markdown, write_lift_report
+    from crossdiff.studies.lift.accuracy import study_lifting
+    from crossdiff.studies.lift.config import LiftStudyConfig
+    from crossdiff.studies.lift.report import markdown, write_lift_report
 
     cfg = load_config(LiftStudyConfig, config, set_)
     model = pick_checkpoint(checkpoint)

@@ -71,7 +71,7 @@ def held_out(
     """
     from crossdiff.config import load_config
     from crossdiff.device import pick_devices
-    from crossdiff.studies.held_out import HeldOutStudy, run_held_out
+    from crossdiff.studies.held_out.study import HeldOutStudy, run_held_out
 
     chosen = load_config(HeldOutStudy, config, set_)
     devices = pick_devices(device)

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from crossdiff.cli.steps import SampleSummary, sample_to_folder
 from crossdiff.config import Config
+from crossdiff.data.motion_files import read_motion
 from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.progress import track
-from crossdiff.viewing.motion_files import read_motion
 from crossdiff.viewing.video import render_motion
 
 _SIZE = 320

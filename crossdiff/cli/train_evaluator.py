@@ -41,10 +41,10 @@ def train_evaluator(
     """
     from crossdiff.config import load_config
     from crossdiff.device import pick_device
-    from crossdiff.evaluation.evaluators import Kind
-    from crossdiff.evaluation.parts import PARTS, Part
-    from crossdiff.evaluation.training import EvaluatorTraining
-    from crossdiff.evaluation.training import train_evaluator as train
+    from crossdiff.evaluators.body_parts import PARTS, Part
+    from crossdiff.evaluators.evaluators import Kind
+    from crossdiff.evaluators.training import EvaluatorTraining
+    from crossdiff.evaluators.training import train_evaluator as train
 
     if part is not None and part not in PARTS:
         raise InputError(f"--part: expected {', '.join(PARTS)}, got {part!r}")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from crossdiff.data.motion_files import caption_of, motion_files, read_motion
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.view_clips import labels_named, run_of, show_label
 from crossdiff.viewing.gather import ShownMotions
-from crossdiff.viewing.motion_files import caption_of, motion_files, read_motion
-from crossdiff.viewing.view import Shown, check_view, write_view
+from crossdiff.viewing.player.view import Shown, check_view, write_view
 
 
 def view_files(paths: Sequence[Path], out: Path, title: str) -> ShownMotions:

@@ -19,6 +19,7 @@ import yaml
 from crossdiff import __version__
 from crossdiff.errors import ConfigError, CrossDiffError
 from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.metrics import matching_scores, set_scores
 from crossdiff.evaluation.protocol import (
     KINDS,
     Bench,
@@ -38,7 +39,6 @@ from crossdiff.evaluation.result import (
     Table,
     Value,
 )
-from crossdiff.evaluation.scores import matching_scores, set_scores
 from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
 

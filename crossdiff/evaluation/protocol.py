@@ -21,9 +21,9 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
-from crossdiff.evaluation.evaluators import Evaluator, fingerprint, is_evaluator, load_evaluator
-from crossdiff.evaluation.parts import PARTS
 from crossdiff.evaluation.real import RealClips, measure_features
+from crossdiff.evaluators.body_parts import PARTS
+from crossdiff.evaluators.evaluators import Evaluator, fingerprint, is_evaluator, load_evaluator
 from crossdiff.files import load_npz, save_npz
 from crossdiff.models import CrossDiffModel
 from crossdiff.representation.physics import MotionMeasures

@@ -14,8 +14,8 @@ from numpy import ndarray
 
 from crossdiff.data.captions import Caption
 from crossdiff.data.mocap import MocapDataset, clip_span
-from crossdiff.evaluation.evaluators import Evaluator
-from crossdiff.evaluation.sharing import SharedCaptions
+from crossdiff.evaluators.evaluators import Evaluator
+from crossdiff.evaluators.shared_captions import SharedCaptions
 from crossdiff.files import load_npz, save_npz
 from crossdiff.progress import track
 from crossdiff.representation.features3d import features_to_joints

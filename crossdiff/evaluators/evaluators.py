@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from crossdiff.config import Config
 from crossdiff.data.captions import Caption
 from crossdiff.errors import CheckpointError, ConfigError
-from crossdiff.evaluation.networks import FRAMES_PER_STEP, MovementEncoder, RecurrentEncoder, TextEncoder
-from crossdiff.evaluation.networks import TransformerEncoder as Transformer
-from crossdiff.evaluation.parts import Part, part_contacts, part_indices
-from crossdiff.evaluation.words import (
+from crossdiff.evaluators.body_parts import Part, part_contacts, part_indices
+from crossdiff.evaluators.networks import FRAMES_PER_STEP, MovementEncoder, RecurrentEncoder, TextEncoder
+from crossdiff.evaluators.networks import TransformerEncoder as Transformer
+from crossdiff.evaluators.words import (
     NUM_CLASSES,
     MiniLMVectors,
     TableVectors,

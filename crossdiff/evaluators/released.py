@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from crossdiff.errors import CheckpointError, InputError
-from crossdiff.evaluation.evaluators import EvaluatorConfig, T2MEvaluator
-from crossdiff.evaluation.parts import PARTS, Part, part_contacts, part_indices
-from crossdiff.evaluation.words import load_word_vectors
+from crossdiff.evaluators.body_parts import PARTS, Part, part_contacts, part_indices
+from crossdiff.evaluators.evaluators import EvaluatorConfig, T2MEvaluator
+from crossdiff.evaluators.words import load_word_vectors
 from crossdiff.files import load_npy
 from crossdiff.skeleton import SKELETONS
 

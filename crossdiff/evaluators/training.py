@@ -26,7 +26,8 @@ from crossdiff.config import Config
 from crossdiff.data.captions import Caption
 from crossdiff.data.mocap import MocapDataset, clip_span
 from crossdiff.errors import ConfigError, InputError
-from crossdiff.evaluation.evaluators import (
+from crossdiff.evaluators.body_parts import Part, part_indices
+from crossdiff.evaluators.evaluators import (
     MOST_FRAMES,
     EvaluatorConfig,
     Kind,
@@ -36,10 +37,9 @@ from crossdiff.evaluation.evaluators import (
     new_evaluator,
     save_evaluator,
 )
-from crossdiff.evaluation.networks import MovementDecoder
-from crossdiff.evaluation.parts import Part, part_indices
-from crossdiff.evaluation.sharing import SharedCaptions
-from crossdiff.evaluation.words import WordVectors, caption_words, load_word_vectors
+from crossdiff.evaluators.networks import MovementDecoder
+from crossdiff.evaluators.shared_captions import SharedCaptions
+from crossdiff.evaluators.words import WordVectors, caption_words, load_word_vectors
 from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
 from crossdiff.text import load_text_encoder

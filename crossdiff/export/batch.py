@@ -8,23 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
+from crossdiff.data.motion_files import read_motion
 from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError, PartialFailure
 from crossdiff.export.arrays import write_csv, write_npz
 from crossdiff.export.bvh import PER_METRE, Unit, write_bvh
 from crossdiff.export.clean import SIGMA, Cleaned, clean_motion
 from crossdiff.export.glb import write_glb
-from crossdiff.export.read import read_exportable
 from crossdiff.export.rig import Rig
-from crossdiff.export.smpl import body_motion, rest_body, write_smpl
-from crossdiff.export.smpl_mesh import load_skin, write_obj_sequence
+from crossdiff.export.smpl import body_motion, load_skin, rest_body, write_obj_sequence, write_smpl
 from crossdiff.progress import track
-from crossdiff.representation.physics import MEASURES
+from crossdiff.representation.physics import FEWEST_FRAMES, MEASURES
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.types import Motion3D
 from crossdiff.wording import counted, listed
 
 Format = Literal["bvh", "glb", "npz", "csv", "smpl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 # AMASS names its files so; and NAME.npz is taken by the format npz.
 _ENDINGS = {name: f".{name}" for name in FORMATS} | {"smpl": "_poses.npz"}
+# Length of a person's thigh and shin in metres, generously.
+_LEG_RANGE = (0.1, 3.0)
 
 
 @dataclass(frozen=True)
@@ -152,3 +157,18 @@ def _check_names(motions: Sequence[Path], out: Path, options: ExportOptions) -> 
         raise InputError(f"several motions would be written to {', '.join(twice)}; export them in separate calls")
     if onto := sorted(str(p) for p in motions if p.resolve() in targets):
         raise InputError(f"{', '.join(onto)}: would be overwritten; name another folder with --out")
+
+
+def read_exportable(path: Path) -> Motion3D:
+    """A motion of the 22 joints, long enough to be measured, of a person's size; InputError says what it is not."""
+    motion = read_motion(path)
+    if motion.skeleton != HUMANML3D:
+        raise InputError(f"{path}: motions of the KIT skeleton cannot be exported; give one of {HUMANML3D.name}")
+    if len(motion.joints) < FEWEST_FRAMES:
+        raise InputError(f"{path}: {len(motion.joints)} frames, need {FEWEST_FRAMES} or more; choose a longer motion")
+    up, down = [HUMANML3D.parents[joint] for joint in HUMANML3D.scaling], list(HUMANML3D.scaling)
+    bones = np.linalg.norm(motion.joints[:, down] - motion.joints[:, up], axis=-1)
+    leg = float(np.median(bones.sum(axis=1)))
+    if not _LEG_RANGE[0] < leg < _LEG_RANGE[1]:
+        raise InputError(f"{path}: a leg is {leg:.3g} m long; joints must be in metres, features not normalised")
+    return motion

@@ -11,8 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from crossdiff.export.rest import end_offsets
-from crossdiff.export.rig import Rig
+from crossdiff.export.rig import Rig, end_offsets
 from crossdiff.files import write_text
 
 Unit = Literal["cm", "m"]

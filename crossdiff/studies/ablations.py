@@ -9,8 +9,12 @@ from typing import Any, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from crossdiff.config import Config, load_config
+from crossdiff.data.batches import make_batch
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.compare import compare
 from crossdiff.evaluation.config import EvaluationConfig
@@ -18,11 +22,12 @@ from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Table
 from crossdiff.files import write_text
-from crossdiff.studies.compute import step_flops
 from crossdiff.studies.tables import markdown
 from crossdiff.training.config import TrainConfig
+from crossdiff.training.draws import draw
 from crossdiff.training.launch import check_one_process
-from crossdiff.training.stages import train
+from crossdiff.training.losses import cross_losses
+from crossdiff.training.stages import mocap_batches, new_model, train
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.plots import draw_intervals, saved_figure
 
@@ -32,6 +37,9 @@ _COLUMNS = {
     "MM-Dist": "MM-Dist ↓",
     "Diversity": "Diversity → Real",
 }
+_PROBES = 6
+# Of a caption, where a network reads words.
+_WORDS = 16
 
 
 class Ablation(Config):
@@ -177,3 +185,20 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         inner = merged.get(key)
         merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return merged
+
+
+def step_flops(cfg: TrainConfig, data: Path) -> float:
+    """Operations of a step forward and backward (of matrix products), the mean over steps spread over the run."""
+    dataset = MocapDataset(data, "train", cfg.model.layout_2d)
+    model = new_model(cfg.model, dataset, cfg.seed)
+    batches = mocap_batches(cfg, dataset, cfg.batch_size, min(cfg.max_frames, cfg.model.max_frames))
+    objective = cfg.objective()
+    # The other kernels of attention are not counted.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        for probe in range(_PROBES):
+            batch = make_batch(batches, (2 * probe + 1) * cfg.steps // (2 * _PROBES))
+            text = model.null_text(cfg.batch_size, _WORDS) + 1
+            draws = draw((cfg.seed, probe), batch.rows, 0.0)
+            terms = cross_losses(model.network, model, batch, text, objective.pairs, draws)
+            objective.clip_losses(terms, batch).mean().backward()
+    return counter.get_total_flops() / _PROBES

@@ -20,9 +20,9 @@ from crossdiff.errors import ConfigError
 from crossdiff.evaluation.compare import compare, write_comparison
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import evaluate
-from crossdiff.evaluation.evaluators import Kind
-from crossdiff.evaluation.parts import PARTS, Part
-from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.body_parts import PARTS, Part
+from crossdiff.evaluators.evaluators import Kind
+from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import read_json, write_json
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.launch import check_one_process

@@ -15,7 +15,7 @@ from crossdiff.types import Motion3D
 from crossdiff.viewing.camera import Camera, distance_to_hold, facing_of, view_axes
 from crossdiff.viewing.encode import Image, read_frames, video_info
 from crossdiff.viewing.figure import body_of, draw_figure
-from crossdiff.viewing.stage import Stage
+from crossdiff.viewing.scene import Stage
 
 _GAP = 6  # pixels between the cells of a sheet
 _LENS = (

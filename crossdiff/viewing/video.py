@@ -17,7 +17,7 @@ from crossdiff.viewing.encode import Image, write_video
 from crossdiff.viewing.figure import body_of, draw_figure
 from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.paper import Paper
-from crossdiff.viewing.stage import PAPER, Stage
+from crossdiff.viewing.scene import PAPER, Stage
 from crossdiff.viewing.stills import contact_sheet, motion_strip
 from crossdiff.viewing.titles import title_band
 

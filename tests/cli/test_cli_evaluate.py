@@ -102,7 +102,7 @@ def test_mistakes_are_explained(words, message, prepared, evaluators, tmp_path, 
 def test_a_released_evaluator_is_converted(tmp_path):
     import numpy as np
 
-    from crossdiff.evaluation.networks import MovementEncoder, RecurrentEncoder, TextEncoder
+    from crossdiff.evaluators.networks import MovementEncoder, RecurrentEncoder, TextEncoder
 
     states = {
         "movement_encoder": MovementEncoder(156, 6, 5).state_dict(),

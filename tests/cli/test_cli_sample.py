@@ -10,8 +10,8 @@ from command import crossdiff, state_of
 from synthetic import person
 
 from crossdiff.cli import steps
+from crossdiff.data.motion_files import caption_of
 from crossdiff.representation.features3d import canonicalise
-from crossdiff.viewing.motion_files import caption_of
 
 SQUATS = ["sample", "a person squats", "--mixture", "--switch-step", "1", "--frames", "120", "--seed", "0"]
 

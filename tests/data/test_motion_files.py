@@ -7,11 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 from synthetic import person
 
+from crossdiff.data.motion_files import caption_of, motion_files, read_motion
 from crossdiff.errors import InputError
 from crossdiff.files import save_npy, save_npz, write_json, write_text
 from crossdiff.representation.features3d import features_to_joints, joints_to_features
 from crossdiff.skeleton import HUMANML3D, KIT
-from crossdiff.viewing.motion_files import caption_of, motion_files, read_motion
 
 
 def test_joints_are_read_as_they_are(tmp_path, walking, skeleton):

@@ -11,8 +11,8 @@ import pytest
 from small_evaluators import random_evaluator
 
 from crossdiff.data.prepare import PrepareConfig, prepare
-from crossdiff.evaluation.evaluators import save_evaluator
-from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.evaluators import save_evaluator
+from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import load_npz
 
 _GROUPS, _TRAIN, _TEST = 48, 5, 2

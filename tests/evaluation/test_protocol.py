@@ -16,9 +16,9 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError, CrossDiffError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
-from crossdiff.evaluation.evaluators import save_evaluator
 from crossdiff.evaluation.protocol import Bench, Generator, Request, replication_path
 from crossdiff.evaluation.result import EvaluationResult
+from crossdiff.evaluators.evaluators import save_evaluator
 from crossdiff.files import load_npz
 
 

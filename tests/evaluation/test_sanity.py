@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.evaluation.evaluators import load_evaluator
-from crossdiff.evaluation.metrics import frechet_distance
+from crossdiff.evaluation.metrics import frechet_distance, matching_scores
 from crossdiff.evaluation.real import RealClips
-from crossdiff.evaluation.scores import matching_scores
+from crossdiff.evaluators.evaluators import load_evaluator
 from crossdiff.representation.features3d import features_to_joints_and_next, joints_to_features
 from crossdiff.representation.physics import measure_motion
 from crossdiff.skeleton import HUMANML3D

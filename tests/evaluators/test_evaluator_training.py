@@ -8,11 +8,11 @@ import torch
 from small_evaluators import SIZES
 from torch.testing import assert_close
 
-import crossdiff.evaluation.training as training
+import crossdiff.evaluators.training as training
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError
-from crossdiff.evaluation.evaluators import fingerprint, load_evaluator
-from crossdiff.evaluation.training import Clips, EvaluatorTraining, info_nce, matching_loss, train_evaluator
+from crossdiff.evaluators.evaluators import fingerprint, load_evaluator
+from crossdiff.evaluators.training import Clips, EvaluatorTraining, info_nce, matching_loss, train_evaluator
 
 
 def config(steps: int = 4, **changes) -> EvaluatorTraining:

@@ -13,11 +13,11 @@ from small_evaluators import SIZES, random_evaluator
 
 from crossdiff.data.captions import Caption
 from crossdiff.errors import CheckpointError, ConfigError, InputError
-from crossdiff.evaluation.evaluators import EvaluatorConfig, T2MEvaluator, fingerprint, load_evaluator, save_evaluator
-from crossdiff.evaluation.networks import MovementDecoder, MovementEncoder, RecurrentEncoder, TextEncoder
-from crossdiff.evaluation.parts import PARTS, part_contacts, part_indices
-from crossdiff.evaluation.released import load_released
-from crossdiff.evaluation.words import TableVectors
+from crossdiff.evaluators.body_parts import PARTS, part_contacts, part_indices
+from crossdiff.evaluators.evaluators import EvaluatorConfig, T2MEvaluator, fingerprint, load_evaluator, save_evaluator
+from crossdiff.evaluators.networks import MovementDecoder, MovementEncoder, RecurrentEncoder, TextEncoder
+from crossdiff.evaluators.released import load_released
+from crossdiff.evaluators.words import TableVectors
 from crossdiff.files import load_npz, save_npz
 from crossdiff.skeleton import HUMANML3D, KIT
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossdiff.data.captions import Caption
 from crossdiff.errors import InputError
-from crossdiff.evaluation.sharing import SharedCaptions
+from crossdiff.evaluators.shared_captions import SharedCaptions
 
 
 def clips(*texts: str) -> list[list[Caption]]:

@@ -7,7 +7,7 @@ import pytest
 
 from crossdiff.data.captions import Caption
 from crossdiff.errors import InputError
-from crossdiff.evaluation.words import MiniLMVectors, TableVectors, load_word_vectors, word_batch
+from crossdiff.evaluators.words import MiniLMVectors, TableVectors, load_word_vectors, word_batch
 from crossdiff.files import save_npz
 
 TABLE = TableVectors("table", ["sos", "eos", "unk", "walk", "person"], np.arange(15.0).reshape(5, 3))

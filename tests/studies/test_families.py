@@ -10,7 +10,7 @@ from crossdiff.data.captions import read_captions
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.files import write_text
-from crossdiff.studies.families import Family, family_of, part
+from crossdiff.studies.held_out.families import Family, family_of, part
 
 WAVE = Family(name="wave", captions=r"\bwav(e|es|ing)\b", sides=True)
 

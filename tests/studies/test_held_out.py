@@ -11,10 +11,10 @@ from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.evaluation.result import Value
-from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import load_npz, write_text
-from crossdiff.studies.held_out import HeldOutStudy, observed, run_held_out
-from crossdiff.studies.held_out_report import verdicts
+from crossdiff.studies.held_out.report import verdicts
+from crossdiff.studies.held_out.study import HeldOutStudy, observed, run_held_out
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1}
 SMALL |= {"root_feed_forward": 16, "dropout": 0.0}

@@ -12,7 +12,7 @@ from crossdiff.types import Motion2D, Motion3D
 from crossdiff.viewing.camera import facing_of, view_axes
 from crossdiff.viewing.encode import video_info
 from crossdiff.viewing.figure import LEFT, RIGHT, draw_figure
-from crossdiff.viewing.stage import Stage
+from crossdiff.viewing.scene import Stage
 from crossdiff.viewing.video import MotionView, render_2d, render_motion
 
 Walking = Callable[..., Motion3D]

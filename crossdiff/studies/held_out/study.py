@@ -20,21 +20,21 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
-from crossdiff.evaluation.evaluators import fingerprint, load_evaluator
 from crossdiff.evaluation.protocol import KINDS, find_evaluators, read_replication, replication_path
 from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluation.result import EvaluationResult, Value
+from crossdiff.evaluators.evaluators import fingerprint, load_evaluator
 from crossdiff.pipeline.build import BuildConfig, build_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
 from crossdiff.pipeline.imports import ImportedClip, import_keypoints
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
 from crossdiff.pipeline.run import Run
 from crossdiff.skeleton import HUMANML3D
-from crossdiff.studies.actions import ActionClassifier
 from crossdiff.studies.detector import DetectorNoise, observe
-from crossdiff.studies.families import KNOWN, NEW, Family, Parted, family_of, part
-from crossdiff.studies.held_out_pictures import draw_prompts
-from crossdiff.studies.held_out_report import Scores, write_held_out
+from crossdiff.studies.held_out.actions import ActionClassifier
+from crossdiff.studies.held_out.families import KNOWN, NEW, Family, Parted, family_of, part
+from crossdiff.studies.held_out.pictures import draw_prompts
+from crossdiff.studies.held_out.report import Scores, write_held_out
 from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import finetune, train

@@ -28,7 +28,7 @@ from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.projection import VIEW_YAW
 from crossdiff.studies.detector import DetectorNoise, observe
-from crossdiff.studies.lift_config import (
+from crossdiff.studies.lift.config import (
     CLEAN_SIDES,
     CLEAN_YAWS,
     CONDITIONS,
@@ -39,9 +39,9 @@ from crossdiff.studies.lift_config import (
     NOISY_YAWS,
     LiftStudyConfig,
 )
-from crossdiff.studies.lift_metrics import METRICS, Estimate, Totals, errors
-from crossdiff.studies.lift_result import LiftResult, LiftRow
-from crossdiff.studies.nearest_pose import NearestPose, local_poses, training_poses
+from crossdiff.studies.lift.metrics import METRICS, Estimate, Totals, errors
+from crossdiff.studies.lift.nearest_pose import NearestPose, local_poses, training_poses
+from crossdiff.studies.lift.result import LiftResult, LiftRow
 from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted
 

@@ -12,10 +12,10 @@ from crossdiff.evaluation.report import Cell, Column, Document, Sheet, flat, to_
 from crossdiff.files import write_text
 from crossdiff.representation.features3d import canonicalise
 from crossdiff.skeleton import HUMANML3D
-from crossdiff.studies.lift_accuracy import Example
-from crossdiff.studies.lift_config import CLEAN_YAWS, CONDITIONS, LIFTED, MEAN, NEAREST, NOISY_YAWS
-from crossdiff.studies.lift_metrics import METRICS, Estimate
-from crossdiff.studies.lift_result import LiftResult, LiftRow
+from crossdiff.studies.lift.accuracy import Example
+from crossdiff.studies.lift.config import CLEAN_YAWS, CONDITIONS, LIFTED, MEAN, NEAREST, NOISY_YAWS
+from crossdiff.studies.lift.metrics import METRICS, Estimate
+from crossdiff.studies.lift.result import LiftResult, LiftRow
 from crossdiff.types import Motion3D
 from crossdiff.viewing.encode import Image
 from crossdiff.viewing.paper import Paper

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from crossdiff.config import Config
 from crossdiff.evaluation.result import DatasetRecord, ModelRecord, SavedResult
-from crossdiff.studies.lift_metrics import Estimate
+from crossdiff.studies.lift.metrics import Estimate
 
 
 class LiftRow(Config):

@@ -11,7 +11,7 @@ const numbers = (text) => {
 };
 
 class Motion {
-  // data: as crossdiff.viewing.view_data writes it. Points are metres, Y up; the first ones are the joints.
+  // data: as crossdiff.viewing.player.data writes it. Points are metres, Y up; the first ones are the joints.
   constructor(data) {
     Object.assign(this, data);
     this.points = numbers(data.points);

@@ -14,13 +14,13 @@ from crossdiff.errors import InputError, MissingDependencyError
 from crossdiff.files import write_text
 from crossdiff.templates import fill_template
 from crossdiff.viewing.camera import FOCAL
-from crossdiff.viewing.view_data import Shown, motion_data
+from crossdiff.viewing.player.data import Shown, motion_data
 
 __all__ = ["Shown", "write_view"]
 
 # three.js as the SageMath project packs it; the file is read where it is installed, nothing of it is copied here.
 _PACKAGE, _LIBRARY = "jupyter_threejs_sage", Path("static", "r130", "three.min.js")
-_SCRIPTS = ("view_motion.js", "view_flat.js", "view_stage.js", "view_player.js")
+_SCRIPTS = ("motion.js", "flat.js", "stage.js", "player.js")
 # What would end a script's element, or make the parser wait for a second end.
 _ENDS = re.compile(r"<(?=/script|!--|script)", re.IGNORECASE)
 
@@ -33,10 +33,10 @@ def write_view(path: Path, motions: Sequence[Shown], title: str = "Motions") -> 
     library = check_view(path)
     if not motions:
         raise InputError(f"{path}: no motions to show; give at least one")
-    here = files("crossdiff.viewing")
+    here = files("crossdiff.viewing.player")
     script = "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
     page = fill_template(
-        "crossdiff.viewing",
+        "crossdiff.viewing.player",
         "view.html",
         title=title,
         cards=motions,

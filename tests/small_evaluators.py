@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from crossdiff.evaluation.evaluators import Evaluator, EvaluatorConfig, new_evaluator
+from crossdiff.evaluators.evaluators import Evaluator, EvaluatorConfig, new_evaluator
 
 SIZES = {"dim": 8, "movement_width": 12, "movement_dim": 10, "motion_width": 8, "text_width": 8, "width": 16}
 SIZES |= {"heads": 2, "layers": 1}
