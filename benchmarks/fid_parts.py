@@ -15,7 +15,8 @@ from numpy import ndarray
 
 from crossdiff import CrossDiffPipeline
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.sampling import sample
 from crossdiff.evaluation.metrics import frechet_distance
 from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluators.evaluators import load_evaluator
@@ -50,7 +51,7 @@ def generate(pipe: CrossDiffPipeline, captions: Sequence[str], lengths: Sequence
     for start in track(range(0, len(order), BATCH), "generate"):
         rows = [int(i) for i in order[start : start + BATCH]]
         text = stack_text(embed(pipe.encoder, [captions[i] for i in rows], sequence), sequence)
-        x = sample(pipe.model, text, [lengths[i] for i in rows], SamplingOptions(), rows)
+        x = sample(pipe.model, text, [lengths[i] for i in rows], SamplingConfig(), rows)
         for i, features in zip(rows, pipe.model.denormalize("3d", x).numpy(), strict=True):
             motions[i] = features[: lengths[i]]
     return motions

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from crossdiff import CrossDiffPipeline
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.sampling import sample
 from crossdiff.diffusion.schedule import add_noise
 from crossdiff.evaluation.real import RealClips
 from crossdiff.models.model import CrossDiffModel
@@ -75,7 +76,13 @@ def main() -> None:
     text = stack_text(embed(pipe.encoder, [clips.caption(i, 0).text for i in chosen], sequence), sequence)
     rows = [f"| real | | | {row(model, real)}"]
     for solver, steps, guidance in track(RUNS, "solvers"):
-        x = sample(model, text, lengths, SamplingOptions(steps, guidance, solver), range(len(chosen)))
+        x = sample(
+            model,
+            text,
+            lengths,
+            SamplingConfig(steps=steps, guidance_scale=guidance, solver=solver),
+            range(len(chosen)),
+        )
         rows.append(
             f"| {solver} | {steps} | {guidance} | {row(model, [f[:n] for f, n in zip(x, lengths, strict=True)])}"
         )

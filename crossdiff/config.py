@@ -12,13 +12,13 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from crossdiff.errors import ConfigError
+from crossdiff.errors import ConfigError, CrossDiffError
 
 
 class Config(BaseModel):
     """Base of every configuration: frozen, unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
 
 C = TypeVar("C", bound=Config)
@@ -38,6 +38,14 @@ def load_config(
         return cls.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_one_line(cls, error, str(path_or_name or cls.__name__), overridden, option)) from None
+
+
+def make_config(cls: type[C], source: str, error: type[CrossDiffError] = ConfigError, **values: Any) -> C:
+    """`cls` of these values; a mistake raises `error` with one line that begins with `source`."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as wrong:
+        raise error(_one_line(cls, wrong, source, set(), "--set")) from None
 
 
 def shipped_configs() -> list[str]:
@@ -120,5 +128,6 @@ def _one_line(cls: type[Config], error: ValidationError, source: str, overridden
     elif first["type"] == "missing":
         line = f"{source}: {key!r} is missing; give it in the file or as {option} {key}=VALUE"
     else:
-        line = f"{source}: {key or 'the whole'!r}: got {first['input']!r}: {first['msg'].lower()}"
+        reason = first["msg"].removeprefix("Value error, ")
+        line = f"{source}: {key or 'the whole'!r}: got {first['input']!r}: {reason[:1].lower()}{reason[1:]}"
     return line + (f" (and {len(others)} more)" if others else "")

@@ -18,7 +18,7 @@ from crossdiff.app.size import size_text
 from crossdiff.app.tell import Tell
 from crossdiff.app.text import MOST_LINES, make_motions
 from crossdiff.app.video import PoseSettings, lift_video
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
 from crossdiff.pipeline.video import SUFFIXES
@@ -36,7 +36,7 @@ _EXAMPLES = [
     "a person walks forward and waves | 5\na person jumps up and down | 4",
     "a person sits down, then stands up | 6",
 ]
-_DEFAULTS = SamplingOptions()
+_DEFAULTS = SamplingConfig()
 # Every so many seconds, files are deleted that are older than so many.
 _TIDY = (600, 3600)
 # Fonts of the system: none is fetched.
@@ -92,7 +92,9 @@ def _text_tab(models: Models) -> None:
 
     def run(text: str, seconds: float, *chosen: Any, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
         guidance, steps, seed, mixture, switch_step = chosen
-        options = SamplingOptions(int(steps), guidance, mixture=mixture, switch_step=int(switch_step))
+        options = SamplingConfig(
+            steps=int(steps), guidance_scale=guidance, mixture=mixture, switch_step=int(switch_step)
+        )
         yield from _answer(
             lambda folder: make_motions(models, text, seconds, options, int(seed or 0), folder, _teller(progress)),
             outputs,
@@ -106,9 +108,7 @@ def _settings() -> list[Any]:
     guidance = gr.Slider(
         0, 10, _DEFAULTS.guidance_scale, step=0.05, label="Guidance", info="How closely to follow the text; 1: off."
     )
-    steps = gr.Slider(
-        1, 200, _DEFAULTS.num_inference_steps, step=1, label="Steps", info="More take longer; 20 are enough."
-    )
+    steps = gr.Slider(1, 200, _DEFAULTS.steps, step=1, label="Steps", info="More take longer; 20 are enough.")
     seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="Same seed, same motion; line i takes seed + i.")
     mixture = gr.Checkbox(label="Mixture", info="Denoise in 2D first, then in 3D (mixture sampling).")
     switch_step = gr.Slider(

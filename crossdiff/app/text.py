@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from crossdiff.app.models import Models
 from crossdiff.app.results import Result, hand_out
 from crossdiff.app.tell import Tell, part_of
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 from crossdiff.models import CrossDiffModel
 from crossdiff.representation.physics import FEWEST_FRAMES
@@ -61,7 +61,7 @@ def _frames(line: Line, model: CrossDiffModel) -> int:
 
 
 def make_motions(
-    models: Models, text: str, seconds: float, options: SamplingOptions, seed: int, folder: Path, tell: Tell
+    models: Models, text: str, seconds: float, options: SamplingConfig, seed: int, folder: Path, tell: Tell
 ) -> Result:
     """Sample one motion per line and write it into `folder`; line i takes `seed` + i."""
     lines = read_lines(text, seconds)
@@ -73,7 +73,7 @@ def make_motions(
         [_frames(line, pipe.model) for line in lines],
         seed=seed,
         on_step=lambda done, count: sampled(done / count, f"Step {done} of {count}"),
-        **asdict(options),
+        **options.keywords(),
     )
     shown = [
         Shown(motion, line.prompt, f"{n:02d}_{slug(line.prompt)}")

@@ -55,7 +55,7 @@ def run(
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
     from crossdiff.device import pick_device
-    from crossdiff.diffusion.sampling import SamplingOptions
+    from crossdiff.diffusion.config import SamplingConfig
     from crossdiff.errors import ConfigError
     from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.engines import create_engine
@@ -78,7 +78,7 @@ def run(
         captions=captions,
         # Nothing asked for: what the run was fine-tuned with before, so that no model is trained anew for nothing.
         finetune=tuning if seed or set_ else None,
-        sampling=SamplingOptions(mixture=mixture),
+        sampling=SamplingConfig(mixture=mixture),
         frames=frames,
         seed=seed,
         device=pick_device(device),

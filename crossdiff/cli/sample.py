@@ -66,7 +66,7 @@ def sample(
     from crossdiff.cli.sweep import sweep as sample_sweep
     from crossdiff.config import load_config
     from crossdiff.device import pick_device
-    from crossdiff.diffusion.sampling import SamplingOptions
+    from crossdiff.diffusion.config import SamplingConfig
     from crossdiff.errors import InputError
     from crossdiff.pipeline.run import Run
 
@@ -97,7 +97,9 @@ def sample(
     if out is None:
         out = Path("samples") if opened is None else opened.root / "samples"
         took("out", out, "name it with --out")
-    options = SamplingOptions(steps, guidance, solver, mixture, switch_step)
+    options = SamplingConfig(
+        steps=steps, guidance_scale=guidance, solver=solver, mixture=mixture, switch_step=switch_step
+    )
     chosen = pick_device(device)
     model = pick_checkpoint(checkpoint, opened, "lift" if mixture or sweep else "text")
     took("settings", f"{frames} frames, seed {seed}, {steps} steps of {solver}, guidance {guidance}", "see --help")

@@ -22,14 +22,17 @@ from crossdiff.representation.mirroring import mirror_features, mirror_mask
 from crossdiff.representation.view_fit import fit_to_view
 
 
-@dataclass(frozen=True)
-class LiftOptions:
-    """impute: replace values that were not seen by the model's own G_2D->2D prediction before lifting; without it they
-    are lifted as their mean. mirror: lift the mirror image too and average both.
-    """
+class LabelConfig(Config):
+    """How 2D motion is lifted, and how the lifted motion becomes a pseudo label."""
 
+    smooth_sigma: float = Field(1.5, ge=0)
+    """Labels: standard deviation, in frames, of the zero-phase Gaussian over the lifted joints; 0 switches it off."""
     impute: bool = True
+    """Lifting: fill hidden values with the model's own G_2D->2D prediction; otherwise they are lifted as their mean."""
     mirror: bool = True
+    """Lifting: lift the mirror image too and average both."""
+    fit_view: bool = True
+    """Labels: move the joints to their observed 2D positions (see `fit_to_view`) and the feet onto the floor."""
 
 
 @torch.no_grad()
@@ -38,7 +41,7 @@ def lift(
     features: Float[Tensor, "b t d2"],
     mask: Bool[Tensor, "b t d2"] | None = None,
     frames: Bool[Tensor, "b t"] | None = None,
-    options: LiftOptions | None = None,
+    options: LabelConfig | None = None,
 ) -> Float[Tensor, "b t d3"]:
     """3D features (not normalised) of clips of 2D features (not normalised).
 
@@ -46,7 +49,7 @@ def lift(
     The model is used as it is: put it in eval mode first. Positions, velocities and rotations are the network's, or the
     mean of two of its outputs, and need not agree: see `crossdiff.representation.cleanup.rebuild`.
     """
-    options = options or LiftOptions()
+    options = options or LabelConfig()
     if not options.mirror:
         return _lift(model, features, mask, frames, options)
     flat, space = layout_2d(model.skeleton, model.config.layout_2d), layout_3d(model.skeleton)
@@ -63,7 +66,7 @@ def lift(
 
 
 def _lift(
-    model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LiftOptions
+    model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LabelConfig
 ) -> Tensor:
     x = model.normalize("2d", features)
     count = x.shape[0]
@@ -76,19 +79,6 @@ def _lift(
             guess = model.network({"2d": x}, t, text, frames, targets=("2d",))["2d", "2d"]
             x = torch.where(mask, x, guess)
     return model.denormalize("3d", model.network({"2d": x}, t, text, frames, targets=("3d",))["2d", "3d"])
-
-
-class LabelConfig(Config):
-    """How lifted motion becomes a pseudo label.
-
-    smooth_sigma: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off. impute, mirror: see
-    `LiftOptions`. fit_view: move the joints to where they were seen, see `fit_to_view`, and the feet onto the floor.
-    """
-
-    smooth_sigma: float = Field(1.5, ge=0)
-    impute: bool = True
-    mirror: bool = True
-    fit_view: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,8 +100,8 @@ def label(
     frames = torch.arange(int(lengths.max())) < lengths[:, None]
     features = pad_sequence([torch.from_numpy(f) for f, _ in clips], batch_first=True)
     mask = pad_sequence([torch.from_numpy(m) for _, m in clips], batch_first=True)
-    device, options = model.device, LiftOptions(cfg.impute, cfg.mirror)
-    lifted = lift(model, features.to(device), mask.to(device), frames.to(device), options).cpu()
+    device = model.device
+    lifted = lift(model, features.to(device), mask.to(device), frames.to(device), cfg).cpu()
     labels = []
     for row, n in enumerate(lengths.tolist()):
         raw = lifted[row, :n]

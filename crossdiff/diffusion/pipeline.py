@@ -10,13 +10,16 @@ from typing import Any
 import torch
 
 from crossdiff.checkpoint import find_checkpoint, load_model, shipped_model
+from crossdiff.config import make_config
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import Edit
-from crossdiff.diffusion.sampling import SamplingOptions, StepCallback, sample
+from crossdiff.diffusion.sampling import StepCallback, sample
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.models import CrossDiffModel
 from crossdiff.text import check_prompts, embed, load_text_encoder, stack_text
 from crossdiff.types import Motion3D
 
+_DEFAULT = SamplingConfig()
 _DEFAULT_FRAMES = 120
 _SEED_END = 2**63 - 1
 
@@ -69,13 +72,13 @@ class CrossDiffPipeline:
         prompts: str | Sequence[str],
         num_frames: int | Sequence[int] | None = None,
         *,
-        guidance_scale: float = 1.25,
-        num_inference_steps: int = 20,
-        solver: str = "ddim",
+        guidance_scale: float = _DEFAULT.guidance_scale,
+        num_inference_steps: int = _DEFAULT.steps,
+        solver: str = _DEFAULT.solver,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         seed: int | Sequence[int] | None = None,
-        mixture: bool = False,
-        switch_step: int = 1,
+        mixture: bool = _DEFAULT.mixture,
+        switch_step: int = _DEFAULT.switch_step,
         on_step: StepCallback | None = None,
         edit: Edit | None = None,
     ) -> list[Motion3D]:
@@ -90,7 +93,16 @@ class CrossDiffPipeline:
         from which the prompts' seeds are drawn in turn, or one per prompt. A motion depends on its prompt, length,
         seed and options, not on what it is sampled together with.
         """
-        options = SamplingOptions(num_inference_steps, guidance_scale, solver, mixture, switch_step)
+        options = make_config(
+            SamplingConfig,
+            "sampling",
+            InputError,
+            steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            solver=solver,
+            mixture=bool(mixture),
+            switch_step=switch_step,
+        )
         texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from numbers import Integral, Real
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import Edit
-from crossdiff.diffusion.schedule import (
-    NUM_STEPS,
-    add_noise,
-    check_solver,
-    inference_timesteps,
-    make_solver,
-    mixture_timesteps,
-)
+from crossdiff.diffusion.schedule import add_noise, make_solver
 from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.types import Domain
@@ -27,40 +18,12 @@ from crossdiff.types import Domain
 StepCallback = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class SamplingOptions:
-    """How to sample. `switch_step` is the paper's alpha: above it 2D is denoised, below it 3D."""
-
-    num_inference_steps: int = 20
-    guidance_scale: float = 1.25
-    solver: str = "ddim"
-    mixture: bool = False
-    switch_step: int = 1
-
-    def __post_init__(self) -> None:
-        check_solver(self.solver)
-        for name, value in (("steps", self.num_inference_steps), ("switch step", self.switch_step)):
-            if not isinstance(value, Integral) or isinstance(value, bool):
-                raise InputError(f"{name}: expected a whole number, got {value!r}")
-        if not 0 <= self.switch_step < NUM_STEPS:
-            raise InputError(f"switch step: expected 0 to {NUM_STEPS - 1}, got {self.switch_step}")
-        if not isinstance(self.guidance_scale, Real) or not 0 <= self.guidance_scale < math.inf:
-            raise InputError(f"guidance scale: expected a number, 0 or more, got {self.guidance_scale!r}")
-        inference_timesteps(self.num_inference_steps)
-
-    @property
-    def timesteps(self) -> list[int]:
-        """The timesteps at which the network is asked; mixture sampling has alpha among them."""
-        timesteps = inference_timesteps(self.num_inference_steps)
-        return mixture_timesteps(timesteps, self.switch_step) if self.mixture else timesteps
-
-
 @torch.no_grad()
 def sample(
     model: CrossDiffModel,
     text: Float[Tensor, "b ... e"],
     lengths: Sequence[int],
-    options: SamplingOptions,
+    options: SamplingConfig,
     seeds: Sequence[int],
     on_step: StepCallback | None = None,
     edit: Edit | None = None,

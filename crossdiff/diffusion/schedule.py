@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
@@ -12,10 +12,9 @@ from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from crossdiff.diffusion.config import Solver
 from crossdiff.errors import InputError
 from crossdiff.models.prediction import NUM_STEPS, SCHEDULE
-
-Solver = Literal["dpm++", "ddim", "ddpm"]
 
 
 class _DDIM(DDIMScheduler):

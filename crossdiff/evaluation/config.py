@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossdiff.config import Config
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 
 
 class ProtocolConfig(Config):
@@ -24,19 +24,6 @@ class ProtocolConfig(Config):
     multimodality_samples: int = Field(30, ge=2)
     multimodality_pairs: int = Field(10, ge=1)
     multimodality_replications: int = Field(5, ge=0)
-
-
-class SamplingConfig(Config):
-    """How motion is sampled; see `SamplingOptions`."""
-
-    steps: int = Field(20, ge=1)
-    guidance_scale: float = Field(1.25, ge=0)
-    solver: Literal["dpm++", "ddim", "ddpm"] = "ddim"
-    mixture: bool = False
-    switch_step: int = Field(1, ge=0)
-
-    def options(self) -> SamplingOptions:
-        return SamplingOptions(self.steps, self.guidance_scale, self.solver, self.mixture, self.switch_step)
 
 
 class EvaluationConfig(Config):

@@ -85,9 +85,7 @@ class Generator:
             rows = order[start : start + self.cfg.batch_size]
             text = self._text([captions[i] for i in rows], self.model.config.text_dim)
             began = time.perf_counter()
-            x = sample(
-                self.model, text, lengths[rows].tolist(), self.cfg.sampling.options(), [requests[i].seed for i in rows]
-            )
+            x = sample(self.model, text, lengths[rows].tolist(), self.cfg.sampling, [requests[i].seed for i in rows])
             features = self.model.denormalize("3d", x).cpu().numpy()
             seconds += time.perf_counter() - began
             for row, i in enumerate(rows):

@@ -14,10 +14,10 @@ from pydantic import Field
 
 from crossdiff.checkpoint import load_model
 from crossdiff.config import Config
-from crossdiff.diffusion.sampling import SamplingOptions, sample
-from crossdiff.diffusion.schedule import Solver
+from crossdiff.diffusion.config import GuidanceScale, NumSteps, SamplingConfig, Solver
+from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError
-from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
+from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Value
@@ -39,8 +39,8 @@ class Grid(Config):
     """Every number of steps with every guidance scale."""
 
     solver: Solver
-    steps: tuple[int, ...] = Field(min_length=1)
-    guidance_scale: tuple[float, ...] = Field((2.5,), min_length=1)
+    steps: tuple[NumSteps, ...] = Field(min_length=1)
+    guidance_scale: tuple[GuidanceScale, ...] = Field((SamplingConfig().guidance_scale,), min_length=1)
 
 
 class SamplingSweep(Config):
@@ -50,7 +50,7 @@ class SamplingSweep(Config):
     """
 
     grids: tuple[Grid, ...] = Field(min_length=1)
-    reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm", guidance_scale=2.5)
+    reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm")
     reference_replications: int = Field(1, ge=1)
     evaluation: EvaluationConfig = EvaluationConfig(split="val")
     frames: int = Field(120, ge=8)
@@ -114,7 +114,7 @@ def run_sampling_sweep(
                 few = cfg.evaluation.protocol.model_copy(update={"replications": cfg.reference_replications})
                 evaluation = evaluation.model_copy(update={"protocol": few})
             evaluate(evaluation, checkpoint, data, evaluators, folder, devices, _name(sampling))
-            seconds = {"seconds": time_of_one(checkpoint, sampling.options(), cfg.frames, devices[0])}
+            seconds = {"seconds": time_of_one(checkpoint, sampling, cfg.frames, devices[0])}
             write_json(folder / "time.json", seconds)
         if (folder / "result.json").is_file() and (folder / "time.json").is_file():
             seconds = read_json(folder / "time.json")
@@ -126,13 +126,19 @@ def run_sampling_sweep(
     return SweepSummary(out, len(rows))
 
 
-def time_of_one(checkpoint: Path, options: SamplingOptions, frames: int, device: str) -> float:
+def time_of_one(checkpoint: Path, options: SamplingConfig, frames: int, device: str) -> float:
     """Seconds to sample one motion of a text of so many words; which words does not matter."""
     model = load_model(checkpoint, device)
     text = model.null_text(1, _WORDS) + 1
-    sample(model, text, [frames], SamplingOptions(2, options.guidance_scale, options.solver), [0])
+    sample(
+        model,
+        text,
+        [frames],
+        SamplingConfig(steps=2, guidance_scale=options.guidance_scale, solver=options.solver),
+        [0],
+    )
     found = []
-    for _ in range(1 if options.num_inference_steps >= 500 else _TIMES):
+    for _ in range(1 if options.steps >= 500 else _TIMES):
         start = time.perf_counter()
         sample(model, text, [frames], options, [0]).cpu()  # waits for the device
         found.append(time.perf_counter() - start)

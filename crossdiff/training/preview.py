@@ -12,13 +12,14 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.sampling import sample
 from crossdiff.models import CrossDiffModel
 from crossdiff.types import Motion3D
 from crossdiff.viewing.encode import read_frames
 from crossdiff.viewing.video import render_motion
 
-_OPTIONS = SamplingOptions(num_inference_steps=20)
+_OPTIONS = SamplingConfig(steps=20)
 _MOST_FRAMES = 120
 _SIZE = 240
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from crossdiff.checkpoint import load_model
 from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
 from crossdiff.config import load_config
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
 from crossdiff.pipeline.engines import Engine
@@ -44,7 +44,7 @@ class ChainConfig:
     build: BuildConfig | None = None
     lift: PseudoLabelConfig | None = None
     finetune: FinetuneConfig | None = None
-    sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(mixture=True))
+    sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(mixture=True))
     frames: int = 120
     seed: int = 0
     device: str = "cpu"

@@ -17,7 +17,7 @@ from crossdiff.cli.chain import ChainConfig, ChainResult, Report, run_chain
 from crossdiff.cli.steps import sample_to_folder
 from crossdiff.config import load_config
 from crossdiff.device import pick_device
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 from crossdiff.evaluation.evaluate import REAL
 from crossdiff.evaluation.result import EvaluationResult
@@ -182,9 +182,9 @@ def _quality(checkpoint: Path) -> list[Section]:
     return [Section("How good the model is", text, table=pd.DataFrame(lines))]
 
 
-def _sampling(options: SamplingOptions) -> str:
+def _sampling(options: SamplingConfig) -> str:
     way = "mixture" if options.mixture else "standard"
-    return f"{way}, {options.num_inference_steps} steps of {options.solver}, guidance {options.guidance_scale}"
+    return f"{way}, {options.steps} steps of {options.solver}, guidance {options.guidance_scale}"
 
 
 def _kept_text(run: Run) -> str:

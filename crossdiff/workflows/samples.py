@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crossdiff.checkpoint import weights_hash
 from crossdiff.data.captions import read_captions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
-from crossdiff.diffusion.sampling import SamplingOptions
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, read_json, save_npy, sha256, write_json
 from crossdiff.pipeline.run import Run
@@ -84,7 +84,7 @@ def sample_to_folder(
     prompts: Sequence[str],
     frames: int,
     seed: int,
-    options: SamplingOptions,
+    options: SamplingConfig,
     checkpoint: Path,
     out: Path,
     video: bool = True,
@@ -115,7 +115,7 @@ def sample_to_folder(
             seed=seed,
             on_step=lambda done, _: bar.update(task, completed=done),
             edit=kept,
-            **asdict(options),
+            **options.keywords(),
         )
     # Until all files are there, no record vouches for them, and no video of another motion lies beside a new one.
     write_json(out / RECORD, {**record, "motions": [], "earlier": others})
@@ -146,7 +146,7 @@ def _still_there(motions: list[dict[str, Any]], names: Sequence[str], out: Path)
 
 def _record(
     checkpoint: Path,
-    options: SamplingOptions,
+    options: SamplingConfig,
     frames: int,
     motions: Sequence[tuple[str, str, int]],
     edit: EditFile | None,
@@ -155,7 +155,7 @@ def _record(
     return {
         "checkpoint": checkpoint.name,
         "weights": weights_hash(checkpoint),
-        "options": asdict(options),
+        "options": options.keywords(),
         "frames": frames,
         "edit": None if edit is None else edit.record(),
         "motions": [{"name": name, "prompt": prompt, "seed": seed} for name, prompt, seed in motions],

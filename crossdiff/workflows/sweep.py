@@ -12,7 +12,7 @@ from pydantic import Field
 from crossdiff.cli.steps import SampleSummary, sample_to_folder
 from crossdiff.config import Config
 from crossdiff.data.motion_files import read_motion
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.progress import track
 from crossdiff.viewing.video import render_motion
@@ -42,7 +42,7 @@ def sweep(
     switch_steps: Sequence[int],
     frames: int,
     seed: int,
-    options: SamplingOptions,
+    options: SamplingConfig,
     checkpoint: Path,
     out: Path,
     video: bool = True,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from crossdiff.app.text import Line, make_motions, read_lines
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 
-FEW = SamplingOptions(num_inference_steps=2)
+FEW = SamplingConfig(steps=2)
 
 
 def test_a_line_is_a_motion_with_its_own_seconds_or_those_of_all():
@@ -64,7 +64,7 @@ def test_one_motion_needs_no_archive(models, tmp_path):
 
 
 def test_mixture_samples_with_the_model_of_both_domains(models, tmp_path):
-    options = SamplingOptions(num_inference_steps=2, mixture=True, switch_step=100)
+    options = SamplingConfig(steps=2, mixture=True, switch_step=100)
     make_motions(models, "a person walks", 1.0, options, 3, tmp_path, lambda *_: None)
     (expected,) = models.pipeline("lift")(
         "a person walks", 20, seed=3, num_inference_steps=2, mixture=True, switch_step=100

@@ -8,9 +8,10 @@ import torch
 from synthetic import StubEncoder, person, small_model
 from torch.testing import assert_close
 
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import GROUPS, Edit, joint_group
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
-from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ClipError, InputError
 from crossdiff.representation.features3d import canonicalise, features_to_joints
 from crossdiff.representation.layouts import layout_3d
@@ -73,7 +74,9 @@ def test_kept_joints_keep_their_values_exactly_and_others_are_made(solver):
     model = small_model()
     edit = Edit.from_joints(walk(), keep_joints="lower")
     text = torch.randn(2, 6, generator=torch.Generator().manual_seed(0))
-    made = sample(model, text, [FRAMES] * 2, SamplingOptions(3, 2.5, solver), [0, 1], edit=edit)
+    made = sample(
+        model, text, [FRAMES] * 2, SamplingConfig(steps=3, guidance_scale=2.5, solver=solver), [0, 1], edit=edit
+    )
     known = model.normalize("3d", edit.features)
     for row in made:
         assert torch.equal(row[edit.keep], known[edit.keep])
@@ -110,7 +113,9 @@ def test_the_steps_are_told_what_is_kept(monkeypatch):
 
     monkeypatch.setattr(model.network, "forward", spy)
     edit = Edit.from_joints(walk(), slice(0, 12))
-    sample(model, torch.zeros(1, 6), [FRAMES], SamplingOptions(50, 1.0, "ddim"), [0], edit=edit)
+    sample(
+        model, torch.zeros(1, 6), [FRAMES], SamplingConfig(steps=50, guidance_scale=1.0, solver="ddim"), [0], edit=edit
+    )
     known = model.normalize("3d", edit.features)
     t, x = seen[-1]
     assert t == 19

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
-from crossdiff.evaluation.config import SamplingConfig
 from crossdiff.progress import track
 from crossdiff.types import Motion3D
 from crossdiff.viewing.stills import contact_sheet
@@ -21,15 +21,12 @@ def draw_prompts(
     """One video per prompt, with a motion of each model from the same noise, and its contact sheet; with captions."""
     if not prompts:
         return []
-    o = sampling.options()
     motions: dict[str, list[Motion3D]] = {}
     for name, checkpoint in models.items():
         pipeline = CrossDiffPipeline.from_pretrained(checkpoint, device)
         motions[name] = pipeline(
-            list(prompts), min(_FRAMES, pipeline.model.config.max_frames), guidance_scale=o.guidance_scale,
-            num_inference_steps=o.num_inference_steps, solver=o.solver, seed=seed, mixture=o.mixture,
-            switch_step=o.switch_step,
-        )  # fmt: skip
+            list(prompts), min(_FRAMES, pipeline.model.config.max_frames), seed=seed, **sampling.keywords()
+        )
     made = []
     for n, prompt in enumerate(track(prompts, "draw")):
         video = render_motion([m[n] for m in motions.values()], folder / f"{n:02d}.mp4", list(motions), _SIZE)

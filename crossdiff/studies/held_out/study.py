@@ -17,8 +17,9 @@ from pydantic import Field, model_validator
 
 from crossdiff.config import Config
 from crossdiff.data.mocap import MocapDataset
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import ConfigError, InputError
-from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
+from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import KINDS, find_evaluators, read_replication, replication_path
 from crossdiff.evaluation.real import RealClips
