@@ -69,7 +69,7 @@ def caption_line(text: str) -> str:
     return f"{caption}#{tokens}#0.0#0.0"
 
 
-def read_captions(path: Path) -> dict[str, list[VideoCaption]]:
+def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
 
     A video is named by its path below the folder given for extraction, its file name, or either without suffix.

@@ -66,7 +66,7 @@ def main() -> None:
     args = parser.parse_args()
     pipe = CrossDiffPipeline.from_pretrained(args.checkpoint)
     evaluator = load_evaluator((args.evaluators or args.data / "evaluators") / "t2m-all")
-    clips = RealClips(MocapDataset(args.data, split="test"), most=pipe.model.config.max_frames)
+    clips = RealClips(MocapDataset(args.data, split="test"), max_frames=pipe.model.config.max_frames)
     originals = [i for i, name in enumerate(clips.data.ids) if not name.startswith("M")]
     rng = np.random.RandomState(1)
     chosen = [originals[i] for i in rng.permutation(len(originals))][: args.clips]

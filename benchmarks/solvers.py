@@ -68,7 +68,7 @@ def main() -> None:
     args = parser.parse_args()
     pipe = CrossDiffPipeline.from_pretrained(args.checkpoint)
     model = pipe.model
-    clips = RealClips(MocapDataset(args.data, split="val"), most=model.config.max_frames)
+    clips = RealClips(MocapDataset(args.data, split="val"), max_frames=model.config.max_frames)
     chosen = np.random.RandomState(0).permutation(len(clips))[: args.clips]
     real = [model.normalize("3d", torch.from_numpy(clips.features(i, *clips.span(i, 0)))) for i in map(int, chosen)]
     lengths = [len(f) for f in real]

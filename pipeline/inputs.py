@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, captions_for, label_words, read_captions
+from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, captions_for, label_words, read_caption_csv
 from crossdiff.errors import InputError
 from crossdiff.pipeline.video import SUFFIXES
 from crossdiff.wording import counted
@@ -169,8 +169,8 @@ def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[
 def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, tuple[VideoCaption, ...]]:
     """Captions of each video: from the file given, else from captions.csv beside it or above, else of its label."""
     folders = {folder for video in videos for folder in _folders(video)}
-    beside = {f: read_captions(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
-    given = read_captions(file) if file is not None else {}
+    beside = {f: read_caption_csv(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
+    given = read_caption_csv(file) if file is not None else {}
     names = {name for video in videos for name in video.names}
     files = [(file, given), *((folder / CAPTIONS_FILE, captions) for folder, captions in sorted(beside.items()))]
     for table, captions in files:

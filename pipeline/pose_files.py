@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from crossdiff.annotations.captions import VideoCaption, read_captions
+from crossdiff.annotations.captions import VideoCaption, read_caption_csv
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, npz_names
@@ -54,7 +54,7 @@ def read_poses(source: Path, captions: Path | None = None, camera: CameraRule | 
     camera: what to take it for where a file does not say: `still` (without it for keypoints), `unknown`, or `guess`
     by what the person does (without it for JHMDB; see `rests`).
     """
-    given = read_captions(captions) if captions is not None else {}
+    given = read_caption_csv(captions) if captions is not None else {}
     if source.is_file() and set(JHMDB_ARRAYS) <= set(npz_names(source)):
         clips = read_jhmdb(source)
         return PoseFiles(len(clips), (_of_jhmdb(clip, given, camera or "guess") for clip in clips))

@@ -56,7 +56,7 @@ def extract_2d(
 
     Example: crossdiff extract-2d UCF101/ --list trainlist01.txt --per-label 50 --workers 2 --out runs/ucf
     """
-    from crossdiff.annotations.captions import read_captions
+    from crossdiff.annotations.captions import read_caption_csv
     from crossdiff.config import load_config
     from crossdiff.pipeline import extract
     from crossdiff.pipeline.backends import create_backend
@@ -68,7 +68,7 @@ def extract_2d(
     # What can be wrong with the command is said before a run folder is made for nothing.
     find_videos(videos, list_ or [], per_label)
     if captions is not None:
-        read_captions(captions)
+        read_caption_csv(captions)
     settings = pose_set or []
     create_backend(backend, settings)
     cfg = load_config(PeopleConfig, config, set_)

@@ -50,7 +50,7 @@ def run(
 
     Example: crossdiff run UCF101/ --out runs/ucf "a person does pull-ups" "a person rides a bike"
     """
-    from crossdiff.annotations.captions import read_captions
+    from crossdiff.annotations.captions import read_caption_csv
     from crossdiff.cli.chain import ChainConfig, check_request, run_chain
     from crossdiff.config import load_config
     from crossdiff.data.mocap import MocapDataset
@@ -66,7 +66,7 @@ def run(
     # What can be wrong with the command is said before a run folder is made for nothing.
     find_videos([videos])
     if captions is not None:
-        read_captions(captions)
+        read_caption_csv(captions)
     tuning = load_config(FinetuneConfig, "finetune", [f"seed={seed}", *(set_ or [])])
     if tuning.devices * tuning.num_nodes > 1:
         # The other processes would run this very command, videos and all.

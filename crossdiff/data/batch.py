@@ -16,7 +16,7 @@ from crossdiff.types import Domain
 
 
 @dataclass(frozen=True)
-class Crop:
+class ClipWindow:
     """One clip as it enters a batch. Features are not normalised.
 
     features: (T, D) per domain; trusted: (T, D) per domain, True where the value counts in the loss; seen: (T, D2),
@@ -50,7 +50,7 @@ class Crop:
     def num_frames(self) -> int:
         return len(self.seen)
 
-    def without_3d(self) -> Crop:
+    def without_3d(self) -> ClipWindow:
         """The same clip as it would be had nobody recorded it in 3D."""
         features = {**self.features, "3d": np.zeros_like(self.features["3d"])}
         trusted = {**self.trusted, "3d": np.zeros_like(self.trusted["3d"])}
@@ -59,7 +59,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `Crop`.
+    """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `ClipWindow`.
 
     lengths: real frames per clip;
     rows: which rows of the step's whole batch these are; the others are on other devices.
@@ -96,7 +96,7 @@ class MotionBatch:
         )
 
 
-def collate(crops: Sequence[Crop], rows: Sequence[int] | None = None) -> MotionBatch:
+def collate(crops: Sequence[ClipWindow], rows: Sequence[int] | None = None) -> MotionBatch:
     """Pad to the longest clip; padded frames are masked everywhere. rows: see `MotionBatch`; all without it."""
     longest = max(c.num_frames for c in crops)
     domains = crops[0].features.keys()

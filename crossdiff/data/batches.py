@@ -14,7 +14,7 @@ import torch
 from numpy import ndarray
 from torch.utils.data import DataLoader, Dataset
 
-from crossdiff.data.batch import Crop, MotionBatch, collate
+from crossdiff.data.batch import ClipWindow, MotionBatch, collate
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.wild import WildDataset
 
@@ -27,7 +27,7 @@ class BatchSource(Protocol):
 
     batch_size: int
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         """Some rows of the batch of this step, in rising order; the same whenever and beside whichever others."""
         ...
 
@@ -68,15 +68,16 @@ class MocapBatches:
     """Batches of 3D clips with their views, in length buckets, reshuffled every epoch.
 
     `share_3d` of the clips are used with their 3D motion, and those up to `share_2d` by their 2D views alone (paper,
-    table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1). most: frames of a crop at most; first: (steps, frames), another number
-    for so many steps at the start.
+    table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1).
+    max_frames: length of the longest window.
+    first: (steps, frames), the maximum in the first steps of training.
     """
 
     def __init__(
         self,
         data: MocapDataset,
         batch_size: int,
-        most: int,
+        max_frames: int,
         views: ViewConfig,
         seed: int,
         share_3d: float = 1.0,
@@ -84,9 +85,9 @@ class MocapBatches:
         first: tuple[int, int] | None = None,
     ) -> None:
         self.data, self.batch_size, self.views, self.seed = data, batch_size, views, seed
-        self._most, self._first = most, first
+        self._max_frames, self._first = max_frames, first
         _ = data.packed  # here, once, and not by every worker
-        place = places(data.ids, seed)
+        place = split_positions(data.ids, seed)
         self._clips = np.flatnonzero(place < max(share_2d, share_3d))
         self._has_3d = place < share_3d
         self._order: tuple[int, list[ndarray]] = (-1, [])
@@ -98,10 +99,10 @@ class MocapBatches:
             self._order = (epoch, self._shuffled(epoch))
         return self._order[1][number]
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         chosen = self.clips(step)[list(rows)].tolist()
         rngs = [np.random.default_rng((self.seed, 1, step, row)) for row in rows]
-        crops = self.data.crops(chosen, self._most_at(step), self.views, rngs)
+        crops = self.data.crops(chosen, self._max_frames_at(step), self.views, rngs)
         return [c if self._has_3d[i] else c.without_3d() for c, i in zip(crops, chosen, strict=True)]
 
     def captions(self) -> list[str]:
@@ -112,8 +113,8 @@ class MocapBatches:
         """In an epoch."""
         return max(1, len(self._clips) // self.batch_size)
 
-    def _most_at(self, step: int) -> int:
-        return self._first[1] if self._first is not None and step < self._first[0] else self._most
+    def _max_frames_at(self, step: int) -> int:
+        return self._first[1] if self._first is not None and step < self._first[0] else self._max_frames
 
     def _shuffled(self, epoch: int) -> list[ndarray]:
         """Clip numbers of every batch of an epoch."""
@@ -125,13 +126,13 @@ class MocapBatches:
         order = order[: self._batches * self.batch_size]
         bucket = self.batch_size * _BUCKET_BATCHES
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
-        clipped = np.minimum(self.data.lengths, self._most_at(epoch * self._batches))
+        clipped = np.minimum(self.data.lengths, self._max_frames_at(epoch * self._batches))
         order = np.concatenate([p[np.argsort(clipped[p], kind="stable")] for p in parts])
         batches = order.reshape(-1, self.batch_size)
         return list(batches[rng.permutation(len(batches))])
 
 
-def places(ids: Sequence[str], seed: int) -> ndarray:
+def split_positions(ids: Sequence[str], seed: int) -> ndarray:
     """A place in [0, 1) for each clip, evenly spread in an order that depends on names and seed alone.
 
     A mirrored copy (`M` before the name) has its original's place, so that a share never splits the two.
@@ -146,13 +147,15 @@ def places(ids: Sequence[str], seed: int) -> ndarray:
 class WildBatches:
     """Batches of wild clips, drawn with replacement: runs are often smaller than a batch. clips: which; else all."""
 
-    def __init__(self, data: WildDataset, batch_size: int, most: int, seed: int, clips: ndarray | None = None) -> None:
-        self.data, self.batch_size, self.most, self.seed = data, batch_size, most, seed
+    def __init__(
+        self, data: WildDataset, batch_size: int, max_frames: int, seed: int, clips: ndarray | None = None
+    ) -> None:
+        self.data, self.batch_size, self.max_frames, self.seed = data, batch_size, max_frames, seed
         self._clips = np.arange(len(data)) if clips is None else clips
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         rngs = [np.random.default_rng((self.seed, 2, step, row)) for row in rows]
-        return [self.data.crop(int(rng.choice(self._clips)), self.most, rng) for rng in rngs]
+        return [self.data.crop(int(rng.choice(self._clips)), self.max_frames, rng) for rng in rngs]
 
     def captions(self) -> list[str]:
         return sorted({c for i in self._clips for c in self.data.captions[i] if c})
@@ -165,7 +168,7 @@ class MixedBatches:
         self.wild, self.mocap = wild, mocap
         self.batch_size = wild.batch_size + mocap.batch_size
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         count = self.wild.batch_size
         wild, mocap = [r for r in rows if r < count], [r - count for r in rows if r >= count]
         return [*self.wild.crops(step, wild), *(self.mocap.crops(step, mocap) if mocap else [])]

@@ -73,7 +73,7 @@ def keep_captions(
     return kept, [c for c in captions if c not in kept]
 
 
-def read_captions(path: Path) -> list[Caption]:
+def read_caption_file(path: Path) -> list[Caption]:
     """All captions of one clip."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -16,12 +16,12 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from crossdiff.config import Config
-from crossdiff.data.batch import Crop
-from crossdiff.data.captions import Caption, read_captions
+from crossdiff.data.batch import ClipWindow
+from crossdiff.data.captions import Caption, read_caption_file
 from crossdiff.data.packed import PackedClips
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npy, read_json
-from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
 from crossdiff.representation.projection import VIEW_YAW, VIEWS, project_orthographic, view_yaw
 from crossdiff.skeleton import SKELETONS, Skeleton
@@ -83,7 +83,7 @@ class MocapDataset:
         lengths = []
         for clip_id in names.read_text(encoding="utf-8").split():
             try:
-                captions = read_captions(folder / "texts" / f"{clip_id}.txt")
+                captions = read_caption_file(folder / "texts" / f"{clip_id}.txt")
                 length = self._length(clip_id)
             except (ClipError, InputError) as error:
                 self.skipped[clip_id] = str(error)
@@ -120,13 +120,15 @@ class MocapDataset:
             stats["3d" if domain == "3d" else "2d"] = Statistics(mean, std)
         return stats
 
-    def crop(self, index: int, most: int, views: ViewConfig, rng: Generator) -> Crop:
-        """A random caption, its span, a random stretch of at most `most` frames (a multiple of 4), a random view."""
-        return self.crops([index], most, views, [rng])[0]
+    def crop(self, index: int, max_frames: int, views: ViewConfig, rng: Generator) -> ClipWindow:
+        """A random caption, a window of at most `max_frames` frames (a multiple of 4) in its span, a random view."""
+        return self.crops([index], max_frames, views, [rng])[0]
 
-    def crops(self, indices: Sequence[int], most: int, views: ViewConfig, rngs: Sequence[Generator]) -> list[Crop]:
+    def crops(
+        self, indices: Sequence[int], max_frames: int, views: ViewConfig, rngs: Sequence[Generator]
+    ) -> list[ClipWindow]:
         """A crop of each clip, by a generator of its own; their 2D features are computed together."""
-        drawn = [self._draw(index, most, views, rng) for index, rng in zip(indices, rngs, strict=True)]
+        drawn = [self._draw(index, max_frames, views, rng) for index, rng in zip(indices, rngs, strict=True)]
         longest = max(len(d.joints) for d in drawn)
         shape = (len(drawn), longest, self.skeleton.num_joints)
         joints, valid = np.zeros((*shape, 3), dtype=np.float32), np.ones(shape, dtype=bool)
@@ -135,15 +137,17 @@ class MocapDataset:
             valid[row, : len(d.joints)] = d.valid
         metres = torch.from_numpy(joints) * self.skeleton.metres_per_unit
         flat = _project(metres, [d.view for d in drawn])
-        features, trusted = joints_to_features(flat, self.skeleton, self.layout)
+        features, trusted = joints_to_features_2d(flat, self.skeleton, self.layout)
         hidden = not valid.all()
-        seen = joints_to_features(flat, self.skeleton, self.layout, torch.from_numpy(valid))[1] if hidden else trusted
+        seen = trusted
+        if hidden:
+            _, seen = joints_to_features_2d(flat, self.skeleton, self.layout, torch.from_numpy(valid))
         pathless = torch.tensor([not d.path_known for d in drawn])
         if pathless.any():
             moving = layout_2d(self.skeleton, self.layout).moving
             seen = seen & ~(pathless[:, None, None] & torch.from_numpy(moving))
         return [
-            Crop(
+            ClipWindow(
                 {"3d": d.features, "2d": two_d[: len(d.features)]},
                 {"3d": np.broadcast_to(True, d.features.shape), "2d": sure[: len(d.features)]},
                 read[: len(d.features)],
@@ -152,10 +156,10 @@ class MocapDataset:
             for d, two_d, sure, read in zip(drawn, features.numpy(), trusted.numpy(), seen.numpy(), strict=True)
         ]
 
-    def _draw(self, index: int, most: int, views: ViewConfig, rng: Generator) -> _Drawn:
+    def _draw(self, index: int, max_frames: int, views: ViewConfig, rng: Generator) -> _Drawn:
         caption = self.captions[index][rng.integers(len(self.captions[index]))]
         start, stop = clip_span(caption, int(self.lengths[index]), self.skeleton)
-        length = _whole_units(min(stop - start, most))
+        length = _whole_units(min(stop - start, max_frames))
         start += int(rng.integers(stop - start - length + 1))
         name = views.views[rng.integers(len(views.views))]
         view = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter

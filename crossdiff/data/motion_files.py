@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy import ndarray
 
-from crossdiff.data.captions import read_captions
+from crossdiff.data.captions import read_caption_file
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npy, load_npz, npz_names, read_json
 from crossdiff.representation.features3d import features_to_joints
@@ -105,7 +105,7 @@ def _texts_of(path: Path) -> list[Path]:
 def first_caption(path: Path) -> str:
     """The first caption of a file; empty where there is no file, or none that can be read."""
     try:
-        captions = read_captions(path)
+        captions = read_caption_file(path)
     except (ClipError, InputError):
         return ""
     return captions[0].text if captions else ""

@@ -18,11 +18,11 @@ from crossdiff.data.bvh import JointMap
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption
 from crossdiff.data.published import PublishedFolder
 from crossdiff.data.sources import SPLITS, RawClip, RawSource, open_source
-from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, PrepareSummary, Tally, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, ClipResult, LeftOut, PrepareSummary, Tally, Written
 from crossdiff.errors import ClipError, ConfigError, InputError
 from crossdiff.files import save_npy, write_text
 from crossdiff.progress import track
-from crossdiff.representation.features3d import canonicalise, joints_to_features, retarget
+from crossdiff.representation.features3d import canonicalise, joints_to_features_3d, retarget
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.skeleton import SKELETONS, Skeleton
 
@@ -40,7 +40,7 @@ class PrepareConfig(Config):
     fps: frames per second of the source; metres_per_unit: size of joint arrays' unit; min_frames: fewest feature frames
     after resampling; max_frames: what longer clips are cut to; max_bad_share: of broken clips, or of caption lines
     that cannot be read, above which nothing is prepared; parity: keep HumanML3D's flaw in turns, see
-    `joints_to_features`; layout_2d: of the 2D features whose statistics are taken, as the model will read them.
+    `joints_to_features_3d`; layout_2d: of the 2D features whose statistics are taken, as the model will read them.
     """
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
@@ -84,7 +84,7 @@ def prepare(
     skeleton = SKELETONS[cfg.skeleton]
     tally = Tally(skeleton, cfg.layout_2d)
     for clip_id in raw.absent:
-        tally.add(Outcome(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
+        tally.add(ClipResult(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
     _begin(out)
     for outcome in _in_threads(_Maker(raw, out, skeleton, cfg), raw.clips):
         tally.add(outcome)
@@ -97,12 +97,12 @@ def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> Pre
     tally = Tally(published.skeleton, cfg.layout_2d)
     splits = published.splits or {i: _drawn_split(i, cfg) for i in published.ids}
 
-    def place(clip_id: str) -> Outcome:
+    def place(clip_id: str) -> ClipResult:
         return published.place(clip_id, splits[clip_id], out, min_frames, cfg.max_frames)
 
     for clip_id in published.ids:
         if clip_id not in splits:
-            tally.add(Outcome(left_out=[LeftOut(clip_id, "in no split list")]))
+            tally.add(ClipResult(left_out=[LeftOut(clip_id, "in no split list")]))
     _begin(out)
     for outcome in _in_threads(place, list(splits)):
         tally.add(outcome)
@@ -117,7 +117,7 @@ def _begin(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def _in_threads(work: Callable[[T], Outcome], items: Sequence[T]) -> Iterator[Outcome]:
+def _in_threads(work: Callable[[T], ClipResult], items: Sequence[T]) -> Iterator[ClipResult]:
     """Outcomes in the order of the items, under a progress bar; a chunk at a time, to bound what waits in memory."""
     with ThreadPoolExecutor(_THREADS) as pool:
         chunks = (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
@@ -132,11 +132,11 @@ class _Maker:
         self.min_frames = cfg.min_frames or skeleton.min_frames
         self.ids = {clip.id for clip in raw.clips}
 
-    def __call__(self, clip: RawClip) -> Outcome:
+    def __call__(self, clip: RawClip) -> ClipResult:
         joints = self._joints(clip)
         if isinstance(joints, LeftOut):
             _, left, lines = self._captions(clip.id, 0)
-            return Outcome([], [*left, joints], lines)
+            return ClipResult([], [*left, joints], lines)
         frames = len(joints) - 1
         captions, left, lines = self._captions(clip.id, frames)
         joints = joints[: self.cfg.max_frames + 1]
@@ -156,8 +156,8 @@ class _Maker:
                 left, lines = left + bad, lines + more
                 mirrored = own or [mirror_caption(c) for c in captions]
                 written.append(self._write(f"M{clip.id}", flipped, mirrored, split))
-            return Outcome(written, left, lines)
-        return Outcome([], left, lines)
+            return ClipResult(written, left, lines)
+        return ClipResult([], left, lines)
 
     def _joints(self, clip: RawClip) -> np.ndarray | LeftOut:
         """Joints in the skeleton's unit, at its frame rate, of the clip's span."""
@@ -199,7 +199,7 @@ class _Maker:
         motion = torch.from_numpy(np.ascontiguousarray(joints))
         if self.cfg.retarget and self.skeleton.body is not None:
             motion = retarget(motion, torch.tensor(self.skeleton.body), self.skeleton)
-        features = joints_to_features(motion, self.skeleton, self.cfg.parity).numpy()
+        features = joints_to_features_3d(motion, self.skeleton, self.cfg.parity).numpy()
         placed = canonicalise(motion, self.skeleton).numpy()
         save_npy(self.out / "new_joint_vecs" / f"{clip_id}.npy", features)
         save_npy(self.out / "new_joints" / f"{clip_id}.npy", placed)

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from crossdiff.data.captions import keep_captions, parse_captions
 from crossdiff.data.sources import read_splits, read_texts
-from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, ClipResult, LeftOut, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, save_npy, temporary_beside, write_text
 from crossdiff.representation.features3d import features_to_joints_and_next
@@ -61,7 +61,7 @@ class PublishedFolder:
     def _has_joints(self) -> bool:
         return any((self.folder / _JOINTS).glob("*.npy"))
 
-    def place(self, clip_id: str, split: str, out: Path, min_frames: int, max_frames: int) -> Outcome:
+    def place(self, clip_id: str, split: str, out: Path, min_frames: int, max_frames: int) -> ClipResult:
         """Check a clip and put it into `out`: hard links to whole arrays, copies where that cannot be."""
         captions, bad_lines = parse_captions(self.texts.get(clip_id, []))
         lines = len(captions) + len(bad_lines)
@@ -71,20 +71,20 @@ class PublishedFolder:
             joints = self._joints(clip_id, features)
         except _Unusable as error:
             reason, detail = error.args
-            return Outcome([], [*left, LeftOut(clip_id, reason, detail, broken=True)], lines)
+            return ClipResult([], [*left, LeftOut(clip_id, reason, detail, broken=True)], lines)
         kept, cut_off = keep_captions(captions, len(features), max_frames, self.skeleton.fps)
         left += [LeftOut(clip_id, CUT_OFF, c.line) for c in cut_off]
         if len(features) < min_frames:
             left.append(LeftOut(clip_id, f"shorter than {min_frames} frames", f"{len(features)} frames"))
-            return Outcome([], left, lines)
+            return ClipResult([], left, lines)
         if not kept and self.texts:
             left.append(LeftOut(clip_id, "without a caption", broken=clip_id not in self.texts))
-            return Outcome([], left, lines)
+            return ClipResult([], left, lines)
         clip = Written(clip_id, split, features[:max_frames], joints[: max_frames + 1], len(kept))
         self._put(out, _FEATURES, clip_id, features, clip.features)
         self._put(out, _JOINTS, clip_id, joints, clip.joints)
         write_text(out / "texts" / f"{clip_id}.txt", "".join(c.line + "\n" for c in kept))
-        return Outcome([clip], left, lines)
+        return ClipResult([clip], left, lines)
 
     def _features(self, clip_id: str) -> ndarray:
         features = self._read(_FEATURES, clip_id)

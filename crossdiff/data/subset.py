@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.data.tally import Outcome, Tally, Written
+from crossdiff.data.tally import ClipResult, Tally, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, read_json
 from crossdiff.progress import track
@@ -35,7 +35,7 @@ def write_subset(data: Path, out: Path, splits: Mapping[str, Sequence[str]], lay
     for clip, split in track([(clip, split) for split, ids in splits.items() for clip in ids], "subset"):
         features = load_npy(data / "new_joint_vecs" / f"{clip}.npy")
         joints = load_npy(data / "new_joints" / f"{clip}.npy")
-        tally.add(Outcome([Written(clip, split, features, joints, _captions(data, clip))]))
+        tally.add(ClipResult([Written(clip, split, features, joints, _captions(data, clip))]))
     tally.finish(out, source=made_of["source"], layout_2d=layout)
 
 

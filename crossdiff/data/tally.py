@@ -19,7 +19,7 @@ from crossdiff import __version__
 from crossdiff.data.sources import SPLITS
 from crossdiff.errors import InputError
 from crossdiff.files import save_npy, save_npz, write_json, write_text
-from crossdiff.representation.features2d import joints_to_features as features_2d
+from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
 from crossdiff.representation.normalizer import RunningStatistics
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
@@ -59,7 +59,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ClipResult:
     """What became of one clip of the source; lines: number of its captions, readable or not."""
 
     written: list[Written] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Tally:
         self.stats_3d = RunningStatistics(layout_3d(skeleton).dim)
         self.stats_2d = RunningStatistics(layout_2d(skeleton, layout).dim)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: ClipResult) -> None:
         self.clips += 1
         self.lines += outcome.lines
         self.left_out += outcome.left_out
@@ -110,7 +110,7 @@ class Tally:
         """The 2D features, in metres, of the four orthographic side views."""
         metres = torch.from_numpy(joints) * self.skeleton.metres_per_unit
         yaws = torch.tensor(list(VIEW_YAW.values()))[:, None, None]
-        views, mask = features_2d(project_orthographic(metres, yaws), self.skeleton, self.layout)
+        views, mask = joints_to_features_2d(project_orthographic(metres, yaws), self.skeleton, self.layout)
         self.stats_2d.add(views.flatten(0, 1).numpy(), mask.flatten(0, 1).numpy())
 
     @property

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.random import Generator
 
-from crossdiff.data.batch import Crop
-from crossdiff.data.captions import read_captions
+from crossdiff.data.batch import ClipWindow
+from crossdiff.data.captions import read_caption_file
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
 from crossdiff.representation.layouts import layout_2d, layout_3d
@@ -34,7 +34,7 @@ class WildDataset:
         folder = "pseudo3d" if labelled else "features2d"
         self.ids = [p.stem for p in sorted((run / folder).glob("*.npz"))]
         self.skipped: dict[str, str] = {}
-        self.clips: list[Crop] = []
+        self.clips: list[ClipWindow] = []
         self.captions: list[list[str]] = []
         for clip_id in list(self.ids):
             try:
@@ -82,8 +82,8 @@ class WildDataset:
         else:
             lifted = np.zeros((len(flat["features"]), layout_3d(HUMANML3D).dim))
         text = run / "texts" / f"{clip_id}.txt"
-        captions = [c.text for c in read_captions(text)] if text.is_file() else []
-        clip = Crop(
+        captions = [c.text for c in read_caption_file(text)] if text.is_file() else []
+        clip = ClipWindow(
             {"3d": lifted.astype(np.float32), "2d": flat["features"].astype(np.float32)},
             {"3d": np.full(lifted.shape, self._labelled), "2d": flat["mask"]},
             flat["mask"],
@@ -111,10 +111,10 @@ class WildDataset:
         clip = self.clips[index]
         self.clips[index] = replace(clip, features={**clip.features, "3d": features.astype(np.float32)})
 
-    def crop(self, index: int, most: int, rng: Generator) -> Crop:
-        """A random caption and a random stretch of at most `most` frames."""
+    def crop(self, index: int, max_frames: int, rng: Generator) -> ClipWindow:
+        """A random caption and a random stretch of at most `max_frames` frames."""
         clip, captions = self.clips[index], self.captions[index]
-        length = min(most, clip.num_frames)
+        length = min(max_frames, clip.num_frames)
         start = int(rng.integers(clip.num_frames - length + 1))
         rows = slice(start, start + length)
         features = {d: x[rows] for d, x in clip.features.items()}

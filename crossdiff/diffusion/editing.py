@@ -16,7 +16,7 @@ from torch import Tensor
 
 from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import HUMANML3D, Skeleton
 from crossdiff.types import Motion3D
@@ -82,7 +82,7 @@ class Edit:
 
         moved = torch.as_tensor(joints, dtype=torch.float32) / skeleton.metres_per_unit
         # The last frame once more, so that it has a row of its own; that leaves the other rows as they are.
-        features = joints_to_features(torch.cat([moved, moved[-1:]]), skeleton, parity=False)
+        features = joints_to_features_3d(torch.cat([moved, moved[-1:]]), skeleton, parity=False)
         return cls(features, keep, skeleton)
 
     @property

@@ -36,7 +36,7 @@ OnMotions = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class SampleRequest:
     """One motion to generate: a clip, the number of its caption, and what its seed is made of."""
 
     clip: int
@@ -49,7 +49,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplicationPlan:
     """What chance made of a replication.
 
     order: clips in batches of the classic protocol, the last partial one dropped; choices: a caption for every clip;
@@ -72,7 +72,7 @@ class Generator:
             config.text_encoder, real.data.folder, config.text_fingerprint, config.text == "sequence"
         )
 
-    def __call__(self, requests: Sequence[Request], on_motions: OnMotions) -> tuple[list[ndarray], float]:
+    def __call__(self, requests: Sequence[SampleRequest], on_motions: OnMotions) -> tuple[list[ndarray], float]:
         """Motions in the order of the requests, and the seconds that sampling took."""
         spans = [self.real.span(r.clip, r.choice) for r in requests]
         lengths = np.array([stop - start for start, stop in spans])
@@ -94,7 +94,7 @@ class Generator:
         return motions, seconds
 
 
-class Bench:
+class ReplicationRunner:
     """All that the replications share: the split, the evaluators, real embeddings, and the model."""
 
     def __init__(self, cfg: EvaluationConfig, checkpoint: Path, data: Path, evaluators: Path, device: str) -> None:
@@ -149,7 +149,7 @@ class Bench:
             **{f"evaluator {name}": value for name, value in self.hashes.items()},
         }
 
-    def plan(self, replication: int) -> Plan:
+    def plan(self, replication: int) -> ReplicationPlan:
         p = self.cfg.protocol
         rng = np.random.default_rng((self.cfg.seed, replication))
         choices = self.real.draw_captions(rng)
@@ -157,14 +157,14 @@ class Bench:
         order = order[: len(order) // p.batch_size * p.batch_size]
         distinct = self.real.shared.distinct_batches(order, p.batch_size, rng)
         count = p.multimodality_texts if replication < p.multimodality_replications else 0
-        return Plan(order, choices, distinct, rng.choice(order, count, replace=False))
+        return ReplicationPlan(order, choices, distinct, rng.choice(order, count, replace=False))
 
-    def requests(self, replication: int, plan: Plan) -> tuple[list[Request], list[Request]]:
+    def requests(self, replication: int, plan: ReplicationPlan) -> tuple[list[SampleRequest], list[SampleRequest]]:
         """Of the replication's motions, and of those for multimodality (text by text)."""
         seed = self.cfg.seed
-        motions = [Request(i, int(plan.choices[i]), (seed, replication, _MOTION, i)) for i in plan.order.tolist()]
+        motions = [SampleRequest(i, int(plan.choices[i]), (seed, replication, _MOTION, i)) for i in plan.order.tolist()]
         modes = [
-            Request(i, int(plan.choices[i]), (seed, replication, _MODES, i, k))
+            SampleRequest(i, int(plan.choices[i]), (seed, replication, _MODES, i, k))
             for i in plan.modes.tolist()
             for k in range(self.cfg.protocol.multimodality_samples)
         ]
@@ -191,7 +191,7 @@ class Bench:
             found |= {f"modes/{name}": e.embed_motion(motions).reshape(shape) for name, e in whole.items()}
         save_npz(path, clips=plan.order, measures=measures, seconds=np.float64(seconds / len(requests)), **found)
 
-    def captions_of(self, plan: Plan, name: str) -> ndarray:
+    def captions_of(self, plan: ReplicationPlan, name: str) -> ndarray:
         """Text embeddings (clips of the split, e); rows of clips that were dropped are zero."""
         evaluator = self.evaluators[name]
         known = self._text_rows(name)

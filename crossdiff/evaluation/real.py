@@ -29,8 +29,8 @@ _UNIT = 4
 class RealClips:
     """Item (i, k) is clip i over the span of its caption k, from the span's start, a multiple of 4 frames long."""
 
-    def __init__(self, data: MocapDataset, most: int) -> None:
-        self.data, self.most = data, most
+    def __init__(self, data: MocapDataset, max_frames: int) -> None:
+        self.data, self.max_frames = data, max_frames
 
     def __len__(self) -> int:
         return len(self.data)
@@ -45,7 +45,7 @@ class RealClips:
     def span(self, clip: int, choice: int) -> tuple[int, int]:
         """First frame and the one behind the last."""
         start, stop = clip_span(self.caption(clip, choice), int(self.data.lengths[clip]), self.data.skeleton)
-        frames = min(stop - start, self.most)
+        frames = min(stop - start, self.max_frames)
         return start, start + (frames // _UNIT * _UNIT if frames >= _UNIT else frames)
 
     def draw_captions(self, rng: np.random.Generator) -> ndarray:
@@ -71,7 +71,7 @@ class RealClips:
 
     def embeddings(self, evaluator: Evaluator, evaluator_hash: str) -> Float[ndarray, "n e"]:
         """Of every span; kept beside the dataset."""
-        made_of = f"{evaluator_hash} {self.data.fingerprint()} {self.data.packed.key} {self.most}"
+        made_of = f"{evaluator_hash} {self.data.fingerprint()} {self.data.packed.key} {self.max_frames}"
         key = hashlib.sha256(made_of.encode()).hexdigest()[:12]
         path = self.data.folder / f"real_{self.data.split}_{key}.npz"
         if path.is_file():

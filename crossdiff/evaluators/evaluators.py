@@ -26,7 +26,7 @@ from crossdiff.config import Config
 from crossdiff.data.captions import Caption
 from crossdiff.errors import CheckpointError, ConfigError
 from crossdiff.evaluators.body_parts import Part, part_contacts, part_indices
-from crossdiff.evaluators.networks import FRAMES_PER_STEP, MovementEncoder, RecurrentEncoder, TextEncoder
+from crossdiff.evaluators.networks import FRAMES_PER_STEP, MovementEncoder, RecurrentEncoder, RecurrentTextEncoder
 from crossdiff.evaluators.networks import TransformerEncoder as Transformer
 from crossdiff.evaluators.words import (
     NUM_CLASSES,
@@ -167,7 +167,7 @@ class T2MEvaluator(Evaluator):
         self.motion_encoder = RecurrentEncoder(
             config.movement_dim, config.motion_width, config.motion_width, config.dim
         )
-        self.text_encoder = TextEncoder(config.word_dim, NUM_CLASSES, config.text_width, config.dim)
+        self.text_encoder = RecurrentTextEncoder(config.word_dim, NUM_CLASSES, config.text_width, config.dim)
 
     @property
     def words(self) -> str:

@@ -67,7 +67,7 @@ class RecurrentEncoder(nn.Module):
         return self.output_net(torch.cat([last[0], last[1]], dim=-1))
 
 
-class TextEncoder(RecurrentEncoder):
+class RecurrentTextEncoder(RecurrentEncoder):
     """Word vectors and one-hot parts of speech to one vector."""
 
     def __init__(self, word_dim: int, num_classes: int, width: int, dim: int) -> None:

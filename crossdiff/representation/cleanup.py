@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from crossdiff.representation.features3d import joints_to_features, retarget
+from crossdiff.representation.features3d import joints_to_features_3d, retarget
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
@@ -31,7 +31,7 @@ def rebuild(
         joints = body - body[:, :1] + joints[:, :1] if placed else body
     if placed:
         joints = stand_on_floor(joints)
-    return joints_to_features(joints, skeleton, parity=False)
+    return joints_to_features_3d(joints, skeleton, parity=False)
 
 
 def stand_on_floor(joints: Float[Tensor, "t j 3"]) -> Float[Tensor, "t j 3"]:

@@ -35,7 +35,7 @@ def _bone_table(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tenso
     )
 
 
-def joints_to_features(
+def joints_to_features_2d(
     joints: Float[Tensor, "*b t j 2"],
     skeleton: Skeleton = HUMANML3D,
     layout: Layout2D = "paper",

@@ -57,7 +57,7 @@ def canonicalise(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML
     return rotate(turn[..., None, None, :], moved)
 
 
-def joints_to_features(
+def joints_to_features_3d(
     joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D, parity: bool = True
 ) -> Float[Tensor, "*b t-1 d"]:
     """Features of T - 1 frames from T frames of joints (Y up; any place and heading).

@@ -11,7 +11,7 @@ import torch
 from numpy import ndarray
 
 from crossdiff.checkpoint import find_checkpoint, load_model, weights_hash
-from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches, places
+from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches, split_positions
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ConfigError, InputError
@@ -59,29 +59,29 @@ def train(
     cfg = cfg.model_copy(update={"model": model.config})  # so that the record says what was trained
     if extra_2d is not None and (cfg.batch_size < 2 or ("2d", "2d") not in cfg.objective().wild):
         raise ConfigError("--extra-2d: its clips teach 2D -> 2D beside 3D clips: needs stage 1, w22 and batch_size > 1")
-    most = min(cfg.max_frames, model.config.max_frames)
+    max_frames = min(cfg.max_frames, model.config.max_frames)
     inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else "", "extra": ""}
     count = cfg.batch_size
     if extra_2d is not None:
         count -= min(cfg.batch_size - 1, max(1, round(cfg.batch_size * cfg.extra_ratio)))
-    mocap = mocap_batches(cfg, dataset, count, most)
+    mocap = mocap_batches(cfg, dataset, count, max_frames)
     batches: BatchSource = mocap
     if extra_2d is not None:
         extra = WildDataset(extra_2d, labelled=False)
         _check_wild(model, extra, extra_2d)
         inputs["extra"] = extra.fingerprint()
-        batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, most, cfg.seed), mocap)
-    validation = _held_out(dataset, cfg.batch_size, most, cfg)
+        batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, max_frames, cfg.seed), mocap)
+    validation = _held_out(dataset, cfg.batch_size, max_frames, cfg)
     return fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
 
 
-def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, most: int) -> MocapBatches:
-    """Batches of `count` clips, of at most `most` frames, as the configuration wants them."""
+def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, max_frames: int) -> MocapBatches:
+    """Batches of `count` clips, of at most `max_frames` frames, as the configuration wants them."""
     short = cfg.short_windows
-    first = None if short is None else (round(short.share * cfg.steps), min(short.frames, most))
+    first = None if short is None else (round(short.share * cfg.steps), min(short.frames, max_frames))
     # Clips for 2D alone would teach nothing where nothing trains 2D.
     share_2d = cfg.share_2d if ("2d", "2d") in cfg.objective().mocap else cfg.share_3d
-    return MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, share_2d, first)
+    return MocapBatches(dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first)
 
 
 def finetune(
@@ -99,7 +99,7 @@ def finetune(
     _check_out(out, checkpoint)
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
-    most = min(cfg.max_frames, model.config.max_frames)
+    max_frames = min(cfg.max_frames, model.config.max_frames)
     wild = WildDataset(run)
     judged = wild.copy()  # labels of clips for validation stay as they are
     _check_wild(model, wild, run)
@@ -110,16 +110,16 @@ def finetune(
         count = min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
         rest = cfg.batch_size - count
     learnt, held_out = _parted(wild, cfg)
-    seen = WildBatches(wild, count, most, cfg.seed, learnt)
-    unseen = WildBatches(judged, count, most, cfg.seed + 1, held_out)
+    seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
+    unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
     batches: BatchSource = seen
     validation: BatchSource = unseen
     if data is not None and rest:
         dataset = MocapDataset(data, "train", model.config.layout_2d)
         _check_data(model, dataset)
         inputs["data"] = dataset.fingerprint()
-        batches = MixedBatches(seen, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
-        validation = MixedBatches(unseen, _held_out(dataset, rest, most, cfg))
+        batches = MixedBatches(seen, MocapBatches(dataset, rest, max_frames, cfg.views, cfg.seed))
+        validation = MixedBatches(unseen, _held_out(dataset, rest, max_frames, cfg))
     teacher = None
     if cfg.refresh_every:
         longest = int(wild.lengths[learnt].max())
@@ -141,7 +141,7 @@ def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
     if len(wild) < _FEW:
         return every, every
     # Tracks and pieces of one video go together: their names are VIDEO_tTRACK_PIECE.
-    place = places([name.rsplit("_t", 1)[0] for name in wild.ids], cfg.seed)
+    place = split_positions([name.rsplit("_t", 1)[0] for name in wild.ids], cfg.seed)
     chosen, left = [], cfg.wild_held_out * len(wild)
     for video, count in zip(*np.unique(place, return_counts=True), strict=True):
         if count <= left:
@@ -151,13 +151,13 @@ def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
     return every[~held_out], every[held_out] if chosen else every
 
 
-def _held_out(dataset: MocapDataset, batch_size: int, most: int, cfg: LoopConfig) -> MocapBatches:
+def _held_out(dataset: MocapDataset, batch_size: int, max_frames: int, cfg: LoopConfig) -> MocapBatches:
     """Batches of the validation split; of the training split, with other crops, where there is none."""
     try:
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
     except InputError as error:
         log.warning("%s; the validation loss is measured on training clips", error)
-    return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), most, cfg.views, cfg.seed + 1)
+    return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), max_frames, cfg.views, cfg.seed + 1)
 
 
 def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffModel:

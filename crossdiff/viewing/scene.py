@@ -17,7 +17,7 @@ _CELL = 0.5  # metres between the lines of the grid
 _SHIFT = 4  # bits of sub-pixel precision in OpenCV's drawing
 
 
-class Stage:
+class Scene:
     """What does not change while the camera follows: its distance and axes (metres), the light on the floor.
 
     width, height: of the picture in pixels; floor: height of the floor in metres; centre: height that the camera

@@ -17,7 +17,7 @@ from crossdiff.viewing.encode import Image, write_video
 from crossdiff.viewing.figure import body_of, draw_figure
 from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.paper import Paper
-from crossdiff.viewing.scene import PAPER, Stage
+from crossdiff.viewing.scene import PAPER, Scene
 from crossdiff.viewing.stills import contact_sheet, motion_strip
 from crossdiff.viewing.titles import title_band
 
@@ -128,10 +128,10 @@ class MotionView:
         distance, centre = min(zip(distances, heights, strict=True))
         return min(distance, _FURTHEST * self.body.scale), centre
 
-    def stage(self, size: int, distance: float) -> Stage:
-        return Stage(size, size, self.axes, distance, self.floor, self.centre)
+    def stage(self, size: int, distance: float) -> Scene:
+        return Scene(size, size, self.axes, distance, self.floor, self.centre)
 
-    def draw(self, stage: Stage, frame: int) -> Image:
+    def draw(self, stage: Scene, frame: int) -> Image:
         """The picture of one frame, (size, size, 3)."""
         camera = stage.camera(*self.path[frame])
         joints = self.joints[frame]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crossdiff.checkpoint import weights_hash
-from crossdiff.data.captions import read_captions
+from crossdiff.data.captions import read_caption_file
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
@@ -166,6 +166,6 @@ def run_captions(run: Run) -> list[str]:
     """One caption of each action of a run, at most `MOST_CAPTIONS`; empty where nothing was built."""
     firsts: dict[str, None] = {}
     for path in sorted(run.texts.glob("*.txt")):
-        if captions := read_captions(path):
+        if captions := read_caption_file(path):
             firsts.setdefault(captions[0].text)
     return list(firsts)[:MOST_CAPTIONS]

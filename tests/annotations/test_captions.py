@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_captions
+from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_caption_csv
 from crossdiff.annotations.captions import by_span, label_words
 from crossdiff.errors import InputError
 
@@ -120,7 +120,7 @@ def test_a_line_always_has_four_fields(text):
 def test_captions_of_a_file(tmp_path):
     path = tmp_path / "captions.csv"
     path.write_text('\ufeffvideo,caption\na.mp4,"one, two"\na.mp4,three\nb.mp4,four\n', encoding="utf-8")
-    assert read_captions(path) == {
+    assert read_caption_csv(path) == {
         "a.mp4": [VideoCaption("one, two"), VideoCaption("three")],
         "b.mp4": [VideoCaption("four")],
     }
@@ -130,7 +130,7 @@ def test_captions_of_parts_of_a_video(tmp_path):
     (tmp_path / "captions.csv").write_text(
         "start,end,video,caption\n0,2.5,a,one\n2.5,,a,two\n,,a,three\n2.5,0,a,four\n"
     )
-    found = read_captions(tmp_path / "captions.csv")["a"]
+    found = read_caption_csv(tmp_path / "captions.csv")["a"]
     assert [tuple(c) for c in found] == [("one", 0, 2.5), ("two", 2.5, 0), ("three", 0, 0), ("four", 2.5, 0)]
     assert by_span(found) == {(0, 2.5): ["one"], (2.5, 0): ["two", "four"], (0, 0): ["three"]}
 
@@ -149,12 +149,12 @@ def test_captions_of_parts_of_a_video(tmp_path):
 def test_files_that_cannot_be_used(tmp_path, content, said):
     (tmp_path / "captions.csv").write_text(content)
     with pytest.raises(InputError, match=said):
-        read_captions(tmp_path / "captions.csv")
+        read_caption_csv(tmp_path / "captions.csv")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        read_captions(tmp_path / "captions.csv")
+        read_caption_csv(tmp_path / "captions.csv")
 
 
 @pytest.mark.parametrize("name", ["demo", "IMG_1234", "video (2)"])

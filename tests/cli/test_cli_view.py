@@ -10,7 +10,7 @@ from command import crossdiff
 from synthetic import person
 
 from crossdiff.files import save_npy, save_npz, write_json
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import joints_to_features_3d
 
 pytest.importorskip("jupyter_threejs_sage", reason="the view extra is not installed")
 
@@ -41,7 +41,7 @@ def test_a_folder_becomes_one_page_with_the_prompts(samples):
 
 
 def test_features_and_labels_stand_beside_joints(samples):
-    features = joints_to_features(person(40)).numpy()
+    features = joints_to_features_3d(person(40)).numpy()
     save_npy(Path("vectors.npy"), features)
     save_npz(Path("label.npz"), features=features, fps=np.float64(20))
     crossdiff("view", "samples/00_walk.npy", "vectors.npy", "label.npz").ok()

@@ -15,7 +15,7 @@ from crossdiff.data.captions import Caption
 from crossdiff.errors import CheckpointError, ConfigError, InputError
 from crossdiff.evaluators.body_parts import PARTS, part_contacts, part_indices
 from crossdiff.evaluators.evaluators import EvaluatorConfig, T2MEvaluator, fingerprint, load_evaluator, save_evaluator
-from crossdiff.evaluators.networks import MovementDecoder, MovementEncoder, RecurrentEncoder, TextEncoder
+from crossdiff.evaluators.networks import MovementDecoder, MovementEncoder, RecurrentEncoder, RecurrentTextEncoder
 from crossdiff.evaluators.released import load_released
 from crossdiff.evaluators.words import TableVectors
 from crossdiff.files import load_npz, save_npz
@@ -35,7 +35,7 @@ def test_networks_match_the_reference(shared):
     encoder = loaded(MovementEncoder(259, 24, 20), "movement_encoder")
     decoder = loaded(MovementDecoder(20, 24, 263), "movement_decoder")
     motion = loaded(RecurrentEncoder(20, 32, 32, 20), "motion_encoder")
-    text = loaded(TextEncoder(300, 15, 16, 20), "text_encoder")
+    text = loaded(RecurrentTextEncoder(300, 15, 16, 20), "text_encoder")
     with torch.no_grad():
         latent = encoder(arrays["in/motion"][..., :-4])
         found = {
@@ -118,7 +118,7 @@ def released_file(folder: Path, **changes) -> tuple[Path, Path, Path]:
     """A file as T2M releases them, with random weights, and its statistics and words beside it."""
     states = {
         "movement_encoder": MovementEncoder(259, 12, 10).state_dict(),
-        "text_encoder": TextEncoder(6, 15, 8, 7).state_dict(),
+        "text_encoder": RecurrentTextEncoder(6, 15, 8, 7).state_dict(),
         "motion_encoder": RecurrentEncoder(10, 9, 9, 7).state_dict(),
         "epoch": 3,
     }

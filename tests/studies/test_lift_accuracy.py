@@ -16,7 +16,7 @@ from crossdiff.checkpoint import save_model
 from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError, InputError
-from crossdiff.representation.features3d import canonicalise, features_to_joints, joints_to_features
+from crossdiff.representation.features3d import canonicalise, features_to_joints, joints_to_features_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic, rotate_y
 from crossdiff.studies.detector import DetectorNoise
 from crossdiff.studies.lift import accuracy
@@ -116,7 +116,7 @@ def test_lost_clips_count_for_nothing():
 
 
 def test_the_nearest_pose_finds_a_training_pose_again():
-    poses = local_poses(joints_to_features(person(200, swing=0.6)), small_model().skeleton)[::20]
+    poses = local_poses(joints_to_features_3d(person(200, swing=0.6)), small_model().skeleton)[::20]
     nearest = NearestPose(poses, yaws=8)
     for number, yaw in ((0, 45.0), (4, 180.0), (7, 315.0)):
         flat = project_orthographic(poses[number] + torch.tensor([0.4, 0.9, 0.0]), yaw)[None]
@@ -167,7 +167,7 @@ def test_true_joints_score_zero_through_the_whole_path(prepared):
         flat = project_orthographic(canonicalise(piece.true), yaws)
         off = (flat - flat[:, :1, :1]) - torch.from_numpy(piece.motion.joints[:-1])
         assert off.norm(dim=-1).flatten(1).median(1).values.min() < 0.04
-        predicted.append(features_to_joints(joints_to_features(rotate_y(piece.true, 77.0), parity=False)))
+        predicted.append(features_to_joints(joints_to_features_3d(rotate_y(piece.true, 77.0), parity=False)))
     exact = total_errors(seen.pieces, [rotate_y(p.true, 77.0) + 1.0 for p in seen.pieces], len(clips))
     assert all((t.sums / t.counts < 1e-3).all() for t in exact.values())
     # Features and back again, but for the last frame, which features do not hold.

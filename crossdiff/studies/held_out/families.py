@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import field_validator
 
 from crossdiff.config import Config
-from crossdiff.data.captions import read_captions
+from crossdiff.data.captions import read_caption_file
 from crossdiff.data.sources import SPLITS
 from crossdiff.data.subset import write_subset
 from crossdiff.errors import InputError
@@ -52,7 +52,7 @@ class Family(Config):
 
 
 @dataclass(frozen=True)
-class Parted:
+class FamilySplit:
     """Where a dataset's clips went: `known` without the families, `new` with them alone; counts by family and split."""
 
     known: Path
@@ -65,7 +65,7 @@ def family_of(texts: Sequence[str], families: Sequence[Family]) -> Family | None
     return next((family for family in families if family.holds(texts)), None)
 
 
-def part(data: Path, out: Path, families: Sequence[Family], layout: Layout2D = "paper") -> Parted:
+def split_by_family(data: Path, out: Path, families: Sequence[Family], layout: Layout2D = "paper") -> FamilySplit:
     """Write `out/known` and `out/new`, two datasets of the clips of `data`.
 
     A mirrored copy (`M` before the name) goes where its original goes, and both go to `new` where either is in a
@@ -73,7 +73,9 @@ def part(data: Path, out: Path, families: Sequence[Family], layout: Layout2D = "
     InputError where a family holds no training clip, or nothing is left beside them.
     """
     splits = {split: (data / f"{split}.txt").read_text(encoding="utf-8").split() for split in SPLITS}
-    texts = {i: [c.text for c in read_captions(data / "texts" / f"{i}.txt")] for ids in splits.values() for i in ids}
+    texts = {
+        i: [c.text for c in read_caption_file(data / "texts" / f"{i}.txt")] for ids in splits.values() for i in ids
+    }
     named = _with_copies({i: family_of(t, families) for i, t in texts.items()})
     counts = {f.name: {s: sum(named[i] == f for i in ids) for s, ids in splits.items()} for f in families}
     empty = [name for name, found in counts.items() if not found["train"]]
@@ -85,7 +87,7 @@ def part(data: Path, out: Path, families: Sequence[Family], layout: Layout2D = "
         if not chosen["train"] or not chosen["test"]:
             raise InputError(f"{data}: no clip for the {name} actions in train.txt, or in test.txt and val.txt")
         write_subset(data, out / name, chosen, layout)
-    return Parted(out / KNOWN, out / NEW, counts)
+    return FamilySplit(out / KNOWN, out / NEW, counts)
 
 
 def _with_copies(named: Mapping[str, Family | None]) -> dict[str, Family | None]:

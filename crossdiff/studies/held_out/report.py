@@ -33,7 +33,7 @@ _MAY_LOSE = 0.1
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StudyOutcome:
     """What fine-tuning gained on the new actions, as shares of the way from before to full, and lost on the old."""
 
     sampling: str
@@ -54,7 +54,7 @@ class Verdict:
         )
 
 
-def verdicts(scores: Scores) -> list[Verdict]:
+def outcomes(scores: Scores) -> list[StudyOutcome]:
     """One for each kind of sampling."""
     new, known = scores["new"], scores["known"]
     samplings = [name.split(", ")[1] for name in new if name.startswith("after, ")]
@@ -68,7 +68,7 @@ def verdicts(scores: Scores) -> list[Verdict]:
         before, after = (known[f"{m}, {sampling}"][R_PRECISION].mean for m in ("before", "after"))
         return (before - after) / before if before else 0.0
 
-    return [Verdict(s, way(s, R_PRECISION, 1), way(s, FID, -1), lost(s)) for s in samplings]
+    return [StudyOutcome(s, way(s, R_PRECISION, 1), way(s, FID, -1), lost(s)) for s in samplings]
 
 
 def write_held_out(
@@ -76,7 +76,7 @@ def write_held_out(
 ) -> None:
     """`held-out.md`, `.html`, `.json` and `.png`. pictures: videos and pictures below `out`, with their captions."""
     tables = {actions: _table(scores[actions]) for actions in ("new", "known")}
-    said = [str(verdict) for verdict in verdicts(scores)]
+    said = [str(verdict) for verdict in outcomes(scores)]
     clips = pd.DataFrame(counts).T.rename_axis("family").reset_index()
     _plot(out / "held-out.png", scores)
     parts = [f"### {_TITLES[actions]}\n\n{markdown(table)}" for actions, table in tables.items()]

@@ -33,7 +33,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.studies.detector import DetectorNoise, observe
 from crossdiff.studies.held_out.actions import ActionClassifier
-from crossdiff.studies.held_out.families import KNOWN, NEW, Family, Parted, family_of, part
+from crossdiff.studies.held_out.families import KNOWN, NEW, Family, FamilySplit, family_of, split_by_family
 from crossdiff.studies.held_out.pictures import draw_prompts
 from crossdiff.studies.held_out.report import Scores, write_held_out
 from crossdiff.training.config import FinetuneConfig, TrainConfig
@@ -93,7 +93,7 @@ def run_held_out(
     kept: runs and trainings are gone on with, evaluations from their replications.
     """
     find_evaluators(evaluators)  # before hours of training
-    parted = part(data, out / "data", study.families, study.build.layout)
+    parted = split_by_family(data, out / "data", study.families, study.build.layout)
     _check(study, parted, out)  # as well
     for seed in study.seeds:
         _make_models(study, seed, data, parted, out / f"seed-{seed}", devices[0])
@@ -110,7 +110,7 @@ def run_held_out(
     return HeldOutSummary(out, len(study.seeds))
 
 
-def _check(study: HeldOutStudy, parted: Parted, out: Path) -> None:
+def _check(study: HeldOutStudy, parted: FamilySplit, out: Path) -> None:
     """Refuse what would fail when everything is trained."""
     for cfg in (study.train, study.finetune):
         check_one_process(cfg, out)
@@ -126,7 +126,7 @@ def _check(study: HeldOutStudy, parted: Parted, out: Path) -> None:
             )
 
 
-def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: Parted, folder: Path, device: str) -> None:
+def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: FamilySplit, folder: Path, device: str) -> None:
     cfg = study.train.model_copy(update={"seed": seed})
     train(cfg, parted.known, folder / "before")
     run = Run.create(folder / "wild")
@@ -153,7 +153,7 @@ def _folder(out: Path, seed: int, model: Model, sampling: str, actions: Actions)
     return out / f"seed-{seed}" / "evaluation" / f"{model}-{sampling}-{actions}"
 
 
-def _evaluate(study: HeldOutStudy, parted: Parted, evaluators: Path, out: Path, devices: tuple[str, ...]) -> None:
+def _evaluate(study: HeldOutStudy, parted: FamilySplit, evaluators: Path, out: Path, devices: tuple[str, ...]) -> None:
     for seed, model, sampling, actions in _cases(study):
         cfg = study.evaluation.model_copy(update={"seed": seed, "sampling": study.samplings[sampling]})
         data = parted.new if actions == NEW else parted.known
@@ -169,11 +169,11 @@ def _cases(study: HeldOutStudy) -> Iterator[tuple[int, Model, str, Actions]]:
                     yield seed, model, sampling, actions
 
 
-def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, out: Path) -> Scores:
+def _collect(study: HeldOutStudy, data: Path, parted: FamilySplit, evaluators: Path, out: Path) -> Scores:
     """Metrics by actions and row (`after, mixture`), each over the seeds."""
     folders = find_evaluators(evaluators)
     kinds = [kind for kind in KINDS if f"{kind}-all" in folders]
-    judge = _Judge(study, data, folders, kinds[-1])
+    judge = ActionAccuracy(study, data, folders, kinds[-1])
     found: dict[str, dict[str, dict[str, list[float]]]] = {KNOWN: {}, NEW: {}}
     first = get_args(Model)[0], next(iter(study.samplings))
     for seed, model, sampling, actions in _cases(study):
@@ -200,7 +200,7 @@ def _collect(study: HeldOutStudy, data: Path, parted: Parted, evaluators: Path, 
     }
 
 
-class _Judge:
+class ActionAccuracy:
     """The action classifier, taught by the real training clips of all actions.
 
     Of the evaluators the contrastive one, where there is one, tells actions apart best in styles that were not learnt.
