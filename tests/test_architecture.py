@@ -24,6 +24,7 @@ LAYERS = [
     {"evaluators"},
     {"evaluation"},
     {"studies"},
+    {"workflows"},
     {"app"},
     # pretrained: files alone.
     {"cli", "pretrained"},

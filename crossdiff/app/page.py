@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from crossdiff.app.models import Models
+from crossdiff.app.progress import ProgressCallback
 from crossdiff.app.results import Result
 from crossdiff.app.size import size_text
-from crossdiff.app.tell import Tell
-from crossdiff.app.text import MOST_LINES, make_motions
+from crossdiff.app.text import MAX_LINES, make_motions
 from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
@@ -73,7 +73,7 @@ def _text_tab(models: Models) -> None:
             text = gr.Textbox(
                 _EXAMPLES[0],
                 label="Text",
-                info=f"One motion per line, {MOST_LINES} at most. `| 4` behind a line: 4 seconds.",
+                info=f"One motion per line, {MAX_LINES} at most. `| 4` behind a line: 4 seconds.",
                 lines=4,
             )
             seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="Of every line without its own.")
@@ -92,11 +92,9 @@ def _text_tab(models: Models) -> None:
 
     def run(text: str, seconds: float, *chosen: Any, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
         guidance, steps, seed, mixture, switch_step = chosen
-        options = SamplingConfig(
-            steps=int(steps), guidance_scale=guidance, mixture=mixture, switch_step=int(switch_step)
-        )
+        cfg = SamplingConfig(steps=int(steps), guidance_scale=guidance, mixture=mixture, switch_step=int(switch_step))
         yield from _answer(
-            lambda folder: make_motions(models, text, seconds, options, int(seed or 0), folder, _teller(progress)),
+            lambda folder: make_motions(models, text, seconds, cfg, int(seed or 0), folder, _callback(progress)),
             outputs,
         )
 
@@ -132,7 +130,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
         def make(folder: Path) -> Result:
             if video is None:
                 raise ClipError("video: expected a file, got none; choose one first")
-            return lift_video(models, Path(video), caption, pose, folder, _teller(progress))
+            return lift_video(models, Path(video), caption, pose, folder, _callback(progress))
 
         yield from _answer(make, outputs)
 
@@ -196,9 +194,9 @@ def _errors_shown() -> Iterator[None]:
     raise gr.Error(escape(said), duration=None, print_exception=False)
 
 
-def _teller(progress: gr.Progress) -> Tell:
-    # At 0 Gradio shows neither a bar nor words.
-    return lambda share, what: progress(max(share, 0.01), desc=what)
+def _callback(progress: gr.Progress) -> ProgressCallback:
+    # At 0 Gradio shows neither a bar nor text.
+    return lambda fraction, text: progress(max(fraction, 0.01), desc=text)
 
 
 @contextmanager

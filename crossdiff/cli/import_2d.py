@@ -1,4 +1,4 @@
-"""`crossdiff import-2d`: 2D poses that were found elsewhere, as clips of a run."""
+"""`crossdiff import-2d`: 2D poses from other sources, as clips of a run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import Captions, summary, took
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.options import Captions, NewRun
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("import-2d", no_args_is_help=True)
+@help_alone
 def import_2d(
     source: Annotated[
         Path, typer.Argument(help="Folder of keypoints (ID.npz, captions in ID.txt), or JHMDB's poses in one .npz.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Run folder; one that exists is gone on with.")] = None,
+    out: NewRun = None,
     captions: Captions = None,
     camera: Annotated[
         str | None,
-        typer.Option(help="Where files do not say: still (as of keypoints), unknown, or guess (as of JHMDB)."),
+        typer.Option(
+            help="Camera of files without one: still (default for keypoints), unknown, or guess (default for JHMDB)."
+        ),
     ] = None,
 ) -> None:
     """Take 2D poses from annotations or another detector into a run, instead of extracting them from videos.
@@ -31,13 +34,11 @@ def import_2d(
     """
     from crossdiff.pipeline.imports import import_keypoints
     from crossdiff.pipeline.pose_files import camera_rule, read_poses
-    from crossdiff.pipeline.run import Run
+    from crossdiff.workflows.defaults import create_run
 
-    # What can be wrong with the command is said before a run folder is made for nothing.
+    # Read before the run is created, so that a wrong source leaves no empty run.
     found = read_poses(source, captions, camera_rule(camera))
-    run = Run.create(out)
-    if out is None:
-        took("run", run.root, "a new run; name it with --out")
+    run = create_run(out, print_default)
     result = import_keypoints(run, found.clips, str(source), found.count)
-    summary(f"{result}; keypoints in {run.keypoints}")
+    print_summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

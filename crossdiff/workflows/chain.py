@@ -1,71 +1,125 @@
-"""All stages one after the other, for `crossdiff run` and `crossdiff demo`; what is done already is skipped."""
+"""All stages, one after the other: videos to labels, fine-tuning and samples. Work that is done is skipped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from crossdiff.annotations.captions import read_caption_csv
 from crossdiff.checkpoint import load_model
-from crossdiff.cli.steps import SampleSummary, run_captions, sample_to_folder
 from crossdiff.config import load_config
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.errors import CrossDiffError, InputError, PartialFailure
-from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
+from crossdiff.errors import ConfigError, CrossDiffError, InputError, PartialFailure
+from crossdiff.pipeline.backends import create_backend
+from crossdiff.pipeline.build import BuildConfig
 from crossdiff.pipeline.engines import Engine
 from crossdiff.pipeline.engines.local import LocalEngine
-from crossdiff.pipeline.extract import ExtractSummary, extract_2d
-from crossdiff.pipeline.filter import FilterConfig, FilterSummary, filter_clips
-from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, check_teacher, pseudo_label
+from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.filter import FilterConfig
+from crossdiff.pipeline.inputs import find_videos
+from crossdiff.pipeline.labelling import label_stages
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, check_teacher
 from crossdiff.pipeline.run import Run
 from crossdiff.text import check_prompts, load_text_encoder
 from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.loop import TrainSummary
 from crossdiff.training.record import recorded
 from crossdiff.training.stages import finetune
-
-Report = Callable[[str, object], None]
-PipelineSummary = ExtractSummary | FilterSummary | BuildSummary | PseudoLabelSummary
+from crossdiff.workflows.defaults import create_run, resolve_checkpoint
+from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
+from crossdiff.workflows.samples import SampleSummary, run_captions, sample_to_folder
 
 
 @dataclass(frozen=True)
 class ChainConfig:
-    """Settings of the stages, each as its own command takes them; None: as the run had them before.
-
-    device: of torch, where motion is lifted and sampled; fine-tuning takes the GPU where there is one.
-    """
+    """Settings of the stages. None: what the run recorded, or the defaults."""
 
     backend: str = "mediapipe"
+    """Pose estimator."""
     pose_settings: tuple[str, ...] = ()
+    """Its settings, as `key=value`."""
     engine: Engine = field(default_factory=LocalEngine)
+    """Where videos are read."""
     captions: Path | None = None
+    """CSV file with the columns video,caption."""
     filter: FilterConfig | None = None
     build: BuildConfig | None = None
     lift: PseudoLabelConfig | None = None
     finetune: FinetuneConfig | None = None
     sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(mixture=True))
     frames: int = 120
+    """Length of each sampled motion."""
     seed: int = 0
+    """Seed of sampling."""
     device: str = "cpu"
+    """Device of torch for lifting and sampling; fine-tuning uses the GPU if there is one."""
 
 
 @dataclass(frozen=True)
 class ChainResult:
-    """What the last stages made, the prompts that were sampled, and the failures on the way."""
+    """Results of the last stages, and the failures of the first ones."""
 
     finetuned: TrainSummary
     samples: SampleSummary
     prompts: list[str]
+    """The prompts that were sampled."""
     failures: list[str]
+    """Inputs that failed, by stage; the others went through."""
 
     def raise_failures(self) -> None:
+        """PartialFailure if there are any."""
         if self.failures:
             raise PartialFailure("\n".join(self.failures))
 
 
+def run_videos(
+    videos: Sequence[Path],
+    prompts: Sequence[str],
+    cfg: ChainConfig,
+    checkpoint: str | None = None,
+    out: Path | None = None,
+    data: Path | None = None,
+    on_stage: StageCallback = silent,
+    on_default: DefaultCallback = silent,
+) -> ChainResult:
+    """All stages in the run folder `out`, or in a new one under runs/. Settings are checked before it is created.
+
+    checkpoint: stage-I model, else the shipped one. data: 3D dataset to mix into fine-tuning. For the rest see
+    `run_chain`.
+    """
+    check_extraction(videos, cfg.captions, cfg.backend, cfg.pose_settings)
+    if cfg.finetune is not None and cfg.finetune.devices * cfg.finetune.num_nodes > 1:
+        # The other processes would run this very call, videos included.
+        raise ConfigError("run: fine-tunes on one device; stop before it, and use crossdiff finetune --devices")
+    if data is not None:
+        MocapDataset(data)
+    teacher = resolve_checkpoint(checkpoint, on_default=on_default)
+    checked = check_request(prompts, cfg.frames, teacher)
+    run = create_run(out, on_default)
+    return run_chain(videos, run, teacher, checked, cfg, on_stage, data)
+
+
+def check_extraction(
+    videos: Sequence[Path],
+    captions: Path | None,
+    backend: str,
+    settings: Sequence[str],
+    lists: Sequence[Path] = (),
+    per_label: int | None = None,
+) -> None:
+    """Raise what `extract_2d` would raise for these inputs, so that no run folder is created for nothing."""
+    find_videos(videos, lists, per_label)
+    if captions is not None:
+        read_caption_csv(captions)
+    create_backend(backend, settings)
+
+
 def check_request(prompts: Sequence[str], frames: int, checkpoint: Path) -> list[str]:
-    """The prompts, tidied. Raises where a model cannot lift, or not sample them: later it would be late to say so."""
+    """The prompts, stripped. Raises if the model cannot lift, or cannot sample them, before any work is done."""
     model = load_model(checkpoint)
     check_teacher(model, checkpoint)
     config = model.config
@@ -80,48 +134,76 @@ def run_chain(
     checkpoint: Path,
     prompts: Sequence[str],
     cfg: ChainConfig,
-    report: Report,
+    on_stage: StageCallback = silent,
     data: Path | None = None,
 ) -> ChainResult:
-    """extract-2d, filter, build-2d, pseudo-label, finetune, sample. `report(stage, summary)` is called after each.
+    """extract-2d, filter, build-2d, pseudo-label, finetune, sample; `on_stage` gets each stage's name and summary.
 
-    Inputs that fail are collected and do not stop the rest; where a later stage stops, its error names them too, often
-    its cause. Without prompts, captions of the run are sampled.
+    Inputs that fail are collected and do not stop the rest; if a later stage stops, its error lists them too, as they
+    are often its cause. Without prompts, captions of the run are sampled.
     """
-    failures: list[str] = []
-
-    def went_through(stage: str, result: PipelineSummary) -> None:
-        report(stage, result)
-        try:
-            result.raise_failures()
-        except PartialFailure as error:
-            failures.append(f"{stage}: {error}")
-
-    with _telling(failures):
+    stages = _Stages(on_stage)
+    with stages.with_earlier_failures():
         extracted = extract_2d(videos, run, cfg.backend, cfg.captions, settings=cfg.pose_settings, engine=cfg.engine)
-        went_through("extract-2d", extracted)
-        went_through("filter", filter_clips(run, cfg.filter))
-        went_through("build-2d", build_2d(run, cfg.build))
-        went_through("pseudo-label", pseudo_label(run, checkpoint, cfg.lift, cfg.device))
+        stages.done("extract-2d", extracted)
+        for stage, summary in label_stages(run, checkpoint, cfg.filter, cfg.build, cfg.lift, cfg.device):
+            stages.done(stage, summary)
         tuning = cfg.finetune or recorded(run.finetuned, load_config(FinetuneConfig, "finetune"))
         tuned = finetune(tuning, run.root, checkpoint, run.finetuned, data, start_over=True)
-        report("finetune", tuned)
+        on_stage("finetune", tuned)
         chosen = list(prompts) or run_captions(run)
         if not chosen:
             raise InputError(f"{run.root}: no captions to sample; give a prompt")
         samples = sample_to_folder(
             chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples", device=cfg.device
         )
-        report("sample", samples)
-    return ChainResult(tuned, samples, chosen, failures)
+        on_stage("sample", samples)
+    return ChainResult(tuned, samples, chosen, stages.failures)
 
 
-@contextmanager
-def _telling(failures: list[str]) -> Iterator[None]:
-    """An error within is raised again with the failures that were collected before it."""
-    try:
-        yield
-    except CrossDiffError as error:
-        if not failures:
-            raise
-        raise type(error)("\n".join([str(error), "what had failed before:", *failures])) from error
+def label_run(
+    run: Run,
+    checkpoint: Path,
+    cfg: PseudoLabelConfig | None = None,
+    device: str = "cpu",
+    on_stage: StageCallback = silent,
+) -> None:
+    """filter, build-2d and pseudo-label; filter and build-2d with the settings that the run had before.
+
+    PartialFailure at the end, if some clips failed in any stage.
+    """
+    stages = _Stages(on_stage)
+    for stage, summary in label_stages(run, checkpoint, label_cfg=cfg, device=device):
+        stages.done(stage, summary)
+    if stages.failures:
+        raise PartialFailure("\n".join(stages.failures))
+
+
+class _Summary(Protocol):
+    def raise_failures(self) -> None: ...
+
+
+class _Stages:
+    """Passes each stage's summary on and collects the failures in it."""
+
+    def __init__(self, on_stage: StageCallback) -> None:
+        self._on_stage = on_stage
+        self.failures: list[str] = []
+
+    def done(self, stage: str, summary: _Summary) -> None:
+        """Raises if nothing of the stage's input could be used."""
+        self._on_stage(stage, summary)
+        try:
+            summary.raise_failures()
+        except PartialFailure as error:
+            self.failures.append(f"{stage}: {error}")
+
+    @contextmanager
+    def with_earlier_failures(self) -> Iterator[None]:
+        """An error inside the block is raised again with the failures that were collected before it."""
+        try:
+            yield
+        except CrossDiffError as error:
+            if not self.failures:
+                raise
+            raise type(error)("\n".join([str(error), "earlier failures:", *self.failures])) from error

@@ -1,11 +1,11 @@
-"""What `crossdiff demo` does and shows: the clip, the motion lifted from it, samples before and after fine-tuning."""
+"""The demo: the whole chain on one clip, and a page with the clip, its lifted motion, and samples before and after."""
 
 from __future__ import annotations
 
 import csv
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +13,6 @@ import torch
 
 from crossdiff import __version__
 from crossdiff.checkpoint import EVALUATION, load_model
-from crossdiff.cli.chain import ChainConfig, ChainResult, Report, run_chain
-from crossdiff.cli.steps import sample_to_folder
 from crossdiff.config import load_config
 from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
@@ -32,15 +30,42 @@ from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.video import render_2d, render_motion
 from crossdiff.wording import counted
+from crossdiff.workflows.chain import ChainConfig, ChainResult, run_chain
+from crossdiff.workflows.defaults import resolve_checkpoint
+from crossdiff.workflows.demo_clip import fetch_demo_clip
+from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
+from crossdiff.workflows.samples import sample_to_folder
 
 DEMO_CAPTIONS = ("a person does jumping jacks", "someone jumps and swings the arms overhead, again and again")
-# Sampled beside the clip's own action: something that the model knew before.
+# Sampled beside the clip's action: a motion that the model knew before.
 KNOWN_PROMPT = "a person walks forward"
-_MOST_MOTIONS = 3
+_MAX_MOTIONS = 3
+
+
+def run_demo(
+    video: Path | None = None,
+    caption: str | None = None,
+    out: Path = Path("runs/demo"),
+    checkpoint: str | None = None,
+    steps: int = 120,
+    on_stage: StageCallback = silent,
+    on_default: DefaultCallback = silent,
+) -> tuple[Path, ChainResult]:
+    """The demo on one clip, by default the demo clip, with the named or the shipped model; returns page and results.
+
+    caption: what the person in the clip does. steps: of fine-tuning.
+    """
+    captions = [caption] if caption else []
+    if video is None:
+        video = fetch_demo_clip()
+        on_default("video", video, "the demo clip")
+        captions = captions or list(DEMO_CAPTIONS)
+    find_videos([video])
+    return make_demo(video, captions, out, resolve_checkpoint(checkpoint, on_default=on_default), steps, on_stage)
 
 
 def make_demo(
-    video: Path, captions: Sequence[str], out: Path, checkpoint: Path, steps: int, report: Report
+    video: Path, captions: Sequence[str], out: Path, checkpoint: Path, steps: int, on_stage: StageCallback = silent
 ) -> tuple[Path, ChainResult]:
     """Run the chain on one clip with a short fine-tuning, draw everything, and write `out/index.html`.
 
@@ -50,7 +75,7 @@ def make_demo(
     paths, found = {name: v.path for name, v in run.ledger.videos().items()}, find_videos([video])
     if others := paths.keys() - name_apart(found, paths).keys():
         raise InputError(f"{out}: shows {min(others)} already; name another folder for {video.name} with --out")
-    times = _Stopwatch(report)
+    times = _Stopwatch(on_stage)
     cfg = ChainConfig(
         captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
     )
@@ -61,7 +86,7 @@ def make_demo(
         prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device
     )
     times("sample before", before)
-    motions = [row.id for row in run.ledger.rows("pseudo", state="done")][:_MOST_MOTIONS]
+    motions = [row.id for row in run.ledger.rows("pseudo", state="done")][:_MAX_MOTIONS]
     clips = sorted({row.parent for row in run.ledger.rows("build", state="done")})
     render_overlay(video, [Keypoints2D.load(run.keypoints / f"{c}.npz") for c in clips], out / "clip.mp4", 640)
     _draw_lifted(run, motions)
@@ -71,7 +96,7 @@ def make_demo(
 
 
 def _short_tuning(steps: int) -> FinetuneConfig:
-    """A few steps at a higher rate: enough to see the model move towards one clip."""
+    """A few steps at a higher learning rate, enough to see the model move towards one clip."""
     return load_config(
         FinetuneConfig, "finetune", [f"steps={steps}", "learning_rate=1e-4", "warmup_steps=10", "log_every=10"]
     )
@@ -134,7 +159,7 @@ def _page(
     ]
     return Page(
         title="From a video to new motion",
-        lead="One clip, found people, lifted to 3D, learned from, and sampled from text.",
+        lead="One clip: people found in it, lifted to 3D, learnt from, and sampled from text.",
         sections=[
             Section("The clip and its skeleton", _kept_text(run), [Figure("clip.mp4", "Keypoints of the kept tracks")]),
             Section("Lifted to 3D", _LIFTED_TEXT, lifted),
@@ -149,11 +174,11 @@ def _page(
 
 _LIFTED_TEXT = (
     "The model reads the 2D features without noise and without text, and predicts 3D motion. "
-    "The camera's place is unknown to it; the figure is drawn facing the way that the model chose."
+    "It does not know where the camera is; the figure faces the direction that the model chose."
 )
 _SAMPLES_TEXT = (
     "Left: the shipped model. Right: after a short fine-tuning on this clip and its pseudo label. "
-    "A small model and one clip: this shows the mechanism, not what the method reaches."
+    "A small model and one clip: this shows the mechanism, not the quality that the method reaches."
 )
 _COMMANDS = """crossdiff extract-2d videos/
 crossdiff pseudo-label
@@ -162,7 +187,7 @@ crossdiff sample --mixture"""
 
 
 def _quality(checkpoint: Path) -> list[Section]:
-    """How good the model was found to be, where its evaluation lies beside it."""
+    """Metrics of the model, if its folder holds an evaluation."""
     if not (checkpoint / EVALUATION).is_file():
         return []
     result = EvaluationResult.load(checkpoint / EVALUATION)
@@ -182,9 +207,9 @@ def _quality(checkpoint: Path) -> list[Section]:
     return [Section("How good the model is", text, table=pd.DataFrame(lines))]
 
 
-def _sampling(options: SamplingConfig) -> str:
-    way = "mixture" if options.mixture else "standard"
-    return f"{way}, {options.steps} steps of {options.solver}, guidance {options.guidance_scale}"
+def _sampling(cfg: SamplingConfig) -> str:
+    mode = "mixture" if cfg.mixture else "standard"
+    return f"{mode}, {cfg.steps} steps of {cfg.solver}, guidance {cfg.guidance_scale}"
 
 
 def _kept_text(run: Run) -> str:
@@ -203,10 +228,10 @@ def _parameters(checkpoint: Path) -> int:
 
 
 class _Stopwatch:
-    """Passes reports on, and notes how long each stage took."""
+    """Passes the stages' summaries on and records how long each stage took."""
 
-    def __init__(self, report: Callable[[str, object], None]) -> None:
-        self._report = report
+    def __init__(self, on_stage: StageCallback) -> None:
+        self._on_stage = on_stage
         self._last = time.perf_counter()
         self._rows: list[tuple[str, str, float]] = []
 
@@ -214,7 +239,7 @@ class _Stopwatch:
         now = time.perf_counter()
         self._rows.append((stage, str(result), round(now - self._last, 1)))
         self._last = now
-        self._report(stage, result)
+        self._on_stage(stage, result)
 
     def table(self) -> pd.DataFrame:
         return pd.DataFrame(self._rows, columns=["stage", "result", "seconds"])

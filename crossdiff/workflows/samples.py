@@ -1,4 +1,4 @@
-"""Steps that put several parts of the library together, for the commands that share them."""
+"""Sampled motions in a folder: joints, videos, and a record of what made them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ from crossdiff.files import load_npy, read_json, save_npy, sha256, write_json
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
 from crossdiff.skeleton import Skeleton
+from crossdiff.types import Motion3D
 from crossdiff.viewing.video import render_motion
 from crossdiff.wording import counted, slug
 
-# As many captions of a run are sampled when no prompt is given.
-MOST_CAPTIONS = 4
+# Captions of a run that are sampled when no prompt is given.
+MAX_CAPTIONS = 4
 RECORD = "samples.json"
 
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """Where the motions lie."""
+    """Motions that were sampled, or were there already."""
 
     out: Path
+    """Folder of the files."""
     names: list[str]
+    """Names of the files, without suffix."""
     frames: int
     video: bool
+    """Whether each motion also has an .mp4."""
 
     def __str__(self) -> str:
         kinds = ".npy and .mp4" if self.video else ".npy"
@@ -43,15 +47,21 @@ class SampleSummary:
 
 @dataclass(frozen=True)
 class EditFile:
-    """A file of joints (F, J, 3), metres, Y up, and which part of it to keep, as it is typed.
-
-    keep_frames: ranges such as 0:30,90:120 (the end is not in it; -30: is the last 30); keep_joints: lower, upper or
-    names of joints, with commas between.
-    """
+    """A motion to edit, and which part of it to keep, as typed on the command line."""
 
     motion: Path
+    """Joints (F, J, 3), metres, Y up, as .npy."""
     keep_frames: str | None = None
+    """Ranges such as 0:30,90:120, ends excluded; -30: is the last 30 frames. None: all frames."""
     keep_joints: str | None = None
+    """lower, upper, or names of joints, separated by commas. None: all joints."""
+
+    @classmethod
+    def of(cls, motion: Path | None, keep_frames: str | None, keep_joints: str | None) -> EditFile | None:
+        """None without a motion; InputError if a part of none is to be kept."""
+        if motion is None and (keep_frames or keep_joints):
+            raise InputError("keep: expected a motion to keep a part of; name it with --edit MOTION.npy")
+        return None if motion is None else cls(motion, keep_frames, keep_joints)
 
     @property
     def num_frames(self) -> int:
@@ -80,11 +90,32 @@ def _ranges(text: str) -> list[slice]:
     return [slice(*(None if end is None else int(end) for end in part.groups())) for part in found if part]
 
 
+def sample_motions(
+    pipe: CrossDiffPipeline,
+    prompts: Sequence[str],
+    frames: int | Sequence[int],
+    seed: int,
+    cfg: SamplingConfig,
+    edit: Edit | None = None,
+) -> list[Motion3D]:
+    """One motion per prompt; the solver's steps are reported as the task "sample"."""
+    with progress_bar() as bar:
+        task = bar.add_task("sample", total=len(cfg.timesteps))
+        return pipe(
+            prompts,
+            frames,
+            seed=seed,
+            on_step=lambda done, _: bar.update(task, completed=done),
+            edit=edit,
+            **cfg.keywords(),
+        )
+
+
 def sample_to_folder(
     prompts: Sequence[str],
     frames: int,
     seed: int,
-    options: SamplingConfig,
+    cfg: SamplingConfig,
     checkpoint: Path,
     out: Path,
     video: bool = True,
@@ -93,12 +124,12 @@ def sample_to_folder(
 ) -> SampleSummary:
     """Sample one motion per prompt and write `NAME.npy`, `NAME.mp4` and `samples.json` (what made them).
 
-    Nothing is done where the folder holds these very motions; other motions there stay, and so do their prompts.
+    Nothing is done if the folder already holds these very motions. Other motions in it stay, with their prompts.
     """
     names = [f"{i:02d}_{slug(prompt)}" for i, prompt in enumerate(prompts)]
     result = SampleSummary(out, names, frames, video)
-    motions_to_be = [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
-    record = _record(checkpoint, options, frames, motions_to_be, edit)
+    requested = [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
+    record = _record(checkpoint, cfg, frames, requested, edit)
     files = [out / f"{n}{kind}" for n in names for kind in ((".npy", ".mp4") if video else (".npy",))]
     before = _recorded(out)
     earlier = before.pop("earlier", [])
@@ -106,18 +137,8 @@ def sample_to_folder(
         return result
     others = _still_there([*earlier, *before.get("motions", [])], names, out)
     pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
-    kept = None if edit is None else edit.load(pipe.model.skeleton)
-    with progress_bar() as bar:
-        task = bar.add_task("sample", total=len(options.timesteps), note="")
-        motions = pipe(
-            prompts,
-            frames,
-            seed=seed,
-            on_step=lambda done, _: bar.update(task, completed=done),
-            edit=kept,
-            **options.keywords(),
-        )
-    # Until all files are there, no record vouches for them, and no video of another motion lies beside a new one.
+    motions = sample_motions(pipe, prompts, frames, seed, cfg, None if edit is None else edit.load(pipe.model.skeleton))
+    # Until all files are written, the record lists none of them, and no old video lies beside a new motion.
     write_json(out / RECORD, {**record, "motions": [], "earlier": others})
     for name, motion in zip(names, motions, strict=True):
         (out / f"{name}.mp4").unlink(missing_ok=True)
@@ -130,7 +151,7 @@ def sample_to_folder(
 
 
 def _recorded(out: Path) -> dict[str, Any]:
-    """The record of an earlier call; empty where there is none, or none that can be read."""
+    """The record of an earlier call; empty if it is missing or unreadable."""
     try:
         record = dict(read_json(out / RECORD))
         _still_there([*record.get("earlier", []), *record["motions"]], (), out)
@@ -140,22 +161,22 @@ def _recorded(out: Path) -> dict[str, Any]:
 
 
 def _still_there(motions: list[dict[str, Any]], names: Sequence[str], out: Path) -> list[dict[str, Any]]:
-    """Of motions of earlier calls, those whose files are there and were not made anew under one of these names."""
+    """Motions of earlier calls whose files still exist, except those with one of `names`."""
     return [m for m in motions if m["name"] not in names and (out / f"{m['name']}.npy").is_file()]
 
 
 def _record(
     checkpoint: Path,
-    options: SamplingConfig,
+    cfg: SamplingConfig,
     frames: int,
     motions: Sequence[tuple[str, str, int]],
     edit: EditFile | None,
 ) -> dict[str, Any]:
-    """What made the motions: the same record, the same motions."""
+    """What determines the motions: equal records, equal motions."""
     return {
         "checkpoint": checkpoint.name,
         "weights": weights_hash(checkpoint),
-        "options": options.keywords(),
+        "options": cfg.keywords(),
         "frames": frames,
         "edit": None if edit is None else edit.record(),
         "motions": [{"name": name, "prompt": prompt, "seed": seed} for name, prompt, seed in motions],
@@ -163,9 +184,9 @@ def _record(
 
 
 def run_captions(run: Run) -> list[str]:
-    """One caption of each action of a run, at most `MOST_CAPTIONS`; empty where nothing was built."""
+    """One caption per action of a run, at most `MAX_CAPTIONS`; empty before build-2d."""
     firsts: dict[str, None] = {}
     for path in sorted(run.texts.glob("*.txt")):
         if captions := read_caption_file(path):
             firsts.setdefault(captions[0].text)
-    return list(firsts)[:MOST_CAPTIONS]
+    return list(firsts)[:MAX_CAPTIONS]

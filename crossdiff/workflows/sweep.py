@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field
 
-from crossdiff.cli.steps import SampleSummary, sample_to_folder
 from crossdiff.config import Config
 from crossdiff.data.motion_files import read_motion
-from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.diffusion.schedule import NUM_STEPS
+from crossdiff.diffusion.config import SamplingConfig, SwitchStep
 from crossdiff.progress import track
 from crossdiff.viewing.video import render_motion
+from crossdiff.workflows.samples import SampleSummary, sample_to_folder
 
 _SIZE = 320
 
 
 class PromptSet(Config):
-    """Prompts that belong together. switch_steps: those of a sweep over mixture sampling's alpha."""
+    """Prompts that belong together."""
 
     prompts: tuple[str, ...] = Field(min_length=1)
-    switch_steps: tuple[Annotated[int, Field(ge=0, lt=NUM_STEPS)], ...] = Field((1,), min_length=1)
+    switch_steps: tuple[SwitchStep, ...] = Field((1,), min_length=1)
+    """Values of mixture sampling's alpha for a sweep."""
 
 
 @dataclass(frozen=True)
-class SweepSummary:
+class PromptSweepSummary:
+    """Motions of a sweep, a folder for each way of sampling."""
+
     out: Path
     made: list[SampleSummary]
 
@@ -37,23 +38,23 @@ class SweepSummary:
         return f"{motions} motions in {self.out}: standard and {len(self.made) - 1} switch steps of mixture sampling"
 
 
-def sweep(
+def sample_sweep(
     prompts: Sequence[str],
     switch_steps: Sequence[int],
     frames: int,
     seed: int,
-    options: SamplingConfig,
+    cfg: SamplingConfig,
     checkpoint: Path,
     out: Path,
     video: bool = True,
     device: str = "cpu",
-) -> SweepSummary:
-    """Sample every prompt the standard way and by mixture at each switch step, into folders of their own.
+) -> PromptSweepSummary:
+    """Sample every prompt the standard way and by mixture at each switch step, into one folder each.
 
-    With videos, one per prompt shows all its motions side by side.
+    video: also write one video per prompt, which shows its motions side by side.
     """
-    runs = {"standard": replace(options, mixture=False, switch_step=1)}
-    runs |= {f"alpha_{a:03d}": replace(options, mixture=True, switch_step=a) for a in switch_steps}
+    runs = {"standard": cfg.model_copy(update={"mixture": False, "switch_step": 1})}
+    runs |= {f"alpha_{a:03d}": cfg.model_copy(update={"mixture": True, "switch_step": a}) for a in switch_steps}
     made = {
         name: sample_to_folder(prompts, frames, seed, chosen, checkpoint, out / name, video=False, device=device)
         for name, chosen in runs.items()
@@ -62,4 +63,4 @@ def sweep(
         for n, motion in enumerate(track(made["standard"].names, "draw")):
             motions = [read_motion(out / name / f"{s.names[n]}.npy") for name, s in made.items()]
             render_motion(motions, out / f"{motion}.mp4", [name.replace("_", " ") for name in made], _SIZE)
-    return SweepSummary(out, list(made.values()))
+    return PromptSweepSummary(out, list(made.values()))

@@ -13,12 +13,12 @@ from command import copy_to, crossdiff
 from synthetic import person, small_model
 
 from crossdiff import checkpoint
-from crossdiff.cli.demo_clip import fetch_demo_clip
 from crossdiff.errors import InputError
 from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.representation.projection import project_orthographic
 from crossdiff.training import stages
+from crossdiff.workflows.demo_clip import fetch_demo_clip
 
 # Instead of the thousand and more that a command takes when no number of steps is given.
 FEW_STEPS = 4

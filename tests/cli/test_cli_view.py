@@ -68,7 +68,7 @@ def test_without_anything_good_there_is_no_page(samples):
 
 
 def test_what_is_wrong_with_the_page_is_said_before_motions_are_read(samples, monkeypatch):
-    monkeypatch.setattr("crossdiff.cli.view_page.read_motion", None)
+    monkeypatch.setattr("crossdiff.workflows.view.read_motion", None)
     crossdiff("view", "samples", "--out", "labels").failed("labels: pages are written as .html")
     monkeypatch.setattr("crossdiff.viewing.player.view._PACKAGE", "no_such_package")
     crossdiff("view", "samples").failed("three.js is not installed")

@@ -109,8 +109,6 @@ def test_both_forms_are_written(tmp_path):
 
 
 def test_the_command_reads_files_and_folders(tmp_path):
-    import crossdiff.cli.compare  # noqa: F401 - adds the command
-
     for name in ("a", "b"):
         result(name).save(tmp_path / name / "result.json")
     out = tmp_path / "out"

@@ -14,8 +14,8 @@ from crossdiff.config import load_config, shipped_configs
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.evaluators.training import EvaluatorTraining
-from crossdiff.studies.recipe import Recipe, run_recipe
 from crossdiff.training.config import TrainConfig
+from crossdiff.workflows.recipe import TrainingRecipe, run_recipe
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1}
 SMALL |= {"root_feed_forward": 16, "dropout": 0.0}
@@ -23,7 +23,7 @@ SMALL |= {"root_feed_forward": 16, "dropout": 0.0}
 
 @pytest.mark.parametrize("name", sorted(n for n in shipped_configs() if n.startswith("recipes/")))
 def test_shipped_recipes_can_be_run(name):
-    recipe = load_config(Recipe, name)
+    recipe = load_config(TrainingRecipe, name)
     load_config(EvaluatorTraining, recipe.evaluator)
     stages = [load_config(TrainConfig, t.config).stage for t in recipe.training]
     assert stages == sorted(stages)
@@ -40,7 +40,7 @@ def recipe(tmp_path):
     sizes = {"dim": 4, "movement_width": 8, "movement_dim": 8, "motion_width": 8, "text_width": 8}
     sizes |= {"width": 8, "heads": 2, "layers": 1}
     stage = {"batch_size": 2, "validate_every": 0, "warmup_steps": 1}
-    return Recipe.model_validate(
+    return TrainingRecipe.model_validate(
         {
             "evaluator": write("evaluator.yaml", {"evaluator": sizes, **phases}),
             "training": [
@@ -59,7 +59,7 @@ def recipe(tmp_path):
 def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_path):
     write_raw(tmp_path / "raw", [45, 60, 52, 70, 41, 48, 55, 66])
     out, said = tmp_path / "out", []
-    summary = run_recipe(recipe, tmp_path / "raw", out, report=lambda step, what: said.append(step))
+    summary = run_recipe(recipe, tmp_path / "raw", out, on_stage=lambda step, what: said.append(step))
     names = ["t2m-all", "t2m-upper", "t2m-lower", "tmr-all", "first", "second"]
     assert said == ["prepare", *names, "evaluate first", "evaluate second"]
     assert summary.models == ("first", "second")
@@ -86,7 +86,7 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
 @pytest.mark.parametrize("names", [("same", "same"), ("dataset",), ("stage1", "pretrained")])
 def test_a_training_that_would_share_its_folder_is_refused(names):
     with pytest.raises(ValidationError, match=f"the folder {names[-1]} is taken"):
-        Recipe.model_validate({"training": [{"name": name, "config": "stage1.yaml"} for name in names]})
+        TrainingRecipe.model_validate({"training": [{"name": name, "config": "stage1.yaml"} for name in names]})
 
 
 @pytest.mark.parametrize(("source", "data"), [(None, None), ("raw", "dataset")])

@@ -25,10 +25,11 @@ from crossdiff.evaluation.protocol import KINDS, find_evaluators, read_replicati
 from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluation.result import EvaluationResult, Value
 from crossdiff.evaluators.evaluators import fingerprint, load_evaluator
-from crossdiff.pipeline.build import BuildConfig, build_2d
-from crossdiff.pipeline.filter import FilterConfig, filter_clips
+from crossdiff.pipeline.build import BuildConfig
+from crossdiff.pipeline.filter import FilterConfig
 from crossdiff.pipeline.imports import ImportedClip, import_keypoints
-from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, pseudo_label
+from crossdiff.pipeline.labelling import label_stages
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
 from crossdiff.pipeline.run import Run
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.studies.detector import DetectorNoise, observe
@@ -131,9 +132,8 @@ def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: FamilySplit
     train(cfg, parted.known, folder / "before")
     run = Run.create(folder / "wild")
     import_keypoints(run, observed(parted.new, study, seed))
-    filter_clips(run, study.filter)
-    build_2d(run, study.build)
-    pseudo_label(run, folder / "before", study.pseudo_label, device)
+    for _ in label_stages(run, folder / "before", study.filter, study.build, study.pseudo_label, device):
+        pass
     tuning = study.finetune.model_copy(update={"seed": seed})
     finetune(tuning, run.root, folder / "before", folder / "after", parted.known)
     train(cfg, data, folder / "full")
