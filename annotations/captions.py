@@ -1,26 +1,22 @@
-"""Captions of wild videos: about five per known action label, a sentence from the label's words for any other."""
+"""Captions of wild videos: sentences about a video or a part of it, from a CSV file and as lines of a text file."""
 
 from __future__ import annotations
 
+import io
 import math
+import posixpath
 import re
+import unicodedata
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import yaml
 
 from crossdiff.errors import InputError
 
-# Words of file names that say nothing about what is done.
-_NO_ACTION = {"clip", "demo", "dsc", "gopro", "img", "input", "mov", "movie", "mp"}
-_NO_ACTION |= {"output", "sample", "test", "vid", "video", "videos"}
 CAPTIONS_FILE = "captions.csv"
 _COLUMNS = ("video", "caption")
-_DATASETS = ("ucf101", "jhmdb")
 
 
 class VideoCaption(NamedTuple):
@@ -29,34 +25,6 @@ class VideoCaption(NamedTuple):
     text: str
     start: float = 0.0
     end: float = 0.0
-
-
-@cache
-def labels(dataset: str | None = None) -> tuple[str, ...]:
-    """The labels with captions of their own: `ucf101`'s, spelt as there, `jhmdb`'s, capitalised, or all."""
-    return tuple(label for name in _DATASETS if dataset in (None, name) for label in _shipped()[name])
-
-
-def captions_for(label: str) -> list[str]:
-    """Captions of an action label; `JumpingJack`, `jumping_jacks` and `Jumping Jacks 2` are the same label.
-
-    An unknown label is put in a sentence: "a person is rowing" where its first word ends in -ing behind a vowel (not
-    as "swing" does), "a person does archery" otherwise; one without any words, or with words that cameras and people
-    name files by (`IMG_0001`, `demo`), gives "a person moves".
-    """
-    if known := _by_normalised().get(_normalised(label)):
-        return list(known)
-    words = label_words(label)
-    if not set(words) - _NO_ACTION:
-        return ["a person moves"]
-    verb = "is" if re.search(r"[aeiouy]\w*ing$", words[0]) else "does"
-    return [f"a person {verb} {' '.join(words)}"]
-
-
-def label_words(text: str) -> list[str]:
-    """Lower-case words of a label or file name, split at capitals and punctuation, numbers left out."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    return re.findall(r"[^\W\d_]+", spaced.lower())
 
 
 def caption_line(text: str) -> str:
@@ -72,15 +40,14 @@ def caption_line(text: str) -> str:
 def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
 
-    A video is named by its path below the folder given for extraction, its file name, or either without suffix.
+    A video is named by its path, absolute or the end of it, with or without suffix: `/data/gym/day1.mp4`,
+    `gym/day1.mp4`, `day1`. Keys of the result are spelt as `plain_name` does.
     Columns start and end, in seconds, say which part of the video a row is about; empty ones: from its beginning,
     to its end.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
+        table = pd.read_csv(io.StringIO(_text(path)), dtype=str, keep_default_na=False)
+    except ValueError as error:
         raise InputError(f"{path}: not a readable CSV file ({error})") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of the rows
         raise InputError(f"{path}, line 2: more fields than columns; put captions with commas in quotes")
@@ -97,8 +64,28 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
         if not video.strip() or not re.search(r"\w", caption):
             raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
         span = _span(start, end, f"{path}, line {row}")
-        found.setdefault(video.strip(), []).append(VideoCaption(caption.strip(), *span))
+        found.setdefault(plain_name(video), []).append(VideoCaption(caption.strip(), *span))
     return found
+
+
+def plain_name(name: str) -> str:
+    """A path as one spelling of it: `./sub//a.mp4` and `sub\\a.mp4` are `sub/a.mp4`."""
+    return unicodedata.normalize("NFC", posixpath.normpath(name.strip().replace("\\", "/")))
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a CSV file") from None
+    except UnicodeDecodeError:
+        text = ""
+    if not text or "\0" in text:  # UTF-16 may lack its mark
+        what = "not UTF-8 text" if path.stat().st_size else "not a readable CSV file (it is empty)"
+        raise InputError(f"{path}: {what}; save it as UTF-8 (in Excel: CSV UTF-8)")
+    return text
 
 
 def _span(start: str, end: str, where: str) -> tuple[float, float]:
@@ -118,19 +105,3 @@ def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[
     for caption in captions:
         spans.setdefault((caption.start, caption.end), []).append(caption.text)
     return spans
-
-
-def _normalised(label: str) -> str:
-    return "".join(word.removesuffix("s") for word in label_words(label))
-
-
-@cache
-def _by_normalised() -> dict[str, list[str]]:
-    return {_normalised(name): captions for of_set in _shipped().values() for name, captions in of_set.items()}
-
-
-@cache
-def _shipped() -> dict[str, dict[str, list[str]]]:
-    """Captions by dataset and label."""
-    folder = resources.files("crossdiff.annotations")
-    return {name: yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in _DATASETS}

@@ -21,7 +21,7 @@ import torch
 from numpy import ndarray
 
 from crossdiff import CrossDiffPipeline
-from crossdiff.annotations.captions import captions_for
+from crossdiff.annotations.actions import captions_for
 from crossdiff.diffusion.lifting import LabelConfig, label
 from crossdiff.files import load_npz
 from crossdiff.models.model import CrossDiffModel

@@ -97,9 +97,13 @@ class Keypoints2D:
 
         names = ("xy", "score", "frame", "fps", "size", "keypoint_set", "time", "camera", "camera_known")
         z = load_npz(path, names)
-        width, height = (int(n) for n in z["size"])
-        rest = (z["time"], z["camera"], z["camera_known"])
-        return cls(z["xy"], z["score"], z["frame"], float(z["fps"]), (width, height), str(z["keypoint_set"]), *rest)
+        kinds = {"frame": np.int32, "time": np.float64, "camera_known": bool}
+        try:
+            arrays = {name: z[name].astype(kinds.get(name, np.float32)) for name in names[:3] + names[6:]}
+            width, height = (int(n) for n in z["size"])
+            return cls(**arrays, fps=float(z["fps"]), size=(width, height), keypoint_set=str(z["keypoint_set"]))
+        except (ClipError, TypeError, ValueError) as error:
+            raise ClipError(f"{path}: not keypoints ({error})") from None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
-"""Counts and lists in messages, and prompts in file names."""
+"""Counts and lists in messages, text that a terminal can be given, and prompts in file names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+
+# Control characters but tab and line feed, marks that change the direction of text, other ends of lines, and the
+# surrogates by which Python keeps bytes of names that are not UTF-8.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def counted(count: int, noun: str) -> str:
@@ -13,7 +17,23 @@ def counted(count: int, noun: str) -> str:
 
 def listed(reasons: Mapping[str, str]) -> str:
     """A line `name: reason` for each, to go after a colon."""
-    return "".join(f"\n  {name}: {reason}" for name, reason in reasons.items())
+    return "".join(f"\n  {one_line(name)}: {reason}" for name, reason in reasons.items())
+
+
+def printable(text: str) -> str:
+    """Text for a terminal, a log or a table, in which names of files cannot do anything: `\\x1b` for an escape."""
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """Printable text without ends of lines."""
+    return printable(text).replace("\n", "\\n")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    byte = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
+    return f"\\x{byte:02x}" if byte < 0x100 else f"\\u{byte:04x}"
 
 
 def slug(prompt: str) -> str:

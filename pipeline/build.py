@@ -64,7 +64,8 @@ class BuildSummary:
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     """Write motion2d/, features2d/ and texts/ of every clip that the filter kept; drop those of clips it did not.
 
-    What is built anew loses its pseudo label. Without `cfg` the run is built as it was before, else with the defaults.
+    A clip without captions gets an empty file of them. What is built again loses its pseudo label. Without `cfg` the
+    run is built as it was before, else with the defaults.
     """
     cfg = cfg or run.recorded("build", BuildConfig)
     judged = run.ledger.rows("filter")
@@ -97,9 +98,10 @@ def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cf
     # What stays where nothing is built of the clip.
     missing = Row("build", clip, "filtered", key, clip, reason=_NOT_SEEN, threshold=cfg.min_frames)
     try:
-        keypoints = Keypoints2D.load(run.keypoints / f"{clip}.npz")
+        keypoints = run.load_keypoints(clip)
         # A part of a video that has captions of its own is a clip of its own.
-        shown = {span: texts for span, texts in by_span(captions).items() if _overlaps(keypoints, span)}
+        spans = by_span(captions) or {(0.0, 0.0): []}
+        shown = {span: texts for span, texts in spans.items() if _overlaps(keypoints, span)}
         if not shown:
             missing = replace(missing, reason=_NOT_TOLD, threshold=None)
         motions = [(m, texts) for span, texts in shown.items() for m in to_motions(keypoints, cfg, span)]

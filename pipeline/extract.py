@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError, PartialFailure
@@ -15,7 +15,14 @@ from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
 from crossdiff.pipeline.engines import Engine, InProcess, Job, Outcome, Recipe
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import VideoInput, captions_of, default_captions, find_videos, name_apart
+from crossdiff.pipeline.inputs import (
+    Selection,
+    VideoInput,
+    captions_of,
+    default_captions,
+    name_apart,
+    warn_uncaptioned,
+)
 from crossdiff.pipeline.ledger import Row, State, Video, key_of
 from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
@@ -63,7 +70,7 @@ class ExtractSummary:
 
 
 def extract_2d(
-    videos: Sequence[Path],
+    videos: Sequence[Path] | Selection,
     run: Run,
     backend: str | PoseBackend = "mediapipe",
     captions: Path | None = None,
@@ -82,18 +89,19 @@ def extract_2d(
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
     settings: of a backend given by name, as `key=value`. engine: without it all is done in this process.
     attempts: how often a video may end or hang the process that works on it before it is quarantined.
-    lists, per_label: which of the videos are taken; see `find_videos`.
+    lists, per_label: which of the videos are taken, where they are not a `Selection` already.
     """
+    selection = videos if isinstance(videos, Selection) else Selection.of(videos, lists, per_label)
     recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings))
     pose = recipe.create_pose()
     identity, recipe = pose.identity, replace(recipe, on_gpu=pose.on_gpu)
     del pose  # its memory is for the processes
     known = run.ledger.videos()
-    named = name_apart(find_videos(videos, lists, per_label), {name: video.path for name, video in known.items()})
+    named = name_apart(selection.videos, {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
     with run.alone("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
-        run.record_config("extract", {"backend": identity, **recipe.people.model_dump()})
+        run.record_extraction(extract_config(identity, recipe.people), selection.record())
         extractor = _Extractor(run, known, [identity, recipe.people.model_dump()], retry_failed, progress)
         started = time.monotonic()
         jobs: Iterable[Job] = extractor.due(named, captioned)
@@ -103,7 +111,13 @@ def extract_2d(
             if not (jobs := extractor.lost_jobs()):
                 break
         extractor.summary.seconds = time.monotonic() - started
+    warn_uncaptioned(extractor.uncaptioned, len(named))
     return extractor.summary
+
+
+def extract_config(identity: Mapping[str, Any], cfg: PeopleConfig | None = None) -> dict[str, Any]:
+    """What a run records of the pose backend and the configuration of tracks that extraction worked with."""
+    return {"backend": dict(identity), **(cfg or PeopleConfig()).model_dump()}
 
 
 class _Progress:
@@ -145,6 +159,7 @@ class _Extractor:
         self.retry_failed = retry_failed
         self.progress = progress
         self.summary = ExtractSummary()
+        self.uncaptioned: list[str] = []
         self._begun: dict[str, _Begun] = {}
         self._lost: list[Job] = []
 
@@ -155,6 +170,8 @@ class _Extractor:
         for name, video in named.items():
             self.summary.videos += 1
             seen = self._see(name, video, captioned[video])
+            if not seen.captions:
+                self.uncaptioned.append(str(video.relative))
             key = key_of(seen.content, self.recipe)
             row = self.run.ledger.get("extract", name)
             same = row is not None and row.key == key and self._has_keypoints(name)
@@ -200,7 +217,7 @@ class _Extractor:
         content = before.content if before and stamp and before.stamp == stamp else _content(video.path)
         label = video.label
         if before is not None:
-            # What was told of it when it was found in a folder, or in a file of captions, holds when it is named again.
+            # The label from a folder and the captions from a file hold when the video is given as a single file.
             label = before.label if video.is_alone else label
             captions = before.captions if captions == default_captions(video.label) else captions
         seen = Video(name, video.path.resolve(), content, label, captions, stamp)
@@ -209,8 +226,9 @@ class _Extractor:
         return seen
 
     def _has_keypoints(self, video: str) -> bool:
+        """Whether the keypoints of all its tracks are there and whole."""
         tracks = self.run.ledger.rows("track", parent=video)
-        return all((self.run.keypoints / f"{row.id}.npz").is_file() for row in tracks)
+        return all(self.run.holds_keypoints(row.id, row.measures["frames"]) for row in tracks)
 
     def _disown(self, video: str) -> None:
         """Take the keys from the rows whose files will be overwritten: these may be left with others if this ends."""

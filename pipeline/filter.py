@@ -15,7 +15,6 @@ from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.measures import measure
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
-from crossdiff.types import Keypoints2D
 from crossdiff.wording import counted, listed
 
 
@@ -25,7 +24,8 @@ class FilterConfig(Config):
     Units: frames per second; frames at 20 fps; pixels; scores and shares in [0, 1]; bones, jitter and
     min_difference in body heights, camera and motion in body heights per second. seen_score: a keypoint below it
     counts as unseen. Of what is within all limits, clips that differ by less than min_difference from a better one
-    are left out (0: none is), and all but the best-scored `per_label` of each label. `configs/filter.yaml` says why.
+    are left out (0: none is), and all but the best-scored `per_label` of each label (clips without one all
+    stay). `configs/filter.yaml` says why.
     """
 
     seen_score: float = Field(0.3, ge=0, le=1)
@@ -95,10 +95,7 @@ class FilterSummary:
             return
         lines = listed(self.failed)
         if len(self.failed) == self.clips:
-            raise InputError(
-                "no clip could be read; remove what is damaged from keypoints/ and run crossdiff extract-2d, or "
-                f"import-2d, again:{lines}"
-            )
+            raise InputError(f"no clip could be read:{lines}")
         raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
 
 
@@ -169,7 +166,7 @@ def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | Non
         measures = {name: value for name, value in old.measures.items() if name != "duplicate_of"}
     else:
         try:
-            measured = measure(Keypoints2D.load(run.keypoints / f"{clip.id}.npz"), cfg.seen_score)
+            measured = measure(run.load_keypoints(clip.id), cfg.seen_score)
         except (ClipError, InputError) as error:
             return Row("filter", clip.id, "failed", key, clip.parent, reason=str(error))
         # A limit means the same whether a value comes from the track or from the ledger.
@@ -201,7 +198,7 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
         poses = {}
         for row in track(kept, "poses"):
             try:
-                poses[row.id] = signature(Keypoints2D.load(run.keypoints / f"{row.id}.npz"))
+                poses[row.id] = signature(run.load_keypoints(row.id))
             except (ClipError, InputError) as error:
                 judged[row.id] = replace(row, state="failed", reason=str(error), measures={})
         for name, found in find_duplicates(poses, cfg.min_difference).items():
@@ -210,7 +207,7 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
     if cfg.per_label is not None:
         counts: Counter[str] = Counter()
         for row in sorted(kept, key=lambda row: (-row.measures["score"], row.id)):
-            if judged[row.id].state == "done":
+            if judged[row.id].state == "done" and labels[row.id]:
                 counts[labels[row.id]] += 1
                 rank = counts[labels[row.id]]
                 if rank > cfg.per_label:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from crossdiff.annotations.captions import VideoCaption, captions_for
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import CrossDiffError, InputError, PartialFailure
 from crossdiff.files import remove_leftovers
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import LONGEST_ID
+from crossdiff.pipeline.inputs import LONGEST_ID, default_captions, warn_uncaptioned
 from crossdiff.pipeline.ledger import Row, Video, key_of
 from crossdiff.pipeline.mapping import keypoint_set_named
 from crossdiff.pipeline.run import Run
@@ -37,7 +37,7 @@ class ImportedClip:
     """A person's 2D poses, and what they show.
 
     id: letters, digits and `_ . -`, at most 200 bytes, for it names files; captions: sentences, or parts of the clip
-    with a sentence; without any they are those of the label.
+    with a sentence; without any they are those of the label, where there is one.
     """
 
     id: str
@@ -100,6 +100,7 @@ def import_keypoints(
         importer = _Importer(run)
         while batch := list(itertools.islice(clips, _BATCH)):
             importer.take(batch)
+    warn_uncaptioned(importer.uncaptioned, importer.summary.clips)
     return importer.summary
 
 
@@ -109,6 +110,7 @@ class _Importer:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.summary = ImportSummary()
+        self.uncaptioned: list[str] = []
         self._videos = run.ledger.videos()
         self._rows = {row.id: row for row in run.ledger.rows("extract")}
         self._met: set[str] = set()
@@ -161,16 +163,18 @@ class _Importer:
         if isinstance(clip, UnusableClip):
             raise InputError(clip.reason)
         captions = tuple(VideoCaption(c) if isinstance(c, str) else c for c in clip.captions)
-        captions = captions or tuple(map(VideoCaption, captions_for(clip.label)))
+        captions = captions or default_captions(clip.label)
+        if not captions:
+            self.uncaptioned.append(clip.id)
         keypoints = placed(checked(clip.keypoints))
         content, path = _content(keypoints), self._path(clip.id)
         video = Video(clip.id, path, content, clip.label, captions)
         key = key_of(_VERSION, content)
-        row = self._rows.get(clip.id)
-        if row is not None and row.key == key and row.state == "done" and path.is_file():
+        row, name = self._rows.get(clip.id), track_name(clip.id, 0)
+        same = row is not None and row.key == key and row.state == "done"
+        if same and self.run.holds_keypoints(name, len(keypoints.frame)):
             self.summary.unchanged += 1
             return video, []
-        name = track_name(clip.id, 0)
         if row is not None:
             self.summary.replaced += row.state == "done"
             # The file may be left without its rows if this ends: those of the old one must not speak of it.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, captions_for, label_words, read_caption_csv
+from crossdiff.annotations.actions import captions_for, known_action, known_label, names_something
+from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, plain_name, read_caption_csv
 from crossdiff.errors import InputError
-from crossdiff.pipeline.video import SUFFIXES
-from crossdiff.wording import counted
+from crossdiff.pipeline.search import files_below, is_video
+from crossdiff.wording import counted, one_line
 
 log = logging.getLogger(__name__)
 
@@ -42,25 +46,31 @@ class VideoInput:
             return name.decode()
         return f"{name[:_CUT].decode(errors='ignore')}-{hashlib.sha256(name).hexdigest()[:8]}"
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
-        """What a captions file may call it, most exact first."""
-        path = self.relative
-        return (path.as_posix(), path.with_suffix("").as_posix(), path.name, path.stem)
+        """What a captions file may call it, most exact first: ends of its path, with and without suffix."""
+        paths = dict.fromkeys(plain_name(path.as_posix()) for path in (self.path.absolute(), self.path.resolve()))
+        ends = [end for path in paths for end in _ends(path)]
+        ends.sort(key=lambda end: -end.count("/"))
+        return tuple(dict.fromkeys(name for end in ends for name in (end, _without_suffix(end))))
 
     @property
     def label(self) -> str:
-        """The action: of a UCF101 name (`v_Lunges_g01_c01`), else the folder's name, else the file name's words."""
+        """The action that its name or a folder's says; empty where neither says any.
+
+        That of a UCF101 name (`v_Lunges_g01_c01`), or the name of the nearest folder that is not a generic one
+        (`videos`, `DCIM`). Where that folder's is not a known action, a known one in the file's name comes first.
+        """
         named = _UCF101_NAME.fullmatch(self.path.stem)
         if named:
             return named["label"]
-        if self.relative.parent != Path():
-            return self.relative.parent.name
-        return "".join(word.capitalize() for word in label_words(self.path.stem)) or self.path.stem
+        folders = map(one_line, reversed(self.relative.parent.parts))
+        folder = next(filter(names_something, folders), "")
+        return folder if known_label(folder) else known_action(self.path.stem) or folder
 
     @property
     def is_alone(self) -> bool:
-        """Whether it was named by itself, and nothing but its own words says what it shows."""
+        """Whether it was given as a single file, so that its label can come from the file's name alone."""
         return self.relative.parent == Path() and _UCF101_NAME.fullmatch(self.path.stem) is None
 
     @property
@@ -70,21 +80,57 @@ class VideoInput:
         return named["group"] if named else ""
 
 
-def find_videos(inputs: Sequence[Path], lists: Sequence[Path] = (), per_label: int | None = None) -> list[VideoInput]:
-    """Files as given, folders searched for videos at any depth (hidden files left out); each file once.
+@dataclass(frozen=True)
+class Selection:
+    """The videos that a command was given, and what was asked for; made by `of`."""
 
-    lists: files in the form of UCF101's trainlist01.txt and testlist01.txt; only what they name is taken.
-    per_label: at most so many of each label, evenly over UCF101's groups (clips of a group are of one person and
-    place), the same ones every time.
-    """
-    found: dict[Path, VideoInput] = {}
-    for given in inputs:
-        for video in _videos_at(given):
-            found.setdefault(video.path.resolve(), video)
-    if not found:
-        raise InputError("no videos given; name video files or folders that hold some")
-    videos = _listed(list(found.values()), lists) if lists else list(found.values())
-    return videos if per_label is None else _spread(videos, per_label)
+    videos: tuple[VideoInput, ...]
+    paths: tuple[Path, ...]
+    lists: tuple[Path, ...] = ()
+    per_label: int | None = None
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], lists: Sequence[Path] = (), per_label: int | None = None) -> Selection:
+        """Files as given, and those of folders that are videos (see `search.is_video`), at any depth; each file once.
+
+        lists: files in the form of UCF101's trainlist01.txt and testlist01.txt; only what they name is taken.
+        per_label: at most so many of each label, evenly over UCF101's groups (clips of a group are of one person and
+        place), the same ones every time; videos without a label are all taken.
+        """
+        found: dict[Hashable, VideoInput] = {}
+        for given in paths:
+            for video in _videos_at(given):
+                found.setdefault(_identity(video.path), video)
+        if not found:
+            raise InputError("no videos given; name video files or folders that hold some")
+        videos = list(found.values())
+        if lists:
+            videos = _listed(videos, lists)
+        if per_label is not None:
+            videos = _spread(videos, per_label)
+        return cls(tuple(videos), tuple(paths), tuple(lists), per_label)
+
+    def record(self) -> dict[str, Any]:
+        """What was asked for, as JSON; the same from whatever folder the command is typed in."""
+        return {
+            "paths": sorted({str(path.resolve()) for path in self.paths}),
+            "lists": sorted({str(path.resolve()) for path in self.lists}),
+            "per_label": self.per_label,
+        }
+
+
+def find_videos(inputs: Sequence[Path], lists: Sequence[Path] = (), per_label: int | None = None) -> list[VideoInput]:
+    """The videos of a `Selection`."""
+    return list(Selection.of(inputs, lists, per_label).videos)
+
+
+def _identity(path: Path) -> Hashable:
+    """The same for all links to a file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return path
+    return status.st_dev, status.st_ino
 
 
 def read_list(path: Path) -> list[str]:
@@ -119,12 +165,12 @@ def _spread(videos: Sequence[VideoInput], per_label: int) -> list[VideoInput]:
     """The first of every group, then the second of every group, and so on, until there are enough of the label."""
     turns: Counter[tuple[str, str]] = Counter()
     ranked: dict[str, list[tuple[int, str, VideoInput]]] = {}
-    for video in sorted(videos, key=lambda video: video.names):
+    for video in sorted(videos, key=lambda video: video.relative.as_posix()):
         group = video.label, video.group
-        ranked.setdefault(video.label, []).append((turns[group], video.names[0], video))
+        ranked.setdefault(video.label, []).append((turns[group], video.relative.as_posix(), video))
         turns[group] += 1
     taken = {video for of_label in ranked.values() for *_, video in sorted(of_label, key=_turn)[:per_label]}
-    return [video for video in videos if video in taken]
+    return [video for video in videos if video in taken or not video.label]
 
 
 def _turn(entry: tuple[int, str, VideoInput]) -> tuple[int, str]:
@@ -136,13 +182,25 @@ def _videos_at(given: Path) -> list[VideoInput]:
         return [VideoInput(given, Path(given.name))]
     if not given.is_dir():
         raise InputError(f"{given}: no such file or folder; name video files, or folders that hold some")
-    relative = (path.relative_to(given) for path in sorted(given.rglob("*")) if path.is_file())
-    shown = (p for p in relative if not any(part.startswith(".") for part in p.parts))
-    videos = [VideoInput(given / p, p) for p in shown if p.suffix.lower() in SUFFIXES]
+    files = files_below(given)
+    videos = [VideoInput(given / path, path) for path in files if is_video(given / path)]
+    if not files:
+        raise InputError(f"{given}: holds no videos, as it is empty (hidden files aside); give another folder")
+    others = sorted({path for path in files if path.name != CAPTIONS_FILE} - {video.relative for video in videos})
     if not videos:
-        suffixes = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise InputError(f"{given}: holds no videos ({suffixes}); give another folder")
+        raise InputError(
+            f"{given}: holds no videos: {_not_videos(others or files)}; give another folder, or name a file itself to "
+            "see why it cannot be read"
+        )
+    if others:
+        log.warning("%s: %s", given, _not_videos(others))
     return videos
+
+
+def _not_videos(files: Sequence[Path]) -> str:
+    if len(files) == 1:
+        return f"1 file is not a video: {files[0]}"
+    return f"{len(files)} files are not videos, such as {files[0]}"
 
 
 def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[str, VideoInput]:
@@ -171,23 +229,44 @@ def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[
     folders = {folder for video in videos for folder in _folders(video)}
     beside = {f: read_caption_csv(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
     given = read_caption_csv(file) if file is not None else {}
-    names = {name for video in videos for name in video.names}
-    files = [(file, given), *((folder / CAPTIONS_FILE, captions) for folder, captions in sorted(beside.items()))]
-    for table, captions in files:
+    tables = [*([(file, given)] if file else []), *((f / CAPTIONS_FILE, beside[f]) for f in sorted(beside))]
+    names = {name for video in videos for name in video.names} if tables else set()
+    for table, captions in tables:
         if unknown := sorted(set(captions) - names):
             count = counted(len(unknown), "video")
             log.warning("%s: %s not among the inputs, such as %s", table, count, unknown[0])
     found = {}
     for video in videos:
-        sources = [given, *(beside.get(folder, {}) for folder in _folders(video))]
-        matches = [source[name] for source in sources for name in video.names if name in source]
-        found[video] = tuple(matches[0]) if matches else default_captions(video.label)
+        sources = [source for source in (given, *(beside.get(f, {}) for f in _folders(video))) if source]
+        matches = (source[name] for source in sources for name in video.names if name in source)
+        found[video] = tuple(next(matches, None) or default_captions(video.label))
     return found
 
 
 def default_captions(label: str) -> tuple[VideoCaption, ...]:
-    """Captions of a video that no file of captions speaks of."""
+    """Captions of a video that no file of captions speaks of; none where its label is empty."""
     return tuple(map(VideoCaption, captions_for(label)))
+
+
+def warn_uncaptioned(names: Sequence[str], count: int) -> None:
+    """One line where some of `count` videos or clips have no caption."""
+    if names:
+        log.warning(
+            "%d of %s without a caption, such as %s, as no name says what they show: they are lifted, and learnt from "
+            "without text; give captions with --captions FILE.csv",
+            len(names), counted(count, "input"), names[0],
+        )  # fmt: skip
+
+
+def _ends(path: str) -> Iterator[str]:
+    """A path, then without its first folder, and so on to its name."""
+    while path:
+        yield path
+        path = path.lstrip("/").partition("/")[2]
+
+
+def _without_suffix(path: str) -> str:
+    return os.path.splitext(path)[0]  # noqa: PTH122 - of a string
 
 
 def _folders(video: VideoInput) -> list[Path]:

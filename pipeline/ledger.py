@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import pandas as pd
 
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError
+from crossdiff.wording import one_line
 
 Stage = Literal["extract", "track", "filter", "build", "pseudo"]
 State = Literal["done", "filtered", "failed", "quarantined"]
@@ -61,6 +63,8 @@ class Row:
             raise ValueError(f"ledger row: no stage {self.stage!r} with state {self.state!r}")
         if (self.state == "done") != (self.reason is None):
             raise ValueError(f"ledger row {self.id!r}: {self.state} with reason {self.reason!r}")
+        if self.reason is not None:  # it may name a file
+            object.__setattr__(self, "reason", one_line(self.reason))
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,15 @@ def key_of(*parts: object) -> str:
 def _captions(text: str) -> tuple[VideoCaption, ...]:
     """Runs made before captions could be about a part of a video hold sentences alone."""
     return tuple(VideoCaption(c) if isinstance(c, str) else VideoCaption(*c) for c in json.loads(text))
+
+
+def _stored(path: Path) -> str | bytes:
+    """A path as SQLite takes it: as bytes where it is not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return str(path)
 
 
 class Ledger:
@@ -167,7 +180,7 @@ class Ledger:
 
     def put_videos(self, videos: Iterable[Video]) -> None:
         """Write videos in one transaction."""
-        values = [(v.id, str(v.path), v.content, v.label, json.dumps(v.captions), v.stamp) for v in videos]
+        values = [(v.id, _stored(v.path), v.content, v.label, json.dumps(v.captions), v.stamp) for v in videos]
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", values)
 
@@ -176,7 +189,14 @@ class Ledger:
         with self._transaction() as db:
             found = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
         return {
-            r["id"]: Video(r["id"], Path(r["path"]), r["content"], r["label"], _captions(r["captions"]), r["stamp"])
+            r["id"]: Video(
+                id=r["id"],
+                path=Path(os.fsdecode(r["path"])),
+                content=r["content"],
+                label=r["label"],
+                captions=_captions(r["captions"]),
+                stamp=r["stamp"],
+            )
             for r in found
         }
 

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _MOST_LINES = 100  # of a table that grows with the number of videos
 _MOST_VIDEOS = 4
+_UNLABELLED = "none"  # where nothing says what a video shows
 # What each measure is, with its unit.
 _MEASURES = {
     "fps": "frames per second",
@@ -84,7 +85,11 @@ class _Rows:
 
     def label(self, row: Row) -> str:
         """Of the video that a track or a judged clip comes from."""
-        return self.videos[row.parent].label if row.parent in self.videos else "unknown"
+        return self.label_of(row.parent)
+
+    def label_of(self, video: str) -> str:
+        """A video's label as the page shows it."""
+        return (self.videos[video].label if video in self.videos else "") or _UNLABELLED
 
     @property
     def labels(self) -> list[Row]:
@@ -244,7 +249,7 @@ def _labels(rows: _Rows) -> pd.DataFrame:
         counts.setdefault(label, Counter())[what] += 1
 
     for row in rows.extract:
-        label = rows.videos[row.id].label
+        label = rows.label_of(row.id)
         add(label, "videos")
         if row.state not in ("done", "filtered"):
             add(label, "failed")

@@ -105,7 +105,7 @@ class Drawer:
     ) -> list[Figure]:
         path = self.folder / f"{name}{suffix}"
         try:
-            draw(Keypoints2D.load(self.run.keypoints / f"{clip}.npz"), path)
+            draw(self.run.load_keypoints(clip), path)
         except CrossDiffError as error:
             log.info("%s not drawn", name, exc_info=True)
             self.failed[name] = str(error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -17,9 +18,10 @@ from pydantic import ValidationError
 
 from crossdiff import __version__
 from crossdiff.config import C
-from crossdiff.errors import InputError
+from crossdiff.errors import ClipError, InputError
 from crossdiff.files import read_json, write_json
 from crossdiff.pipeline.ledger import Ledger
+from crossdiff.types import Keypoints2D
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,23 @@ class Run:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.root / "ledger.sqlite")
+
+    def load_keypoints(self, clip: str) -> Keypoints2D:
+        """The keypoints of a clip; `ClipError` says how to have them again where they are gone or damaged."""
+        path = self.keypoints / f"{clip}.npz"
+        try:
+            return Keypoints2D.load(path)
+        except (ClipError, InputError) as error:
+            raise ClipError(f"{error}; run crossdiff extract-2d (or import-2d) again, which replaces it") from None
+
+    def holds_keypoints(self, clip: str, frames: int) -> bool:
+        """Whether the keypoints of a clip are there, whole, and of so many frames."""
+        path = self.keypoints / f"{clip}.npz"
+        try:
+            return len(Keypoints2D.load(path).frame) == frames
+        except (ClipError, InputError) as error:
+            log.warning("%s; it is made again", error)
+            return False
 
     def find_label(self, name: str) -> Path:
         """The pseudo label of a motion, kept or filtered; raises where it has none."""
@@ -90,14 +109,23 @@ class Run:
         return latest
 
     @classmethod
+    def extracted_from(cls, inputs: Mapping[str, Any], config: Mapping[str, Any]) -> Run | None:
+        """The latest run under `runs/`, but the demo's, that was extracted from these very inputs, as configured."""
+        asked = json.loads(json.dumps([inputs, config]))
+        for run in _runs():
+            recorded = run._extraction()
+            if asked[0] in recorded["inputs"] and asked[1] == recorded["config"]:
+                return run
+        return None
+
+    @classmethod
     def latest(cls) -> Run | None:
         """The run under `runs/`, whatever its name but the demo's, that was worked on last and holds clips.
 
         Where none holds clips, the one that was worked on last, if there is any: one that found nobody must not hide
         the good one before it.
         """
-        folders = [f for f in RUNS.iterdir() if f.name != DEMO] if RUNS.is_dir() else []
-        runs = [cls(folder) for folder in sorted(filter(_is_run, folders), key=_worked_on, reverse=True)]
+        runs = _runs()
         return next((run for run in runs if run._holds_clips()), runs[0] if runs else None)
 
     def _holds_clips(self) -> bool:
@@ -127,7 +155,21 @@ class Run:
         except (KeyError, TypeError, ValidationError):
             return cls()
 
-    def record_config(self, stage: str, config: dict[str, Any], **more: str) -> None:
+    def record_extraction(self, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+        """Keep how extraction is configured, and every selection of videos that it was given so configured."""
+        before = self._extraction()
+        known = before["inputs"] if before["config"] == json.loads(json.dumps(config)) else []
+        self.record_config("extract", dict(config), inputs=known if inputs in known else [*known, dict(inputs)])
+
+    def _extraction(self) -> dict[str, Any]:
+        """What `record_extraction` kept; empty where there is nothing, or nothing that can be read."""
+        try:
+            entry = read_json(self.config)["extract"]
+            return {"config": dict(entry["config"]), "inputs": list(entry["inputs"])}
+        except (InputError, OSError, KeyError, TypeError, ValueError):
+            return {"config": {}, "inputs": []}
+
+    def record_config(self, stage: str, config: dict[str, Any], **more: object) -> None:
         """Keep a stage's resolved configuration, the versions it ran with, and `more` of it, in config.json."""
         known = read_json(self.config) if self.config.exists() else {}
         if not isinstance(known, dict):
@@ -135,6 +177,12 @@ class Run:
         entry = {"config": config, "versions": _versions(), **more}
         if known.get(stage) != entry:
             write_json(self.config, known | {stage: entry})
+
+
+def _runs() -> list[Run]:
+    """Runs under `runs/`, whatever their names but the demo's, the one that was worked on last first."""
+    folders = [f for f in RUNS.iterdir() if f.name != DEMO] if RUNS.is_dir() else []
+    return [Run(folder) for folder in sorted(filter(_is_run, folders), key=_worked_on, reverse=True)]
 
 
 def _is_run(root: Path) -> bool:

@@ -13,7 +13,7 @@ from crossdiff.errors import InputError
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.report_pictures import Drawer
 from crossdiff.pipeline.run import Run
-from crossdiff.types import Keypoints2D, Motion2D
+from crossdiff.types import Motion2D
 from crossdiff.viewing.player.data import Shown
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def show_label(run: Run, name: str) -> Shown:
         raise InputError(f"{path}: not in the ledger of {run.root}; run crossdiff pseudo-label {run.root}")
     motion = read_motion(path)
     flat = Motion2D.load(run.motion2d / f"{name}.npz")
-    keypoints = Keypoints2D.load(run.keypoints / f"{row.parent}.npz")
+    keypoints = run.load_keypoints(row.parent)
     drawer = Drawer(run, run.ledger.videos(), run.root)
     times = flat.start + np.arange(len(motion.joints)) / motion.fps
     pictures = list(drawer.person_frames(_video_of(run, row), keypoints, times, _PICTURE))

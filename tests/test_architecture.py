@@ -12,7 +12,21 @@ REPO = Path(__file__).resolve().parents[1]
 FOLDERS = {name: REPO / name for name in ("crossdiff", "pipeline", "annotations", "configs", "pretrained")}
 # Each layer may import from those before it, and within itself where it is one package.
 LAYERS = [
-    {"errors", "device", "skeleton", "files", "progress", "templates", "types", "wording", "config", "configs"},
+    {
+        "errors",
+        "device",
+        "skeleton",
+        "files",
+        "progress",
+        "templates",
+        "types",
+        "wording",
+        "config",
+        "configs",
+        "timeline",
+        "display",
+        "video",
+    },
     {"annotations"},
     {"representation"},
     {"text"},
@@ -59,9 +73,9 @@ def imports(path: Path) -> set[str]:
 
 
 def part_of(dotted: str) -> str | None:
-    """The layer's part that a dotted name below `crossdiff` belongs to; None for the version alone."""
-    inside = dotted.split(".")[1:]
-    return inside[0] if inside and inside[0] in RANK else None
+    """The layer's part that a dotted name below `crossdiff` belongs to; None for other libraries, and the version."""
+    library, *inside = dotted.split(".")
+    return inside[0] if library == "crossdiff" and inside and inside[0] in RANK else None
 
 
 MODULES = modules()

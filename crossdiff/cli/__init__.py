@@ -13,6 +13,7 @@ import typer
 from crossdiff import __version__
 from crossdiff.cli.lazy import lazy_group
 from crossdiff.errors import CrossDiffError
+from crossdiff.wording import printable
 
 # Topic -> command -> module and function below `crossdiff.cli`, imported when the command is asked for.
 COMMANDS: dict[str, dict[str, str]] = {
@@ -81,7 +82,16 @@ def options(
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what is done, and show tracebacks."),
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+
+
+class _PrintableFormatter(logging.Formatter):
+    """Makes file names in log lines safe to print."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 # What typer exits with at Ctrl-C.
@@ -119,5 +129,5 @@ def main() -> None:
 def _fail(message: str, code: int) -> NoReturn:
     if logging.getLogger().isEnabledFor(logging.INFO):
         logging.exception("failed")
-    typer.secho(f"crossdiff: {message}", err=True, fg=typer.colors.RED)
+    typer.secho(printable(f"crossdiff: {message}"), err=True, fg=typer.colors.RED)
     sys.exit(code)

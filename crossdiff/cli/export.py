@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli.lazy import help_alone
-from crossdiff.cli.printing import print_default, print_summary
+from crossdiff.cli.printing import print_default, print_summary, print_text
 
 
 @help_alone
@@ -50,6 +50,6 @@ def export(
     options = ExportOptions(chosen, smooth, foot_lock, cast(Unit, unit), body_model, mesh)
     result = export_motions(motions, folder, options)
     for line in result.measures():
-        typer.echo(f"  {line}")
+        print_text(f"  {line}")
     print_summary(result)
     result.raise_failures()

@@ -13,9 +13,9 @@ from crossdiff.cli.options import (
     Captions,
     EngineName,
     GpusPerActor,
-    NewRun,
     PoseSet,
     RayAddress,
+    RunOfInputs,
     TimeLimit,
     Workers,
     config_file,
@@ -27,7 +27,7 @@ from crossdiff.cli.printing import print_default, print_summary
 @help_alone
 def extract_2d(
     videos: Annotated[list[Path], typer.Argument(help="Video files, and folders that are searched for them.")],
-    out: NewRun = None,
+    out: RunOfInputs = None,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
     captions: Captions = None,
@@ -53,23 +53,26 @@ def extract_2d(
 
     Exits with 3 if some videos failed and with 1 if all did; the run's ledger has the reason for each.
     A video that crashes or hangs the process that reads it does not affect the others.
+    The same command, typed again, resumes the run of these inputs and settings.
 
     Example: crossdiff extract-2d UCF101/ --list trainlist01.txt --per-label 50 --workers 2 --out runs/ucf
     """
     from crossdiff.config import load_config
     from crossdiff.pipeline import extract
     from crossdiff.pipeline.engines import create_engine
+    from crossdiff.pipeline.inputs import Selection
     from crossdiff.pipeline.people import PeopleConfig
     from crossdiff.workflows.chain import check_extraction
-    from crossdiff.workflows.defaults import create_run
+    from crossdiff.workflows.defaults import run_of_inputs
 
+    selection = Selection.of(videos, list_ or [], per_label)
     settings = pose_set or []
-    check_extraction(videos, captions, backend, settings, list_ or [], per_label)
+    identity = check_extraction(captions, backend, settings)
     cfg = load_config(PeopleConfig, config, set_)
     chosen = create_engine(engine, workers, time_limit, num_gpus_per_actor, ray_address)
-    run = create_run(out, print_default)
+    run = run_of_inputs(selection, out, identity, cfg, print_default)
     result = extract.extract_2d(
-        videos,
+        selection,
         run,
         backend,
         captions,
@@ -78,8 +81,6 @@ def extract_2d(
         settings=settings,
         engine=chosen,
         attempts=attempts,
-        lists=list_ or [],
-        per_label=per_label,
     )
     print_summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

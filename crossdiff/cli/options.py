@@ -17,6 +17,13 @@ NewRun = Annotated[
     Path | None,
     typer.Option("--out", help="Run folder; an existing run is resumed; default: a new one under runs/."),
 ]
+RunOfInputs = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Run folder; an existing run is resumed; default: the latest run of these inputs, else a new one under runs/.",
+    ),
+]
 
 # Videos and poses.
 Captions = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli.options import RunFolder
-from crossdiff.cli.printing import print_default, print_summary
+from crossdiff.cli.printing import print_default, print_summary, print_text
 
 
 def status(
@@ -33,5 +33,5 @@ def status(
     if csv:
         write_text(csv, table.to_csv(index=False))
     else:
-        typer.echo(table.to_string(index=False, na_rep="") if len(table) else "no rows")
+        print_text(table.to_string(index=False, na_rep="") if len(table) else "no rows")
     print_summary(f"{len(table)} rows" + (f" in {csv}" if csv else ""))

@@ -24,7 +24,8 @@ from crossdiff.types import Domain
 class WildDataset:
     """Clips of a run folder that have `features2d/ID.npz`, `pseudo3d/ID.npz` and `texts/ID.txt`.
 
-    A clip is small and read many times, so all are kept in memory. Every pseudo 3D value counts in the loss; 2D values
+    A clip without captions has the empty one, the null condition. A clip is small and read many times, so all are kept
+    in memory. Every pseudo 3D value counts in the loss; 2D values
     count where they were seen. A clip's quality is that of its label, 1 where that has none. Not `labelled`: clips
     need no pseudo label, none is read, and they teach 2D alone.
     """
@@ -67,6 +68,11 @@ class WildDataset:
             for array in (clip.features["3d"], clip.features["2d"], clip.seen):
                 digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
+
+    @property
+    def uncaptioned(self) -> list[str]:
+        """Ids of the clips that have no caption."""
+        return [clip_id for clip_id, captions in zip(self.ids, self.captions, strict=True) if not any(captions)]
 
     @property
     def dims(self) -> dict[Domain, int]:

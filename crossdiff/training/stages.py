@@ -189,8 +189,14 @@ def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
 
 
 def _check_wild(model: CrossDiffModel, wild: WildDataset, run: Path) -> None:
-    """Refuse features of another layout, and say how many clips could not be read."""
+    """Refuse features of another layout, and say how many clips could not be read, or have no caption."""
     _warn_skipped(run, wild.skipped)
+    if uncaptioned := wild.uncaptioned:
+        log.warning(
+            "%s: %d of %d clips have no caption, such as %s, and are learnt from without text; to give them some: "
+            "crossdiff extract-2d VIDEOS --out %s --captions FILE.csv, then crossdiff pseudo-label %s",
+            run, len(uncaptioned), len(wild), uncaptioned[0], run, run,
+        )  # fmt: skip
     if model.skeleton != HUMANML3D:
         raise ConfigError(
             f"{run}: holds motion of {HUMANML3D.name}, the model is of {model.skeleton.name}; use a model of the former"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from crossdiff.annotations.captions import read_caption_csv
 from crossdiff.checkpoint import load_model
@@ -20,7 +20,7 @@ from crossdiff.pipeline.engines import Engine
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import FilterConfig
-from crossdiff.pipeline.inputs import find_videos
+from crossdiff.pipeline.inputs import Selection
 from crossdiff.pipeline.labelling import label_stages
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, check_teacher
 from crossdiff.pipeline.run import Run
@@ -29,7 +29,7 @@ from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.loop import TrainSummary
 from crossdiff.training.record import recorded
 from crossdiff.training.stages import finetune
-from crossdiff.workflows.defaults import create_run, resolve_checkpoint
+from crossdiff.workflows.defaults import resolve_checkpoint, run_of_inputs
 from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.samples import SampleSummary, run_captions, sample_to_folder
 
@@ -64,7 +64,8 @@ class ChainResult:
     """Results of the last stages, and the failures of the first ones."""
 
     finetuned: TrainSummary
-    samples: SampleSummary
+    samples: SampleSummary | None
+    """None where there was neither a prompt nor a caption."""
     prompts: list[str]
     """The prompts that were sampled."""
     failures: list[str]
@@ -86,12 +87,13 @@ def run_videos(
     on_stage: StageCallback = silent,
     on_default: DefaultCallback = silent,
 ) -> ChainResult:
-    """All stages in the run folder `out`, or in a new one under runs/. Settings are checked before it is created.
+    """All stages in the run folder `out`, by default the latest run of these videos and settings, else a new one.
 
-    checkpoint: stage-I model, else the shipped one. data: 3D dataset to mix into fine-tuning. For the rest see
-    `run_chain`.
+    All inputs are checked before a run is created. checkpoint: stage-I model, by default the shipped one. data: 3D
+    dataset to mix into fine-tuning. For the rest see `run_chain`.
     """
-    check_extraction(videos, cfg.captions, cfg.backend, cfg.pose_settings)
+    selection = Selection.of(videos)
+    identity = check_extraction(cfg.captions, cfg.backend, cfg.pose_settings)
     if cfg.finetune is not None and cfg.finetune.devices * cfg.finetune.num_nodes > 1:
         # The other processes would run this very call, videos included.
         raise ConfigError("run: fine-tunes on one device; stop before it, and use crossdiff finetune --devices")
@@ -99,23 +101,15 @@ def run_videos(
         MocapDataset(data)
     teacher = resolve_checkpoint(checkpoint, on_default=on_default)
     checked = check_request(prompts, cfg.frames, teacher)
-    run = create_run(out, on_default)
-    return run_chain(videos, run, teacher, checked, cfg, on_stage, data)
+    run = run_of_inputs(selection, out, identity, on_default=on_default)
+    return run_chain(selection, run, teacher, checked, cfg, on_stage, data)
 
 
-def check_extraction(
-    videos: Sequence[Path],
-    captions: Path | None,
-    backend: str,
-    settings: Sequence[str],
-    lists: Sequence[Path] = (),
-    per_label: int | None = None,
-) -> None:
-    """Raise what `extract_2d` would raise for these inputs, so that no run folder is created for nothing."""
-    find_videos(videos, lists, per_label)
+def check_extraction(captions: Path | None, backend: str, settings: Sequence[str]) -> Mapping[str, Any]:
+    """Identity of the pose backend. Raises what `extract_2d` would raise, before a run folder is created for nothing."""
     if captions is not None:
         read_caption_csv(captions)
-    create_backend(backend, settings)
+    return create_backend(backend, settings).identity
 
 
 def check_request(prompts: Sequence[str], frames: int, checkpoint: Path) -> list[str]:
@@ -129,7 +123,7 @@ def check_request(prompts: Sequence[str], frames: int, checkpoint: Path) -> list
 
 
 def run_chain(
-    videos: Sequence[Path],
+    videos: Sequence[Path] | Selection,
     run: Run,
     checkpoint: Path,
     prompts: Sequence[str],
@@ -140,7 +134,7 @@ def run_chain(
     """extract-2d, filter, build-2d, pseudo-label, finetune, sample; `on_stage` gets each stage's name and summary.
 
     Inputs that fail are collected and do not stop the rest; if a later stage stops, its error lists them too, as they
-    are often its cause. Without prompts, captions of the run are sampled.
+    are often its cause. Without prompts, captions of the run are sampled, if it has any.
     """
     stages = _Stages(on_stage)
     with stages.with_earlier_failures():
@@ -153,7 +147,8 @@ def run_chain(
         on_stage("finetune", tuned)
         chosen = list(prompts) or run_captions(run)
         if not chosen:
-            raise InputError(f"{run.root}: no captions to sample; give a prompt")
+            on_stage("sample", "nothing: the run has no captions; give a prompt, or captions with --captions FILE.csv")
+            return ChainResult(tuned, None, chosen, stages.failures)
         samples = sample_to_folder(
             chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples", device=cfg.device
         )

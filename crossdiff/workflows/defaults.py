@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from crossdiff import checkpoint as checkpoints
 from crossdiff.errors import InputError
+from crossdiff.pipeline.extract import extract_config
+from crossdiff.pipeline.inputs import Selection
+from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
 from crossdiff.workflows.reporting import DefaultCallback, silent
 
@@ -34,6 +39,23 @@ def create_run(out: Path | None, on_default: DefaultCallback = silent) -> Run:
     if out is None:
         on_default("run", run.root, "a new run; name it with --out")
     return run
+
+
+def run_of_inputs(
+    videos: Selection,
+    out: Path | None,
+    identity: Mapping[str, Any],
+    cfg: PeopleConfig | None = None,
+    on_default: DefaultCallback = silent,
+) -> Run:
+    """The run in folder `out`; without it the latest run of the same videos and settings, else a new one.
+
+    identity: of the pose backend.
+    """
+    if out is None and (known := Run.extracted_from(videos.record(), extract_config(identity, cfg))):
+        on_default("run", known.root, "the latest run of these inputs and settings; name a new one with --out")
+        return known
+    return create_run(out, on_default)
 
 
 def resolve_checkpoint(

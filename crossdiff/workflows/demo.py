@@ -80,7 +80,7 @@ def make_demo(
         captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
     )
     (known,) = captions_of(found, cfg.captions).values()
-    prompts = [known[0].text, KNOWN_PROMPT]
+    prompts = [*(caption.text for caption in known[:1]), KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     before = sample_to_folder(
         prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device
@@ -123,7 +123,7 @@ def _draw_lifted(run: Run, names: Sequence[str]) -> None:
 def _draw_samples(out: Path, prompts: Sequence[str], result: ChainResult) -> list[Figure]:
     """One video per prompt: before and after side by side."""
     figures = []
-    for prompt, name in zip(prompts, result.samples.names, strict=True):
+    for prompt, name in zip(prompts, result.samples.names if result.samples else [], strict=True):
         pair = [Motion3D(load_npy(out / place / f"{name}.npy"), 20.0) for place in ("before", "samples")]
         render_motion(pair, out / f"{name}.mp4", ["before", "after"])
         figures.append(Figure(f"{name}.mp4", prompt))

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_caption_csv
-from crossdiff.annotations.captions import by_span, label_words
+from crossdiff.annotations.actions import known_action, label_words, names_something
+from crossdiff.annotations.captions import by_span, plain_name
 from crossdiff.errors import InputError
 
 # The names of all classes of the dataset, from its classInd.txt.
@@ -93,8 +94,7 @@ def test_spellings_of_a_label(spelling):
     ("label", "caption"),
     [("Archery", "a person does archery"), ("RockClimbingIndoor", "a person does rock climbing indoor"),
      ("rowing", "a person is rowing"), ("skiing", "a person is skiing"), ("Dying Swan", "a person is dying swan"),
-     ("Swing", "a person does swing"), ("bring_chairs", "a person does bring chairs"),
-     ("0001", "a person moves"), ("", "a person moves")],
+     ("Swing", "a person does swing"), ("bring_chairs", "a person does bring chairs")],
 )  # fmt: skip
 def test_unknown_labels_become_a_sentence(label, caption):
     assert captions_for(label) == [caption]
@@ -157,6 +157,42 @@ def test_a_missing_file_is_named(tmp_path):
         read_caption_csv(tmp_path / "captions.csv")
 
 
-@pytest.mark.parametrize("name", ["demo", "IMG_1234", "video (2)"])
-def test_names_that_cameras_give_are_no_action(name):
-    assert captions_for(name) == ["a person moves"]
+@pytest.mark.parametrize(
+    "name", ["demo", "IMG_1234", "my phone video (2)", "100GOPRO", "DCIM", "Downloads", "0001", ""]
+)
+def test_names_that_cameras_and_people_give_are_no_action(name):
+    assert captions_for(name) == [] and not names_something(name) and known_action(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [("squat at home 3", "BodyWeightSquats"), ("my jumping jacks", "JumpingJack"), ("pulling up 2", "PullUps"),
+     ("IMG_2041 golf swing slow", "GolfSwing"), ("table tennis", "TableTennisShot"), ("tennis-final", "TennisSwing"),
+     ("He was running", "Run"), ("waved", "Wave"), ("walking the dog", "WalkingWithDog"), ("clap and walk", "Clap"),
+     ("sit-ups", None), ("test run 3", None), ("grandstand", None), ("holiday in Rome", None), ("wavelength", None)],
+)  # fmt: skip
+def test_the_known_action_among_the_words_of_a_name(name, action):
+    assert known_action(name) == action
+
+
+@pytest.mark.parametrize("label", ["squats", "my squat videos", "Squat (raw)", "body_weight_squat"])
+def test_other_names_of_a_label_and_generic_words_beside_it(label):
+    assert captions_for(label) == captions_for("BodyWeightSquats")
+
+
+@pytest.mark.parametrize("content", ["video,caption\na,B\u00e9la jumps\n"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_file_in_another_encoding_is_told_how_to_save_it(tmp_path, content, encoding):
+    (tmp_path / "captions.csv").write_text(content, encoding=encoding)
+    with pytest.raises(InputError, match=r"captions\.csv: not UTF-8 text; save it as UTF-8"):
+        read_caption_csv(tmp_path / "captions.csv")
+
+
+def test_spellings_of_a_path_are_one_video(tmp_path):
+    path = tmp_path / "captions.csv"
+    path.write_text("video,caption\n./gym/a.mp4,one\ngym\\a.mp4,two\ngym//x/../a.mp4,three\ncafe\u0301,four\n", "utf-8")
+    found = read_caption_csv(path)
+    assert {name: [c.text for c in captions] for name, captions in found.items()} == {
+        "gym/a.mp4": ["one", "two", "three"], "caf\u00e9": ["four"]
+    }  # fmt: skip
+    assert plain_name("C:\\videos\\a.mp4") == "C:/videos/a.mp4"

@@ -39,7 +39,7 @@ def test_keypoints_of_each_person_and_a_row_for_each_video(run):
     found = Keypoints2D.load(run.keypoints / "jumping_jacks_01_t0.npz")
     assert found.xy.shape == (70, 33, 2) and found.fps == 20 and found.size == (160, 140)
     videos = run.ledger.videos()
-    assert videos["jumping_jacks_01"].label == "JumpingJacks"
+    assert videos["jumping_jacks_01"].label == "JumpingJack"
     assert len(videos["PullUps__v_PullUps_g01_c01"].captions) == 5
 
 

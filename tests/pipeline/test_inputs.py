@@ -40,8 +40,17 @@ def test_nothing_to_read_is_an_error(tmp_path):
         ("Lunges/v_Lunges_g01_c02.avi", "Lunges"),
         ("mixed/v_PullUps_g01_c02.avi", "PullUps"),
         ("archive/tai_chi/001.mp4", "tai_chi"),
-        ("jumping_jacks_01.mp4", "JumpingJacks"),
-        ("0001.mp4", "0001"),
+        ("jumping_jacks_01.mp4", "JumpingJack"),
+        ("squat at home 3.mp4", "BodyWeightSquats"),
+        ("my phone video (2).mp4", ""),
+        ("0001.mp4", ""),
+        # Generic folders say nothing; a known action in a file's name comes before an unknown folder.
+        ("DCIM/Camera/IMG_0001.mp4", ""),
+        ("Rowing/videos/0001.mp4", "Rowing"),
+        ("my squat videos/0001.mp4", "my squat videos"),
+        ("gym/lunges 2.mp4", "Lunges"),
+        ("PullUps/squats.mp4", "PullUps"),
+        ("a\x1b[31m\udce9b/0001.mp4", "a\\x1b[31m\\xe9b"),
     ],
 )
 def test_labels(relative, label):
