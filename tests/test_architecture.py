@@ -12,7 +12,20 @@ REPO = Path(__file__).resolve().parents[1]
 FOLDERS = {name: REPO / name for name in ("crossdiff", "pipeline", "annotations", "configs", "pretrained")}
 # Each layer may import from those before it, and within itself where it is one package.
 LAYERS = [
-    {"errors", "device", "skeleton", "files", "progress", "templates", "types", "wording", "config", "configs"},
+    {
+        "errors",
+        "device",
+        "skeleton",
+        "files",
+        "masks",
+        "progress",
+        "record",
+        "templates",
+        "types",
+        "wording",
+        "config",
+        "configs",
+    },
     {"annotations"},
     {"representation"},
     {"text"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import multiprocessing
-import shutil
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,7 +13,6 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-import yaml
 
 from crossdiff import __version__
 from crossdiff.errors import ConfigError, CrossDiffError
@@ -39,10 +37,11 @@ from crossdiff.evaluation.result import (
     Table,
     Value,
 )
-from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
+from crossdiff.record import pin
 
 _RECORD = "evaluation.yaml"
+_MADE = ("replications", "result.json", "report.md", "report.html")
 # What a runner is made of, but for its device.
 _MadeOf = tuple[EvaluationConfig, Path, Path, Path]
 
@@ -80,20 +79,7 @@ def _pin(cfg: EvaluationConfig, runner: ReplicationRunner, out: Path, start_over
     """Refuse replications that were made of something else. Their number, and how many are batched, is free."""
     settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
     record = {"config": settings, "inputs": runner.inputs()}
-    path = out / _RECORD
-    before = read_record(path)
-    if path.is_file() and before != record:
-        if not start_over:
-            old = {part: before.get(part) or {} for part in record}
-            parts = [key for part in record for key in record[part] if old[part].get(key) != record[part][key]]
-            raise ConfigError(
-                f"{out}: holds an evaluation of something else ({', '.join(parts) or 'evaluators'}); give another "
-                "--out, or start over with --start-over"
-            )
-        shutil.rmtree(out / "replications", ignore_errors=True)
-        for made in ("result.json", "report.md", "report.html"):
-            (out / made).unlink(missing_ok=True)
-    write_text(path, yaml.safe_dump(record, sort_keys=False))
+    pin(out / _RECORD, record, _MADE, start_over)
 
 
 def _replicate(runner: ReplicationRunner, made_of: _MadeOf, out: Path, devices: tuple[str, ...]) -> None:
