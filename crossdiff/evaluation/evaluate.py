@@ -34,7 +34,7 @@ from crossdiff.evaluation.result import (
     EvaluatorRecord,
     ModelRecord,
     Protocol,
-    Table,
+    ScoreTable,
     Value,
 )
 from crossdiff.progress import progress_bar
@@ -149,20 +149,15 @@ def collect(runner: ReplicationRunner, out: Path, name: str, devices: tuple[str,
     return EvaluationResult(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         version=__version__,
-        model=ModelRecord(
-            name=name,
-            folder=str(runner.checkpoint),
-            fingerprint=runner.inputs()["model"],
-            parameters=sum(p.numel() for p in runner.model.network.parameters()),
-        ),
-        dataset=_dataset_record(runner),
+        model=ModelRecord.of(runner.model, runner.checkpoint, name),
+        dataset=DatasetRecord.of(runner.real.data),
         evaluators=tuple(_evaluator_record(runner, k) for k in KINDS if f"{k}-all" in runner.evaluators),
         config=cfg.model_dump(mode="json"),
         most_frames=runner.model.config.max_frames,
         device=_device_name(devices),
         seconds_per_motion=float(np.median(seconds)),
         tables=tuple(
-            Table(
+            ScoreTable(
                 evaluator=kind,
                 protocol=protocol,
                 rows={row: _values(scores[kind, protocol, row]) for row in (REAL, name)},
@@ -213,14 +208,6 @@ def _append(lists: dict[str, list[float]], values: dict[str, float]) -> None:
 
 def _values(lists: dict[str, list[float]]) -> dict[str, Value]:
     return {key: Value.of(values) for key, values in lists.items()}
-
-
-def _dataset_record(runner: ReplicationRunner) -> DatasetRecord:
-    data = runner.real.data
-    texts = {c.text for captions in data.captions for c in captions}
-    return DatasetRecord(
-        folder=str(data.folder), split=data.split, fingerprint=data.fingerprint(), clips=len(data), captions=len(texts)
-    )
 
 
 def _evaluator_record(runner: ReplicationRunner, kind: str) -> EvaluatorRecord:
