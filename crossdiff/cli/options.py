@@ -21,7 +21,7 @@ RunOfInputs = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help="Run folder; an existing run is resumed; default: the latest run of these inputs, else a new one under runs/.",
+        help="Run folder; an existing run is resumed; default: the latest run of these inputs, else a new one.",
     ),
 ]
 

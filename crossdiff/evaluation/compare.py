@@ -8,10 +8,10 @@ from pathlib import Path
 
 from crossdiff.errors import InputError
 from crossdiff.evaluation import report
-from crossdiff.evaluation.report import METRICS, REAL, Better, Cell, Column, Document, Sheet
-from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, Table, Value
-from crossdiff.files import write_text
+from crossdiff.evaluation.report import METRICS, REAL, Better
+from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, ScoreTable, Value
 from crossdiff.representation.physics import MEASURES
+from crossdiff.viewing.page import Cell, Column, Page, Section, write_page
 
 _BETTER: dict[str, Better] = METRICS | {name: measure.better for name, measure in MEASURES.items()}
 _BOLD = "Bold: the best value, where its interval does not overlap with that of the next best."
@@ -27,7 +27,7 @@ class Comparison:
     names: tuple[str, ...]
     results: tuple[EvaluationResult, ...]
     evaluators: tuple[EvaluatorRecord, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[ScoreTable, ...]
     motion: dict[str, dict[str, Value]]
 
 
@@ -43,7 +43,7 @@ def compare(results: Sequence[EvaluationResult]) -> Comparison:
     for evaluator, protocol in keys:
         found = [_table(result, evaluator, protocol) for result in results]
         rows = [{} if table is None else table.rows for table in found]
-        tables.append(Table(evaluator=evaluator, protocol=protocol, rows=_joined(names, results, rows)))
+        tables.append(ScoreTable(evaluator=evaluator, protocol=protocol, rows=_joined(names, results, rows)))
     motion = _joined(names, results, [result.motion for result in results])
     return Comparison(tuple(names), tuple(results), results[0].evaluators, tuple(tables), motion)
 
@@ -85,64 +85,64 @@ def best_row(rows: Mapping[str, Mapping[str, Value]], name: str) -> str | None:
     return first if apart else None
 
 
-# --- the two forms ---
-
-
-def markdown(comparison: Comparison) -> str:
-    return report.to_markdown(document(comparison))
-
-
-def html(comparison: Comparison) -> str:
-    return report.to_html(document(comparison))
+# --- the page ---
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write compare.md and compare.html into the folder; returns the page."""
-    write_text(folder / "compare.md", markdown(comparison))
-    write_text(folder / "compare.html", html(comparison))
-    return folder / "compare.html"
+    return write_page(folder / "compare.html", comparison_page(comparison), with_markdown=True)
 
 
-def document(comparison: Comparison) -> Document:
+def markdown(comparison: Comparison) -> str:
+    return comparison_page(comparison).to_markdown()
+
+
+def comparison_page(comparison: Comparison) -> Page:
+    """The tables of all results with the best values marked, what differs between them, and what is the same."""
     data = comparison.results[0].dataset
     names = comparison.names
     lead = f"{', '.join(names)} on {data.folder}, split {data.split}. {REAL}: as in the result of {names[0]}."
-    sheets = [_marked(report.metric_sheet(t, comparison.evaluators), t.rows, METRICS) for t in comparison.tables]
+    tables = comparison.tables
+    sections = [_marked(report.metric_section(t, comparison.evaluators), t.rows, METRICS) for t in tables]
     if comparison.motion:
-        sheets.append(_marked(report.motion_sheet(comparison.motion), comparison.motion, MEASURES))
+        sections.append(_marked(report.motion_section(comparison.motion), comparison.motion, MEASURES))
     different, same = _facts(comparison)
-    sheets += [different] if different.rows else []
-    return Document("Models compared", lead, sheets, same, "What is the same for all")
+    sections += [different] if different is not None else []
+    sections.append(Section("What is the same for all", facts=same))
+    return Page("Models compared", lead, sections)
 
 
-def _marked(sheet: Sheet, rows: Mapping[str, Mapping[str, Value]], known: Mapping[str, object]) -> Sheet:
-    """The sheet with its best values marked. Its columns are those of `known` that some row has, then others."""
-    names = report.in_order(rows, known)
-    best = [best_row(rows, name) for name in names]
+def _marked(section: Section, rows: Mapping[str, Mapping[str, Value]], known: Mapping[str, object]) -> Section:
+    """The section with its table's best values marked. Columns are those of `known` that some row has, then others."""
+    table = section.rows
+    assert table is not None
+    best = [None, *(best_row(rows, name) for name in report.in_order(rows, known))]
     marked = [
-        (row, [replace(cell, best=row == winner) for cell, winner in zip(cells, best, strict=True)])
-        for row, cells in sheet.rows
+        [replace(cell, best=row[0].text == winner) for cell, winner in zip(row, best, strict=True)]
+        for row in table.rows
     ]
-    text = f"{sheet.text} {_BOLD}" if any(best) else sheet.text
-    return replace(sheet, text=text, rows=marked)
+    text = f"{section.text} {_BOLD}" if any(best) else section.text
+    return replace(section, text=text, table=replace(table, rows=marked))
 
 
-def _facts(comparison: Comparison) -> tuple[Sheet, list[tuple[str, str]]]:
-    """What the numbers depend on: a table of what differs, and a list of what is the same."""
+def _facts(comparison: Comparison) -> tuple[Section | None, list[tuple[str, str]]]:
+    """What the numbers depend on: a table of the facts that differ, and a list of those that are the same."""
     each = [report.facts(result) for result in comparison.results]
     names = list(dict.fromkeys(name for found in each for name in found))
     same = [(name, each[0][name]) for name in names if len({found.get(name) for found in each}) == 1]
     alike = {name for name, _ in same}
-    rows = [(n, [Cell(found.get(n, report.MISSING)) for found in each]) for n in names if n not in alike]
-    columns = [Column(name) for name in comparison.names]
-    text = "All else that the numbers depend on is the same for all."
-    return Sheet("What differs", text, columns, rows, words=True), same
+    rows = {n: [Cell(found.get(n, report.MISSING)) for found in each] for n in names if n not in alike}
+    if not rows:
+        return None, same
+    columns = [Column(name, numeric=False) for name in comparison.names]
+    text = "Everything else that the numbers depend on is the same for all."
+    return Section("What differs", text, table=report.named_table(columns, rows)), same
 
 
 # --- joining ---
 
 
-def _table(result: EvaluationResult, evaluator: str, protocol: str) -> Table | None:
+def _table(result: EvaluationResult, evaluator: str, protocol: str) -> ScoreTable | None:
     return next((t for t in result.tables if (t.evaluator, t.protocol) == (evaluator, protocol)), None)
 
 

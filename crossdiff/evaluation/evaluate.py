@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import multiprocessing
-import shutil
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,7 +13,6 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-import yaml
 
 from crossdiff import __version__
 from crossdiff.errors import ConfigError, CrossDiffError
@@ -36,13 +34,14 @@ from crossdiff.evaluation.result import (
     EvaluatorRecord,
     ModelRecord,
     Protocol,
-    Table,
+    ScoreTable,
     Value,
 )
-from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
+from crossdiff.record import pin
 
 _RECORD = "evaluation.yaml"
+_MADE = ("replications", "result.json", "report.md", "report.html")
 # What a runner is made of, but for its device.
 _MadeOf = tuple[EvaluationConfig, Path, Path, Path]
 
@@ -80,20 +79,7 @@ def _pin(cfg: EvaluationConfig, runner: ReplicationRunner, out: Path, start_over
     """Refuse replications that were made of something else. Their number, and how many are batched, is free."""
     settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
     record = {"config": settings, "inputs": runner.inputs()}
-    path = out / _RECORD
-    before = read_record(path)
-    if path.is_file() and before != record:
-        if not start_over:
-            old = {part: before.get(part) or {} for part in record}
-            parts = [key for part in record for key in record[part] if old[part].get(key) != record[part][key]]
-            raise ConfigError(
-                f"{out}: holds an evaluation of something else ({', '.join(parts) or 'evaluators'}); give another "
-                "--out, or start over with --start-over"
-            )
-        shutil.rmtree(out / "replications", ignore_errors=True)
-        for made in ("result.json", "report.md", "report.html"):
-            (out / made).unlink(missing_ok=True)
-    write_text(path, yaml.safe_dump(record, sort_keys=False))
+    pin(out / _RECORD, record, _MADE, start_over)
 
 
 def _replicate(runner: ReplicationRunner, made_of: _MadeOf, out: Path, devices: tuple[str, ...]) -> None:
@@ -163,20 +149,15 @@ def collect(runner: ReplicationRunner, out: Path, name: str, devices: tuple[str,
     return EvaluationResult(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         version=__version__,
-        model=ModelRecord(
-            name=name,
-            folder=str(runner.checkpoint),
-            fingerprint=runner.inputs()["model"],
-            parameters=sum(p.numel() for p in runner.model.network.parameters()),
-        ),
-        dataset=_dataset_record(runner),
+        model=ModelRecord.of(runner.model, runner.checkpoint, name),
+        dataset=DatasetRecord.of(runner.real.data),
         evaluators=tuple(_evaluator_record(runner, k) for k in KINDS if f"{k}-all" in runner.evaluators),
         config=cfg.model_dump(mode="json"),
         most_frames=runner.model.config.max_frames,
         device=_device_name(devices),
         seconds_per_motion=float(np.median(seconds)),
         tables=tuple(
-            Table(
+            ScoreTable(
                 evaluator=kind,
                 protocol=protocol,
                 rows={row: _values(scores[kind, protocol, row]) for row in (REAL, name)},
@@ -227,14 +208,6 @@ def _append(lists: dict[str, list[float]], values: dict[str, float]) -> None:
 
 def _values(lists: dict[str, list[float]]) -> dict[str, Value]:
     return {key: Value.of(values) for key, values in lists.items()}
-
-
-def _dataset_record(runner: ReplicationRunner) -> DatasetRecord:
-    data = runner.real.data
-    texts = {c.text for captions in data.captions for c in captions}
-    return DatasetRecord(
-        folder=str(data.folder), split=data.split, fingerprint=data.fingerprint(), clips=len(data), captions=len(texts)
-    )
 
 
 def _evaluator_record(runner: ReplicationRunner, kind: str) -> EvaluatorRecord:

@@ -10,9 +10,12 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import ValidationError
 
+from crossdiff.checkpoint import weights_hash
 from crossdiff.config import Config
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.files import read_json, write_json
+from crossdiff.models import CrossDiffModel
 
 # Normal deviate of a two-sided interval of 95 %.
 _Z95 = 1.96
@@ -49,7 +52,7 @@ class EvaluatorRecord(Config):
     parts: tuple[str, ...]
 
 
-class Table(Config):
+class ScoreTable(Config):
     """Rows (`Real` and the model's name) by metric's name, of one evaluator.
 
     `protocol` says how the batches of R-precision and MM-Dist were drawn: `classic`, at random, or `distinct`, with
@@ -62,18 +65,45 @@ class Table(Config):
 
 
 class DatasetRecord(Config):
+    """The split that was evaluated on, and the numbers of its clips and different captions."""
+
     folder: str
     split: str
     fingerprint: str
     clips: int
     captions: int
 
+    @classmethod
+    def of(cls, data: MocapDataset, clips: Sequence[int] | None = None) -> Self:
+        """clips: indices of those that were used; None: all."""
+        chosen = range(len(data)) if clips is None else clips
+        texts = {caption.text for clip in chosen for caption in data.captions[clip]}
+        return cls(
+            folder=str(data.folder),
+            split=data.split,
+            fingerprint=data.fingerprint(),
+            clips=len(chosen),
+            captions=len(texts),
+        )
+
 
 class ModelRecord(Config):
+    """The model that was evaluated; fingerprint: hash of its weights."""
+
     name: str
     folder: str
     fingerprint: str
     parameters: int
+
+    @classmethod
+    def of(cls, model: CrossDiffModel, checkpoint: Path, name: str) -> Self:
+        """checkpoint: the folder that `model` was loaded from."""
+        return cls(
+            name=name,
+            folder=str(checkpoint),
+            fingerprint=weights_hash(checkpoint),
+            parameters=sum(p.numel() for p in model.network.parameters()),
+        )
 
 
 class SavedResult(Config):
@@ -117,7 +147,7 @@ class EvaluationResult(SavedResult):
     most_frames: int
     device: str
     seconds_per_motion: float
-    tables: tuple[Table, ...]
+    tables: tuple[ScoreTable, ...]
     motion: dict[str, dict[str, Value]]
 
     def named(self) -> Self:

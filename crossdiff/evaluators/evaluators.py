@@ -44,6 +44,7 @@ from crossdiff.text import CachedEmbeddings, load_text_encoder
 
 Kind = Literal["t2m", "tmr"]
 _WEIGHTS, _CONFIG, _WORDS = "evaluator.safetensors", "config.json", "words.npz"
+FILES = (_WEIGHTS, _CONFIG, _WORDS)
 # As in T2M: longer motion is cut.
 MOST_FRAMES = 196
 # Frames of zeros that the two convolutions of the movement encoder see behind a motion's end.

@@ -7,7 +7,6 @@ other: T2M's random shift would otherwise push apart what belongs together.
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +14,17 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import yaml
 from jaxtyping import Bool, Float
-from numpy import ndarray
 from pydantic import Field
 from torch import Tensor, nn
 
-from crossdiff.checkpoint import keep_newest, latest_state, load_state, save_state
 from crossdiff.config import Config
-from crossdiff.data.captions import Caption
-from crossdiff.data.mocap import MocapDataset, clip_span
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluators.body_parts import Part, part_indices
+from crossdiff.evaluators.clips import WINDOW, Clips, pad
 from crossdiff.evaluators.evaluators import (
-    MOST_FRAMES,
+    FILES,
     EvaluatorConfig,
     Kind,
     T2MEvaluator,
@@ -38,15 +34,14 @@ from crossdiff.evaluators.evaluators import (
     save_evaluator,
 )
 from crossdiff.evaluators.networks import MovementDecoder
-from crossdiff.evaluators.shared_captions import SharedCaptions
 from crossdiff.evaluators.words import WordVectors, caption_words, load_word_vectors
-from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
+from crossdiff.record import pin
 from crossdiff.text import load_text_encoder
+from crossdiff.training.state import Best, StateFolder
 
 log = logging.getLogger(__name__)
 
-_WINDOW = 40
 _STATES, _RECORD = "state", "training.yaml"
 _MATCH_BATCHES = 8
 _PHASES = {"movement": 0, "matching": 1, "contrastive": 2}
@@ -102,11 +97,12 @@ def train_evaluator(
     part: Part,
     words: Path | None = None,
     device: str = "cpu",
+    start_over: bool = False,
 ) -> EvaluatorSummary:
     """Train one evaluator on the dataset's training split, and leave it in `out`.
 
-    words: word vectors in a file, for `t2m`; the embedded sentence model's without it. A run is gone on with under the
-    configuration, data and words that it was started with only (ConfigError).
+    words: word vectors in a file, for `t2m`; the embedded sentence model's without it. A run resumes only with the
+    configuration, data and words that it was started with (ConfigError); `start_over` replaces it where they differ.
     """
     train = Clips(MocapDataset(data, "train"))
     val, test = (_split(data, split) for split in ("val", "test"))
@@ -121,7 +117,7 @@ def train_evaluator(
     else:
         asked["text_fingerprint"] = load_text_encoder(cfg.evaluator.text_encoder).fingerprint
     cfg = cfg.model_copy(update={"evaluator": cfg.evaluator.model_copy(update=asked)})
-    _pin(cfg, out, vectors)
+    _pin(cfg, out, vectors, start_over)
     torch.manual_seed(cfg.seed)
     evaluator = new_evaluator(cfg.evaluator, vectors, data)
     stats = train.data.statistics()["3d"]
@@ -155,56 +151,12 @@ def _vectors(kind: Kind, words: Path | None, splits: Sequence[Clips]) -> WordVec
     return vectors.only(wanted) if hasattr(vectors, "only") else vectors
 
 
-def _pin(cfg: EvaluatorTraining, out: Path, vectors: WordVectors | None) -> None:
-    """Refuse to go on with a run of other settings."""
+def _pin(cfg: EvaluatorTraining, out: Path, vectors: WordVectors | None, start_over: bool) -> None:
+    """Refuse a run of other settings, data or words, or start over in its folder."""
     record = {**cfg.model_dump(mode="json"), "words": "" if vectors is None else vectors.fingerprint}
-    path = out / _RECORD
-    if path.is_file() and read_record(path) != record:
-        raise ConfigError(f"{out}: was started with other settings, data or words; give another --out, or delete it")
-    if is_evaluator(out) and not path.is_file():
+    if is_evaluator(out) and not (out / _RECORD).is_file():
         raise ConfigError(f"{out}: holds an evaluator that no training made there; give another --out")
-    write_text(path, yaml.safe_dump(record, sort_keys=False))
-
-
-class Clips:
-    """A split, and batches of it: clips with a random caption each, its span, cut to whole units at a random start."""
-
-    def __init__(self, data: MocapDataset) -> None:
-        self.data = data
-        self.shared = SharedCaptions(data.captions)
-
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[ndarray, list[Caption], list[ndarray]]:
-        """Numbers of `count` clips, their captions and features (T, D), T a multiple of 4 where it can be."""
-        chosen = rng.choice(len(self.data), min(count, len(self.data)), replace=False)
-        captions, features = [], []
-        for i in chosen.tolist():
-            caption = self.data.captions[i][rng.integers(len(self.data.captions[i]))]
-            start, stop = clip_span(caption, int(self.data.lengths[i]), self.data.skeleton)
-            length = max(4, min(stop - start, MOST_FRAMES) // 4 * 4)
-            start += int(rng.integers(max(1, stop - start - length + 1)))
-            captions.append(caption)
-            features.append(self.data.packed.features(i, start, min(stop, start + length)))
-        return chosen, captions, features
-
-    def windows(self, count: int, rng: np.random.Generator) -> Float[Tensor, "n 40 d"]:
-        """Stretches of 40 frames; clips that are shorter give none."""
-        long = np.flatnonzero(self.data.lengths >= _WINDOW)
-        if not len(long):
-            raise ConfigError(
-                f"{self.data.folder}: no clip of {_WINDOW} frames in {self.data.split}.txt; use longer clips"
-            )
-        weights = self.data.lengths[long] / self.data.lengths[long].sum()
-        chosen = rng.choice(long, count, p=weights)
-        starts = [int(rng.integers(self.data.lengths[i] - _WINDOW + 1)) for i in chosen]
-        rows = [self.data.packed.features(i, s, s + _WINDOW) for i, s in zip(chosen.tolist(), starts, strict=True)]
-        return torch.from_numpy(np.stack(rows))
-
-
-def pad(features: Sequence[ndarray], device: torch.device) -> tuple[Float[Tensor, "b t d"], Tensor]:
-    """Clips as a padded batch, and their lengths."""
-    rows = [torch.from_numpy(np.asarray(f, dtype=np.float32)) for f in features]
-    lengths = torch.tensor([len(r) for r in rows])
-    return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device), lengths.to(device)
+    pin(out / _RECORD, record, (*FILES, _STATES), start_over)
 
 
 def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> None:
@@ -216,7 +168,7 @@ def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clip
 
     def loss(clips: Clips, rng: np.random.Generator) -> Tensor:
         windows = clips.windows(cfg.movement.batch_size, rng).to(evaluator.device)
-        x = evaluator.normalized(windows, torch.full((len(windows),), _WINDOW, device=evaluator.device))
+        x = evaluator.normalized(windows, torch.full((len(windows),), WINDOW, device=evaluator.device))
         latent = encoder(evaluator.without_contacts(x))
         smooth = (latent[:, 1:] - latent[:, :-1]).abs().mean()
         return (decoder(latent) - x).abs().mean() + 0.001 * latent.abs().mean() + 0.001 * smooth
@@ -286,12 +238,6 @@ def _train_contrastive(evaluator: TMREvaluator, cfg: EvaluatorTraining, train: C
     return _Phase("contrastive", modules, cfg.contrastive, cfg, loss, out).run(train, val)
 
 
-@dataclass(frozen=True)
-class Best:
-    step: int
-    loss: float
-
-
 class _Phase:
     """Steps of Adam on one loss, resumable; at the end the modules have the weights of the lowest validation loss."""
 
@@ -305,7 +251,7 @@ class _Phase:
         out: Path,
     ) -> None:
         self.name, self.modules, self.phase, self.cfg, self.loss = name, modules, phase, cfg, loss
-        self.folder = out / _STATES / name
+        self.out, self.states = out, StateFolder(out / _STATES / name)
         self.optimizer = torch.optim.Adam(modules.parameters(), phase.learning_rate)
         self.step, self.best, self.weights = 0, Best(0, float("inf")), _copy(modules)
 
@@ -347,7 +293,7 @@ class _Phase:
         loss = float(np.mean([float(self.loss(val, rng)) for rng in rngs]))
         log.info("%s step %d: validation loss %.4f", self.name, self.step, loss)
         if not np.isfinite(loss):
-            raise ConfigError(f"{self.folder.parent.parent}: the loss became {loss}; lower {self.name}.learning_rate")
+            raise ConfigError(f"{self.out}: the loss became {loss}; lower {self.name}.learning_rate")
         if loss < self.best.loss:
             self.best, self.weights = Best(self.step, loss), _copy(self.modules)
 
@@ -356,15 +302,13 @@ class _Phase:
             "step": self.step, "best_step": self.best.step, "best_loss": self.best.loss, "best": self.weights,
             "modules": self.modules.state_dict(), "optimizer": self.optimizer.state_dict(),
         }  # fmt: skip
-        save_state(self.folder / f"step_{self.step:08d}.pt", state)
-        keep_newest(self.folder, 1)
+        self.states.save(self.step, state)
 
     def _resume(self) -> None:
-        path = latest_state(self.folder)
-        if path is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        state = self.states.load()
+        if state is None:
+            self.states.drop_leftovers()
             return
-        state: Any = load_state(path)
         self.modules.load_state_dict(state["modules"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best = int(state["step"]), Best(int(state["best_step"]), float(state["best_loss"]))

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from crossdiff.data.motion_files import read_motion
-from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError, PartialFailure
+from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError
 from crossdiff.export.arrays import write_csv, write_npz
 from crossdiff.export.bvh import PER_METRE, Unit, write_bvh
 from crossdiff.export.clean import SIGMA, Cleaned, clean_motion
@@ -22,7 +22,7 @@ from crossdiff.progress import track
 from crossdiff.representation.physics import FEWEST_FRAMES, MEASURES
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Motion3D
-from crossdiff.wording import counted, listed
+from crossdiff.wording import Failures, counted
 
 Format = Literal["bvh", "glb", "npz", "csv", "smpl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -63,8 +63,8 @@ class ExportOptions:
 
 
 @dataclass
-class ExportSummary:
-    """What was written where, what the motions measured, and what failed why."""
+class ExportSummary(Failures):
+    """The output folder, the exported motions with their measures, and the reasons of those that failed."""
 
     out: Path
     options: ExportOptions
@@ -80,10 +80,11 @@ class ExportSummary:
         """A line per motion: how far rigid bones moved it, and its measures before and after."""
         return [f"{name}: {_measured(cleaned)}" for name, cleaned in self.done.items()]
 
-    def raise_failures(self) -> None:
-        if self.failed:
-            kind = PartialFailure if self.done else InputError
-            raise kind(f"{counted(len(self.failed), 'motion')} could not be exported:{listed(self.failed)}")
+    def what_failed(self) -> str:
+        return f"{counted(len(self.failed), 'motion')} could not be exported"
+
+    def has_results(self) -> bool:
+        return bool(self.done)
 
 
 def _measured(cleaned: Cleaned) -> str:

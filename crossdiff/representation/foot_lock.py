@@ -11,6 +11,7 @@ from scipy.linalg import solveh_banded
 from scipy.sparse import diags_array
 
 from crossdiff.errors import InputError
+from crossdiff.masks import true_runs
 from crossdiff.representation.physics import CONTACT_HEIGHT, FLOOR_PERCENTILE
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
@@ -66,19 +67,13 @@ def contacts(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) ->
 
 def _tidied(touching: Bool[ndarray, " f"]) -> Bool[ndarray, " f"]:
     done = touching.copy()
-    for start, stop in _spans(~done):
+    for start, stop in true_runs(~done):
         if stop - start <= _GAP and start > 0 and stop < len(done):
             done[start:stop] = True
-    for start, stop in _spans(done):
+    for start, stop in true_runs(done):
         if stop - start <= _GAP:
             done[start:stop] = False
     return done
-
-
-def _spans(mask: Bool[ndarray, " f"]) -> list[tuple[int, int]]:
-    """First frame, and the one after the last, of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def lock_feet(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "f j 3"]:
@@ -103,7 +98,7 @@ def lock_feet(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -
 def _shift(toe: Float[ndarray, "f 3"], touching: Bool[ndarray, " f"]) -> Float[ndarray, "f 3"]:
     """How far the foot is moved in each frame, along the floor."""
     wanted = np.zeros_like(toe)
-    for start, stop in _spans(touching):
+    for start, stop in true_runs(touching):
         wanted[start:stop] = toe[start:stop].mean(axis=0) - toe[start:stop]
     wanted[:, 1] = 0
     return _smoothest(wanted, np.where(touching, _HELD, _FREE))

@@ -20,9 +20,7 @@ from crossdiff.evaluation.compare import compare
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
-from crossdiff.evaluation.result import EvaluationResult, Table
-from crossdiff.files import write_text
-from crossdiff.studies.tables import markdown
+from crossdiff.evaluation.result import EvaluationResult, ScoreTable
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import check_one_process
@@ -126,23 +124,15 @@ def run_ablations(
         if (path := out / Path(name).stem / "evaluation" / "result.json").is_file()
     ]
     compare([result for _, result in found])  # refuses results of other evaluators, data or protocols
-    table = ablation_table(found)
-    write_text(out / "ablations.md", table)
     _plot(out / "ablations.png", found)
     sections = [Section(_title(t), table=_frame(found, number)) for number, t in enumerate(found[0][1].tables)]
     picture = Figure("ablations.png", "R-precision and FID of every row, with 95 % intervals")
-    write_page(out / "ablations.html", Page("Ablations", sections=[Section("Overview", videos=[picture]), *sections]))
+    page = Page("Ablations", sections=[Section("Overview", figures=[picture]), *sections])
+    write_page(out / "ablations.html", page, with_markdown=True)
     return AblationSummary(out, len(found))
 
 
-def ablation_table(found: Sequence[tuple[Ablation, EvaluationResult]]) -> str:
-    """Markdown: one table per evaluator and protocol, rows by group, Real first."""
-    return "\n".join(
-        f"### {_title(table)}\n\n{markdown(_frame(found, number))}" for number, table in enumerate(found[0][1].tables)
-    )
-
-
-def _title(table: Table) -> str:
+def _title(table: ScoreTable) -> str:
     batches = "no caption shared within a batch" if table.protocol == "distinct" else "batches drawn at random"
     return f"Evaluator {table.evaluator}, {table.protocol} protocol ({batches})"
 

@@ -22,7 +22,7 @@ from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Value
 from crossdiff.files import read_json, write_json, write_text
-from crossdiff.studies.tables import markdown
+from crossdiff.viewing.page import Table
 from crossdiff.viewing.plots import saved_figure
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def run_sampling_sweep(
             rows.append(SweepRow(sampling, EvaluationResult.load(folder), float(seconds["seconds"])))
     if len({(row.result.model.fingerprint, row.result.dataset.fingerprint) for row in rows}) > 1:
         raise ConfigError(f"{out}: holds rows of several models or datasets; give another --out")
-    write_text(out / "sampling.md", markdown(sweep_table(rows, cfg.reference)))
+    write_text(out / "sampling.md", Table.of(sweep_table(rows, cfg.reference)).to_markdown())
     _plot(out / "sampling.png", rows, cfg.reference)
     return SweepSummary(out, len(rows))
 

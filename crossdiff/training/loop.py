@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,14 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
-from crossdiff.checkpoint import (
-    drop_leftovers,
-    keep_newest,
-    latest_state,
-    load_state,
-    save_model,
-    save_state,
-)
+from crossdiff.checkpoint import save_model
 from crossdiff.data.batch import MotionBatch
 from crossdiff.data.batches import BatchSource, load_steps, make_batch
 from crossdiff.errors import ConfigError, CrossDiffError
@@ -44,6 +36,7 @@ from crossdiff.training.losses import KINDS, Network, Objective, StepLosses, cro
 from crossdiff.training.optimisation import moving_average, rate
 from crossdiff.training.preview import add_video, render_samples
 from crossdiff.training.record import pin
+from crossdiff.training.state import Best, StateFolder
 from crossdiff.training.teacher import OwnTeacher
 
 log = logging.getLogger(__name__)
@@ -55,14 +48,6 @@ _PREVIEWS = 4
 
 class DivergedError(CrossDiffError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
-
-
-@dataclass(frozen=True)
-class Best:
-    """The lowest validation loss so far, and the step that it was measured at."""
-
-    step: int
-    loss: float
 
 
 @dataclass(frozen=True)
@@ -146,6 +131,7 @@ class Trainer:
         validation: BatchSource,
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
+        self.states = StateFolder(out / "state", cfg.keep)
         self.objective = objective
         sources, targets = ({pair[side] for pair in objective.pairs} for side in (0, 1))
         # Stage II leaves the 2D half of the network without gradients.
@@ -304,8 +290,7 @@ class Trainer:
             "validations": self.validations,
             "recent": self._recent,
         }
-        save_state(self.out / "state" / f"step_{self.step:08d}.pt", state)
-        keep_newest(self.out / "state", self.cfg.keep)
+        self.states.save(self.step, state)
         for name, rows in (("loss.csv", self.history), ("validation.csv", self.validations)):
             table = io.StringIO()
             pd.DataFrame(rows).to_csv(table, index=False)
@@ -313,11 +298,10 @@ class Trainer:
 
     def resume(self) -> None:
         if self.fabric.is_global_zero:
-            drop_leftovers(self.out / "state")
-        path = latest_state(self.out / "state")
-        if path is None:
+            self.states.drop_leftovers()
+        state = self.states.load()
+        if state is None:
             return
-        state: Any = load_state(path)
         self.model.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

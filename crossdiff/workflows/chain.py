@@ -106,7 +106,7 @@ def run_videos(
 
 
 def check_extraction(captions: Path | None, backend: str, settings: Sequence[str]) -> Mapping[str, Any]:
-    """Identity of the pose backend. Raises what `extract_2d` would raise, before a run folder is created for nothing."""
+    """Identity of the pose backend. Raises what `extract_2d` would raise, but before a run folder is created."""
     if captions is not None:
         read_caption_csv(captions)
     return create_backend(backend, settings).identity

@@ -93,7 +93,7 @@ def test_a_process_that_cannot_start_is_said(prepared, checkpoint, random_evalua
 
 def test_a_damaged_record_is_another_evaluation(prepared, checkpoint, random_evaluators, tmp_path):
     (tmp_path / "evaluation.yaml").write_text("config: [")
-    with pytest.raises(ConfigError, match="holds an evaluation of something else"):
+    with pytest.raises(ConfigError, match="other settings or data"):
         evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path)
 
 

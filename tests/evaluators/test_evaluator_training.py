@@ -11,8 +11,9 @@ from torch.testing import assert_close
 import crossdiff.evaluators.training as training
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError
+from crossdiff.evaluators.clips import Clips
 from crossdiff.evaluators.evaluators import fingerprint, load_evaluator
-from crossdiff.evaluators.training import Clips, EvaluatorTraining, info_nce, matching_loss, train_evaluator
+from crossdiff.evaluators.training import EvaluatorTraining, info_nce, matching_loss, train_evaluator
 
 
 def config(steps: int = 4, **changes) -> EvaluatorTraining:
@@ -64,13 +65,15 @@ def test_a_killed_training_goes_on_to_the_same_weights(kind, part, prepared, tmp
     assert load_evaluator(tmp_path / "part").config.trained_on == MocapDataset(prepared).fingerprint()
 
 
-def test_other_settings_are_not_gone_on_with(prepared, tmp_path):
+def test_other_settings_are_refused_or_start_over(prepared, tmp_path):
     train_evaluator(config(), prepared, tmp_path, "t2m", "all")
     with pytest.raises(ConfigError, match="other settings"):
         train_evaluator(config(margin=5), prepared, tmp_path, "t2m", "all")
+    other = train_evaluator(config(margin=5), prepared, tmp_path, "t2m", "all", start_over=True)
+    assert other.step > 0 and "margin: 5.0" in (tmp_path / "training.yaml").read_text()
 
 
-def test_a_damaged_record_is_not_gone_on_with(prepared, tmp_path):
+def test_a_damaged_record_is_refused(prepared, tmp_path):
     (tmp_path / "training.yaml").write_text("seed: [")
     with pytest.raises(ConfigError, match="other settings"):
         train_evaluator(config(), prepared, tmp_path, "tmr", "all")

@@ -10,8 +10,7 @@ import pandas as pd
 
 from crossdiff.evaluation.evaluate import REAL
 from crossdiff.evaluation.result import Value
-from crossdiff.files import write_json, write_text
-from crossdiff.studies.tables import markdown
+from crossdiff.files import write_json
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.plots import draw_intervals, saved_figure
 
@@ -79,9 +78,6 @@ def write_held_out(
     said = [str(verdict) for verdict in outcomes(scores)]
     clips = pd.DataFrame(counts).T.rename_axis("family").reset_index()
     _plot(out / "held-out.png", scores)
-    parts = [f"### {_TITLES[actions]}\n\n{markdown(table)}" for actions, table in tables.items()]
-    parts += ["\n".join(f"- {line}" for line in said), f"### Clips held out\n\n{markdown(clips)}"]
-    write_text(out / "held-out.md", "\n\n".join(parts) + "\n")
     write_json(out / "held-out.json", _plain(scores))
     figures = [Figure(path.relative_to(out).as_posix(), caption) for path, caption in pictures]
     sections = [
@@ -90,7 +86,8 @@ def write_held_out(
         Section("Sampled motion", "The same noise in each row: before, after, with all 3D motion.", figures),
         Section("Clips held out", "Mirrored copies included.", table=clips),
     ]
-    write_page(out / "held-out.html", Page("Held-out actions", "3D motion learnt from 2D alone", sections))
+    page = Page("Held-out actions", "3D motion learnt from 2D alone", sections)
+    write_page(out / "held-out.html", page, with_markdown=True)
 
 
 def _table(rows: Mapping[str, Mapping[str, Value]]) -> pd.DataFrame:

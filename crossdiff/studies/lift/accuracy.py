@@ -14,7 +14,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from crossdiff import __version__
-from crossdiff.checkpoint import load_model, weights_hash
+from crossdiff.checkpoint import load_model
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.lifting import label
 from crossdiff.errors import ClipError, ConfigError, InputError
@@ -111,8 +111,8 @@ def study_lifting(
     result = LiftResult(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         version=__version__,
-        model=_model_record(model, checkpoint, name or checkpoint.name),
-        dataset=_dataset_record(dataset, clips),
+        model=ModelRecord.of(model, checkpoint, name or checkpoint.name),
+        dataset=DatasetRecord.of(dataset, clips),
         config=cfg.model_dump(mode="json"),
         device=device,
         seconds=round(time.monotonic() - begun, 1),
@@ -133,25 +133,6 @@ def _check_fit(model: CrossDiffModel, checkpoint: Path, dataset: MocapDataset, c
             f"{dataset.folder}: motion of the skeleton {dataset.skeleton.name}, but {checkpoint} is of "
             f"{model.skeleton.name}; give a dataset of that"
         )
-
-
-def _model_record(model: CrossDiffModel, checkpoint: Path, name: str) -> ModelRecord:
-    return ModelRecord(
-        name=name,
-        folder=str(checkpoint),
-        fingerprint=weights_hash(checkpoint),
-        parameters=sum(p.numel() for p in model.network.parameters()),
-    )
-
-
-def _dataset_record(dataset: MocapDataset, clips: Sequence[int]) -> DatasetRecord:
-    return DatasetRecord(
-        folder=str(dataset.folder),
-        split=dataset.split,
-        fingerprint=dataset.fingerprint(),
-        clips=len(clips),
-        captions=len({c.text for i in clips for c in dataset.captions[i]}),
-    )
 
 
 def _row(

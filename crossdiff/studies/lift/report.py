@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from crossdiff.evaluation.report import Cell, Column, Document, Sheet, flat, to_html, to_markdown
-from crossdiff.files import write_text
+from crossdiff.evaluation.report import FACTS_TITLE, flat, named_table
 from crossdiff.representation.features3d import canonicalise
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.studies.lift.accuracy import Example
@@ -18,6 +17,7 @@ from crossdiff.studies.lift.metrics import METRICS, Estimate
 from crossdiff.studies.lift.result import LiftResult, LiftRow
 from crossdiff.types import Motion3D
 from crossdiff.viewing.encode import Image
+from crossdiff.viewing.page import Cell, Column, Figure, Page, Section, write_page
 from crossdiff.viewing.paper import Paper
 from crossdiff.viewing.plots import draw_intervals, saved_figure
 from crossdiff.viewing.stills import contact_sheet
@@ -33,21 +33,20 @@ def write_lift_report(result: LiftResult, examples: Sequence[Example], folder: P
     """Write result.json, report.md, report.html, accuracy.png and, where there are examples, examples.png and .mp4."""
     result.save(folder / "result.json")
     plot(result, folder / "accuracy.png")
-    pictures = [("accuracy.png", "Lifting beside two baselines, and what each fault alone makes of it.")]
+    pictures = [Figure("accuracy.png", "Lifting beside two baselines, and the error that each fault alone adds.")]
     if examples:
         draw_examples(examples, folder)
         shows = "Two moments of a clip of the best, of middling and of the worst; examples.mp4 shows them move."
-        pictures.append(("examples.png", shows))
-    page = document(result, pictures)
-    write_text(folder / "report.md", to_markdown(page))
-    write_text(folder / "report.html", to_html(page))
+        pictures.append(Figure("examples.png", shows))
+    write_page(folder / "report.html", report_page(result, pictures), with_markdown=True)
 
 
 def markdown(result: LiftResult) -> str:
-    return to_markdown(document(result))
+    return report_page(result).to_markdown()
 
 
-def document(result: LiftResult, pictures: Sequence[tuple[str, str]] = ()) -> Document:
+def report_page(result: LiftResult, pictures: Sequence[Figure] = ()) -> Page:
+    """Tables of accuracy under every condition, pictures, and the settings that the numbers depend on."""
     data, model = result.dataset, result.model
     lead = (
         f"{data.folder}, split {data.split}: {counted(data.clips, 'clip')} whose motion is known in 3D, seen by a "
@@ -64,57 +63,54 @@ def document(result: LiftResult, pictures: Sequence[tuple[str, str]] = ()) -> Do
         "date": result.date,
         "crossdiff": result.version,
     }
-    return Document(
-        title=f"How well {model.name} lifts",
-        lead=lead,
-        sheets=[*_condition_sheets(result), _fault_sheet(result), _way_sheet(result)],
-        facts=list(facts.items()),
-        pictures=pictures,
-    )
+    sections = [Section("At a glance", figures=pictures)] if pictures else []
+    sections += [*_condition_sections(result), _fault_section(result), _way_section(result)]
+    sections.append(Section(FACTS_TITLE, facts=list(facts.items())))
+    return Page(f"How well {model.name} lifts", lead, sections)
 
 
-def _condition_sheets(result: LiftResult) -> list[Sheet]:
+def _condition_sections(result: LiftResult) -> list[Section]:
     what = " ".join(f"{m.title}: {m.what}." for m in METRICS.values())
-    sheets: list[Sheet] = []
+    sections: list[Section] = []
     for condition in CONDITIONS:
         rows = [r for r in result.rows if r.condition == condition and r.method in _COLOURS]
-        text = f"{_through(rows[0])} {what} {_INTERVALS}" if not sheets else _through(rows[0])
-        sheets.append(_sheet(condition.capitalize(), text, {r.method: r for r in rows}, "beside lifted"))
-    return sheets
+        text = f"{_through(rows[0])} {what} {_INTERVALS}" if not sections else _through(rows[0])
+        sections.append(_section(condition.capitalize(), text, {r.method: r for r in rows}, "beside lifted"))
+    return sections
 
 
-def _fault_sheet(result: LiftResult) -> Sheet:
+def _fault_section(result: LiftResult) -> Section:
     alone = {r.condition: r for r in result.rows if r.condition not in CONDITIONS}
     rows = {"none": result.row(CLEAN_YAWS, LIFTED), **alone, "all": result.row(NOISY_YAWS, LIFTED)}
     text = (
         "Random yaws, each fault alone; toes and the camera's faults in every clip (among all faults, in their share "
         "of the clips). The first column is the difference to no fault, of the same clips, with its own interval."
     )
-    return _sheet("What each fault costs", text, rows, "beside none")
+    return _section("What each fault costs", text, rows, "beside none")
 
 
-def _way_sheet(result: LiftResult) -> Sheet:
+def _way_section(result: LiftResult) -> Section:
     rows = [r for r in result.rows if r.condition == NOISY_YAWS and r.method not in (NEAREST, MEAN)]
     text = "Noisy, random yaws. The first column is the difference to the usual way, of the same clips."
-    return _sheet("Ways to lift", text, {r.method: r for r in rows}, "beside lifted")
+    return _section("Ways to lift", text, {r.method: r for r in rows}, "beside lifted")
 
 
 def _through(row: LiftRow) -> str:
     return f"{counted(row.seen, 'view')}, {row.lost} lost in the pipeline; {100 * row.scored:.1f} % of frames compared."
 
 
-def _sheet(title: str, text: str, rows: dict[str, LiftRow], beside: str) -> Sheet:
+def _section(title: str, text: str, rows: dict[str, LiftRow], beside: str) -> Section:
     columns = [Column(f"{m.title}, {m.unit}", "↓") for m in METRICS.values()]
     columns = [Column(f"MPJPE {beside}, mm"), columns[0], Column("MPJPE of the median clip, mm", "↓"), *columns[1:]]
     first_row = next(iter(rows), "")
-    lines = []
+    lines = {}
     for name, row in rows.items():
         cells = [_cell(row.values[key], metric.digits) for key, metric in METRICS.items()]
         cells.insert(1, Cell(f"{row.values['mpjpe'].median:.1f}"))
         own = name == first_row
         cells.insert(0, Cell("") if own else _cell(row.beside["mpjpe"], 1, sign="+"))
-        lines.append((name, cells))
-    return Sheet(title, text, columns, lines)
+        lines[name] = cells
+    return Section(title, text, table=named_table(columns, lines))
 
 
 def _cell(value: Estimate, digits: int, sign: str = "") -> Cell:
