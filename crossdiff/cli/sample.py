@@ -74,13 +74,19 @@ def sample(
     from crossdiff.workflows.sampling import SamplingRequest, sample_text
     from crossdiff.workflows.sweep import PromptSet
 
-    settings = {"steps": steps, "guidance_scale": guidance, "solver": solver}
-    sampling = make_config(SamplingConfig, "sampling", **settings, mixture=mixture, switch_step=switch_step)
     request = SamplingRequest(
         prompts=tuple(prompts or ()),
         prompt_set=None if prompt_set is None else load_config(PromptSet, prompt_set),
         sweep=sweep,
-        sampling=sampling,
+        sampling=make_config(
+            SamplingConfig,
+            "sampling",
+            steps=steps,
+            guidance_scale=guidance,
+            solver=solver,
+            mixture=mixture,
+            switch_step=switch_step,
+        ),
         frames=frames,
         seed=seed,
         edit=EditFile.of(edit, keep_frames, keep_joints),
