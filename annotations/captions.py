@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 import yaml
 
 from crossdiff.errors import InputError
+from crossdiff.moved import moved_names
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 # Words of file names that say nothing about what is done.
 _NO_ACTION = {"clip", "demo", "dsc", "gopro", "img", "input", "mov", "movie", "mp"}

@@ -19,6 +19,7 @@ LAYERS = [
         "skeleton",
         "files",
         "masks",
+        "moved",
         "progress",
         "record",
         "templates",
