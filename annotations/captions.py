@@ -9,11 +9,15 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from crossdiff.errors import InputError
+from crossdiff.moved import moved_names
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 CAPTIONS_FILE = "captions.csv"
 _COLUMNS = ("video", "caption")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,7 +13,11 @@ from numpy import ndarray
 from torch import Tensor
 
 from crossdiff.errors import ClipError
+from crossdiff.moved import moved_names
 from crossdiff.types import Domain
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def make_batch(batches: BatchSource, step: int, rows: Sequence[int] | None = Non
     return collate(batches.crops(step, rows), rows)
 
 
-class _Steps(Dataset[MotionBatch]):
+class _StepDataset(Dataset[MotionBatch]):
     """Batches by step, as torch's loader wants them."""
 
     def __init__(self, batches: BatchSource, rows: Sequence[int]) -> None:
@@ -61,7 +61,7 @@ def load_steps(
     """
     rows = range(rank, batches.batch_size, world_size)
     pinned = torch.cuda.is_available()
-    return DataLoader(_Steps(batches, rows), None, sampler=steps, num_workers=workers, pin_memory=pinned)
+    return DataLoader(_StepDataset(batches, rows), None, sampler=steps, num_workers=workers, pin_memory=pinned)
 
 
 class MocapBatches:

@@ -6,8 +6,13 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossdiff.errors import ClipError
+from crossdiff.moved import moved_names
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 _SIDES = {"left": "right", "right": "left", "clockwise": "counterclockwise"}
 # "anti" and "counter" may stand apart, with a part of speech behind them in the tagged tokens.

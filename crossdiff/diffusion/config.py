@@ -1,4 +1,4 @@
-"""Sampling settings, checked when they are loaded. Light to import: torch is loaded when a value is checked."""
+"""Settings of sampling and lifting, checked when they are loaded. Light to import: torch is loaded by the checks."""
 
 from __future__ import annotations
 
@@ -62,3 +62,16 @@ class SamplingConfig(Config):
     def keywords(self) -> dict[str, Any]:
         """The settings as keywords of a `CrossDiffPipeline` call."""
         return {"num_inference_steps": self.steps, **self.model_dump(exclude={"steps"})}
+
+
+class LabelConfig(Config):
+    """How 2D motion is lifted, and how the lifted motion becomes a pseudo label."""
+
+    smooth_sigma: float = Field(1.5, ge=0)
+    """Labels: standard deviation, in frames, of the zero-phase Gaussian over the lifted joints; 0 switches it off."""
+    impute: bool = True
+    """Lifting: fill hidden values with the model's own G_2D->2D prediction; otherwise they are lifted as their mean."""
+    mirror: bool = True
+    """Lifting: lift the mirror image too and average both."""
+    fit_view: bool = True
+    """Labels: move the joints to their observed 2D positions (see `fit_to_view`) and the feet onto the floor."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from crossdiff.config import Config
+from crossdiff.diffusion.config import LabelConfig
+from crossdiff.diffusion.deprecated import LiftOptions as LiftOptions
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.representation.cleanup import rebuild
 from crossdiff.representation.features2d import features_to_joints
@@ -20,19 +20,6 @@ from crossdiff.representation.features3d import features_to_joints_and_next
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.mirroring import mirror_features, mirror_mask
 from crossdiff.representation.view_fit import fit_to_view
-
-
-class LabelConfig(Config):
-    """How 2D motion is lifted, and how the lifted motion becomes a pseudo label."""
-
-    smooth_sigma: float = Field(1.5, ge=0)
-    """Labels: standard deviation, in frames, of the zero-phase Gaussian over the lifted joints; 0 switches it off."""
-    impute: bool = True
-    """Lifting: fill hidden values with the model's own G_2D->2D prediction; otherwise they are lifted as their mean."""
-    mirror: bool = True
-    """Lifting: lift the mirror image too and average both."""
-    fit_view: bool = True
-    """Labels: move the joints to their observed 2D positions (see `fit_to_view`) and the feet onto the floor."""
 
 
 @torch.no_grad()

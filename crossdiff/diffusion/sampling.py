@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.deprecated import SamplingOptions as SamplingOptions
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.schedule import add_noise, make_solver
 from crossdiff.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import ValidationError
@@ -16,6 +16,10 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.files import read_json, write_json
 from crossdiff.models import CrossDiffModel
+from crossdiff.moved import moved_names
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 # Normal deviate of a two-sided interval of 95 %.
 _Z95 = 1.96

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from crossdiff.moved import moved_names
 from crossdiff.representation.layouts import Layout2D, layout_2d
 from crossdiff.skeleton import HUMANML3D, Skeleton
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 # A bone shorter than this (in the units of the joints) has no direction.
 MIN_BONE = 1e-6

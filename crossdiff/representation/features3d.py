@@ -5,14 +5,20 @@ Lengths are in the skeleton's feature unit: metres for HumanML3D, `skeleton.metr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from crossdiff.moved import moved_names
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.representation.rotations import between, inverse, multiply, rotate, to_6d, unit, yaw_quaternion
 from crossdiff.skeleton import HUMANML3D, Skeleton
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 _UP, _FORWARD = (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 # HumanML3D smooths the facing direction along time with this sigma, in frames, cut at 4 sigma.

@@ -23,12 +23,13 @@ from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Value
 from crossdiff.files import read_json, write_json, write_text
 from crossdiff.viewing.page import Table
+from crossdiff.viewing.palette import AMBER, BAND, BLUE, GREEN, RED
 from crossdiff.viewing.plots import saved_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {"dpm++": "#2b5cad", "ddim": "#3c8a4e", "ddpm": "#e0a33a"}
+_COLOURS = {"dpm++": BLUE, "ddim": GREEN, "ddpm": AMBER}
 # FID this many times the reference's is as good as it; the band of the plot.
 _AS_GOOD = 1.1
 _TIMES = 3
@@ -79,7 +80,7 @@ class SweepRow:
 
 
 @dataclass(frozen=True)
-class SweepSummary:
+class SamplingSweepSummary:
     out: Path
     rows: int
 
@@ -95,7 +96,7 @@ def run_sampling_sweep(
     out: Path,
     devices: tuple[str, ...] = ("cpu",),
     only: Sequence[str] = (),
-) -> SweepSummary:
+) -> SamplingSweepSummary:
     """Evaluate every row (`only` these solvers' and `reference`, where given) and write the table and its plot.
 
     What was evaluated before is kept. Times are of one motion at a time on the first device, the fastest of three.
@@ -123,7 +124,7 @@ def run_sampling_sweep(
         raise ConfigError(f"{out}: holds rows of several models or datasets; give another --out")
     write_text(out / "sampling.md", Table.of(sweep_table(rows, cfg.reference)).to_markdown())
     _plot(out / "sampling.png", rows, cfg.reference)
-    return SweepSummary(out, len(rows))
+    return SamplingSweepSummary(out, len(rows))
 
 
 def time_of_one(checkpoint: Path, options: SamplingConfig, frames: int, device: str) -> float:
@@ -198,7 +199,7 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
                 left.annotate(str(row.sampling.steps), (x, v.mean), (3, 5), textcoords="offset points", fontsize=7)
         known = [row.value("FID").mean for row in rows if row.sampling == reference]
         for value in known:
-            left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color="#dddddd", zorder=0, label="reference, ± 10 %")
+            left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color=BAND, zorder=0, label="reference, ± 10 %")
         left.set(xscale="log", yscale="log", xlabel="seconds a motion, by itself", ylabel="FID")
         for axis in (left.xaxis, left.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
@@ -218,7 +219,7 @@ def _plot_guidance(ax: Axes, rows: Sequence[SweepRow]) -> None:
     line = sorted(line, key=lambda r: r.sampling.guidance_scale)
     scales = [row.sampling.guidance_scale for row in line]
     other = ax.twinx()
-    for axes, metric, colour in ((ax, "FID", "#2b5cad"), (other, "R-precision top 3", "#c8402f")):
+    for axes, metric, colour in ((ax, "FID", BLUE), (other, "R-precision top 3", RED)):
         values = [row.value(metric) for row in line]
         axes.errorbar(
             scales, [v.mean for v in values], yerr=[v.interval for v in values], fmt="o-", markersize=4, capsize=2,

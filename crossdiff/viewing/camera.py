@@ -18,7 +18,7 @@ FOLLOW_SECONDS = 0.35  # width of the filter that turns the root's path into the
 
 
 @dataclass(frozen=True)
-class Camera:
+class SceneCamera:
     """Looks at `target` (3,) from `distance`, both in metres; `axes` (3, 3): right, up and forward in the world.
 
     width, height: of the picture in pixels; focal: in pixels.

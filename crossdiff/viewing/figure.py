@@ -9,10 +9,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.skeleton import Skeleton
-from crossdiff.viewing.camera import Camera
+from crossdiff.viewing.camera import SceneCamera
 from crossdiff.viewing.capsules import Capsules
-
-LEFT, RIGHT, NEUTRAL = (52, 120, 196), (222, 112, 58), (150, 158, 170)  # blue and orange: told apart by everyone
+from crossdiff.viewing.palette import LEFT, NEUTRAL, RIGHT
 
 # Radius of the body at each joint, in metres, for the leg length below; `l_` and `r_` are left off the names.
 _RADII = {
@@ -86,7 +85,7 @@ def bone_colour(name: str) -> tuple[int, int, int]:
     return NEUTRAL if name[2:] in _TRUNK else side_colour(name)
 
 
-def draw_figure(canvas: ndarray, camera: Camera, body: Body, joints: Float[ndarray, "j 3"]) -> None:
+def draw_figure(canvas: ndarray, camera: SceneCamera, body: Body, joints: Float[ndarray, "j 3"]) -> None:
     """Paint one pose into `canvas` (H, W, 3) uint8, in place; capsules hide each other by their depth at each pixel."""
     ends = body.capsules(joints)
     xy, depth = camera.project(ends)

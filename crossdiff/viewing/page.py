@@ -14,6 +14,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from crossdiff.errors import InputError
 from crossdiff.files import write_text
 from crossdiff.templates import fill_template
+from crossdiff.viewing.palette import page_colours
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
 _VIDEOS = {".mp4", ".webm"}
@@ -139,7 +140,7 @@ class Page:
     footer: str = ""
 
     def to_html(self) -> str:
-        return fill_template("crossdiff.viewing", "page.html", page=self)
+        return fill_template("crossdiff.viewing", "page.html", page=self, colours=page_colours())
 
     def to_markdown(self) -> str:
         texts = [f"# {_escaped(self.title)}", _escaped(self.lead)]

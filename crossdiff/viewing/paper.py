@@ -11,7 +11,7 @@ from crossdiff.types import Motion2D
 from crossdiff.viewing.camera import smooth_path
 from crossdiff.viewing.encode import Image
 from crossdiff.viewing.figure import bone_colour, side_colour
-from crossdiff.viewing.scene import PAPER
+from crossdiff.viewing.palette import PAPER
 
 _LINE = (232, 235, 240)
 _CELL = 0.5  # metres

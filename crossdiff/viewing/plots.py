@@ -16,6 +16,7 @@ from crossdiff.data.tally import FILE, SEEN, joint_speeds
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, load_npz, read_json, write_atomically
 from crossdiff.skeleton import SKELETONS, Skeleton
+from crossdiff.viewing.palette import AMBER, BLUE, GREEN, RED, REFERENCE, RULE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
 # How each way of seeing is drawn, as in the paper: space in blue, the front in red, the side in green.
 _STYLE = {
-    "3d": ("in space", "#2b5cad", "-"),
-    "front": ("seen from the front", "#c8402f", "--"),
-    "left": ("seen from the left", "#3c8a4e", "--"),
+    "3d": ("in space", BLUE, "-"),
+    "front": ("seen from the front", RED, "--"),
+    "left": ("seen from the left", GREEN, "--"),
 }
-_SPLIT_COLOURS = ("#2b5cad", "#e0a33a", "#c8402f")
+_SPLIT_COLOURS = (BLUE, AMBER, RED)
 _PARTS = {"hands": ("wrist",), "feet": ("foot",)}
 # Clips among which the one is looked for whose views differ most from space.
 _CANDIDATES = 64
@@ -122,9 +123,9 @@ def draw_intervals(
     """A point with its interval for each name, from top to bottom; a dashed line at the value of real motion, or of
     what `label` says. halves: how far the intervals reach; of shape (2, N) where they reach otherwise down than up."""
     places = np.arange(len(names))
-    ax.axvline(real, color="#888888", linestyle="--", linewidth=1, label=label)
-    ax.errorbar(means, places, xerr=halves, fmt="o", color="#2b5cad", capsize=3, markersize=5)
+    ax.axvline(real, color=REFERENCE, linestyle="--", linewidth=1, label=label)
+    ax.errorbar(means, places, xerr=halves, fmt="o", color=BLUE, capsize=3, markersize=5)
     ax.set_yticks(places, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.grid(axis="x", color="#eeeeee")
+    ax.grid(axis="x", color=RULE)
     ax.set_axisbelow(True)

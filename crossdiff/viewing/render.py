@@ -15,7 +15,7 @@ from crossdiff.errors import InputError
 from crossdiff.types import Motion3D
 from crossdiff.viewing.encode import Image
 from crossdiff.viewing.gather import ShownMotions
-from crossdiff.viewing.scene import PAPER
+from crossdiff.viewing.palette import PAPER
 from crossdiff.viewing.stills import evenly_spaced, write_picture
 from crossdiff.viewing.titles import title_band
 from crossdiff.viewing.video import MotionView, check_motions, render_motion, side_by_side

@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from crossdiff.viewing.camera import FOCAL, Camera
+from crossdiff.viewing.camera import FOCAL, SceneCamera
+from crossdiff.viewing.palette import FLOOR, GRID, PAPER, PATH, SHADOW
 
-PAPER, GRID, PATH, SHADOW = (252, 252, 253), (203, 209, 218), (205, 168, 120), (136, 144, 158)
-_FLOOR = (243, 245, 248)
 _CELL = 0.5  # metres between the lines of the grid
 _SHIFT = 4  # bits of sub-pixel precision in OpenCV's drawing
 
@@ -38,9 +37,9 @@ class Scene:
         self.distance, self.floor, self.centre = distance, floor, centre
         self.reach = 0.8 * distance  # beyond this the floor has faded out; nothing behind the camera is drawn
 
-    def camera(self, x: float, z: float) -> Camera:
+    def camera(self, x: float, z: float) -> SceneCamera:
         target = np.array([x, self.centre, z])
-        return Camera(target, self.distance, self.axes, self.width, self.height, self.focal * self.height)
+        return SceneCamera(target, self.distance, self.axes, self.width, self.height, self.focal * self.height)
 
     @cached_property
     def _fade(self) -> ndarray:
@@ -57,9 +56,9 @@ class Scene:
     @cached_property
     def _paper(self) -> ndarray:
         share = self._fade[..., None] / 255
-        return (np.array(PAPER) * (1 - share) + np.array(_FLOOR) * share + 0.5).astype(np.uint8)
+        return (np.array(PAPER) * (1 - share) + np.array(FLOOR) * share + 0.5).astype(np.uint8)
 
-    def draw_floor(self, camera: Camera) -> ndarray:
+    def draw_floor(self, camera: SceneCamera) -> ndarray:
         """A fresh picture, (H, W, 3) uint8, with the grid of the world under the camera."""
         canvas = self._paper.copy()
         x, _, z = camera.target
@@ -71,7 +70,7 @@ class Scene:
         self._ink(canvas, self._strokes(camera, np.array(lines), thickness=1), GRID)
         return canvas
 
-    def draw_path(self, canvas: ndarray, camera: Camera, path: Float[ndarray, "f 2"]) -> None:
+    def draw_path(self, canvas: ndarray, camera: SceneCamera, path: Float[ndarray, "f 2"]) -> None:
         """The way of the root so far, world x and z in metres, on the floor; nothing while it stays on the spot."""
         if np.ptp(path, axis=0).max() < _CELL / 2:
             return
@@ -81,7 +80,7 @@ class Scene:
             self._ink(canvas, self._strokes(camera, points[None], thickness=max(2, self.height // 160)), PATH)
 
     def draw_shadow(
-        self, canvas: ndarray, camera: Camera, ends: Float[ndarray, "n 2 3"], radii: Float[ndarray, "n 2"]
+        self, canvas: ndarray, camera: SceneCamera, ends: Float[ndarray, "n 2 3"], radii: Float[ndarray, "n 2"]
     ) -> None:
         """A soft shadow of capsules, lit from a little to the side; parts high above the floor leave less of it."""
         quarter = 4
@@ -103,7 +102,7 @@ class Scene:
         soft = cv2.resize(mask, (mask.shape[1] * quarter, mask.shape[0] * quarter), interpolation=cv2.INTER_LINEAR)
         self._ink(canvas, soft[:rows, : self.width], SHADOW)
 
-    def _strokes(self, camera: Camera, lines: Float[ndarray, "n p 3"], thickness: int) -> ndarray:
+    def _strokes(self, camera: SceneCamera, lines: Float[ndarray, "n p 3"], thickness: int) -> ndarray:
         mask = np.zeros((self.height - self._top, self.width), dtype=np.uint8)
         points = _fixed(camera.project(lines)[0] - (0, self._top), camera)
         cv2.polylines(mask, list(points), False, 255, thickness, cv2.LINE_AA, _SHIFT)
@@ -123,7 +122,7 @@ def _steps(centre: float, reach: float) -> ndarray:
     return np.arange(np.ceil((centre - reach) / cell), np.floor((centre + reach) / cell) + 1) * cell
 
 
-def _fixed(xy: ndarray, camera: Camera) -> ndarray:
+def _fixed(xy: ndarray, camera: SceneCamera) -> ndarray:
     """Pixels as OpenCV's fixed-point integers, kept within a few pictures so that they cannot overflow."""
     limit = 8 * max(camera.width, camera.height)
     return np.round(np.clip(xy - 0.5, -limit, limit) * 2**_SHIFT).astype(np.int32)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from crossdiff.viewing.scene import PAPER
+from crossdiff.viewing.palette import PAPER
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 

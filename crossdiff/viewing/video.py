@@ -16,8 +16,9 @@ from crossdiff.viewing.camera import distance_to_hold, facing_of, smooth_path, v
 from crossdiff.viewing.encode import Image, write_video
 from crossdiff.viewing.figure import body_of, draw_figure
 from crossdiff.viewing.overlay import render_overlay
+from crossdiff.viewing.palette import PAPER
 from crossdiff.viewing.paper import Paper
-from crossdiff.viewing.scene import PAPER, Scene
+from crossdiff.viewing.scene import Scene
 from crossdiff.viewing.stills import contact_sheet, motion_strip
 from crossdiff.viewing.titles import title_band
 

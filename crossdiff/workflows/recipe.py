@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from pydantic import Field, field_validator
@@ -22,11 +22,15 @@ from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import evaluate
 from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import read_json, write_json
+from crossdiff.moved import moved_names
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
 from crossdiff.workflows.evaluators import choose_evaluators
 from crossdiff.workflows.reporting import StageCallback, silent
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 T = TypeVar("T")
 RECORD = "recipe.json"

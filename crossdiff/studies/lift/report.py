@@ -18,6 +18,7 @@ from crossdiff.studies.lift.result import LiftResult, LiftRow
 from crossdiff.types import Motion3D
 from crossdiff.viewing.encode import Image
 from crossdiff.viewing.page import Cell, Column, Figure, Page, Section, write_page
+from crossdiff.viewing.palette import AMBER, BLUE, GREY
 from crossdiff.viewing.paper import Paper
 from crossdiff.viewing.plots import draw_intervals, saved_figure
 from crossdiff.viewing.stills import contact_sheet
@@ -26,7 +27,7 @@ from crossdiff.wording import counted
 
 _SIZE = 280  # pixels of a panel of the examples
 _INTERVALS = "± is half the width of the 95 % interval over bootstrap draws of the clips."
-_COLOURS = {LIFTED: "#2b5cad", NEAREST: "#e0a33a", MEAN: "#9aa3af"}
+_COLOURS = {LIFTED: BLUE, NEAREST: AMBER, MEAN: GREY}
 
 
 def write_lift_report(result: LiftResult, examples: Sequence[Example], folder: Path) -> None:

@@ -16,8 +16,9 @@ from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion3D
 from crossdiff.viewing.camera import facing_of, view_axes
 from crossdiff.viewing.encode import Image
-from crossdiff.viewing.figure import LEFT, RIGHT, Body, bone_colour, side_colour
+from crossdiff.viewing.figure import Body, bone_colour, side_colour
 from crossdiff.viewing.label import axes_of_yaw
+from crossdiff.viewing.palette import LEFT, RIGHT
 from crossdiff.viewing.video import MotionView
 
 _QUALITY = 72  # of WebP: the drawn skeleton keeps its edges

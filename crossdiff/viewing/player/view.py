@@ -14,6 +14,7 @@ from crossdiff.errors import InputError, MissingDependencyError
 from crossdiff.files import write_text
 from crossdiff.templates import fill_template
 from crossdiff.viewing.camera import FOCAL
+from crossdiff.viewing.palette import page_colours
 from crossdiff.viewing.player.data import Shown, motion_data
 
 __all__ = ["Shown", "write_view"]
@@ -41,6 +42,7 @@ def write_view(path: Path, motions: Sequence[Shown], title: str = "Motions") -> 
         title=title,
         cards=motions,
         data={"focal": FOCAL, "motions": [motion_data(shown) for shown in motions]},
+        colours=page_colours(),
         style=Markup(here.joinpath("view.css").read_text(encoding="utf-8")),
         library=_script(library),
         script=_script(script),
