@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 # Topic -> command -> "module:function" below `crossdiff.cli`.
-Table = Mapping[str, Mapping[str, str]]
+CommandTable = Mapping[str, Mapping[str, str]]
 _HELP_ALONE = "help_alone"
 
 
@@ -21,7 +21,7 @@ def help_alone(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def lazy_group(table: Table, groups: Mapping[str, str]) -> type[TyperGroup]:
+def lazy_group(table: CommandTable, groups: Mapping[str, str]) -> type[TyperGroup]:
     """Class of a group with the commands of `table`, a panel of its help for each topic.
 
     groups: first word of commands of two words, such as `study sampling`, and the help of the group that holds them.
@@ -56,7 +56,7 @@ class _LazyCommands(Mapping[str, Any]):
         return len(self._makers)
 
 
-def _commands(table: Table, groups: Mapping[str, str]) -> _LazyCommands:
+def _commands(table: CommandTable, groups: Mapping[str, str]) -> _LazyCommands:
     commands = _LazyCommands()
     inner = {name: _LazyCommands() for name in groups}
     for topic, targets in table.items():
