@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from inspect import signature
 
 import pytest
@@ -11,10 +12,12 @@ from synthetic import small_model
 from torch import nn
 from torch.testing import assert_close
 
+from crossdiff.config import load_config
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.sampling import sample
 from crossdiff.diffusion.schedule import make_solver
-from crossdiff.errors import InputError
+from crossdiff.errors import ConfigError, InputError
+from crossdiff.evaluation.config import EvaluationConfig
 
 solvers = pytest.mark.parametrize("solver", ["dpm++", "ddim", "ddpm"])
 modes = pytest.mark.parametrize("mixture", [False, True], ids=["standard", "mixture"])
@@ -285,7 +288,6 @@ def test_a_model_of_word_sequences_gives_the_same_motion_whatever_the_batch(solv
 def test_every_way_to_ask_samples_alike_by_default():
     from crossdiff.cli.sample import sample as command
     from crossdiff.diffusion.pipeline import CrossDiffPipeline
-    from crossdiff.evaluation.config import EvaluationConfig
 
     default = SamplingConfig()
     assert EvaluationConfig().sampling == default
@@ -295,3 +297,17 @@ def test_every_way_to_ask_samples_alike_by_default():
     assert {name: given["guidance" if name == "guidance_scale" else name].default for name in vars(default)} == vars(
         default
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("sampling.switch_step=5000", "'sampling.switch_step': got 5000: expected a timestep, 0 to 999"),
+        ("sampling.steps=1001", "'sampling.steps': got 1001: expected 1 to 1000"),
+        ("sampling.guidance_scale=.nan", "'sampling.guidance_scale': got nan: input should be a finite number"),
+        ("sampling.solver=euler", "'sampling.solver': got 'euler': input should be 'dpm++', 'ddim' or 'ddpm'"),
+    ],
+)
+def test_an_evaluation_refuses_them_when_it_is_loaded(override, said):
+    with pytest.raises(ConfigError, match=re.escape(f"--set: {said}")):
+        load_config(EvaluationConfig, overrides=[override])
