@@ -32,9 +32,9 @@ def lift(
 ) -> Float[Tensor, "b t d3"]:
     """3D features (not normalised) of clips of 2D features (not normalised).
 
-    mask: True where a 2D value can be trusted; what others hold changes nothing. frames: True where a frame is real.
-    The model is used as it is: put it in eval mode first. Positions, velocities and rotations are the network's, or the
-    mean of two of its outputs, and need not agree: see `crossdiff.representation.cleanup.rebuild`.
+    mask: True where a 2D value is reliable; masked values have no effect. frames: True for real frames, False for
+    padding. options: `impute` and `mirror` apply. The model must be in eval mode. Positions, velocities and rotations
+    are network outputs, or means of two, and may be inconsistent: see `crossdiff.representation.cleanup.rebuild`.
     """
     options = options or LabelConfig()
     if not options.mirror:
@@ -70,10 +70,12 @@ def _lift(
 
 @dataclass(frozen=True)
 class Label:
-    """A pseudo label: features (T, D3) that agree with each other, and what the network made of the clip (T, D3)."""
+    """A pseudo label."""
 
     features: Float[ndarray, "t d3"]
+    """3D features (T, D3), consistent with each other."""
     raw: Float[ndarray, "t d3"]
+    """The network's output (T, D3)."""
 
 
 def label(
@@ -81,8 +83,9 @@ def label(
     clips: Sequence[tuple[Float[ndarray, "t d2"], Bool[ndarray, "t d2"]]],
     cfg: LabelConfig,
 ) -> list[Label]:
-    """Lift a batch of clips, given by their 2D features and masks; fit them to what was seen, smooth them and derive
-    their features anew (see `rebuild`)."""
+    """Lift a batch of clips, given as 2D features and masks; fit the joints to the observed 2D motion, smooth them and
+    recompute their features (see `rebuild`).
+    """
     lengths = torch.tensor([len(features) for features, _ in clips])
     frames = torch.arange(int(lengths.max())) < lengths[:, None]
     features = pad_sequence([torch.from_numpy(f) for f, _ in clips], batch_first=True)
@@ -102,11 +105,11 @@ def label(
 
 
 def _fitted(model: CrossDiffModel, joints: Tensor, flat: Tensor, mask: Tensor) -> Float[Tensor, "t+1 j 3"]:
-    """`joints` of T + 1 frames fitted to a clip's 2D features, which show T of them and where the root goes next."""
+    """`joints` (T + 1 frames) fitted to a clip's 2D features: T frames, and the root's step to the next one."""
     layout, metres = layout_2d(model.skeleton, model.config.layout_2d), model.skeleton.metres_per_unit
-    seen = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
-    # Positions are relative to the root: where any is known, the root was seen.
-    valid = torch.cat([seen.any(-1, keepdim=True), seen], dim=-1)
+    visible = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
+    # Positions are relative to the root: if any is known, the root was visible.
+    valid = torch.cat([visible.any(-1, keepdim=True), visible], dim=-1)
     shown = features_to_joints(flat, model.skeleton, model.config.layout_2d)
     moved = torch.cat([shown, (shown[-1] + flat[-1, layout.root])[None]])
     if layout.name == "official":
