@@ -1,4 +1,4 @@
-"""The page of `crossdiff app`: two tabs over one queue. The one module that uses Gradio."""
+"""The page of `crossdiff app`: two tabs that share one queue. The only module that uses Gradio."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
 from crossdiff.pipeline.video import SUFFIXES
 
-# Read when Gradio is loaded: nothing is reported to anyone.
+# Read when Gradio is imported; no usage data is sent.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 try:
@@ -37,9 +37,9 @@ _EXAMPLES = [
     "a person sits down, then stands up | 6",
 ]
 _DEFAULTS = SamplingConfig()
-# Every so many seconds, files are deleted that are older than so many.
+# Interval at which old files are deleted, and their age, in seconds.
 _TIDY = (600, 3600)
-# Fonts of the system: none is fetched.
+# System fonts: none is downloaded.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
 _STYLE = """
@@ -47,9 +47,9 @@ _STYLE = """
 .viewer .empty { padding: 6rem 1rem; text-align: center; opacity: 0.65; min-height: 34rem; }
 @media (max-width: 40rem) { .viewer iframe { width: calc(100vw - 1rem); margin-left: calc(50% - 50vw + 0.5rem); } }
 """
-_EMPTY = '<p class="empty">The motion will be here, to turn, zoom and step through.</p>'
+_EMPTY = '<p class="empty">The motion will appear here, to turn, zoom and step through.</p>'
 
-# On a telephone the viewer is below the settings: it comes to the top when there is something to wait for.
+# On a phone the viewer is below the settings; it is scrolled into view when work starts.
 _TO_VIEWER = """() => {
   const viewer = [...document.querySelectorAll(".viewer")].find((one) => one.offsetParent);
   if (viewer && viewer.getBoundingClientRect().top > innerHeight / 2) viewer.scrollIntoView();
@@ -57,7 +57,7 @@ _TO_VIEWER = """() => {
 
 
 def build_page(models: Models, pose: PoseSettings, max_upload: int) -> gr.Blocks:
-    """The page, not yet served. max_upload: bytes, for what the page says; serving enforces it."""
+    """The page, not yet served. max_upload: limit in bytes, shown on the page; `serving` enforces it."""
     with gr.Blocks(title="CrossDiff", analytics_enabled=False, delete_cache=_TIDY) as page:
         gr.Markdown("# CrossDiff\n3D human motion from text, and from videos. Everything stays on this machine.")
         with gr.Tab("Text"):
@@ -73,10 +73,10 @@ def _text_tab(models: Models) -> None:
             text = gr.Textbox(
                 _EXAMPLES[0],
                 label="Text",
-                info=f"One motion per line, {MAX_LINES} at most. `| 4` behind a line: 4 seconds.",
+                info=f"One motion per line, {MAX_LINES} at most. `| 4` after a line: 4 seconds.",
                 lines=4,
             )
-            seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="Of every line without its own.")
+            seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="For lines without their own.")
             generate = gr.Button("Generate", variant="primary")
             labels = [example.replace("\n", " / ") for example in _EXAMPLES]
             gr.Examples(
@@ -107,10 +107,16 @@ def _settings() -> list[Any]:
         0, 10, _DEFAULTS.guidance_scale, step=0.05, label="Guidance", info="How closely to follow the text; 1: off."
     )
     steps = gr.Slider(1, 200, _DEFAULTS.steps, step=1, label="Steps", info="More take longer; 20 are enough.")
-    seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="Same seed, same motion; line i takes seed + i.")
+    seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="Same seed, same motion; line i uses seed + i.")
     mixture = gr.Checkbox(label="Mixture", info="Denoise in 2D first, then in 3D (mixture sampling).")
     switch_step = gr.Slider(
-        0, NUM_STEPS - 1, 1, step=1, label="Switch step", info="Where mixture goes to 3D.", visible=False
+        0,
+        NUM_STEPS - 1,
+        1,
+        step=1,
+        label="Switch step",
+        info="Timestep at which mixture sampling switches to 3D.",
+        visible=False,
     )
     mixture.change(lambda on: gr.update(visible=on), mixture, switch_step, queue=False, api_visibility="private")
     return [guidance, steps, seed, mixture, switch_step]
@@ -122,7 +128,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
             video = gr.File(
                 label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=sorted(SUFFIXES)
             )
-            caption = gr.Textbox(label="Caption", info="If wanted: what the person does. It changes no motion.")
+            caption = gr.Textbox(label="Caption", info="Optional: what the person does. It does not change the motion.")
             lift = gr.Button("Lift to 3D", variant="primary")
         outputs = _Outputs()
 
@@ -138,7 +144,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
 
 
 class _Outputs:
-    """The right side of a tab: the viewer, notes, and files."""
+    """The right side of a tab: viewer, notes and files."""
 
     def __init__(self) -> None:
         with gr.Column(scale=2, min_width=320):
@@ -152,7 +158,7 @@ class _Outputs:
 
     def show(self, result: Result) -> list[Any]:
         """The values of `all`."""
-        # The viewer's page is written by this program; in a frame without this page's rights all the same.
+        # The viewer's page is written by this program, and sandboxed all the same.
         frame = f'<iframe title="Motion viewer" sandbox="allow-scripts" srcdoc="{escape(result.viewer)}"></iframe>'
         return [
             frame if result.viewer else _EMPTY,
@@ -163,7 +169,7 @@ class _Outputs:
 
 def _on_click(button: gr.Button, run: Callable[..., Iterator[Any]], inputs: list[Any], outputs: _Outputs) -> None:
     button.click(None, js=_TO_VIEWER, queue=False, api_visibility="private")
-    # One queue for both tabs: one motion is made at a time.
+    # Both tabs share one queue: one request at a time.
     button.click(
         run,
         inputs,
@@ -175,14 +181,14 @@ def _on_click(button: gr.Button, run: Callable[..., Iterator[Any]], inputs: list
 
 
 def _answer(make: Callable[[Path], Result], outputs: _Outputs) -> Iterator[list[Any]]:
-    """What is made in a temporary folder. Yielded, not returned: Gradio copies the files before it asks for more."""
+    """The result, made in a temporary folder. Yielded, not returned: Gradio copies the files before it resumes this."""
     with _errors_shown(), TemporaryDirectory() as folder:
         yield outputs.show(make(Path(folder)))
 
 
 @contextmanager
 def _errors_shown() -> Iterator[None]:
-    """What a user can act on is shown on the page, until it is closed there."""
+    """Errors that a user can act on are shown on the page until closed."""
     try:
         yield
     except CrossDiffError as error:
@@ -208,9 +214,9 @@ def serving(
     max_upload: int = 100 * 2**20,
     open_browser: bool = False,
 ) -> Iterator[str]:
-    """Serve the page while the block lasts, and give its address; then delete all that it wrote.
+    """Serve the page during the block, which gets its address; then delete everything it wrote.
 
-    max_upload: bytes of a file. InputError: the port is taken, or the host is not this machine's.
+    max_upload: largest file, in bytes. InputError: the port is in use, or the host is not an address of this machine.
     """
     with _own_folder():
         page = build_page(models, pose or PoseSettings(), max_upload)
@@ -241,15 +247,15 @@ def serving(
 
 
 def until_stopped() -> None:
-    """Wait for Ctrl-C, or for the signal by which other programs stop this one."""
+    """Wait for Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         while True:
-            time.sleep(1)  # a wait without an end does not hear Ctrl-C on Windows
+            time.sleep(1)  # an endless wait ignores Ctrl-C on Windows
 
 
 def _theme() -> gr.themes.Base:
-    # Gradio's own small print and buttons have too little contrast to be read well.
+    # Gradio's default small print and buttons have too little contrast.
     return gr.themes.Default(font=_FONTS, font_mono=_MONO, primary_hue="blue").set(
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
@@ -260,7 +266,7 @@ def _theme() -> gr.themes.Base:
 
 @contextmanager
 def _own_folder() -> Iterator[None]:
-    """Uploads and results go to a folder of this program alone, which is gone in the end."""
+    """Uploads and results go to a temporary folder, which is deleted at the end."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     with TemporaryDirectory(prefix="crossdiff-app-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder

@@ -37,7 +37,7 @@ def read_lines(text: str, seconds: float) -> list[Line]:
     if not lines:
         raise InputError("text: expected a sentence such as `a person walks forward`, got none")
     if len(lines) > MAX_LINES:
-        raise InputError(f"text: expected at most {MAX_LINES} lines, got {len(lines)}; generate them in turns")
+        raise InputError(f"text: expected at most {MAX_LINES} lines, got {len(lines)}; generate the others afterwards")
     return lines
 
 
@@ -46,7 +46,7 @@ def _read_line(line: str, seconds: float) -> Line:
     if bar:
         found = _SECONDS.fullmatch(number.strip())
         if found is None:
-            raise InputError(f"text: expected seconds behind the bar, as in `a person walks | 4`, got {line.strip()!r}")
+            raise InputError(f"text: expected seconds after the bar, as in `a person walks | 4`, got {line.strip()!r}")
         seconds = float(found[1])
     return Line(prompt.strip(), seconds)
 

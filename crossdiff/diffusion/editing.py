@@ -110,7 +110,7 @@ class Edit:
 
 
 def joint_group(name: str, skeleton: Skeleton = HUMANML3D) -> set[int]:
-    """Indices of the joints of "lower" (root and legs, as in the authors' FID-L) or "upper" (all others), or of one joint."""
+    """Joint indices of "lower" (root and legs, as in the authors' FID-L), "upper" (all others), or one joint's name."""
     legs = {joint for chain in skeleton.chains if chain[-1] in skeleton.feet for joint in chain}
     if name == "lower":
         return legs

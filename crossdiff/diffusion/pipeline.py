@@ -89,9 +89,9 @@ class CrossDiffPipeline:
         timestep `switch_step` (alpha) and in 3D below. on_step: called with the number of steps done and their total.
         edit: a motion of which a part is kept in all motions of the call. Defaults are those of `SamplingConfig`.
 
-        seed: one for all (prompt i then takes seed + i), or one per prompt; default: 0. generator: instead of seeds, one
-        from which the prompts' seeds are drawn in order, or one per prompt. A motion depends on its prompt, length,
-        seed and settings, not on the other prompts of the call.
+        seed: one for all (prompt i then takes seed + i), or one per prompt; default: 0. generator: instead of seeds,
+        one from which the prompts' seeds are drawn in order, or one per prompt. A motion depends on its prompt,
+        length, seed and settings, not on the other prompts of the call.
         """
         options = make_config(
             SamplingConfig,
@@ -121,7 +121,7 @@ class CrossDiffPipeline:
 def compile_network(model: CrossDiffModel, backend: str | Callable[..., Any] = "inductor") -> None:
     """Let torch compile the network, in place and for all lengths, when it is first used.
 
-    Compilation takes a minute or more, once for each direction (2D -> 2D, 2D -> 3D, 3D -> 3D), without and with padding.
+    Compilation takes a minute or more, for each direction (2D -> 2D, 2D -> 3D, 3D -> 3D) with and without padding.
     """
     for domain in model.config.domain_names:
         for part in ("root", "pose"):

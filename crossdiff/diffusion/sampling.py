@@ -32,9 +32,9 @@ def sample(
     """Normalised 3D features for text embeddings, padded to the longest length.
 
     Standard sampling denoises 3D from the last timestep to 0. Mixture sampling denoises 2D with G_2D->2D while
-    t > alpha, predicts clean 3D motion with G_2D->3D at t = alpha, re-noises it to the next timestep, and continues with
-    G_3D->3D; a multistep solver starts there with an empty history. seeds: one per row, so that a motion does not depend
-    on the rest of its batch. edit: values that every row keeps.
+    t > alpha, predicts clean 3D motion with G_2D->3D at t = alpha, re-noises it to the next timestep, and continues
+    with G_3D->3D; a multistep solver starts there with an empty history. seeds: one per row, so that a motion does not
+    depend on the rest of its batch. edit: values that every row keeps.
     """
     _check_lengths(lengths, model.config.max_frames)
     if edit is not None and options.mixture:

@@ -20,8 +20,8 @@ from crossdiff.models.prediction import NUM_STEPS, SCHEDULE
 class _DDIM(DDIMScheduler):
     """Steps from each timestep to the next one of the list.
 
-    diffusers' class assumes t - 1000 // steps to be the next timestep. If the number of steps does not divide 1000, that
-    is a different one, and noise is left in the result.
+    diffusers' class assumes t - 1000 // steps to be the next timestep. If the number of steps does not divide 1000,
+    that is a different one, and noise is left in the result.
     """
 
     def step(

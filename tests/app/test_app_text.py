@@ -28,8 +28,8 @@ def test_a_line_is_a_motion_with_its_own_seconds_or_those_of_all():
     [
         (" \n\n", "got none"),
         ("a person walks | soon", "'a person walks | soon'"),
-        ("a person walks |", "seconds behind the bar"),
-        ("a person walks | -3", "seconds behind the bar"),
+        ("a person walks |", "seconds after the bar"),
+        ("a person walks | -3", "seconds after the bar"),
         ("a person walks\n" * 9, "at most 8 lines, got 9"),
     ],
 )
