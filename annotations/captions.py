@@ -24,11 +24,16 @@ _COLUMNS = ("video", "caption")
 
 
 class VideoCaption(NamedTuple):
-    """A sentence about a video, or about the part from `start` to `end`, in seconds; end 0: to the video's end."""
+    """A sentence about a video or a part of it.
+
+    start, end: seconds of the part; end 0: to the video's end.
+    fps: true frame rate of the video; 0: as its time stamps say.
+    """
 
     text: str
     start: float = 0.0
     end: float = 0.0
+    fps: float = 0.0
 
 
 def caption_line(text: str) -> str:
@@ -47,7 +52,8 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     A video is named by its path, absolute or the end of it, with or without suffix: `/data/gym/day1.mp4`,
     `gym/day1.mp4`, `day1`. Keys of the result are spelt as `plain_name` does.
     Columns start and end, in seconds, say which part of the video a row is about; empty ones: from its beginning,
-    to its end.
+    to its end. A column fps gives the true frame rate of a video whose time stamps are wrong; one row of a video is
+    enough.
     """
     try:
         table = pd.read_csv(io.StringIO(_text(path)), dtype=str, keep_default_na=False)
@@ -59,17 +65,26 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     if missing:
         raise InputError(
             f"{path}: lacks the column {' and '.join(missing)}; it has {', '.join(table.columns)}; "
-            f"the first line must be {','.join(_COLUMNS)} or {','.join(_COLUMNS)},start,end"
+            f"the first line must be {','.join(_COLUMNS)}, with start,end and fps if wanted"
         )
     nothing = [""] * len(table)
-    columns = [table["video"], table["caption"], table.get("start", nothing), table.get("end", nothing)]
+    columns = [table["video"], table["caption"], *(table.get(name, nothing) for name in ("start", "end", "fps"))]
     found: dict[str, list[VideoCaption]] = {}
-    for row, (video, caption, start, end) in enumerate(zip(*columns, strict=True), start=2):
+    for row, (video, caption, start, end, fps) in enumerate(zip(*columns, strict=True), start=2):
         if not video.strip() or not re.search(r"\w", caption):
             raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
-        span = _span(start, end, f"{path}, line {row}")
-        found.setdefault(plain_name(video), []).append(VideoCaption(caption.strip(), *span))
+        where = f"{path}, line {row}"
+        read = VideoCaption(caption.strip(), *_span(start, end, where), _rate(fps, where))
+        found.setdefault(plain_name(video), []).append(read)
+    for video, captions in found.items():
+        if len(rates := {caption.fps for caption in captions} - {0.0}) > 1:
+            raise InputError(f"{path}: gives {video} the frame rates {sorted(rates)}; give it one")
     return found
+
+
+def rate_of(captions: Sequence[VideoCaption]) -> float | None:
+    """The true frame rate that the captions of a video give; None where they give none."""
+    return max((caption.fps for caption in captions), default=0.0) or None
 
 
 def plain_name(name: str) -> str:
@@ -101,6 +116,16 @@ def _span(start: str, end: str, where: str) -> tuple[float, float]:
     if not (0 <= first < math.inf and (first < last < math.inf or last == 0)):
         raise InputError(f"{where}: start and end must be seconds, end after start, got {start!r} and {end!r}")
     return first, last
+
+
+def _rate(text: str, where: str) -> float:
+    try:
+        fps = float(text) if text.strip() else 0.0
+    except ValueError:
+        fps = math.nan
+    if not (1 <= fps <= 1000 or not text.strip()):
+        raise InputError(f"{where}: fps must be 1 to 1000 frames per second, got {text!r}; correct or empty it")
+    return fps
 
 
 def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[str]]:

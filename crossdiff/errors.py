@@ -1,5 +1,7 @@
 """Errors that a user can act on: each message says what was wrong, what was got, and what to do next."""
 
+from pathlib import Path
+
 
 class CrossDiffError(Exception):
     """Base of every error that the command line shows as one line instead of a traceback."""
@@ -9,6 +11,17 @@ class CrossDiffError(Exception):
 
 class InputError(CrossDiffError):
     """A file, folder or value that cannot be used."""
+
+
+class VideoError(InputError):
+    """A video file that cannot be read; `reason` says why without naming the file."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.reason}"
 
 
 class ConfigError(CrossDiffError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from crossdiff.annotations.captions import VideoCaption
+from crossdiff.annotations.captions import VideoCaption, rate_of
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
@@ -31,12 +31,16 @@ from crossdiff.wording import counted, listed
 
 log = logging.getLogger(__name__)
 
+# Of the way in which videos are read: where it is another one, they are extracted again.
+_READER = 2
+
 
 @dataclass
 class ExtractSummary:
     """What extraction did. unchanged: videos left alone, as their content and the configuration are the same.
 
-    failed: by the video's path, why; quarantined: how many of these ended, or hung, the processes that read them.
+    failed: by the video's path, why; quarantined: how many of these ended, or hung, the processes that read them;
+    damaged: videos of which some frames could not be decoded, and the others were used.
     """
 
     videos: int = 0
@@ -45,6 +49,7 @@ class ExtractSummary:
     seconds: float = 0.0
     tracks: int = 0
     quarantined: int = 0
+    damaged: int = 0
     without_person: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -52,9 +57,10 @@ class ExtractSummary:
         good = self.videos - len(self.failed) - len(self.without_person)
         rate = f", {self.frames / self.seconds:.0f} frames/s" if self.frames and self.seconds else ""
         quarantined = f" ({self.quarantined} quarantined)" if self.quarantined else ""
+        damaged = f", {self.damaged} damaged" if self.damaged else ""
         return (
             f"{counted(self.videos, 'video')}: {good} with people ({counted(self.tracks, 'track')}), "
-            f"{len(self.without_person)} without, {len(self.failed)} failed{quarantined}; "
+            f"{len(self.without_person)} without, {len(self.failed)} failed{quarantined}{damaged}; "
             f"{self.unchanged} unchanged{rate}"
         )
 
@@ -82,6 +88,8 @@ def extract_2d(
     attempts: int = 2,
     lists: Sequence[Path] = (),
     per_label: int | None = None,
+    fps: float | None = None,
+    whole_only: bool = False,
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
@@ -89,10 +97,12 @@ def extract_2d(
     `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
     settings: of a backend given by name, as `key=value`. engine: without it all is done in this process.
     attempts: how often a video may end or hang the process that works on it before it is quarantined.
-    lists, per_label: which of the videos are taken, where they are not a `Selection` already.
+    lists, per_label: which of the videos are taken, where they are not a `Selection` already. fps: their true frame
+    rate, where time stamps are wrong; a file of captions may give others. whole_only: damaged videos fail; else what
+    decodes of them is used.
     """
     selection = videos if isinstance(videos, Selection) else Selection.of(videos, lists, per_label)
-    recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings))
+    recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings), whole_only=whole_only)
     pose = recipe.create_pose()
     identity, recipe = pose.identity, replace(recipe, on_gpu=pose.on_gpu)
     del pose  # its memory is for the processes
@@ -102,9 +112,9 @@ def extract_2d(
     with run.alone("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
         run.record_extraction(extract_config(identity, recipe.people), selection.record())
-        extractor = _Extractor(run, known, [identity, recipe.people.model_dump()], retry_failed, progress)
+        extractor = _Extractor(run, known, [identity, recipe.people.model_dump(), _READER], retry_failed, progress)
         started = time.monotonic()
-        jobs: Iterable[Job] = extractor.due(named, captioned)
+        jobs: Iterable[Job] = extractor.due(named, captioned, fps, whole_only)
         for attempt in range(1, attempts + 1):
             for outcome in (engine or InProcess()).run(jobs, recipe, progress.tick):
                 extractor.take(outcome, attempt, last=attempt == attempts)
@@ -164,7 +174,11 @@ class _Extractor:
         self._lost: list[Job] = []
 
     def due(
-        self, named: Mapping[str, VideoInput], captioned: Mapping[VideoInput, tuple[VideoCaption, ...]]
+        self,
+        named: Mapping[str, VideoInput],
+        captioned: Mapping[VideoInput, tuple[VideoCaption, ...]],
+        fps: float | None,
+        whole_only: bool,
     ) -> Iterator[Job]:
         """The videos that need work; what is known of the others is counted."""
         for name, video in named.items():
@@ -172,12 +186,18 @@ class _Extractor:
             seen = self._see(name, video, captioned[video])
             if not seen.captions:
                 self.uncaptioned.append(str(video.relative))
-            key = key_of(seen.content, self.recipe)
+            rate = rate_of(seen.captions) or fps
+            key = key_of(seen.content, self.recipe, rate)
             row = self.run.ledger.get("extract", name)
-            same = row is not None and row.key == key and self._has_keypoints(name)
+            same = (
+                row is not None
+                and row.key == key
+                and (not _is_damaged(row) or (row.state == "failed") == whole_only)
+                and self._has_keypoints(name)
+            )
             if row is None or not same or (self.retry_failed and row.state in ("failed", "quarantined")):
                 self._disown(name)
-                self._begun[name] = _Begun(Job(name, video.path), key, row.attempts if row and same else 0)
+                self._begun[name] = _Begun(Job(name, video.path, rate), key, row.attempts if row and same else 0)
                 yield self._begun[name].job
             else:
                 self.summary.unchanged += 1
@@ -237,7 +257,9 @@ class _Extractor:
             self.run.ledger.put([replace(row, key="") for row in rows])
 
     def _count(self, path: str, row: Row) -> None:
-        self.summary.tracks += row.measures.get("tracks", 0)
+        if row.state == "done":
+            self.summary.tracks += row.measures.get("tracks", 0)
+            self.summary.damaged += _is_damaged(row)
         if row.state in ("failed", "quarantined"):
             self.summary.failed[path] = str(row.reason)
             self.summary.quarantined += row.state == "quarantined"
@@ -258,13 +280,20 @@ def _row(outcome: Outcome, key: str, attempts: int) -> Row:
     """What became of a video, as the ledger keeps it."""
     if outcome.error is not None:
         state: State = "quarantined" if outcome.lost else "failed"
-        return Row("extract", outcome.video, state, key, reason=outcome.error, attempts=attempts)
+        return Row(
+            "extract", outcome.video, state, key, reason=outcome.error, attempts=attempts, measures=outcome.measures
+        )
     if not outcome.tracks:
         reason, measures = "no person", outcome.measures
         return Row(
             "extract", outcome.video, "filtered", key, reason=reason, value=0.0, attempts=attempts, measures=measures
         )
     return Row("extract", outcome.video, "done", key, attempts=attempts, measures=outcome.measures)
+
+
+def _is_damaged(row: Row) -> bool:
+    """Whether some frames of the video could not be decoded."""
+    return row.measures.get("decoded", 1.0) < 1
 
 
 def _stamp(path: Path) -> str:

@@ -238,8 +238,8 @@ def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[
     found = {}
     for video in videos:
         sources = [source for source in (given, *(beside.get(f, {}) for f in _folders(video))) if source]
-        matches = (source[name] for source in sources for name in video.names if name in source)
-        found[video] = tuple(next(matches, None) or default_captions(video.label))
+        matches = (tuple(source[name]) for source in sources for name in video.names if name in source)
+        found[video] = next(matches, default_captions(video.label))
     return found
 
 

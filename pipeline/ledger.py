@@ -207,11 +207,16 @@ class Ledger:
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(plain))
 
     def counts(self) -> pd.DataFrame:
-        """How many items are in each state, why, and after how many attempts at most, stage by stage."""
+        """How many items are in each state, why, and after how many attempts at most, stage by stage.
+
+        Videos that were used though damaged are counted on their own.
+        """
+        damaged = "state = 'done' AND json_extract(measures, '$.decoded') < 1"
         with self._transaction() as db:
             found = db.execute(
-                "SELECT stage, state, coalesce(reason, '') AS reason, count(*) AS items, max(attempts) AS attempts"
-                " FROM rows GROUP BY stage, state, reason ORDER BY state, items DESC"
+                f"SELECT stage, state, CASE WHEN {damaged} THEN 'damaged in part' ELSE coalesce(reason, '') END AS why,"
+                " count(*) AS items, max(attempts) AS attempts"
+                " FROM rows GROUP BY stage, state, why ORDER BY state, items DESC"
             ).fetchall()
-        rows = sorted((dict(r) for r in found), key=lambda row: get_args(Stage).index(row["stage"]))
+        rows = sorted((tuple(r) for r in found), key=lambda row: get_args(Stage).index(row[0]))
         return pd.DataFrame(rows, columns=["stage", "state", "reason", "items", "attempts"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from crossdiff.pipeline.camera import CameraConfig, CameraTracker
 from crossdiff.pipeline.mapping import keypoint_set_named
 from crossdiff.pipeline.shots import ShotConfig, ShotDetector
 from crossdiff.pipeline.tracking import Track, TrackingConfig, join
-from crossdiff.pipeline.video import FrameSource, Video, VideoInfo
 from crossdiff.types import Keypoints2D
+from crossdiff.video import FrameSource, VideoInfo, VideoReader
+from crossdiff.video.timeline import frame_rate, pauses
 
 # Called with the frames done so far and those that the header declares (0: unknown).
 Tick = Callable[[int, int], None]
@@ -51,7 +53,7 @@ def find_people(
 
     seen: called after the last tick; joining the people into tracks then takes about a millisecond for each frame.
     """
-    opened = Video(video) if isinstance(video, Path) else video
+    opened = VideoReader(video) if isinstance(video, Path) else video
     scene = _Scene(cfg, opened.info)
     found: list[list[Person]] = []
     for people in pose.estimate(scene.watch(opened.frames())):
@@ -60,11 +62,13 @@ def find_people(
         tick(len(found), opened.info.frames)
     seen()
     time, to_first, cuts = opened.times, scene.to_first, scene.cuts
+    after_pause = pauses(time)
     mirror = keypoint_set_named(pose.keypoint_set).mirror
-    tracks = join(found, time, cfg.tracking, mirror, to_first, cuts)
-    fps = opened.info.fps if len(time) < 2 else (len(time) - 1) / float(time[-1])
+    tracks = join(found, time, cfg.tracking, mirror, to_first, cuts | set(after_pause.tolist()))
+    fps = frame_rate(time, after_pause, default=opened.info.fps)
     measures = {
         "frames": len(found),
+        "decoded": _share(opened.decoded),
         "fps": round(fps, 4),
         "width": opened.info.size[0],
         "height": opened.info.size[1],
@@ -74,6 +78,11 @@ def find_people(
     }
     breaks = np.cumsum(~np.array(scene.camera.known))
     return People([_keypoints(t, fps, pose, opened.info, time, to_first, breaks) for t in tracks], measures)
+
+
+def _share(decoded: float) -> float:
+    """Rounded down, so that only a whole video has 1."""
+    return math.floor(1e4 * decoded) / 1e4
 
 
 class _Scene:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 RUNS = Path("runs")
 # The folder of `make demo`; what comes after it does not want its model, which learnt from one clip.
 DEMO = "demo"
-_PACKAGES = ("numpy", "scipy", "opencv-contrib-python", "scenedetect", "mediapipe", "torch")
+_PACKAGES = ("numpy", "scipy", "av", "opencv-contrib-python", "scenedetect", "mediapipe", "torch")
 
 
 class Run:

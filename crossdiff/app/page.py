@@ -21,7 +21,7 @@ from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
-from crossdiff.pipeline.video import SUFFIXES
+from crossdiff.pipeline.search import VIDEO_SUFFIXES
 
 # Read when Gradio is imported; no usage data is sent.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -126,7 +126,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             video = gr.File(
-                label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=sorted(SUFFIXES)
+                label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=sorted(VIDEO_SUFFIXES)
             )
             caption = gr.Textbox(label="Caption", info="Optional: what the person does. It does not change the motion.")
             lift = gr.Button("Lift to 3D", variant="primary")

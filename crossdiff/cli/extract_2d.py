@@ -17,6 +17,8 @@ from crossdiff.cli.options import (
     RayAddress,
     RunOfInputs,
     TimeLimit,
+    TrueRate,
+    WholeOnly,
     Workers,
     config_file,
     setting,
@@ -37,6 +39,8 @@ def extract_2d(
     per_label: Annotated[
         int | None, typer.Option(min=1, help="Largest number of videos per label, spread evenly over UCF101's groups.")
     ] = None,
+    fps: TrueRate = None,
+    whole_only: WholeOnly = False,
     config: Annotated[str | None, config_file("people")] = None,
     set_: Annotated[list[str] | None, setting("tracking.max_gap=1")] = None,
     retry_failed: Annotated[
@@ -81,6 +85,8 @@ def extract_2d(
         settings=settings,
         engine=chosen,
         attempts=attempts,
+        fps=fps,
+        whole_only=whole_only,
     )
     print_summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

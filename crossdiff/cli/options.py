@@ -27,12 +27,20 @@ RunOfInputs = Annotated[
 
 # Videos and poses.
 Captions = Annotated[
-    Path | None, typer.Option("--captions", help="CSV file with the columns video,caption and optionally start,end.")
+    Path | None,
+    typer.Option("--captions", help="CSV file with the columns video,caption and optionally start,end and fps."),
 ]
 Backend = Annotated[str, typer.Option("--backend", help="Pose estimator: mediapipe, vitpose or mmpose (docs/pose.md).")]
 PoseSet = Annotated[
     list[str] | None,
     typer.Option("--pose-set", help="A setting of the pose estimator, such as threshold=0.5; repeatable."),
+]
+TrueRate = Annotated[
+    float | None,
+    typer.Option("--fps", min=1, max=1000, help="True frame rate of videos with wrong time stamps or slow motion."),
+]
+WholeOnly = Annotated[
+    bool, typer.Option("--whole-only", help="Refuse damaged videos; default: use the frames that decode.")
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="local (processes of this machine) or ray (a cluster).")]
 Workers = Annotated[

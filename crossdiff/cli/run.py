@@ -20,6 +20,8 @@ from crossdiff.cli.options import (
     RayAddress,
     RunOfInputs,
     Teacher,
+    TrueRate,
+    WholeOnly,
     Workers,
     setting,
 )
@@ -36,6 +38,8 @@ def run(
     out: RunOfInputs = None,
     data: MixedDataset = None,
     captions: Captions = None,
+    fps: TrueRate = None,
+    whole_only: WholeOnly = False,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
     engine: EngineName = "local",
@@ -67,6 +71,8 @@ def run(
         pose_settings=tuple(pose_set or ()),
         engine=create_engine(engine, workers, gpus_per_actor=num_gpus_per_actor, address=ray_address),
         captions=captions,
+        fps=fps,
+        whole_only=whole_only,
         # Without changes the run keeps what it was fine-tuned with before, so that no model is trained again.
         finetune=tuning if seed or set_ else None,
         sampling=SamplingConfig(mixture=mixture),

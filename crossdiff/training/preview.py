@@ -16,7 +16,7 @@ from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.sampling import sample
 from crossdiff.models import CrossDiffModel
 from crossdiff.types import Motion3D
-from crossdiff.viewing.encode import read_frames
+from crossdiff.video import VideoReader
 from crossdiff.viewing.video import render_motion
 
 _OPTIONS = SamplingConfig(steps=20)
@@ -38,7 +38,7 @@ def render_samples(
 
 def add_video(writer: SummaryWriter, name: str, path: Path, step: int) -> None:
     """Show a video in TensorBoard, where it plays as a GIF of every second frame."""
-    pictures = [Image.fromarray(frame) for n, frame in enumerate(read_frames(path)) if n % 2 == 0]
+    pictures = [Image.fromarray(frame) for n, frame in enumerate(VideoReader(path).frames()) if n % 2 == 0]
     gif = io.BytesIO()
     pictures[0].save(gif, "GIF", save_all=True, append_images=pictures[1:], duration=100, loop=0)
     width, height = pictures[0].size

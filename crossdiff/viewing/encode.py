@@ -1,8 +1,7 @@
-"""Video files in and out, one frame at a time: H.264 that browsers play, GIF, and a reader that streams."""
+"""Writing video files, one frame at a time: H.264 that browsers play, and GIF."""
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from numpy import ndarray
 
 from crossdiff.errors import CrossDiffError, InputError
 from crossdiff.files import write_atomically
-
-log = logging.getLogger(__name__)
 
 Image = UInt8[ndarray, "h w 3"]
 
@@ -113,55 +110,3 @@ def _even(frame: Image) -> Image:
     if height % 2 or width % 2:
         frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return np.ascontiguousarray(frame)
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What the header says: size in pixels, frames per second, number of frames (0 where it does not say)."""
-
-    width: int
-    height: int
-    fps: float
-    num_frames: int
-
-
-def video_info(path: Path) -> VideoInfo:
-    """Read the header of a video."""
-    capture = _open(path)
-    try:
-        width, height = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-        fps, count = capture.get(cv2.CAP_PROP_FPS), max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
-    finally:
-        capture.release()
-    if width <= 0 or height <= 0 or not np.isfinite(fps) or fps <= 0:
-        raise InputError(f"{path}: header gives {width} x {height} at {fps} frames/s; re-encode the video")
-    return VideoInfo(width, height, fps, count)
-
-
-def read_frames(path: Path) -> Iterator[Image]:
-    """Yield the RGB frames of a video one by one; a file that ends early is logged, one without frames is an error."""
-    expected = video_info(path).num_frames
-    capture = _open(path)
-    count = 0
-    try:
-        while True:
-            found, frame = capture.read()
-            if not found:
-                break
-            count += 1
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-    finally:
-        capture.release()
-    if count == 0:
-        raise InputError(f"{path}: no frame could be decoded; the file is damaged or of an unknown format")
-    if count < expected:
-        log.warning("%s: %d of %d frames decoded; the file is cut short", path, count, expected)
-
-
-def _open(path: Path) -> cv2.VideoCapture:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    capture = cv2.VideoCapture(str(path.absolute()))
-    if not capture.isOpened():
-        raise InputError(f"{path}: not a video that OpenCV can read; re-encode it, e.g. as H.264 in .mp4")
-    return capture

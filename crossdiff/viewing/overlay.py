@@ -14,7 +14,8 @@ from numpy import ndarray
 from crossdiff.errors import InputError
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
-from crossdiff.viewing.encode import Image, read_frames, video_info, write_video
+from crossdiff.video import VideoReader
+from crossdiff.viewing.encode import Image, write_video
 
 _LEFT, _RIGHT, _MIDDLE, _RIM = (64, 150, 255), (255, 138, 64), (240, 242, 245), (28, 32, 40)
 SHOWN, SURE = 0.3, 0.6  # scores: below the first a point is left out, below the second it is faint
@@ -102,23 +103,24 @@ DRAWINGS = {
 
 def render_overlay(video: Path, keypoints: Sequence[Keypoints2D], path: Path, height: int = 480) -> Path:
     """Write `video`, `height` pixels high, with the skeleton of every person in `keypoints` drawn on its frames."""
-    info = video_info(video)
-    for person in keypoints:
-        drawing_of(person.keypoint_set)
-        width, tall = person.size
-        if width <= 0 or tall <= 0 or abs(width / tall - info.width / info.height) > 0.02:
-            raise InputError(
-                f"{video}: is {info.width} x {info.height}, but the keypoints are of a video of {width} x {tall}; "
-                "give the video that they were detected in"
-            )
-    width = max(2 * round(info.width * height / info.height / 2), 2)
-    return write_video(_overlaid(video, keypoints, (width, height)), path, info.fps)
+    with VideoReader(video) as reader:
+        wide, high = reader.info.size
+        for person in keypoints:
+            drawing_of(person.keypoint_set)
+            width, tall = person.size
+            if width <= 0 or tall <= 0 or abs(width / tall - wide / high) > 0.02:
+                raise InputError(
+                    f"{video}: is {wide} x {high}, but the keypoints are of a video of {width} x {tall}; "
+                    "give the video that they were detected in"
+                )
+        size = max(2 * round(wide * height / high / 2), 2), height
+        return write_video(_overlaid(reader.frames(), keypoints, size), path, reader.info.fps)
 
 
 def overlaid_frames(video: Path, person: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
     """Frames of a video, `width` pixels wide, with one person's skeleton. numbers: which frames, increasing."""
     wanted, last = {int(n) for n in numbers}, int(numbers[-1])
-    frames = itertools.islice(read_frames(video), last + 1)
+    frames = itertools.islice(VideoReader(video).frames(), last + 1)
     picked = (
         cv2.resize(f, _size(person, width), interpolation=cv2.INTER_AREA) for n, f in enumerate(frames) if n in wanted
     )
@@ -152,9 +154,9 @@ def drawing_of(keypoint_set: str) -> Drawing:
     return DRAWINGS[keypoint_set]
 
 
-def _overlaid(video: Path, people: Sequence[Keypoints2D], size: tuple[int, int]) -> Iterator[Image]:
+def _overlaid(frames: Iterator[Image], people: Sequence[Keypoints2D], size: tuple[int, int]) -> Iterator[Image]:
     rows = [{int(frame): row for row, frame in enumerate(person.frame)} for person in people]
-    for number, frame in enumerate(read_frames(video)):
+    for number, frame in enumerate(frames):
         canvas = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         for person, row_of in zip(people, rows, strict=True):
             row = row_of.get(number)

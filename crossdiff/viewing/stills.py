@@ -12,8 +12,9 @@ from numpy import ndarray
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import write_atomically
 from crossdiff.types import Motion3D
+from crossdiff.video import VideoReader
 from crossdiff.viewing.camera import SceneCamera, distance_to_hold, facing_of, view_axes
-from crossdiff.viewing.encode import Image, read_frames, video_info
+from crossdiff.viewing.encode import Image
 from crossdiff.viewing.figure import body_of, draw_figure
 from crossdiff.viewing.scene import Scene
 
@@ -62,10 +63,10 @@ def _spread(frames: Sequence[Image], count: int) -> list[Image]:
 
 
 def _spread_of_video(video: Path, count: int) -> list[Image]:
-    """Evenly spaced frames, holding no others; where the header gives no length, the video is read twice."""
-    length = video_info(video).num_frames or sum(1 for _ in read_frames(video))
+    """Evenly spaced frames, holding no others: the video is read twice, since files declare wrong lengths."""
+    length = sum(1 for _ in VideoReader(video).frames())
     wanted = set(evenly_spaced(length, count))
-    return [frame for number, frame in enumerate(read_frames(video)) if number in wanted]
+    return [frame for number, frame in enumerate(VideoReader(video).frames()) if number in wanted]
 
 
 def evenly_spaced(length: int, count: int) -> list[int]:

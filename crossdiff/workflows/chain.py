@@ -45,7 +45,11 @@ class ChainConfig:
     engine: Engine = field(default_factory=LocalEngine)
     """Where videos are read."""
     captions: Path | None = None
-    """CSV file with the columns video,caption."""
+    """CSV file with the columns video,caption and optionally start,end and fps."""
+    fps: float | None = None
+    """True frame rate of videos with wrong time stamps or slow motion."""
+    whole_only: bool = False
+    """Refuse damaged videos instead of using the frames that decode."""
     filter: FilterConfig | None = None
     build: BuildConfig | None = None
     lift: PseudoLabelConfig | None = None
@@ -138,7 +142,16 @@ def run_chain(
     """
     stages = _Stages(on_stage)
     with stages.with_earlier_failures():
-        extracted = extract_2d(videos, run, cfg.backend, cfg.captions, settings=cfg.pose_settings, engine=cfg.engine)
+        extracted = extract_2d(
+            videos,
+            run,
+            cfg.backend,
+            cfg.captions,
+            settings=cfg.pose_settings,
+            engine=cfg.engine,
+            fps=cfg.fps,
+            whole_only=cfg.whole_only,
+        )
         stages.done("extract-2d", extracted)
         for stage, summary in label_stages(run, checkpoint, cfg.filter, cfg.build, cfg.lift, cfg.device):
             stages.done(stage, summary)

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crossdiff.errors import CrossDiffError, MissingDependencyError
+from crossdiff.errors import CrossDiffError, MissingDependencyError, VideoError
 from crossdiff.pipeline.backends import PoseBackend, create_backend
 from crossdiff.pipeline.people import PeopleConfig, Tick, find_people
-from crossdiff.pipeline.video import FrameSource
+from crossdiff.video import FrameSource, VideoReader
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,15 @@ class LostError(CrossDiffError):
 
 @dataclass(frozen=True)
 class Job:
-    """One video to be worked on. video: its id in the run."""
+    """One video to be worked on.
+
+    video: its id in the run.
+    fps: its true frame rate, where its time stamps are wrong.
+    """
 
     video: str
     path: Path
+    fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Recipe:
     """What is done to every video; each worker gets it once. keypoints: the folder for the tracks' files.
 
     backend: a name, by which each worker makes its own, or one that is there (to leave this process it must pickle).
-    settings: of a backend by name, as `key=value`. on_gpu: see `PoseBackend`.
+    settings: of a backend by name, as `key=value`. on_gpu: see `PoseBackend`. whole_only: refuse damaged videos.
     """
 
     backend: str | PoseBackend
@@ -54,6 +59,7 @@ class Recipe:
     keypoints: Path
     settings: tuple[str, ...] = ()
     on_gpu: bool = False
+    whole_only: bool = False
 
     def create_pose(self) -> PoseBackend:
         return create_backend(self.backend, self.settings) if isinstance(self.backend, str) else self.backend
@@ -109,9 +115,11 @@ def work(
     source: its frames, where they do not come from its file; seen: called when all of them are seen.
     """
     try:
-        found = find_people(source or job.path, pose, recipe.people, tick, seen)
+        found = find_people(source or VideoReader(job.path, job.fps), pose, recipe.people, tick, seen)
     except MissingDependencyError:
         raise
+    except VideoError as error:
+        return Outcome(job.video, error=error.reason)
     except LostError as error:
         return Outcome(job.video, error=str(error), lost=True)
     # Whatever a decoder or a model throws makes this one video unusable; the others go on.
@@ -119,11 +127,17 @@ def work(
         log.info("%s failed", job.path, exc_info=True)
         reason = str(error) or type(error).__name__
         return Outcome(job.video, error=reason, lost=gpu_is_lost(reason))
+    if recipe.whole_only and found.measures["decoded"] < 1:
+        return Outcome(job.video, measures=found.measures, error=_damaged(found.measures["decoded"]))
     tracks = []
     for number, keypoints in enumerate(found.tracks):
         keypoints.save(recipe.keypoints / f"{track_name(job.video, number)}.npz")
         tracks.append({"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])})
     return Outcome(job.video, tuple(tracks), found.measures)
+
+
+def _damaged(decoded: float) -> str:
+    return f"damaged: {decoded:.1%} of its frames could be decoded; give a whole copy, or leave out --whole-only"
 
 
 def gpu_is_lost(reason: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError
+from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError, VideoError
 from crossdiff.pipeline.engines.base import (
     Engine,
     Job,
@@ -27,7 +27,7 @@ from crossdiff.pipeline.engines.base import (
     gpu_is_lost,
     work,
 )
-from crossdiff.pipeline.video import Video, VideoInfo
+from crossdiff.video import VideoInfo, VideoReader
 
 # Ray reads these when it is imported. Nothing is reported to anyone, and no bars of its own between ours.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -122,7 +122,8 @@ class RayEngine(Engine):
             yield Outcome(video, error=_LOST, lost=True)
 
     def _outcomes(self, wave: list[Job], recipe: Recipe) -> ray.data.Dataset:
-        rows = [{"video": job.video, "path": str(job.path.resolve())} for job in wave]
+        # Ray's blocks hold numbers alone: 0 stands for the rate of the time stamps.
+        rows = [{"video": job.video, "path": str(job.path.resolve()), "fps": job.fps or 0.0} for job in wave]
         with warnings.catch_warnings():
             # Ray 2.60 deprecates `max_task_retries` here, and has nothing else yet that sets it.
             warnings.simplefilter("ignore", RayDeprecationWarning)
@@ -148,7 +149,7 @@ class _PoseActor:
         self.watchdog = Watchdog(time_limit)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[str]]:
-        job = Job(str(batch["video"][0]), Path(str(batch["path"][0])))
+        job = Job(str(batch["video"][0]), Path(str(batch["path"][0])), float(batch["fps"][0]) or None)
         try:
             return {"outcome": [json.dumps(asdict(self._work(job)))], "fatal": [""]}
         # No video's fault: a disk that is full, a file that is missing from the installation.
@@ -158,7 +159,7 @@ class _PoseActor:
     def _work(self, job: Job) -> Outcome:
         frames = None
         try:
-            frames = _DistantVideo(job.path, self.watchdog)
+            frames = _DistantVideo(job, self.watchdog)
             outcome = work(job, self.pose, self.recipe, lambda *_: self.watchdog.beat(), frames, self.watchdog.rest)
             if outcome.lost and gpu_is_lost(str(outcome.error)):
                 log.error("%s: %s", job.path, outcome.error)
@@ -166,8 +167,8 @@ class _PoseActor:
             return outcome
         except LostError as error:
             return Outcome(job.video, error=str(error), lost=True)
-        except InputError as error:
-            return Outcome(job.video, error=str(error))
+        except VideoError as error:
+            return Outcome(job.video, error=error.reason)
         finally:
             self.watchdog.rest()
             if frames is not None:
@@ -177,18 +178,18 @@ class _PoseActor:
 class _DistantVideo:
     """A `FrameSource` that a task decodes, on this machine where it has a core free: frames stay in its memory."""
 
-    def __init__(self, path: Path, watchdog: Watchdog) -> None:
+    def __init__(self, job: Job, watchdog: Watchdog) -> None:
         self._watchdog = watchdog
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         decode = _decode.options(scheduling_strategy=here, _generator_backpressure_num_objects=_PARCELS)
-        self._parcels = decode.remote(str(path), watchdog.limit)
+        self._parcels = decode.remote(str(job.path), job.fps, watchdog.limit)
         self.info: VideoInfo = self._next()
-        self.times = np.zeros(0)
+        self.times, self.decoded = np.zeros(0), 0.0
 
     def frames(self) -> Iterator[np.ndarray]:
         while (parcel := self._next()) is not None:
-            if parcel.ndim == 1:
-                self.times = parcel
+            if isinstance(parcel, tuple):
+                self.times, self.decoded = parcel
                 return
             for frame in parcel:
                 self._watchdog.beat()
@@ -211,12 +212,15 @@ class _DistantVideo:
 
 
 @ray.remote(num_cpus=1, max_retries=0)
-def _decode(path: str, time_limit: float) -> Iterator[VideoInfo | np.ndarray]:
-    """A video's header, then parcels of frames, uint8, (frames, height, width, 3), then the frames' times."""
+def _decode(
+    path: str, fps: float | None, time_limit: float
+) -> Iterator[VideoInfo | np.ndarray | tuple[np.ndarray, float]]:
+    """A video's header, then parcels of frames, uint8, (frames, height, width, 3), then their times and the share of
+    frames that could be decoded."""
     watchdog = Watchdog(time_limit)
     watchdog.beat()
     try:
-        video = Video(Path(path))
+        video = VideoReader(Path(path), fps)
         watchdog.rest()
         yield video.info
         parcel: list[np.ndarray] = []
@@ -229,6 +233,6 @@ def _decode(path: str, time_limit: float) -> Iterator[VideoInfo | np.ndarray]:
                 parcel = []
         if parcel:
             yield np.stack(parcel)
-        yield video.times
+        yield video.times, video.decoded
     finally:
         watchdog.rest()

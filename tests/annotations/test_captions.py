@@ -131,7 +131,7 @@ def test_captions_of_parts_of_a_video(tmp_path):
         "start,end,video,caption\n0,2.5,a,one\n2.5,,a,two\n,,a,three\n2.5,0,a,four\n"
     )
     found = read_caption_csv(tmp_path / "captions.csv")["a"]
-    assert [tuple(c) for c in found] == [("one", 0, 2.5), ("two", 2.5, 0), ("three", 0, 0), ("four", 2.5, 0)]
+    assert [tuple(c[:3]) for c in found] == [("one", 0, 2.5), ("two", 2.5, 0), ("three", 0, 0), ("four", 2.5, 0)]
     assert by_span(found) == {(0, 2.5): ["one"], (2.5, 0): ["two", "four"], (0, 0): ["three"]}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from crossdiff.cli import main
+from crossdiff.files import read_json, write_json
 from crossdiff.pipeline.run import Run
 
 SCRIPT = Path(__file__).parents[2] / "cli.py"
@@ -81,7 +82,11 @@ def state_of(folder: Path) -> dict[str, tuple[int, bytes]]:
 def copy_to(source: Path, here: Path) -> Path:
     """A copy of a folder with `videos/` and `runs/0001`, as if it had been made there; returns the run."""
     shutil.copytree(source, here, dirs_exist_ok=True)
-    ledger = Run(here / "runs/0001").ledger
+    run = Run(here / "runs/0001")
+    recorded = read_json(run.config)
+    recorded["extract"]["inputs"][0]["paths"] = [str(here.resolve() / "videos")]
+    write_json(run.config, recorded)
+    ledger = run.ledger
     for video in ledger.videos().values():
         ledger.put_video(replace(video, path=here / "videos" / video.path.name))
     return Path("runs/0001")

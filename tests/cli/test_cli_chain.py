@@ -38,7 +38,7 @@ def test_a_second_time_nothing_changes(here, finished):
     said = [
         crossdiff(*command).ok().out.splitlines()[-1]
         for command in (
-            ["extract-2d", "videos/", "--out", "runs/0001"],
+            ["extract-2d", "videos/"],
             ["filter"],
             ["build-2d"],
             ["pseudo-label"],

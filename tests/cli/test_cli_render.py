@@ -10,8 +10,8 @@ from synthetic import person
 
 from crossdiff.files import save_npy, save_npz, write_json
 from crossdiff.representation.features3d import joints_to_features_3d
+from crossdiff.video import VideoReader
 from crossdiff.viewing import render
-from crossdiff.viewing.encode import read_frames, video_info
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def titles(monkeypatch) -> list[list[str]]:
 def test_a_folder_becomes_a_video_side_by_side(samples, titles):
     said = crossdiff("render", "samples", "--out", "videos/both.mp4", "--size", "64").ok()
     assert "2 motions in videos/both.mp4" in said.out
-    info = video_info(Path("videos/both.mp4"))
-    assert info.num_frames == 11 and info.fps == 20 and 128 <= info.width < 140
-    first, *_, last = read_frames(Path("videos/both.mp4"))
+    info = VideoReader(Path("videos/both.mp4")).info
+    assert info.frames == 11 and info.fps == 20 and 128 <= info.size[0] < 140
+    first, *_, last = VideoReader(Path("videos/both.mp4")).frames()
     assert np.abs(first.astype(int) - last).max() > 30
     # The caption of the record, and where there is none the file's name.
     assert titles == [["a person walks", "01_jump"]]

@@ -17,7 +17,7 @@ from crossdiff.data.batches import MixedBatches, MocapBatches, WildBatches, load
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ClipError, InputError
-from crossdiff.files import load_npz, save_npz
+from crossdiff.files import load_npz, save_npz, write_text
 from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.projection import project_orthographic
 
@@ -275,7 +275,9 @@ def test_statistics_are_those_on_disk(prepared):
 def test_wild_clips_with_their_captions(run):
     data = WildDataset(run)
     assert data.ids == ["wild0", "wild1", "wild2"]
-    assert data.captions == [[""], ["wild caption 1"], ["wild caption 2"]]
+    assert data.captions == [[""], ["wild caption 1"], ["wild caption 2"]] and data.uncaptioned == ["wild0"]
+    write_text(run / "texts" / "wild1.txt", "")
+    assert WildDataset(run).uncaptioned == ["wild0", "wild1"] and WildDataset(run).captions[1] == [""]
     assert data.lengths.tolist() == [30, 44, 50]
     assert data.dims == {"2d": 132, "3d": 263}
     stored = load_npz(run / "features2d" / "wild1.npz")

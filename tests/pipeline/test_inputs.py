@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossdiff.annotations import captions_for
 from crossdiff.errors import InputError
-from crossdiff.pipeline.inputs import VideoInput, captions_of, find_videos, name_apart
+from crossdiff.pipeline.inputs import Selection, VideoInput, captions_of, find_videos, name_apart
 
 
 def _touch(folder: Path, *names: str) -> Path:
@@ -103,6 +104,54 @@ def test_captions_come_from_the_file_then_from_beside_then_from_the_label(tmp_pa
     assert found["a.mp4"] == ("from the file",)
     assert found["b.mp4"] == ("also beside", "twice")
     assert len(found["c.mp4"]) == 5 and "bar" in found["c.mp4"][0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{folder}/gym/day 1.mp4", "{folder}/gym/day 1", "./gym/day 1.mp4", "gym\\day 1.mp4", ".\\gym\\day 1", "day 1.mp4",
+     "day 1", "videos/gym/day 1.mp4", "{link}/gym/day 1.mp4"],
+)  # fmt: skip
+def test_a_captions_file_may_name_a_video_by_any_end_of_its_path(tmp_path, caplog, name):
+    folder = _touch(tmp_path / "videos", "gym/day 1.mp4", "gym/day 2.mp4")
+    (tmp_path / "link").symlink_to(folder)
+    name = name.format(folder=folder, link=tmp_path / "link")
+    (tmp_path / "given.csv").write_text(f"video,caption\n{name},a person stretches\n")
+    # By a link, so that both its own path and the true one count.
+    given = [tmp_path / "link" if "link" in name else folder]
+    found = captions_of(find_videos(given), tmp_path / "given.csv")
+    assert {v.path.name: [c.text for c in captions] for v, captions in found.items()} == {
+        "day 1.mp4": ["a person stretches"], "day 2.mp4": ["a person does gym"]
+    }  # fmt: skip
+    assert "not among the inputs" not in caplog.text
+
+
+def test_the_most_exact_name_counts(tmp_path):
+    _touch(tmp_path, "a.mp4", "x/a.mp4")
+    (tmp_path / "captions.csv").write_text("video,caption\na.mp4,by name\nx/a.mp4,by path\n")
+    found = {v.relative.as_posix(): c[0].text for v, c in captions_of(find_videos([tmp_path])).items()}
+    assert found == {"a.mp4": "by name", "x/a.mp4": "by path"}
+
+
+def test_a_name_without_an_action_makes_no_caption(tmp_path):
+    _touch(tmp_path, "my phone video (2).mp4", "DCIM/IMG_1.mp4", "squat at home 3.mp4", "Rowing/1.mp4")
+    found = {v.path.name: [c.text for c in captions] for v, captions in captions_of(find_videos([tmp_path])).items()}
+    assert found.pop("squat at home 3.mp4") == captions_for("BodyWeightSquats")
+    assert found == {"my phone video (2).mp4": [], "IMG_1.mp4": [], "1.mp4": ["a person is rowing"]}
+
+
+def test_videos_without_a_label_are_all_taken(tmp_path):
+    _touch(tmp_path, "IMG_1.mp4", "IMG_2.mp4", "walk 1.mp4", "walk 2.mp4")
+    assert [v.path.stem for v in find_videos([tmp_path], per_label=1)] == ["IMG_1", "IMG_2", "walk 1"]
+
+
+def test_the_record_of_a_selection_does_not_depend_on_the_current_folder(tmp_path, monkeypatch):
+    _touch(tmp_path, "videos/a.mp4")
+    monkeypatch.chdir(tmp_path)
+    record = Selection.of([Path("videos")]).record()
+    monkeypatch.chdir(tmp_path / "videos")
+    assert record == Selection.of([Path("../videos")]).record() == Selection.of([tmp_path / "videos"]).record()
+    assert record["paths"] == [str(tmp_path / "videos")]
+    assert record != Selection.of([tmp_path / "videos"], per_label=1).record()
 
 
 def test_captions_of_unknown_videos_are_warned_about(tmp_path, caplog):

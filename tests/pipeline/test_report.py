@@ -17,7 +17,7 @@ from crossdiff.pipeline.label_scores import LABEL_MEASURES
 from crossdiff.pipeline.report import write_report
 from crossdiff.pipeline.report_pictures import around, following
 from crossdiff.pipeline.run import Run
-from crossdiff.viewing.encode import read_frames, video_info
+from crossdiff.video import VideoReader
 
 
 class Reader(HTMLParser):
@@ -52,9 +52,9 @@ def test_the_page_tells_what_became_of_every_video(run, videos):
     assert all((run.root / "report" / src).stat().st_size for src in page.shown)
     assert sum(src.endswith(".svg") for src in page.shown) == len(REASONS)
     clip = run.root / "report/index_files/jumping_jacks_01_t0.mp4"
-    assert video_info(clip).num_frames == 70
+    assert VideoReader(clip).info.frames == 70
     # The skeleton's blue and orange, on a grey video.
-    assert max(np.ptp(frame.astype(int), axis=-1).max() for frame in read_frames(clip)) > 100
+    assert max(np.ptp(frame.astype(int), axis=-1).max() for frame in VideoReader(clip).frames()) > 100
 
 
 def test_before_anything_is_filtered_and_before_anything_is_extracted(run, tmp_path):
@@ -114,8 +114,8 @@ def test_labels_stand_beside_their_videos_with_their_scores(labelled):
     videos = [src for src in page.shown if "label_" in src]
     assert len(videos) == 2
     for row, src in zip(labelled.ledger.rows("build"), sorted(videos), strict=True):
-        info = video_info(labelled.root / "report" / src)
-        assert (info.fps, info.num_frames) == (20, row.measures["frames"] - 1)
+        info = VideoReader(labelled.root / "report" / src).info
+        assert (info.fps, info.frames) == (20, row.measures["frames"] - 1)
     assert {f"index_files/{name}.svg" for name in LABEL_MEASURES} <= set(page.shown)
 
 

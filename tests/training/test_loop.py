@@ -293,13 +293,13 @@ def test_without_validation_no_best_model_is_named(prepared, tmp_path):
 def test_sampled_videos_are_written_and_shown(prepared, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from crossdiff.viewing.encode import video_info
+    from crossdiff.video import VideoReader
 
     prompts = ["a person walks", "a person jumps"]
     run(prepared, tmp_path, loop_config(steps=4, sample_every=2, sample_prompts=prompts))
     videos = sorted((tmp_path / "samples").iterdir())
     assert [v.name for v in videos] == ["step_00000002.mp4", "step_00000004.mp4"]
-    assert video_info(videos[0]).num_frames == 24
+    assert VideoReader(videos[0]).info.frames == 24
     board = EventAccumulator(str(tmp_path / "log"), size_guidance={"images": 9}).Reload()
     assert [event.step for event in board.Images("samples")] == [2, 4]
     assert board.Images("samples")[0].encoded_image_string[:4] == b"GIF8"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -85,13 +87,16 @@ def test_resuming_from_another_checkpoint_is_refused(prepared, checkpoint, tmp_p
         train(stage1(stage=2), prepared, tmp_path / "out", other)
 
 
-def test_fine_tuning_on_wild_clips_alone_changes_weights_but_no_statistics(run, checkpoint, tmp_path):
+def test_fine_tuning_on_wild_clips_alone_changes_weights_but_no_statistics(run, checkpoint, tmp_path, caplog):
     summary = finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out")
     assert set(summary.terms) == {"3d->3d", "2d->3d", "3d->2d", "2d->2d"}
     before, after = (load_model(f).state_dict() for f in (checkpoint, tmp_path / "out"))
     for name, value in before.items():
         if name.startswith("normalizers"):
             assert torch.equal(value, after[name])
+    assert re.search(
+        r"1 of \d+ clips have no caption, such as wild0, .* without text; .*--captions FILE.csv", caplog.text
+    )
     assert any(not torch.equal(value, after[name]) for name, value in before.items())
 
 

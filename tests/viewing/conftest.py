@@ -10,7 +10,7 @@ import pytest
 
 from crossdiff.skeleton import HUMANML3D, KIT, Skeleton
 from crossdiff.types import Motion3D
-from crossdiff.viewing.encode import read_frames
+from crossdiff.video import VideoReader
 
 _UPRIGHT = {"hip": (0.1, -0.05), "shoulder": (0.18, -0.02), "collar": (0.06, 0.08)}  # sideways, up
 _DROP = {"knee": 0.4, "ankle": 0.4, "heel": 0.04, "foot": 0.03, "elbow": 0.27, "wrist": 0.25}
@@ -49,4 +49,4 @@ def walking() -> Callable[..., Motion3D]:
 
 @pytest.fixture
 def frames_of() -> Callable[[Path], list[np.ndarray]]:
-    return lambda path: list(read_frames(path))
+    return lambda path: list(VideoReader(path).frames())

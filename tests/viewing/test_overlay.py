@@ -8,7 +8,8 @@ import pytest
 
 from crossdiff.errors import InputError
 from crossdiff.types import Keypoints2D
-from crossdiff.viewing.encode import video_info, write_video
+from crossdiff.video import VideoReader
+from crossdiff.viewing.encode import write_video
 from crossdiff.viewing.overlay import DRAWINGS, draw_keypoints, render_overlay
 
 GREY = 90
@@ -35,13 +36,13 @@ def test_only_frames_with_keypoints_are_drawn_on(
     video: Path, tmp_path: Path, frames_of: Callable[[Path], list[np.ndarray]]
 ) -> None:
     path = render_overlay(video, [person([1, 3]), person([3])], tmp_path / "o.mp4", height=60)
-    info = video_info(path)
-    assert (info.width, info.height, info.num_frames, info.fps) == (80, 60, 5, pytest.approx(10))
+    info = VideoReader(path).info
+    assert (*info.size, info.frames, info.fps) == (80, 60, 5, pytest.approx(10))
     assert [changed(frame) > 50 for frame in frames_of(path)] == [False, True, False, True, False]
 
 
 def test_nobody_found_gives_the_plain_video(video: Path, tmp_path: Path) -> None:
-    assert video_info(render_overlay(video, [], tmp_path / "o.mp4", height=120)).num_frames == 5
+    assert VideoReader(render_overlay(video, [], tmp_path / "o.mp4", height=120)).info.frames == 5
 
 
 @pytest.mark.parametrize("keypoint_set", sorted(DRAWINGS))
@@ -80,5 +81,5 @@ def test_bad_requests_are_explained(video: Path, tmp_path: Path) -> None:
         render_overlay(video, [unknown], tmp_path / "o.mp4")
     with pytest.raises(InputError, match="100 x 500"):
         render_overlay(video, [person([0], size=(100, 500))], tmp_path / "o.mp4")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="No such file"):
         render_overlay(tmp_path / "none.mp4", [], tmp_path / "o.mp4")

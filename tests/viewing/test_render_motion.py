@@ -9,8 +9,8 @@ import pytest
 from crossdiff.errors import ClipError, InputError
 from crossdiff.skeleton import HUMANML3D, Skeleton
 from crossdiff.types import Motion2D, Motion3D
+from crossdiff.video import VideoReader
 from crossdiff.viewing.camera import facing_of, view_axes
-from crossdiff.viewing.encode import video_info
 from crossdiff.viewing.figure import LEFT, RIGHT, draw_figure
 from crossdiff.viewing.scene import Scene
 from crossdiff.viewing.video import MotionView, render_2d, render_motion
@@ -83,12 +83,12 @@ def test_video_has_a_panel_for_each_motion_and_shorter_ones_hold(
     tmp_path: Path, frames_of: Frames, walking: Walking
 ) -> None:
     path = render_motion([walking(9), walking(4)], tmp_path / "m.mp4", ["one", "two"], size=96)
-    info = video_info(path)
+    info = VideoReader(path).info
     frames = frames_of(path)
-    assert len(frames) == info.num_frames == 9
+    assert len(frames) == info.frames == 9
     assert info.fps == pytest.approx(20)
-    assert info.width >= 2 * 96
-    assert info.height > 96, "the titles need room above the pictures"
+    assert info.size[0] >= 2 * 96
+    assert info.size[1] > 96, "the titles need room above the pictures"
     first, second = (lambda f: f[-90:, :96].astype(int)), (lambda f: f[-90:, -96:].astype(int))
     assert np.abs(first(frames[8]) - first(frames[4])).max() > 60
     assert np.abs(second(frames[8]) - second(frames[4])).max() < 40  # nothing but the codec's noise
@@ -96,7 +96,7 @@ def test_video_has_a_panel_for_each_motion_and_shorter_ones_hold(
 
 def test_works_for_both_skeletons_and_single_frames(tmp_path: Path, skeleton: Skeleton, walking: Walking) -> None:
     path = render_motion([walking(1, 0.0, skeleton, skeleton.fps)], tmp_path / "m.mp4", size=64)
-    assert video_info(path).num_frames == 1
+    assert VideoReader(path).info.frames == 1
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-3, 1e3])
@@ -107,15 +107,15 @@ def test_absurd_joints_still_give_a_picture(tmp_path: Path, scale: float) -> Non
 
 def test_a_blank_title_beside_another_says_nothing(tmp_path: Path, walking: Walking) -> None:
     path = render_motion([walking(1), walking(1)], tmp_path / "a.mp4", ["walk", " "], size=64)
-    assert video_info(path).height > 64
+    assert VideoReader(path).info.size[1] > 64
 
 
 def test_long_titles_wrap_and_do_not_widen_the_video(tmp_path: Path, walking: Walking) -> None:
-    plain = video_info(render_motion([walking(1)], tmp_path / "a.mp4", ["walk"], size=128))
+    plain = VideoReader(render_motion([walking(1)], tmp_path / "a.mp4", ["walk"], size=128)).info
     title = "a person walks forward, turns around, and then " * 4 + "W" * 80
-    wrapped = video_info(render_motion([walking(1)], tmp_path / "b.mp4", [title], size=128))
-    assert wrapped.width == plain.width == 128
-    assert wrapped.height > plain.height + 20
+    wrapped = VideoReader(render_motion([walking(1)], tmp_path / "b.mp4", [title], size=128)).info
+    assert wrapped.size[0] == plain.size[0] == 128
+    assert wrapped.size[1] > plain.size[1] + 20
 
 
 def test_bad_requests_are_explained(tmp_path: Path, walking: Walking) -> None:

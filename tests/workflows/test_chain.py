@@ -22,6 +22,18 @@ def test_lifting_and_sampling_are_done_on_the_device(tmp_path, monkeypatch):
     assert stages["sample_to_folder"].call_args.kwargs["device"] == "cuda:1"
 
 
+def test_without_prompts_and_captions_nothing_is_sampled(tmp_path, monkeypatch):
+    for name in ("filter_clips", "build_2d", "pseudo_label"):
+        monkeypatch.setattr(labelling, name, Mock())
+    for name in ("extract_2d", "finetune", "sample_to_folder"):
+        monkeypatch.setattr(chain, name, Mock())
+    on_stage = Mock()
+    result = chain.run_chain([], Run(tmp_path), tmp_path, [], chain.ChainConfig(), on_stage)
+    assert result.samples is None and not chain.sample_to_folder.called
+    stage, said = on_stage.call_args.args
+    assert stage == "sample" and "the run has no captions; give a prompt" in said
+
+
 def test_an_error_that_stops_the_chain_lists_the_earlier_failures(tmp_path, monkeypatch):
     extracted = Mock()
     extracted.raise_failures.side_effect = PartialFailure("a.mp4: no person in it")

@@ -11,11 +11,15 @@ import cv2
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import Type
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorTrc, VideoReformatter
 from jaxtyping import UInt8
 from numpy import ndarray
 
 Picture = UInt8[ndarray, "h w 3"]
+
+# Transfer functions of high dynamic range (PQ and HLG), which swscale maps to a screen of standard range.
+_HDR = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
+_STANDARD = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
 
 
 class Display:
@@ -35,8 +39,9 @@ class Display:
         """RGB, uint8, shape (height, width, 3)."""
         has_alpha = any(component.is_alpha for component in frame.format.components)
         width, height = self._coded
+        colours = _STANDARD if frame.color_trc in _HDR else {}
         # One thread: several workers share the cores.
-        plain = self._reformatter.reformat(frame, width, height, "rgba" if has_alpha else "rgb24", threads=1)
+        plain = self._reformatter.reformat(frame, width, height, "rgba" if has_alpha else "rgb24", threads=1, **colours)
         picture = plain.to_ndarray()
         return self._turn.apply(_on_black(picture) if has_alpha else picture)
 

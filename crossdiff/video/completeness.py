@@ -1,0 +1,112 @@
+"""How many frames a video should give, so that a damaged file is recognised."""
+
+from __future__ import annotations
+
+import re
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+# Codecs of which every packet is one frame that is shown, unless it is interlaced.
+_FRAME_EACH = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "vp9", "libdav1d", "av1"})
+_CHUNK_BYTES = 8  # of an AVI file that a frame takes at least: the header of its chunk
+# A file ends early where the time missing is longer than both: intervals between frames, and seconds.
+_MISSING_INTERVALS, _MISSING_SECONDS = 2.0, 0.1
+# Seconds by which the tracks of a file lie apart at most where it is cut.
+_INTERLEAVING = 1.0
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+class Completeness:
+    """Counts a video's packets and frames; `share` compares them with what the file declares of the video stream.
+
+    size: of the file, in bytes.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream, size: int) -> None:
+        self._stream = stream
+        self._is_avi = container.format.name == "avi"
+        self._is_mov = container.format.name.startswith("mov")
+        self._of_stream = _stream_seconds(stream)
+        # An AVI header that was written before its frames may declare more than fit into the file.
+        plausible = not self._is_avi or stream.frames <= size // _CHUNK_BYTES
+        of_file = (container.duration or 0) / av.time_base if plausible else 0.0
+        self._seconds = self._of_stream or of_file
+        self.declared = _shown_entries(stream) if self._is_mov else stream.frames if plausible else 0
+        self.frames = 0
+        self._lost = self._packets = 0
+        self._interlaced = False
+        self._first = self._end = self._others_end = 0.0
+
+    def see(self, packet: Packet) -> None:
+        """Any packet of the file."""
+        time = packet.pts if packet.pts is not None else packet.dts
+        end = 0.0 if time is None else float((time + (packet.duration or 0)) * packet.time_base)
+        if packet.stream is not self._stream:
+            self._others_end = max(self._others_end, end)
+        elif packet.size and not packet.is_discard:
+            self._first = end if not self._packets else min(self._first, end)
+            self._end = max(self._end, end)
+            self._packets += 1
+
+    def frame(self, frame: av.VideoFrame) -> bool:
+        """Count a decoded frame; False where it is damaged."""
+        self._interlaced |= frame.interlaced_frame
+        if frame.is_corrupt:
+            self._lost += 1
+        else:
+            self.frames += 1
+        return not frame.is_corrupt
+
+    def error(self) -> None:
+        """Count a packet that could not be decoded."""
+        self._lost += 1
+
+    def ended(self) -> None:
+        """Call before the container is closed: only now the index of a fragmented file is complete."""
+        if self._is_mov:
+            self.declared = max(self.declared, _shown_entries(self._stream))
+
+    def about(self, fps: float) -> int:
+        """Frames that the file declares or, at a frame rate, its duration does; 0 where nothing does."""
+        return self.declared or round(self._seconds * fps)
+
+    @property
+    def expected(self) -> int:
+        """Number of frames of the whole video."""
+        seen = self.frames + self._lost
+        # An AVI header may count one too many.
+        declared = self.declared if self.declared - seen > self._is_avi else 0
+        packets = self._packets if self._stream.name in _FRAME_EACH and not self._interlaced else 0
+        return max(seen, declared, packets, self._by_duration())
+
+    @property
+    def share(self) -> float:
+        """Share of the frames that could be decoded."""
+        return self.frames / self.expected if self.frames else 0.0
+
+    def _by_duration(self) -> int:
+        """Frames of the declared duration at the rate until the end; 0 where the video ends when it should."""
+        if self.declared or self._packets < 2:
+            return 0
+        interval = (self._end - self._first) / (self._packets - 1)
+        if not self._of_stream and self._others_end > self._end + _INTERLEAVING:
+            return 0  # another track goes on: the video ends there
+        missing = self._seconds - (self._end if self._of_stream else max(self._end, self._others_end))
+        if not interval or missing <= max(_MISSING_INTERVALS * interval, _MISSING_SECONDS):
+            return 0
+        return self.frames + self._lost + round((self._seconds - self._end) / interval)
+
+
+def _shown_entries(stream: VideoStream) -> int:
+    """Frames in the index of an MP4 file, without those that its edit list leaves out."""
+    return sum(not entry.is_discard for entry in stream.index_entries)
+
+
+def _stream_seconds(stream: VideoStream) -> float:
+    """When the video stream ends, as Matroska's tag says; 0 where there is none."""
+    clock = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+    hours, minutes, seconds = map(float, clock.groups()) if clock else (0.0, 0.0, 0.0)
+    return 3600 * hours + 60 * minutes + seconds
