@@ -1,4 +1,3 @@
-
 """Captions of wild clips: of action labels, and from files of the user."""
 
 from typing import TYPE_CHECKING

@@ -16,9 +16,9 @@ from crossdiff.errors import ConfigError
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen, unknown keys are errors."""
+    """Base of every configuration: frozen; unknown keys are errors; a string below a field describes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
 
 C = TypeVar("C", bound=Config)

@@ -25,18 +25,18 @@ _CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
 
 
 class JointMap(Config):
-    """Which joints of a BVH skeleton are ours.
-
-    joints: our joint -> a BVH joint, or weights of several that sum to 1; `NAME_end` is the end site of joint NAME.
-    metres_per_unit: of the file's lengths; up: its axis that points up; skip_frames: left out at the start, such as a
-    T-pose. Where a person stands and faces does not matter: the features turn frame 0 to +Z.
-    """
+    """Joints of a BVH skeleton that make up ours. Position and facing do not matter: features turn frame 0 to +Z."""
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    """Skeleton that the joints are mapped to."""
     metres_per_unit: float = Field(gt=0)
+    """Unit of length of the file, in metres."""
     up: Literal["y", "z"] = "y"
+    """Axis of the file that points up."""
     skip_frames: int = Field(0, ge=0)
+    """Frames left out at the start, such as a T-pose."""
     joints: dict[str, str | dict[str, float]]
+    """Our joint -> a BVH joint, or weights of several that sum to 1; `NAME_end` is the end site of NAME."""
 
     @model_validator(mode="after")
     def _complete(self) -> JointMap:

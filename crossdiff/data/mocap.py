@@ -33,17 +33,19 @@ NO_CAPTION = Caption("", "")
 
 
 class ViewConfig(Config):
-    """Which 2D views a clip is seen in, and what of them is hidden from the network as a detector would miss it.
+    """2D views of a 3D clip, and what is hidden in them from the network, as a detector would miss it.
 
-    yaw_jitter: degrees that a view may be off to either side. hide: share of clips of which some joints are hidden for
-    a while, and in a third of these the toes all along. hide_path: share of clips that look as if seen by a camera
-    whose movement is unknown: nothing tells where the body went. What is hidden is learnt all the same.
+    Hidden values are still learning targets.
     """
 
     views: tuple[str, ...] = Field(tuple(VIEW_YAW), min_length=1)
+    """Views of which one is drawn for each clip: front, right, back, left, top."""
     yaw_jitter: float = Field(0.0, ge=0, le=180)
+    """Largest deviation of a view to either side, in degrees."""
     hide: float = Field(0.0, ge=0, le=1)
+    """Fraction of clips in which some joints are hidden for a while, and in a third of them the toes throughout."""
     hide_path: float = Field(0.0, ge=0, le=1)
+    """Fraction of clips whose root trajectory is hidden, as when the camera's movement is unknown."""
 
     @field_validator("views")
     @classmethod

@@ -35,26 +35,32 @@ _CHUNK = 64
 
 
 class PrepareConfig(Config):
-    """How motion becomes a dataset. None stands for what the source says, else for the skeleton's own value.
-
-    fps: frames per second of the source; metres_per_unit: size of joint arrays' unit; min_frames: fewest feature frames
-    after resampling; max_frames: what longer clips are cut to; max_bad_share: of broken clips, or of caption lines
-    that cannot be read, above which nothing is prepared; parity: keep HumanML3D's flaw in turns, see
-    `joints_to_features_3d`; layout_2d: of the 2D features whose statistics are taken, as the model will read them.
-    """
+    """How motion becomes a dataset. null: as the source says, else the skeleton's default."""
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    """Skeleton of the dataset."""
     layout_2d: Layout2D = "paper"
+    """Layout of the 2D features, as the model will read them."""
     fps: float | None = Field(None, gt=0)
+    """Frame rate of the source."""
     metres_per_unit: float | None = Field(None, gt=0)
+    """Unit of length of joint arrays, in metres."""
     min_frames: int | None = Field(None, ge=2)
+    """Fewest feature frames of a clip, after resampling."""
     max_frames: int = Field(199, ge=2)
+    """Length that longer clips are cropped to."""
     retarget: bool = True
+    """Scale every body to the skeleton's target body."""
     mirror: bool = True
+    """Add a mirrored copy of every clip."""
     parity: bool = False
+    """Keep HumanML3D's flaw in the yaw velocity; see `joints_to_features_3d`."""
     val_share: float = Field(0.05, ge=0, lt=1)
+    """Fraction of the clips for validation, where the source has no splits."""
     test_share: float = Field(0.15, ge=0, lt=1)
+    """Fraction of the clips for testing, where the source has no splits."""
     max_bad_share: float = Field(0.05, ge=0, le=1)
+    """Fraction of broken clips, or unreadable caption lines, above which preparing fails."""
 
 
 def prepare(

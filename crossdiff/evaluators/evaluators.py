@@ -55,29 +55,40 @@ _ROOT_AND_CONTACTS = 5.0
 
 
 class EvaluatorConfig(Config):
-    """What an evaluator is made of. T2M's own sizes are the defaults of `movement` ... `text_width`.
-
-    dim: of the embeddings. words, word_dim: word vectors of `t2m`. layers, width, heads: transformers of `tmr`, whose
-    words are the text encoder's. text_fingerprint: hash of what the words are read with. trained_on: fingerprint of
-    the dataset.
-    """
+    """Architecture of an evaluator, and what it was trained with. The sizes of `t2m` default to T2M's own."""
 
     kind: Kind = "t2m"
+    """`t2m`: the field's networks. `tmr`: contrastive transformers."""
     part: Part = "all"
+    """Part of the body that the evaluator reads."""
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    """Skeleton of the motion."""
     dim: int = Field(512, ge=1)
+    """Width of the embeddings."""
     movement_width: int = Field(512, ge=1)
+    """Hidden width of the movement encoder (t2m)."""
     movement_dim: int = Field(512, ge=1)
+    """Output width of the movement encoder (t2m)."""
     motion_width: int = Field(1024, ge=1)
+    """Width of the recurrent motion encoder (t2m)."""
     text_width: int = Field(512, ge=1)
+    """Width of the recurrent text encoder (t2m)."""
     words: str = MiniLMVectors.name
+    """Name of the word vectors (t2m)."""
     word_dim: int = Field(384, ge=1)
+    """Width of the word vectors (t2m)."""
     text_encoder: str = "minilm"
+    """Text encoder whose word rows are read (tmr)."""
     width: int = Field(256, ge=8)
+    """Width of the transformers (tmr)."""
     heads: int = Field(4, ge=1)
+    """Attention heads (tmr)."""
     layers: int = Field(4, ge=1)
+    """Layers of each transformer (tmr)."""
     text_fingerprint: str = ""
+    """Hash of the word vectors or text encoder; set by training."""
     trained_on: str = ""
+    """Fingerprint of the dataset; set by training."""
 
     @property
     def body(self) -> Skeleton:

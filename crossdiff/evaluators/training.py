@@ -48,31 +48,39 @@ _PHASES = {"movement": 0, "matching": 1, "contrastive": 2}
 
 
 class PhaseConfig(Config):
-    """One phase: Adam with a constant rate, gradients cut at `gradient_clip` (0: not)."""
+    """A phase of training with Adam at a constant learning rate."""
 
     steps: int = Field(ge=1)
+    """Optimizer steps."""
     batch_size: int = Field(32, ge=2)
+    """Clips per step."""
     learning_rate: float = Field(1e-4, gt=0)
+    """Learning rate."""
     gradient_clip: float = Field(0.0, ge=0)
+    """Largest norm of each network's gradients. 0: no clipping."""
 
 
 class EvaluatorTraining(Config):
-    """Sizes and phases. `movement` and `matching` are T2M's, `contrastive` is TMR's.
-
-    margin: of T2M's contrastive loss. temperature: of InfoNCE. similar: texts whose sentence vectors have a cosine
-    above it are no negatives of each other (TMR: 0.8). validate_every: steps between losses on the validation split,
-    whose lowest decides which weights are kept.
-    """
+    """Sizes and phases. T2M's evaluator has the phases `movement` and `matching`, TMR's has `contrastive`."""
 
     evaluator: EvaluatorConfig = EvaluatorConfig()
+    """Architecture."""
     movement: PhaseConfig = PhaseConfig(steps=200_000, batch_size=128)
+    """Phase of the movement autoencoder (t2m)."""
     matching: PhaseConfig = PhaseConfig(steps=200_000, gradient_clip=0.5)
+    """Phase that matches text and motion (t2m)."""
     contrastive: PhaseConfig = PhaseConfig(steps=50_000, batch_size=64, gradient_clip=1.0)
+    """The only phase of tmr."""
     margin: float = Field(10.0, gt=0)
+    """Margin of T2M's contrastive loss."""
     temperature: float = Field(0.1, gt=0)
+    """Temperature of InfoNCE (tmr)."""
     similar: float = Field(0.8, gt=0, le=1)
+    """Cosine similarity of two captions above which they are no negatives of each other (tmr)."""
     validate_every: int = Field(200, ge=1)
+    """Steps between validation losses; the weights with the lowest are kept."""
     seed: int = Field(0, ge=0)
+    """Seed of the weights and batches."""
 
 
 @dataclass(frozen=True)

@@ -41,26 +41,31 @@ _WORDS = 16
 
 
 class Ablation(Config):
-    """One row. `train` holds what differs from the study's settings; `paper` is the row's name there, if it has one."""
+    """A row of a study: settings that differ from the study's."""
 
     label: str
+    """Name in the table."""
     group: str
+    """Heading that the row belongs to."""
     paper: str = ""
+    """Name of the row in the paper's table 2; empty where it has none."""
     train: dict[str, Any] = Field(default_factory=dict)
+    """Settings of training that differ."""
 
 
 class AblationStudy(Config):
-    """rows: names of shipped files, of `ablations/` where they name no folder, or paths.
-
-    stage1, stage2: settings that all rows share; without stage2 what stage I made is evaluated. equal_compute: all
-    rows get as many operations for stage I as the first, whose steps are `stage1`'s, and so other numbers of steps.
-    """
+    """Models that are trained and evaluated alike, but for one difference each."""
 
     rows: tuple[str, ...]
+    """Names of shipped files, in `ablations/` where they name no folder, or paths."""
     stage1: dict[str, Any]
+    """Settings of stage I that all rows share."""
     stage2: dict[str, Any] | None = None
+    """Settings of stage II that all rows share; null: the models of stage I are evaluated."""
     equal_compute: bool = False
+    """Give all rows as many operations for stage I as the first has, by their numbers of steps."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    """Settings of the evaluation."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

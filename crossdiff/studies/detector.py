@@ -29,34 +29,34 @@ _SWAPPED = (("knee", "ankle", "foot"), ("elbow", "wrist"))
 
 
 class DetectorNoise(Config):
-    """Faults of a detector. `strength` 0 leaves the projection as it is, 1 is what the other values say; errors grow
-    with it, and so do the chances and shares of clips.
-
-    height: pixels that the person is tall, drawn from this range.
-    jitter_pixels, jitter: deviation of a keypoint of the trunk in pixels and in body heights, added: small figures are
-    seen worse, and hands and feet err twice as much.
-    drift: the same in body heights, of an error that lasts for about half a second.
-    drops: chance per second that a joint of the head or a limb is lost (of the trunk: a fifth), for drop_seconds on
-    average.
-    swaps: chance per second that left and right arms (or legs) are exchanged for a few frames.
-    no_toes: share of clips whose detector knows no toes.
-    camera_moves: share of clips whose camera pans, by at most camera_path body heights; camera_lost: share of these in
-    which its movement could not be told; camera_error: body heights by which that of the others is off after a second.
-    """
+    """Errors of a simulated pose detector. All grow with `strength`, as do the rates and fractions."""
 
     strength: float = Field(1.0, ge=0)
+    """Scale of all errors: 0 leaves the projection as it is, 1 applies the other values as given."""
     height: tuple[float, float] = (120.0, 500.0)
+    """Range of the person's height, in pixels, from which each clip draws."""
     jitter_pixels: float = Field(1.0, ge=0)
+    """Standard deviation of a trunk keypoint, in pixels; hands and feet have twice as much."""
     jitter: float = Field(0.005, ge=0)
+    """The same in body heights, added to that."""
     drift: float = Field(0.007, ge=0)
+    """Standard deviation of an error that lasts about half a second, in body heights."""
     drops: float = Field(0.08, ge=0)
+    """Rate per second at which a joint of the head or a limb is lost; of the trunk, a fifth of it."""
     drop_seconds: float = Field(0.4, gt=0)
+    """Mean duration of such a loss, in seconds."""
     swaps: float = Field(0.1, ge=0)
+    """Rate per second at which left and right arms or legs are exchanged for a few frames."""
     no_toes: float = Field(0.3, ge=0, le=1)
+    """Fraction of clips whose detector has no toes."""
     camera_moves: float = Field(0.3, ge=0, le=1)
+    """Fraction of clips whose camera pans."""
     camera_path: float = Field(0.5, ge=0)
+    """Longest pan, in body heights."""
     camera_lost: float = Field(0.5, ge=0, le=1)
+    """Fraction of the panning clips in which the camera's movement is unknown."""
     camera_error: float = Field(0.01, ge=0)
+    """Error of the camera's movement in the other panning clips, in body heights after a second."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

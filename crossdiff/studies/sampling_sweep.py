@@ -40,21 +40,26 @@ class Grid(Config):
     """Every number of steps with every guidance scale."""
 
     solver: Solver
+    """Solver."""
     steps: tuple[int, ...] = Field(min_length=1)
+    """Numbers of denoising steps."""
     guidance_scale: tuple[float, ...] = Field((2.5,), min_length=1)
+    """Guidance scales."""
 
 
 class SamplingSweep(Config):
-    """grids: what is tried; reference: what it is compared with, in so many replications (it takes long).
-
-    evaluation: its `sampling` is replaced by each row's. frames: of the motion whose sampling is timed.
-    """
+    """Settings of sampling that are tried, and a reference to compare them with."""
 
     grids: tuple[Grid, ...] = Field(min_length=1)
+    """Combinations that are tried."""
     reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm", guidance_scale=2.5)
+    """Sampling that the others are compared with."""
     reference_replications: int = Field(1, ge=1)
+    """Replications of the reference, which is slow."""
     evaluation: EvaluationConfig = EvaluationConfig(split="val")
+    """Settings of every evaluation; its `sampling` is replaced by each row's."""
     frames: int = Field(120, ge=8)
+    """Length of the motion whose sampling is timed, in frames."""
 
     def rows(self) -> list[SamplingConfig]:
         """What is tried, the reference last; each once."""

@@ -21,14 +21,14 @@ _SIDES = ("left", "right", "both")
 
 
 class Family(Config):
-    """Clips of which any caption matches `captions`, a regular expression; case does not count.
-
-    sides: whether left, right and both, where captions tell them apart, are actions of their own.
-    """
+    """Clips of an action, found by their captions."""
 
     name: str
+    """Name of the action."""
     captions: str
+    """Regular expression that any caption of a clip must match; case does not count."""
     sides: bool = False
+    """Treat left, right and both as separate actions, where captions name them."""
 
     @field_validator("captions")
     @classmethod

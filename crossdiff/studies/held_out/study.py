@@ -45,23 +45,30 @@ _OTHER = "other"
 
 
 class HeldOutStudy(Config):
-    """families: the actions held out. train: of the model before, without them, and of the full one, with them.
-
-    noise, filter, build, pseudo_label: how their projections become wild clips; finetune: how these are learnt from.
-    samplings: by name; each is measured. seeds: one of everything for each. prompts: drawn side by side at the end.
-    """
+    """Actions whose 3D motion is held out, and how a model learns them from 2D."""
 
     families: tuple[Family, ...] = Field(min_length=1)
+    """Actions that are held out."""
     train: TrainConfig
+    """Training of the model before fine-tuning, without these actions, and of the full one, with them."""
     noise: DetectorNoise = DetectorNoise()
+    """Errors of the simulated detector that sees the held-out clips."""
     filter: FilterConfig = FilterConfig()
+    """Settings of `filter` for them."""
     build: BuildConfig = BuildConfig()
+    """Settings of `build-2d`."""
     pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
+    """Settings of `pseudo-label`."""
     finetune: FinetuneConfig = FinetuneConfig()
+    """Fine-tuning on the held-out clips."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    """Settings of the evaluation."""
     samplings: dict[str, SamplingConfig] = Field(min_length=1)
+    """Ways to sample, by name; each is measured."""
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    """Seeds; everything is repeated for each."""
     prompts: tuple[str, ...] = ()
+    """Prompts whose motions are drawn side by side at the end."""
 
     @model_validator(mode="after")
     def _one_layout(self) -> Self:

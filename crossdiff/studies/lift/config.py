@@ -19,29 +19,39 @@ CONDITIONS = (CLEAN_SIDES, NOISY_SIDES, CLEAN_YAWS, NOISY_YAWS)
 
 
 class NearestConfig(Config):
-    """poses: at most so many training frames, evenly spread; yaws: cameras around each."""
+    """Baseline that takes the training pose nearest to each frame."""
 
     poses: int = Field(4000, ge=1)
+    """Largest number of training frames, evenly spread."""
     yaws: int = Field(16, ge=1)
+    """Cameras around each pose."""
 
 
 class LiftStudyConfig(Config):
-    """clips: so many of the split, drawn by the seed; all without it. Mirrored copies are left out: they are the same
-    motion again. yaws: random views of each clip. motion, lift: as `build-2d` and `pseudo-label`; variants: other ways
-    to lift, by what differs from `lift`. bootstrap: draws of clips for the intervals. examples: clips of the pictures.
-    """
+    """Clips, views and ways to lift of a study."""
 
     split: Literal["train", "val", "test"] = "test"
+    """Split whose clips are lifted. Mirrored copies are left out."""
     clips: int | None = Field(None, ge=1)
+    """Number of clips, drawn by the seed; null: all."""
     yaws: int = Field(1, ge=1)
+    """Random views of each clip."""
     seed: int = Field(0, ge=0)
+    """Seed of clips, views and noise."""
     noise: DetectorNoise = DetectorNoise()
+    """Errors of the simulated detector."""
     motion: MotionConfig = MotionConfig()
+    """Settings of `build-2d`."""
     lift: PseudoLabelConfig = PseudoLabelConfig()
+    """Settings of `pseudo-label`."""
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Other ways to lift, by name: the settings that differ from `lift`."""
     nearest: NearestConfig = NearestConfig()
+    """Baseline of the nearest training pose."""
     bootstrap: int = Field(1000, ge=10)
+    """Draws of clips for the intervals."""
     examples: int = Field(3, ge=0)
+    """Clips that are drawn as examples."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
