@@ -34,6 +34,9 @@ def train_evaluator(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, such as matching.steps=1000; repeatable.")
     ] = None,
+    start_over: Annotated[
+        bool, typer.Option("--start-over", help="Begin anew where data, words or settings changed.")
+    ] = False,
 ) -> None:
     """Train evaluators on a dataset: what FID and R-precision are measured with. Stopped, it goes on where it was.
 
@@ -63,4 +66,4 @@ def train_evaluator(
     if kind != "t2m":
         chosen += [("tmr", p) for p in PARTS if p == (part or "all")]
     for one_kind, one_part in chosen:
-        summary(str(train(cfg, data, out / f"{one_kind}-{one_part}", one_kind, one_part, words, on)))
+        summary(str(train(cfg, data, out / f"{one_kind}-{one_part}", one_kind, one_part, words, on, start_over)))
