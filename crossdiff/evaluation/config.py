@@ -1,4 +1,4 @@
-"""What an evaluation is made of. Every value here is written into the result file."""
+"""Settings of an evaluation. All of them are written into the result file."""
 
 from __future__ import annotations
 

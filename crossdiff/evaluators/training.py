@@ -1,7 +1,7 @@
-"""Training evaluators on any dataset: T2M's in two phases, TMR's in one. A run that was stopped goes on.
+"""Training evaluators on any dataset, resumably: T2M's in two phases, TMR's in one.
 
-Chance in step k depends on the seed, the phase and k alone. Clips that share a caption are never negatives of each
-other: T2M's random shift would otherwise push apart what belongs together.
+Random numbers in step k depend only on the seed, the phase and k. Clips that share a caption are never negatives of
+each other: T2M's random shift would otherwise push matching pairs apart.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class EvaluatorTraining(Config):
 
 @dataclass(frozen=True)
 class EvaluatorSummary:
-    """Where an evaluator lies, and its lowest loss on the validation split."""
+    """An evaluator's folder, and its lowest loss on the validation split."""
 
     out: Path
     kind: Kind
@@ -107,9 +107,9 @@ def train_evaluator(
     device: str = "cpu",
     start_over: bool = False,
 ) -> EvaluatorSummary:
-    """Train one evaluator on the dataset's training split, and leave it in `out`.
+    """Train one evaluator on the dataset's training split, and write it to `out`.
 
-    words: word vectors in a file, for `t2m`; the embedded sentence model's without it. A run resumes only with the
+    words: file of word vectors, for `t2m`; without it those of the embedded sentence model. A run resumes only with the
     configuration, data and words that it was started with (ConfigError); `start_over` replaces it where they differ.
     """
     train = Clips(MocapDataset(data, "train"))
@@ -168,7 +168,7 @@ def _pin(cfg: EvaluatorTraining, out: Path, vectors: WordVectors | None, start_o
 
 
 def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> None:
-    """Autoencoder on 40-frame windows: L1, and T2M's two small terms that keep latents small and smooth."""
+    """Train the autoencoder on 40-frame windows: L1, and T2M's two penalties for large and for jerky latents."""
     config = evaluator.config
     width = len(part_indices(config.part, config.body))
     decoder = MovementDecoder(config.movement_dim, config.movement_width, width).to(evaluator.device)
@@ -189,8 +189,11 @@ def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clip
 def matching_loss(
     text: Float[Tensor, "b e"], motion: Float[Tensor, "b e"], shared: Bool[Tensor, "b b"], shift: int, margin: float
 ) -> Tensor:
-    """T2M's contrastive loss: squared distance of pairs, and of each text to the motion `shift` places on what it lacks
-    to the margin, squared; a shifted pair that shares a caption does not count."""
+    """T2M's contrastive loss.
+
+    Squared distance of matched pairs, plus a squared hinge max(0, margin - d)^2 between each text and the motion
+    `shift` rows away; pairs that share a caption are skipped.
+    """
     near = (text - motion).square().sum(-1)
     far = (text - motion.roll(shift, 0)).square().sum(-1).clamp(min=1e-12).sqrt()
     fair = ~shared.roll(shift, 1).diagonal()
@@ -214,7 +217,7 @@ def _train_matching(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clip
 def info_nce(
     text: Float[Tensor, "b e"], motion: Float[Tensor, "b e"], filtered: Bool[Tensor, "b b"], temperature: float
 ) -> Tensor:
-    """Symmetric InfoNCE of unit vectors; `filtered` pairs off the diagonal are left out of the negatives."""
+    """Symmetric InfoNCE of unit vectors; `filtered` pairs off the diagonal are not used as negatives."""
     logits = text @ motion.T / temperature
     own = torch.eye(len(text), dtype=torch.bool, device=text.device)
     logits = logits.masked_fill(filtered & ~own, -torch.inf)
@@ -247,7 +250,7 @@ def _train_contrastive(evaluator: TMREvaluator, cfg: EvaluatorTraining, train: C
 
 
 class _Phase:
-    """Steps of Adam on one loss, resumable; at the end the modules have the weights of the lowest validation loss."""
+    """Adam on one loss, resumable; afterwards the modules have the weights of the lowest validation loss."""
 
     def __init__(
         self,
