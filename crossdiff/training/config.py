@@ -1,4 +1,4 @@
-"""What a training run is made of. Defaults are the paper's; the shipped YAML files hold sizes for other machines."""
+"""Settings of training. Defaults are the paper's; the shipped YAML files have settings for other machines."""
 
 from __future__ import annotations
 
