@@ -36,7 +36,7 @@ _COLUMNS = {
     "Diversity": "Diversity → Real",
 }
 _PROBES = 6
-# Of a caption, where a network reads words.
+# Words of the caption, for networks that read words.
 _WORDS = 16
 
 
@@ -100,10 +100,10 @@ def run_ablations(
     devices: tuple[str, ...] = ("cpu",),
     only: Sequence[str] = (),
 ) -> AblationSummary:
-    """Train and evaluate the rows (`only` these, where given), each in a folder of its name, and write the table.
+    """Train and evaluate all rows, or `only` some, each in a folder of its name, and write the table.
 
-    Whatever was finished before is kept: training goes on from its states, evaluations from their replications. The
-    table holds all rows of the study that have a result.
+    Finished work is kept: trainings resume from their states, evaluations after their replications. The table has all
+    rows of the study that have a result.
     """
     unknown = set(only) - set(study.rows)
     if unknown:
@@ -174,7 +174,7 @@ def _file_of(name: str) -> str:
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`changes` over `base`, nested values too."""
+    """`base` updated with `changes`, recursively."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)
@@ -183,12 +183,12 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def step_flops(cfg: TrainConfig, data: Path) -> float:
-    """Operations of a step forward and backward (of matrix products), the mean over steps spread over the run."""
+    """Mean floating-point operations of a training step, forward and backward, over steps spread over the run."""
     dataset = MocapDataset(data, "train", cfg.model.layout_2d)
     model = new_model(cfg.model, dataset, cfg.seed)
     batches = mocap_batches(cfg, dataset, cfg.batch_size, min(cfg.max_frames, cfg.model.max_frames))
     objective = cfg.objective()
-    # The other kernels of attention are not counted.
+    # Other attention kernels are not counted.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         for probe in range(_PROBES):
             batch = make_batch(batches, (2 * probe + 1) * cfg.steps // (2 * _PROBES))

@@ -1,4 +1,4 @@
-"""What a study of lifting is made of. Every value here is written into its result."""
+"""Settings of a study of lifting. All of them are written into its result."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class LiftStudyConfig(Config):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.motion.fps != HUMANML3D.fps:
-            raise ValueError(f"motion.fps: expected {HUMANML3D.fps:g}, as the true motion, got {self.motion.fps:g}")
+            raise ValueError(f"motion.fps: expected {HUMANML3D.fps:g}, the true motion's, got {self.motion.fps:g}")
         _ = self.ways
         if LIFTED in self.variants:
-            raise ValueError(f"variants: {LIFTED!r} is the way of `lift`; name it otherwise")
+            raise ValueError(f"variants: {LIFTED!r} is the name of `lift` itself; choose another")
         return self
 
     @property
@@ -69,7 +69,7 @@ class LiftStudyConfig(Config):
         return {name: PseudoLabelConfig.model_validate(whole | changed) for name, changed in self.variants.items()}
 
     def conditions(self) -> dict[str, tuple[bool, DetectorNoise]]:
-        """Whether each condition is seen from the sides, and its noise: the four, then each fault alone."""
+        """By condition: whether it uses the side views, and its noise. The four, then each kind of error alone."""
         clean = self.noise.model_copy(update={"strength": 0.0})
         four = ((True, clean), (True, self.noise), (False, clean), (False, self.noise))
         return dict(zip(CONDITIONS, four, strict=True)) | {k: (False, n) for k, n in faults(self.noise).items()}
