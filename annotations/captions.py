@@ -19,7 +19,7 @@ from crossdiff.moved import moved_names
 if not TYPE_CHECKING:
     __getattr__ = moved_names(__name__)
 
-# Words of file names that say nothing about what is done.
+# Words of file names that do not describe an action.
 _NO_ACTION = {"clip", "demo", "dsc", "gopro", "img", "input", "mov", "movie", "mp"}
 _NO_ACTION |= {"output", "sample", "test", "vid", "video", "videos"}
 CAPTIONS_FILE = "captions.csv"
@@ -28,7 +28,7 @@ _DATASETS = ("ucf101", "jhmdb")
 
 
 class VideoCaption(NamedTuple):
-    """A sentence about a video, or about the part from `start` to `end`, in seconds; end 0: to the video's end."""
+    """A sentence that describes a video, or its part from `start` to `end` in seconds; end 0: to its end."""
 
     text: str
     start: float = 0.0
@@ -37,7 +37,7 @@ class VideoCaption(NamedTuple):
 
 @cache
 def labels(dataset: str | None = None) -> tuple[str, ...]:
-    """The labels with captions of their own: `ucf101`'s, spelt as there, `jhmdb`'s, capitalised, or all."""
+    """The labels with prepared captions: `ucf101`'s as spelt there, `jhmdb`'s capitalised, or all."""
     return tuple(label for name in _DATASETS if dataset in (None, name) for label in _shipped()[name])
 
 
@@ -45,8 +45,8 @@ def captions_for(label: str) -> list[str]:
     """Captions of an action label; `JumpingJack`, `jumping_jacks` and `Jumping Jacks 2` are the same label.
 
     An unknown label is put in a sentence: "a person is rowing" where its first word ends in -ing behind a vowel (not
-    as "swing" does), "a person does archery" otherwise; one without any words, or with words that cameras and people
-    name files by (`IMG_0001`, `demo`), gives "a person moves".
+    as "swing" does), "a person does archery" otherwise; one without any words, or with typical words of
+    file names (`IMG_0001`, `demo`), gives "a person moves".
     """
     if known := _by_normalised().get(_normalised(label)):
         return list(known)
@@ -77,8 +77,7 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
 
     A video is named by its path below the folder given for extraction, its file name, or either without suffix.
-    Columns start and end, in seconds, say which part of the video a row is about; empty ones: from its beginning,
-    to its end.
+    Columns start and end, in seconds, give the part of the video that a row describes; by default all of it.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -86,7 +85,7 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable CSV file ({error})") from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of the rows
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes extra fields for row names
         raise InputError(f"{path}, line 2: more fields than columns; put captions with commas in quotes")
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
@@ -117,7 +116,7 @@ def _span(start: str, end: str, where: str) -> tuple[float, float]:
 
 
 def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[str]]:
-    """Sentences by the part of the video that they are about; (0, 0) is all of it."""
+    """Sentences by the part of the video that they describe; (0, 0): all of it."""
     spans: dict[tuple[float, float], list[str]] = {}
     for caption in captions:
         spans.setdefault((caption.start, caption.end), []).append(caption.text)

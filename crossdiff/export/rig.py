@@ -88,8 +88,8 @@ def fit_rig(motion: Motion3D, offsets: Float[ndarray, "j 3"] | None = None) -> R
     those at the pelvis and the upper spine their relative directions.
     The root keeps its positions. Pelvis and upper spine, where three bones start, get the best rotation (Kabsch). Every
     other bone points from its rotated parent to its end in the motion, by the shortest rotation from its parent's, so
-    bones are not twisted. Joints of rigid bones are reproduced exactly; where lengths vary, a bone compensates the error
-    of its parent as far as its length allows.
+    bones are not twisted. Joints of rigid bones are reproduced exactly; where lengths vary, a bone compensates the
+    error of its parent as far as its length allows.
     """
     skeleton, joints = motion.skeleton, np.asarray(motion.joints, dtype=np.float64)
     if skeleton is not HUMANML3D:

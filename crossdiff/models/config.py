@@ -1,4 +1,4 @@
-"""What a CrossDiff network is made of. The defaults are the paper's full size (85 M parameters)."""
+"""Architecture of a CrossDiff network. The defaults are the paper's full size (85 M parameters)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ModelConfig(Config):
 
     @property
     def domain_names(self) -> tuple[Domain, ...]:
-        """The domains that the network has."""
+        """The domains of the network."""
         return DOMAINS if self.domains == "2d+3d" else ("3d",)
 
     def layout(self, domain: Domain) -> FeatureLayout:

@@ -74,7 +74,7 @@ def render_sheet(
 ) -> Path:
     """Write a picture of evenly spaced moments of each motion, from its first frame to its last.
 
-    Each is `size` pixels square, below its time in seconds. All are drawn from the view of `render_motion`, at one scale; a
+    Each is `size` pixels square, below its time in seconds. All are drawn as in `render_motion`, at one scale; a
     motion of fewer frames than `moments` shows all of them.
     """
     check_motions([len(motion.joints) for motion in motions], titles, size)

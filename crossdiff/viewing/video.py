@@ -42,7 +42,7 @@ def _one_thread() -> Iterator[None]:
 def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str] = (), size: int = 480) -> Path:
     """Write a video (.mp4, or .gif) of motions side by side, in step, each `size` pixels square below its title.
 
-    The view is three-quarters right of their first facing direction, at one scale; shorter motions hold their last pose.
+    The view is three-quarters right of where they first face, at one scale; shorter motions hold their last pose.
     """
     check_motions([len(motion.joints) for motion in motions], titles, size)
     fps = _common_rate([motion.fps for motion in motions])

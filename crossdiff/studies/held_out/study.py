@@ -95,8 +95,8 @@ def run_held_out(
 ) -> HeldOutSummary:
     """Split the data, train, observe, label, fine-tune and evaluate for every seed; write tables and pictures.
 
-    Files are in `out/data` and `out/seed-N/{before,wild,after,full,evaluation}`. Finished work is kept; unfinished runs,
-    trainings and evaluations are resumed.
+    Files are in `out/data` and `out/seed-N/{before,wild,after,full,evaluation}`. Finished work is kept;
+    unfinished runs, trainings and evaluations are resumed.
     """
     find_evaluators(evaluators)  # before hours of training
     parted = split_by_family(data, out / "data", study.families, study.build.layout)

@@ -203,7 +203,7 @@ def _pieces(place: int, joints: ndarray, keypoints: Keypoints2D, cfg: MotionConf
 
 
 def lift_all(model: CrossDiffModel, motions: Sequence[Motion2D], cfg: PseudoLabelConfig) -> list[Tensor]:
-    """Joints (T, J, 3) of the pseudo labels of motions of T + 1 frames; motions of similar length are lifted together."""
+    """Joints (T, J, 3) of the pseudo labels of motions of T + 1 frames, lifted in batches of similar length."""
     order = np.argsort([len(m.joints) for m in motions], kind="stable").tolist()
     joints: dict[int, Tensor] = {}
     for start in range(0, len(order), cfg.batch_size):

@@ -84,8 +84,8 @@ def _fault_section(result: LiftResult) -> Section:
     alone = {r.condition: r for r in result.rows if r.condition not in CONDITIONS}
     rows = {"none": result.row(CLEAN_YAWS, LIFTED), **alone, "all": result.row(NOISY_YAWS, LIFTED)}
     text = (
-        "Random yaws, each kind of error alone; toes and camera errors in every clip (with all errors: in their fraction "
-        "of the clips). The first column is the difference to no errors for the same clips, with its interval."
+        "Random yaws, each kind of error alone; toes and camera errors in every clip (with all errors: in their "
+        "fraction of the clips). The first column is the difference to no errors for the same clips, with its interval."
     )
     return _section("What each fault costs", text, rows, "beside none")
 
