@@ -124,12 +124,14 @@ class Tally:
         for bad, total, what in ((broken, self.clips, "clips"), (bad_lines, self.lines, "caption lines")):
             if bad > max_bad_share * total:
                 raise InputError(
-                    f"{bad} of {total} {what} are broken ({self._told()}); fix them or raise --max-bad-share"
+                    f"{bad} of {total} {what} are broken ({self._reasons_text()}); fix them or raise --max-bad-share"
                 )
         if not self.splits["train"]:
-            raise InputError(f"no training clip left of {self.clips} ({self._told()}); check captions, splits, lengths")
+            raise InputError(
+                f"no training clip left of {self.clips} ({self._reasons_text()}); check captions, splits, lengths"
+            )
 
-    def _told(self) -> str:
+    def _reasons_text(self) -> str:
         first = next((x for x in self.left_out if x.detail), None)
         reasons = "; ".join(f"{n} {reason}" for reason, n in self.reasons.items()) or "nothing was left out"
         return reasons + (f"; for instance {first.clip_id}: {first.detail}" if first else "")
