@@ -24,9 +24,8 @@ _COLUMNS = ("video", "caption")
 
 
 class VideoCaption(NamedTuple):
-    """A sentence about a video or a part of it.
+    """A sentence that describes a video, or its part from `start` to `end` in seconds; end 0: to its end.
 
-    start, end: seconds of the part; end 0: to the video's end.
     fps: true frame rate of the video; 0: as its time stamps say.
     """
 
@@ -51,15 +50,14 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
 
     A video is named by its path, absolute or the end of it, with or without suffix: `/data/gym/day1.mp4`,
     `gym/day1.mp4`, `day1`. Keys of the result are spelt as `plain_name` does.
-    Columns start and end, in seconds, say which part of the video a row is about; empty ones: from its beginning,
-    to its end. A column fps gives the true frame rate of a video whose time stamps are wrong; one row of a video is
-    enough.
+    Columns start and end, in seconds, give the part of the video that a row describes; by default all of it. A column
+    fps gives the true frame rate of a video whose time stamps are wrong; one row of a video is enough.
     """
     try:
         table = pd.read_csv(io.StringIO(_text(path)), dtype=str, keep_default_na=False)
     except ValueError as error:
         raise InputError(f"{path}: not a readable CSV file ({error})") from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of the rows
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes extra fields for row names
         raise InputError(f"{path}, line 2: more fields than columns; put captions with commas in quotes")
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
@@ -129,7 +127,7 @@ def _rate(text: str, where: str) -> float:
 
 
 def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[str]]:
-    """Sentences by the part of the video that they are about; (0, 0) is all of it."""
+    """Sentences by the part of the video that they describe; (0, 0): all of it."""
     spans: dict[tuple[float, float], list[str]] = {}
     for caption in captions:
         spans.setdefault((caption.start, caption.end), []).append(caption.text)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from crossdiff.representation.features2d import CONTACT_THRESHOLD, joints_to_features_2d
-from crossdiff.representation.features3d import joints_to_features_2d as joints_to_features_3d
+from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import HUMANML3D
 

@@ -1,4 +1,4 @@
-"""Configurations: pydantic models filled from YAML and `--set a.b=c`; a mistake becomes one line."""
+"""Configurations: pydantic models filled from YAML and `--set a.b=c`; errors are reported in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crossdiff.errors import ConfigError, CrossDiffError
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen, unknown keys are errors."""
+    """Base of every configuration: frozen; unknown keys are errors; a string below a field describes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
@@ -30,7 +30,7 @@ def load_config(
     """Fill `cls` from a YAML file, then from overrides such as `optimizer.lr=1e-4` (values are YAML too).
 
     A path that exists is read; any other value is the name of a shipped file of `crossdiff.configs` ("filter"
-    or "filter.yaml"); None gives the class's defaults. option: what the overrides are given by, for messages.
+    or "filter.yaml"); None gives the class's defaults. option: name of the override option, for messages.
     """
     values = {} if path_or_name is None else _read(path_or_name)
     overridden = {_override(values, text, option) for text in overrides or []}
@@ -62,7 +62,7 @@ def _yaml_files(folder: Traversable, prefix: str = "") -> Iterator[str]:
 
 
 def known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
-    """Dotted names of every value that a configuration holds."""
+    """Dotted names of all values of a configuration."""
     keys = []
     for name, field in cls.model_fields.items():
         options = (field.annotation, *get_args(field.annotation))
@@ -111,7 +111,7 @@ def _override(values: dict[str, Any], text: str, option: str) -> str:
         raise ConfigError(f"{option} {text!r}: the value is not valid YAML; quote it") from None
     for name in parents:
         if not isinstance(values.setdefault(name, {}), dict):
-            raise ConfigError(f"{option} {text!r}: {name!r} holds {values[name]!r}, which has no keys below it")
+            raise ConfigError(f"{option} {text!r}: {name!r} holds {values[name]!r}, which has no nested keys")
         values = values[name]
     values[last] = parsed
     return key.strip()

@@ -1,4 +1,4 @@
-"""Choice of torch devices."""
+"""Torch devices by name."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def pick_device(name: str) -> str:
 
 
 def pick_devices(names: str) -> tuple[str, ...]:
-    """Names of torch devices, separated by commas; see `pick_device`."""
+    """Device names from a comma-separated list; see `pick_device`."""
     return tuple(pick_device(name.strip()) for name in names.split(","))

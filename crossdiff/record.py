@@ -1,4 +1,4 @@
-"""The settings and inputs that a folder's work was started with: the same to resume it, others to start over."""
+"""The settings and inputs that work in a folder was started with; it resumes only with the same."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from crossdiff.files import read_record, write_text
 log = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
-# Parts of a record that are left out of the names of its values.
+# Parts of a record that are omitted from the names of its values.
 _PARTS = ("config.", "inputs.")
 _MOST_NAMES = 6
 
 
 def pin(path: Path, record: Record, made: Collection[str], start_over: bool, free: Collection[str] = ()) -> None:
-    """Write the record, unless the folder was started with another one.
+    """Write the record; refuse a folder that was started with another one, or start over in it.
 
-    path: YAML file in the folder of the work.
+    path: YAML file in the folder.
     record: settings and inputs, plain values, perhaps in the parts `config` and `inputs`.
-    made: files and folders that the work makes; deleted when it starts over.
+    made: names of the files and folders that the work makes, which are deleted when it starts over.
     start_over: delete them where the record differs, instead of raising ConfigError.
     free: names of values that may differ.
     """

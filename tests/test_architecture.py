@@ -20,6 +20,7 @@ LAYERS = [
         "files",
         "masks",
         "moved",
+        "options",
         "progress",
         "record",
         "templates",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli.options import DEFAULT_DATASET, Dataset, Device, config_file, setting
+from crossdiff.cli.options import DEFAULT_DATASET, Dataset, Device, StartOver, config_file, setting
 from crossdiff.cli.printing import print_default, print_summary
 
 
@@ -26,6 +26,7 @@ def train_evaluator(
         Path | None, typer.Option(help="Folder for the KIND-PART folders; default: DATASET/evaluators.")
     ] = None,
     device: Device = "auto",
+    start_over: StartOver = False,
     set_: Annotated[list[str] | None, setting("matching.steps=1000")] = None,
 ) -> None:
     """Train a dataset's evaluators, which FID and R-precision need. A stopped run is resumed by the same command.
@@ -41,4 +42,4 @@ def train_evaluator(
         print_summary(result)
 
     cfg = load_config(EvaluatorTraining, config, set_)
-    train_evaluators(cfg, data, out, kind, part, words, pick_device(device), on_stage, print_default)
+    train_evaluators(cfg, data, out, kind, part, words, pick_device(device), start_over, on_stage, print_default)

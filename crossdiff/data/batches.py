@@ -1,6 +1,6 @@
 """Batches as a pure function of seed, step and row.
 
-A resumed run sees exactly what an unbroken one would, and devices that share a batch make just their own rows of it.
+A resumed run gets the same batches as an uninterrupted one, and devices that share a batch make only their own rows.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from crossdiff.data.batch import ClipWindow, MotionBatch, collate
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.wild import WildDataset
 
-# Clips are sorted by length within this many batches, so that a batch holds clips of like length.
+# Clips are sorted by length within this many batches, so that clips of a batch have similar lengths.
 _BUCKET_BATCHES = 16
 
 
 class BatchSource(Protocol):
-    """Where the training loop gets its batches, each of `batch_size` rows."""
+    """Source of the training loop's batches, each of `batch_size` rows."""
 
     batch_size: int
 
     def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
-        """Some rows of the batch of this step, in rising order; the same whenever and beside whichever others."""
+        """Some rows of a step's batch, in ascending order; they do not depend on the other rows asked for."""
         ...
 
     def captions(self) -> list[str]:
-        """Every caption that can come up."""
+        """All captions of the clips."""
         ...
 
 
@@ -43,7 +43,7 @@ def make_batch(batches: BatchSource, step: int, rows: Sequence[int] | None = Non
 
 
 class _StepDataset(Dataset[MotionBatch]):
-    """Batches by step, as torch's loader wants them."""
+    """Batches by step, for torch's loader."""
 
     def __init__(self, batches: BatchSource, rows: Sequence[int]) -> None:
         self._batches, self._rows = batches, rows
@@ -55,9 +55,9 @@ class _StepDataset(Dataset[MotionBatch]):
 def load_steps(
     batches: BatchSource, steps: range, workers: int = 0, rank: int = 0, world_size: int = 1
 ) -> Iterable[MotionBatch]:
-    """The batches of the steps, in order; with workers they are made ahead of time in processes of their own.
+    """The batches of the steps, in order; workers prepare them ahead of time in separate processes.
 
-    Of `world_size` devices the one of this rank gets every `world_size`-th row: all get clips of like length.
+    Each device gets every `world_size`-th row from its rank on, so that all get clips of similar length.
     """
     rows = range(rank, batches.batch_size, world_size)
     pinned = torch.cuda.is_available()
@@ -86,14 +86,14 @@ class MocapBatches:
     ) -> None:
         self.data, self.batch_size, self.views, self.seed = data, batch_size, views, seed
         self._max_frames, self._first = max_frames, first
-        _ = data.packed  # here, once, and not by every worker
+        _ = data.packed  # packed once, before the workers start
         place = split_positions(data.ids, seed)
         self._clips = np.flatnonzero(place < max(share_2d, share_3d))
         self._has_3d = place < share_3d
         self._order: tuple[int, list[ndarray]] = (-1, [])
 
     def clips(self, step: int) -> ndarray:
-        """Numbers of the dataset's clips in a step's batch."""
+        """Indices of the clips in a step's batch."""
         epoch, number = divmod(step, self._batches)
         if self._order[0] != epoch:
             self._order = (epoch, self._shuffled(epoch))
@@ -110,19 +110,19 @@ class MocapBatches:
 
     @property
     def _batches(self) -> int:
-        """In an epoch."""
+        """Number of batches in an epoch."""
         return max(1, len(self._clips) // self.batch_size)
 
     def _max_frames_at(self, step: int) -> int:
         return self._first[1] if self._first is not None and step < self._first[0] else self._max_frames
 
     def _shuffled(self, epoch: int) -> list[ndarray]:
-        """Clip numbers of every batch of an epoch."""
+        """Indices of the clips of every batch of an epoch."""
         rng = np.random.default_rng((self.seed, 0, epoch))
         order = rng.permutation(self._clips)
         if len(order) < self.batch_size:
             return [rng.choice(order, self.batch_size)]
-        # What fills no batch is left out by chance, before lengths are looked at: never the longest clips.
+        # Clips of the incomplete batch are dropped before sorting by length, or they would always be the longest.
         order = order[: self._batches * self.batch_size]
         bucket = self.batch_size * _BUCKET_BATCHES
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
@@ -133,9 +133,9 @@ class MocapBatches:
 
 
 def split_positions(ids: Sequence[str], seed: int) -> ndarray:
-    """A place in [0, 1) for each clip, evenly spread in an order that depends on names and seed alone.
+    """A position in [0, 1) for each clip, evenly spaced in a random order of the names.
 
-    A mirrored copy (`M` before the name) has its original's place, so that a share never splits the two.
+    A mirrored copy (`M` before the name) has the position of its original, so that both get into the same part.
     """
     known = set(ids)
     originals = [i.removeprefix("M") if i.removeprefix("M") in known else i for i in ids]
@@ -162,7 +162,7 @@ class WildBatches:
 
 
 class MixedBatches:
-    """Wild and 3D clips side by side in every batch, the wild ones first."""
+    """Batches of wild and 3D clips, the wild ones first."""
 
     def __init__(self, wild: WildBatches, mocap: MocapBatches) -> None:
         self.wild, self.mocap = wild, mocap

@@ -1,4 +1,4 @@
-"""Motions read from the files that the toolkit writes, with the captions that lie beside them."""
+"""Reading motions from the files that the toolkit writes, and their captions."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _KINDS = (
 
 
 def read_motion(path: Path) -> Motion3D:
-    """Joints in metres, Y up, of a motion of either skeleton, from the files that the toolkit writes.
+    """Read a motion of either skeleton as joints in metres, Y up.
 
     .npy: joints (F, 22, 3), as `crossdiff sample` writes them, or features (F, 263), not normalised (KIT: 21 and 251).
-    .npz: a pseudo label, with `features`, or what `export --format npz` wrote, with `joints`. Frame rates are the
-    skeleton's, where an .npz does not hold its own. InputError names the file and what is wrong with it.
+    .npz: a pseudo label with `features`, or an export with `joints`. Without `fps` in an .npz, the frame rate is the
+    skeleton's. InputError names the file and its fault.
     """
     array, fps = _array(path)
     try:
@@ -43,9 +43,9 @@ def read_motion(path: Path) -> Motion3D:
 
 
 def motion_files(paths: Sequence[Path]) -> list[Path]:
-    """The files that paths name: the files themselves, and all .npy and .npz of folders, in order.
+    """The given files, and all .npy and .npz files of the given folders, in order.
 
-    Hidden files of folders are none: copies to macOS leave some, and so does a process that is killed while it writes.
+    Hidden files in folders are skipped: macOS leaves some, and so do processes that are killed while writing.
     """
     return [file for path in paths for file in (_inside(path) if path.is_dir() else [path])]
 
@@ -58,7 +58,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _array(path: Path) -> tuple[ndarray, float | None]:
-    """What a file holds of a motion, and its frame rate where it says one."""
+    """A file's array of joints or features, and its frame rate if it has one."""
     if path.suffix.lower() == ".npy":
         return load_npy(path), None
     if path.suffix.lower() != ".npz":
@@ -76,7 +76,7 @@ def _array(path: Path) -> tuple[ndarray, float | None]:
 
 
 def _joints_of(array: ndarray) -> tuple[Skeleton, ndarray]:
-    """The skeleton that an array's shape tells, and its joints in metres."""
+    """The skeleton, by the array's shape, and the joints in metres."""
     if array.dtype.kind not in "fiu":
         raise ClipError(f"expected numbers, got {array.dtype}")
     for skeleton in SKELETONS.values():
@@ -91,9 +91,9 @@ def _joints_of(array: ndarray) -> tuple[Skeleton, ndarray]:
 
 
 def caption_of(path: Path) -> str:
-    """What a motion is said to be: its prompt in `samples.json` beside it, else the first line of `texts/NAME.txt`.
+    """A motion's prompt in `samples.json` beside it, else the first caption in `texts/NAME.txt`, else nothing.
 
-    The texts are looked for beside the file and beside its folder. Empty where nothing is said.
+    `texts/` may be beside the file or beside its folder.
     """
     return _prompt_of(path) or next(filter(None, (first_caption(t) for t in _texts_of(path))), "")
 
@@ -103,7 +103,7 @@ def _texts_of(path: Path) -> list[Path]:
 
 
 def first_caption(path: Path) -> str:
-    """The first caption of a file; empty where there is no file, or none that can be read."""
+    """The first caption of a file; empty if there is no file or no readable caption."""
     try:
         captions = read_caption_file(path)
     except (ClipError, InputError):

@@ -1,4 +1,4 @@
-"""HumanML3D and KIT-ML folders as they are published: features are taken over, never computed again."""
+"""Published HumanML3D and KIT-ML folders, whose features are kept instead of computed again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FEATURES, _JOINTS = "new_joint_vecs", "new_joints"
 
 
 class _Unusable(Exception):
-    """Reason and detail of a clip that is broken."""
+    """A broken clip, with the reason and its detail."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class PublishedFolder:
 
     @classmethod
     def find(cls, source: Path) -> PublishedFolder | None:
-        """The folder, where it holds features; whose they are is told by their width."""
+        """The folder's features, None without any; their width gives the skeleton."""
         ids = sorted(p.stem for p in (source / _FEATURES).glob("*.npy"))
         if not ids:
             return None
         return cls(source, _skeleton_of(source, ids), ids, read_splits(source), read_texts(source))
 
     def statistics(self) -> dict[str, ndarray]:
-        """`Mean` and `Std`, where the folder has both."""
+        """`Mean` and `Std`, if the folder has both."""
         paths = {name: self.folder / f"{name}.npy" for name in ("Mean", "Std")}
         if not all(path.is_file() for path in paths.values()):
             return {}
@@ -62,7 +62,7 @@ class PublishedFolder:
         return any((self.folder / _JOINTS).glob("*.npy"))
 
     def place(self, clip_id: str, split: str, out: Path, min_frames: int, max_frames: int) -> ClipResult:
-        """Check a clip and put it into `out`: hard links to whole arrays, copies where that cannot be."""
+        """Check a clip and link or copy it into `out`."""
         captions, bad_lines = parse_captions(self.texts.get(clip_id, []))
         lines = len(captions) + len(bad_lines)
         left = [LeftOut(clip_id, BAD_LINE, why) for why in bad_lines]
@@ -96,7 +96,7 @@ class PublishedFolder:
         return features
 
     def _joints(self, clip_id: str, features: ndarray) -> ndarray:
-        """The published joints; where the folder has none, the features' own."""
+        """The published joints, or else those computed from the features."""
         if not self._has_joints:
             return features_to_joints_and_next(torch.from_numpy(features.astype(np.float32)), self.skeleton).numpy()
         joints = self._read(_JOINTS, clip_id)
@@ -140,7 +140,7 @@ def _skeleton_of(source: Path, ids: list[str]) -> Skeleton:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link, so that a second copy takes no space; a copy where links cannot be made."""
+    """A hard link, which takes no space, or a copy where the file system has no links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(target)
     try:

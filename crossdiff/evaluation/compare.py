@@ -1,4 +1,4 @@
-"""Several results in one table, where they were measured in the same way; refused where they were not."""
+"""Several results in one table; results of other data, evaluators or protocols are refused."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _BOLD = "Bold: the best value, where its interval does not overlap with that of 
 
 @dataclass(frozen=True)
 class Comparison:
-    """names: one per result, unique. tables and motion as in a result: one row `Real`, then one per name.
+    """Results side by side, with one row `Real` and one for each model.
 
-    Values of `Real` are the first result's that has them.
+    names: of the models, unique.
+    tables, motion: as in a result; `Real` has the values of the first result that has any.
     """
 
     names: tuple[str, ...]
@@ -32,7 +33,7 @@ class Comparison:
 
 
 def compare(results: Sequence[EvaluationResult]) -> Comparison:
-    """Put results side by side; `InputError` where they are not of the same data, evaluators and protocol."""
+    """Put results side by side; InputError unless they share data, evaluators and protocol."""
     if not results:
         raise InputError("no results to compare; name one result.json or more")
     names = unique_names([result.model.name for result in results])
@@ -49,7 +50,7 @@ def compare(results: Sequence[EvaluationResult]) -> Comparison:
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Names of which none is `Real` or stands twice: later ones get (2), (3) ..."""
+    """Unique names, none of them `Real`: repeated ones get (2), (3) ..."""
     taken, unique = {REAL}, []
     for name in names:
         candidate, count = name, 1
@@ -62,10 +63,10 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 def best_row(rows: Mapping[str, Mapping[str, Value]], name: str) -> str | None:
-    """Row of the best value of one metric, if it is clearly the best; None else.
+    """The row whose value of a metric is significantly the best, or None.
 
-    Clearly: its 95 % interval does not overlap with that of the next best. One replication gives no interval, and
-    so nothing is clear. Where like `Real` is best, the distance to the mean of `Real` counts.
+    Its 95 % interval must not overlap that of the second best. A single replication has no interval, so no row is
+    best. For metrics that should match `Real`, the best value is the nearest to its mean.
     """
     better, real = _BETTER.get(name), rows.get(REAL, {}).get(name)
     values = {row: found[name] for row, found in rows.items() if row != REAL and name in found}
@@ -126,7 +127,7 @@ def _marked(section: Section, rows: Mapping[str, Mapping[str, Value]], known: Ma
 
 
 def _facts(comparison: Comparison) -> tuple[Section | None, list[tuple[str, str]]]:
-    """What the numbers depend on: a table of the facts that differ, and a list of those that are the same."""
+    """A table of the settings and inputs that differ, and a list of those that are the same."""
     each = [report.facts(result) for result in comparison.results]
     names = list(dict.fromkeys(name for found in each for name in found))
     same = [(name, each[0][name]) for name in names if len({found.get(name) for found in each}) == 1]
@@ -139,7 +140,7 @@ def _facts(comparison: Comparison) -> tuple[Section | None, list[tuple[str, str]
     return Section("What differs", text, table=report.named_table(columns, rows)), same
 
 
-# --- joining ---
+# --- joining results ---
 
 
 def _table(result: EvaluationResult, evaluator: str, protocol: str) -> ScoreTable | None:
@@ -158,7 +159,7 @@ def _joined(
 
 
 def _check_same(first: str, one: EvaluationResult, second: str, other: EvaluationResult) -> None:
-    """Refuse results whose numbers mean different things."""
+    """Refuse results that were measured differently."""
     ours, theirs = _conditions(one), _conditions(other)
     for what in dict.fromkeys([*ours, *theirs]):
         a, b = ours.get(what, "none"), theirs.get(what, "none")
@@ -170,7 +171,7 @@ def _check_same(first: str, one: EvaluationResult, second: str, other: Evaluatio
 
 
 def _conditions(result: EvaluationResult) -> dict[str, str]:
-    """What must be equal for two results to be comparable."""
+    """The settings and inputs that two comparable results share."""
     found = {"the dataset's split": result.dataset.split, "the dataset's fingerprint": result.dataset.fingerprint}
     found["the number of frames of real motion, at most,"] = str(result.most_frames)
     found |= {f"the fingerprint of evaluator {e.kind}": e.fingerprint for e in result.evaluators}

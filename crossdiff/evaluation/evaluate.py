@@ -1,4 +1,4 @@
-"""`evaluate`: all replications, by one process or several, and the result of them."""
+"""`evaluate`: run all replications, in one process or several, and collect the result."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from crossdiff.record import pin
 
 _RECORD = "evaluation.yaml"
 _MADE = ("replications", "result.json", "report.md", "report.html")
-# What a runner is made of, but for its device.
+# The arguments of a runner, without its device.
 _MadeOf = tuple[EvaluationConfig, Path, Path, Path]
 
 
@@ -58,17 +58,17 @@ def evaluate(
 ) -> EvaluationResult:
     """Evaluate a checkpoint on a split of a dataset; writes `result.json` and reports to `out`.
 
-    evaluators: folder with `t2m-all`, `t2m-upper`, `t2m-lower`, `tmr-all`, as `train-evaluator` makes them; those
-    there are are used. devices: each gets a process of its own where there are several ("cpu" may come more than
-    once). What lies in `out` is gone on with where configuration and inputs are the same; else it is an error, or
-    made anew with `start_over`.
+    evaluators: folder with any of `t2m-all`, `t2m-upper`, `t2m-lower` and `tmr-all`, as `train-evaluator` makes them.
+    devices: several run in a process each; "cpu" may be repeated.
+    start_over: replace an evaluation in `out` that had other settings or inputs, instead of raising ConfigError; one
+    with the same is resumed.
     """
     name = name or checkpoint.name
     if name == REAL:
-        raise ConfigError(f"name: {REAL!r} is the row of real motion; name the model otherwise")
+        raise ConfigError(f"name: {REAL!r} is the name of the row of real motion; choose another name")
     runner = ReplicationRunner(cfg, checkpoint, data, evaluators, devices[0])
     _pin(cfg, runner, out, start_over)
-    _ = runner.real_embeddings  # first, so that what cannot be read is known at once
+    _ = runner.real_embeddings  # before sampling, so that unreadable motion is reported at once
     _replicate(runner, (cfg, checkpoint, data, evaluators), out, devices)
     result = collect(runner, out, name, devices)
     write_report(result, out)
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def _pin(cfg: EvaluationConfig, runner: ReplicationRunner, out: Path, start_over: bool) -> None:
-    """Refuse replications that were made of something else. Their number, and how many are batched, is free."""
+    """Refuse replications of other settings or inputs; their number and the batch size of sampling may change."""
     settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
     record = {"config": settings, "inputs": runner.inputs()}
     pin(out / _RECORD, record, _MADE, start_over)
@@ -103,8 +103,8 @@ def _replicate(runner: ReplicationRunner, made_of: _MadeOf, out: Path, devices: 
                     bar.advance(task, runner.motions_of(jobs[job]))
             except BrokenProcessPool:
                 raise CrossDiffError(
-                    f"{', '.join(devices)}: a process could not start, or was killed, as for want of memory; give "
-                    "fewer devices with --device. The same command goes on with the replications that are done"
+                    f"{', '.join(devices)}: a process could not start or was killed, perhaps for lack of memory; give "
+                    "fewer devices with --device. The same command resumes after the replications that are done"
                 ) from None
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -178,7 +178,7 @@ def _scores(
     kind: str,
     found: dict[str, np.ndarray] | None,
 ) -> dict[Protocol, dict[str, float]]:
-    """Of a replication's motions by one evaluator, under both protocols; of real motion where `found` is None."""
+    """Scores of a replication by one evaluator under both protocols; without `found`, of its real motion."""
     cfg = runner.cfg.protocol
 
     def motions(evaluator: str) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ def frechet_distance(a: Float[ndarray, "n d"], b: Float[ndarray, "m d"]) -> floa
     """Distance between the Gaussians of two sets of activations (Heusel et al., NeurIPS 2017, equation 6).
 
     |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)). The trace of the last term is the sum of the singular
-    values of C_a^(1/2) C_b^(1/2), which are real and not negative even where a covariance lacks rank. It is
+    values of C_a^(1/2) C_b^(1/2), which are real and non-negative even for singular covariances. It is
     symmetric, and 0 for equal sets up to rounding.
     """
     a, b = _matrix("activations", a), _matrix("activations", b)
@@ -39,10 +39,10 @@ def frechet_distance(a: Float[ndarray, "n d"], b: Float[ndarray, "m d"]) -> floa
 
 
 def r_precision(text: Float[ndarray, "n d"], motion: Float[ndarray, "n d"], top: int = 3) -> Float[ndarray, " top"]:
-    """Share of texts whose own motion is among the 1, 2, ... `top` nearest of ONE batch (T2M, R-precision).
+    """Fraction of texts whose own motion is among the 1, 2, ... `top` nearest of one batch (T2M, R-precision).
 
-    Row i of `motion` belongs to row i of `text`; distances are Euclidean. A motion as near as the true one counts
-    as nearer, so that an evaluator that cannot tell motions apart scores 0.
+    Row i of `motion` belongs to row i of `text`; distances are Euclidean. Ties count as
+    errors, so that an evaluator that embeds all motions alike scores 0.
     """
     text, motion = _pair(text, motion)
     if not 1 <= top <= len(text):
@@ -62,7 +62,7 @@ def mm_distance(text: Float[ndarray, "n d"], motion: Float[ndarray, "n d"]) -> f
 def diversity(activations: Float[ndarray, "n d"], pairs: int, rng: RandomState) -> float:
     """Mean distance within `pairs` pairs of motions (T2M, Diversity).
 
-    The firsts are drawn without repetition, then likewise the seconds; a motion can meet itself, as in T2M.
+    Both members are drawn without replacement, independently; a motion can be paired with itself, as in T2M.
     """
     x = _matrix("activations", activations)
     first, second = _draw_pairs(len(x), pairs, "motions", rng)

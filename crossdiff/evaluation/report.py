@@ -1,4 +1,4 @@
-"""A result as the field's table: Markdown, one HTML page, and the JSON that both are made of."""
+"""A result as the field's table, in Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def report_page(result: EvaluationResult) -> Page:
 
 
 def metric_section(table: ScoreTable, evaluators: Sequence[EvaluatorRecord]) -> Section:
-    """The table of one evaluator and protocol."""
+    """Section with the table of one evaluator and protocol."""
     used = [e for e in evaluators if e.kind == table.evaluator]
     trained = f", trained on {used[0].trained_on}, words from {used[0].words}" if used else ""
     text = f"Evaluator {table.evaluator}{trained}; {_PROTOCOLS[table.protocol]}. {_INTERVALS}"
@@ -80,7 +80,7 @@ def metric_section(table: ScoreTable, evaluators: Sequence[EvaluatorRecord]) -> 
 
 
 def motion_section(motion: Mapping[str, Mapping[str, Value]]) -> Section:
-    """The table of measures that need no evaluator."""
+    """Section with the table of the measures that need no evaluator."""
     names = in_order(motion, MEASURES)
     columns = []
     for name in names:
@@ -99,7 +99,7 @@ def named_table(columns: Sequence[Column], rows: Mapping[str, Sequence[Cell]]) -
 
 
 def in_order(rows: Mapping[str, Mapping[str, object]], known: Mapping[str, object]) -> list[str]:
-    """Keys that some row has: the known ones in their order, then others."""
+    """All keys of the rows: the known ones in their order, then the others."""
     present = dict.fromkeys(name for row in rows.values() for name in row)
     return [name for name in known if name in present] + [name for name in present if name not in known]
 
@@ -110,11 +110,11 @@ def _rows(rows: Mapping[str, Mapping[str, Value]], names: Sequence[str]) -> dict
     return {row: [value_cell(rows[row].get(name)) for name in names] for row in ordered}
 
 
-# --- what the numbers depend on ---
+# --- settings and inputs ---
 
 
 def facts(result: EvaluationResult) -> dict[str, str]:
-    """Name -> value of all that the numbers depend on, the whole configuration included."""
+    """Inputs and settings that the numbers depend on, by name."""
     model, data = result.model, result.dataset
     parts = {e.kind: ", ".join(e.parts) for e in result.evaluators}
     found = {

@@ -1,4 +1,4 @@
-"""Parts of the body that an evaluator looks at: all of it, or the upper or lower half (FID-U, FID-L of the paper)."""
+"""Parts of the body that evaluators read: all of it, or the upper or lower half (FID-U, FID-L of the paper)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _indices(skeleton: Skeleton, part: Part) -> tuple[int, ...]:
 
 
 def part_indices(part: Part, skeleton: Skeleton = HUMANML3D) -> ndarray:
-    """Places of a part's values in the 3D features, ascending.
+    """Indices of a part's values in the 3D features, ascending.
 
     Lower: root, positions and rotations of the legs, velocities of the pelvis and the legs, contacts (107 values for
     22 joints); upper: the rest (156).
@@ -47,5 +47,5 @@ def part_indices(part: Part, skeleton: Skeleton = HUMANML3D) -> ndarray:
 
 
 def part_contacts(part: Part) -> int:
-    """How many of a part's last values are foot contacts, which the movement encoder does not read."""
+    """Number of foot contacts, a part's last values, which the movement encoder does not read."""
     return 0 if part == "upper" else NUM_CONTACTS

@@ -21,14 +21,14 @@ WINDOW = 40
 
 
 class Clips:
-    """A split, and batches of it: clips with a random caption each, its span, cut to whole units at a random start."""
+    """A split, and random batches of its clips, each cropped to a window in the span of a random caption."""
 
     def __init__(self, data: MocapDataset) -> None:
         self.data = data
         self.shared = SharedCaptions(data.captions)
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[ndarray, list[Caption], list[ndarray]]:
-        """Numbers of `count` clips, their captions and features (T, D), T a multiple of 4 where it can be."""
+        """Indices of `count` clips, their captions and features (T, D), with T a multiple of 4 if long enough."""
         chosen = rng.choice(len(self.data), min(count, len(self.data)), replace=False)
         captions, features = [], []
         for i in chosen.tolist():
@@ -41,7 +41,7 @@ class Clips:
         return chosen, captions, features
 
     def windows(self, count: int, rng: np.random.Generator) -> Float[Tensor, "n 40 d"]:
-        """Stretches of 40 frames; clips that are shorter give none."""
+        """Random 40-frame windows; shorter clips are skipped."""
         long = np.flatnonzero(self.data.lengths >= WINDOW)
         if not len(long):
             raise ConfigError(

@@ -1,7 +1,7 @@
-"""Evaluators: a motion and a caption each become a vector, near each other where they belong together.
+"""Evaluators embed motions and captions so that matching ones are close to each other.
 
-On disk an evaluator is a folder with `config.json`, `evaluator.safetensors` (networks, mean and deviation of the
-features) and, where its word vectors are not the embedded ones, `words.npz`.
+On disk an evaluator is a folder with `config.json`, `evaluator.safetensors` (networks, mean and standard deviation of
+the features) and, if it was trained with word vectors from a file, `words.npz`.
 """
 
 from __future__ import annotations
@@ -45,39 +45,50 @@ from crossdiff.text import CachedEmbeddings, load_text_encoder
 Kind = Literal["t2m", "tmr"]
 _WEIGHTS, _CONFIG, _WORDS = "evaluator.safetensors", "config.json", "words.npz"
 FILES = (_WEIGHTS, _CONFIG, _WORDS)
-# As in T2M: longer motion is cut.
+# Longer motion is cropped, as in T2M.
 MOST_FRAMES = 196
-# Frames of zeros that the two convolutions of the movement encoder see behind a motion's end.
+# Frames of padding within the receptive field of the movement encoder's two convolutions.
 _REACH = 8
 _MOST_STEPS, _MOST_WORDS = 50, 128
-# T2M weighs root and contacts more: their deviation is divided by this.
+# T2M divides the standard deviation of root and contacts by this, to give them more weight.
 _ROOT_AND_CONTACTS = 5.0
 
 
 class EvaluatorConfig(Config):
-    """What an evaluator is made of. T2M's own sizes are the defaults of `movement` ... `text_width`.
-
-    dim: of the embeddings. words, word_dim: word vectors of `t2m`. layers, width, heads: transformers of `tmr`, whose
-    words are the text encoder's. text_fingerprint: hash of what the words are read with. trained_on: fingerprint of
-    the dataset.
-    """
+    """Architecture of an evaluator, and what it was trained with. The sizes of `t2m` default to T2M's own."""
 
     kind: Kind = "t2m"
+    """`t2m`: the field's networks. `tmr`: contrastive transformers."""
     part: Part = "all"
+    """Part of the body that the evaluator reads."""
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    """Skeleton of the motion."""
     dim: int = Field(512, ge=1)
+    """Width of the embeddings."""
     movement_width: int = Field(512, ge=1)
+    """Hidden width of the movement encoder (t2m)."""
     movement_dim: int = Field(512, ge=1)
+    """Output width of the movement encoder (t2m)."""
     motion_width: int = Field(1024, ge=1)
+    """Width of the recurrent motion encoder (t2m)."""
     text_width: int = Field(512, ge=1)
+    """Width of the recurrent text encoder (t2m)."""
     words: str = MiniLMVectors.name
+    """Name of the word vectors (t2m)."""
     word_dim: int = Field(384, ge=1)
+    """Width of the word vectors (t2m)."""
     text_encoder: str = "minilm"
+    """Text encoder whose word rows are read (tmr)."""
     width: int = Field(256, ge=8)
+    """Width of the transformers (tmr)."""
     heads: int = Field(4, ge=1)
+    """Attention heads (tmr)."""
     layers: int = Field(4, ge=1)
+    """Layers of each transformer (tmr)."""
     text_fingerprint: str = ""
+    """Hash of the word vectors or text encoder; set by training."""
     trained_on: str = ""
+    """Fingerprint of the dataset; set by training."""
 
     @property
     def body(self) -> Skeleton:
@@ -85,7 +96,7 @@ class EvaluatorConfig(Config):
 
 
 class Evaluator(nn.Module, ABC):
-    """Base of both kinds. Features go in as they are; each evaluator normalises them with its own mean and std."""
+    """Base of both kinds. Features are passed unnormalised; an evaluator applies its own mean and std."""
 
     mean: Tensor
     std: Tensor
@@ -106,10 +117,10 @@ class Evaluator(nn.Module, ABC):
     @property
     @abstractmethod
     def words(self) -> str:
-        """What the captions' words are read with."""
+        """Name of the word vectors or text encoder that reads the captions."""
 
     def normalized(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b t p"]:
-        """The part's values, normalised, zeros behind a motion's end."""
+        """The part's values, normalised, with zeros after a motion's end."""
         x = (features[..., self.chosen] - self.mean) / self.std
         frame = torch.arange(x.shape[1], device=x.device)
         return x * (frame < lengths[:, None])[..., None]
@@ -124,7 +135,7 @@ class Evaluator(nn.Module, ABC):
 
     @torch.no_grad()
     def embed_motion(self, clips: Sequence[Float[ndarray, "t d"]], batch_size: int = 64) -> Float[ndarray, "n e"]:
-        """Embeddings of clips of any lengths, features not normalised; batched by length."""
+        """Embeddings of clips of any length, given as unnormalised features; batched by length."""
         order = np.argsort([len(c) for c in clips], kind="stable")
         out = np.zeros((len(clips), self.config.dim), dtype=np.float32)
         for start in range(0, len(order), batch_size):
@@ -142,7 +153,7 @@ class Evaluator(nn.Module, ABC):
         return np.concatenate(parts)
 
     def set_statistics(self, mean: ndarray, std: ndarray) -> None:
-        """Of all 3D features. As T2M does, the deviations of root and contacts are divided by 5."""
+        """Set mean and std from those of all 3D features; std of root and contacts is divided by 5, as in T2M."""
         layout = layout_3d(self.config.body)
         std = np.maximum(np.array(std, dtype=np.float32), MIN_STD)
         std[layout.root] /= _ROOT_AND_CONTACTS
@@ -152,7 +163,7 @@ class Evaluator(nn.Module, ABC):
 
 
 class T2MEvaluator(Evaluator):
-    """Text-motion matching of Guo et al. (CVPR 2022): a movement encoder, and a recurrent encoder for either side."""
+    """Text-motion matching of Guo et al. (CVPR 2022): a movement encoder, and recurrent encoders of motion and text."""
 
     def __init__(self, config: EvaluatorConfig, vectors: WordVectors) -> None:
         super().__init__(config)
@@ -179,7 +190,7 @@ class T2MEvaluator(Evaluator):
 
     def motion(self, features: Float[Tensor, "b t d"], lengths: Tensor) -> Float[Tensor, "b e"]:
         x = self.without_contacts(self.normalized(features, lengths))
-        # T2M pads every motion to 196 frames; fewer give the same, as long as they are as many as the encoder sees.
+        # T2M pads to 196 frames; padding as wide as the receptive field gives the same output.
         frames = max(x.shape[1], min(x.shape[1] + _REACH, MOST_FRAMES))
         x = nn.functional.pad(x, (0, 0, 0, frames + -frames % FRAMES_PER_STEP - x.shape[1]))
         steps = (lengths // FRAMES_PER_STEP).clamp(min=1)
@@ -191,9 +202,9 @@ class T2MEvaluator(Evaluator):
 
 
 class TMREvaluator(Evaluator):
-    """Contrastive text-motion retrieval as in TMR (Petrovich et al., ICCV 2023), without its decoder: transformers.
+    """Contrastive text-motion retrieval as in TMR (Petrovich et al., ICCV 2023), without its decoder.
 
-    Embeddings have unit length. Words are the rows of the model's text encoder (frozen).
+    Two transformers with embeddings of unit length. Words are rows of the model's text encoder (frozen).
     """
 
     def __init__(self, config: EvaluatorConfig, cache: Path | None = None) -> None:
@@ -229,14 +240,14 @@ def _check_text(config: EvaluatorConfig, name: str, found: str) -> None:
 
 
 def new_evaluator(config: EvaluatorConfig, vectors: WordVectors | None = None, cache: Path | None = None) -> Evaluator:
-    """With fresh weights; `vectors` are needed by `t2m` where they are not the embedded ones."""
+    """An evaluator with new weights; vectors: word vectors of `t2m`, by default the embedded ones."""
     if config.kind == "tmr":
         return TMREvaluator(config, cache)
     return T2MEvaluator(config, vectors or MiniLMVectors())
 
 
 def save_evaluator(evaluator: Evaluator, folder: Path) -> None:
-    """Write it; its configuration comes last, so that a folder with one is whole."""
+    """Write an evaluator; the configuration is written last and marks a complete folder."""
     if isinstance(evaluator, T2MEvaluator) and isinstance(evaluator.vectors, TableVectors):
         table = evaluator.vectors
         save_npz(folder / _WORDS, words=np.array(table.words), vectors=table.vectors)
@@ -250,7 +261,7 @@ def is_evaluator(folder: Path) -> bool:
 
 
 def load_evaluator(folder: Path, device: str | torch.device = "cpu", cache: Path | None = None) -> Evaluator:
-    """Read what `save_evaluator` wrote, strictly; in eval mode."""
+    """Read an evaluator that `save_evaluator` wrote, strictly, in eval mode."""
     if not is_evaluator(folder):
         raise CheckpointError(f"{folder}: no evaluator; make one with: crossdiff train-evaluator --data DATASET")
     try:

@@ -1,4 +1,4 @@
-"""Networks of the evaluators: T2M's (Guo et al., CVPR 2022), under the names of the released files, and TMR's kind."""
+"""Networks of the evaluators: T2M's (Guo et al., CVPR 2022), as in the released files, and transformers like TMR's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MovementEncoder(nn.Module):
 
 
 class MovementDecoder(nn.Module):
-    """(B, T / 4, latent) -> (B, T, D): needed to train the encoder only."""
+    """(B, T / 4, latent) -> (B, T, D); only needed to train the encoder."""
 
     def __init__(self, latent: int, width: int, target: int) -> None:
         super().__init__()
@@ -47,9 +47,10 @@ class MovementDecoder(nn.Module):
 
 
 class RecurrentEncoder(nn.Module):
-    """A sequence to one vector: linear, two-way GRU with a learned first state, output net on its two last states.
+    """Encodes a sequence as one vector: linear layer, bidirectional GRU with a learned initial state, output MLP.
 
-    width: of the GRU, per direction; hidden: of the output net.
+    width: of the GRU, per direction.
+    hidden: width of the MLP.
     """
 
     def __init__(self, source: int, width: int, hidden: int, dim: int) -> None:
@@ -68,7 +69,7 @@ class RecurrentEncoder(nn.Module):
 
 
 class RecurrentTextEncoder(RecurrentEncoder):
-    """Word vectors and one-hot parts of speech to one vector."""
+    """Encodes word vectors and one-hot parts of speech as one vector."""
 
     def __init__(self, word_dim: int, num_classes: int, width: int, dim: int) -> None:
         super().__init__(word_dim, width, width, dim)
@@ -81,9 +82,9 @@ class RecurrentTextEncoder(RecurrentEncoder):
 
 
 class TransformerEncoder(nn.Module):
-    """A padded sequence to one vector of unit length: a learned token in front of it, transformer layers, linear.
+    """Encodes a padded sequence as one unit vector: transformer layers whose output is read at a learned first token.
 
-    stride: elements that become one token (frames of a motion; 1 for words).
+    stride: elements per token (frames of a motion; 1 for words).
     """
 
     def __init__(self, source: int, width: int, heads: int, layers: int, dim: int, most: int, stride: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""T2M's released evaluators (`finest.tar`): a torch file with a state per network."""
+"""T2M's released evaluators (`finest.tar`): a torch file with the state of each network."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _NETWORKS = ("movement_encoder", "motion_encoder", "text_encoder")
 
 
 def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
-    """A released file as an evaluator, without unpickling objects; sizes and part are read from the weights.
+    """Read a released file without unpickling objects; sizes and body part follow from the weights.
 
-    stats: folder with `mean.npy` and `std.npy` of the evaluator (T2M's `meta` folder), used as they are; words: the
-    word vectors that it was trained with (npz). Raises CheckpointError and InputError for files that do not fit.
+    stats: folder with the evaluator's `mean.npy` and `std.npy` (T2M's `meta` folder), used unchanged.
+    words: the word vectors that it was trained with (npz).
+    Raises CheckpointError and InputError for files that do not fit.
     """
     if words.suffix != ".npz":
         raise InputError(f"{words}: expected an npz with words and vectors, those that {path.name} was trained with")
@@ -75,7 +76,7 @@ def _read(path: Path) -> dict[str, dict[str, Tensor]]:
 
 
 def _find_part(seen: int, path: Path) -> tuple[str, Part]:
-    """Skeleton and part whose values without contacts are as many as the movement encoder reads."""
+    """The skeleton and part whose number of values, without contacts, is the movement encoder's input width."""
     widths = {
         (name, part): len(part_indices(part, skeleton)) - part_contacts(part)
         for name, skeleton in SKELETONS.items()

@@ -1,4 +1,4 @@
-"""Which clips share captions: such a pair is neither a wrong match nor a fair negative."""
+"""Clips that share captions, which are neither wrong matches nor valid negatives of each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crossdiff.errors import InputError
 
 
 class SharedCaptions:
-    """Of clips with their captions; two clips share when any caption of one is a caption of the other."""
+    """Pairs of clips in which any caption of one is a caption of the other."""
 
     def __init__(self, captions: Sequence[Sequence[Caption]]) -> None:
         numbers: dict[str, int] = {}
@@ -27,15 +27,15 @@ class SharedCaptions:
         self._has = sparse.csr_array((ones, (rows, columns)), shape=(len(captions), len(numbers)))
 
     def between(self, clips: Sequence[int] | ndarray) -> Bool[ndarray, "n n"]:
-        """Of some clips: True where two share a caption, on the diagonal too."""
+        """Matrix over some clips, True where two share a caption, diagonal included."""
         chosen = self._has[np.asarray(clips)]
         return (chosen @ chosen.T).toarray() > 0
 
     def distinct_batches(self, clips: ndarray, size: int, rng: np.random.Generator) -> list[ndarray]:
-        """Batches of `size` clips of which no two share a caption, drawn without replacement until no more can be.
+        """Batches of `size` clips without shared captions, drawn without replacement until none can be filled.
 
-        A batch is filled from a random order, so that clips with frequent captions are left over at the end. At most
-        len(clips) // size batches. Raises InputError where not even one batch can be drawn.
+        Batches are filled in a random order, so the clips left over are those with frequent captions. At most
+        len(clips) // size batches. Raises InputError if no batch can be filled.
         """
         left = list(rng.permutation(clips))
         batches: list[ndarray] = []

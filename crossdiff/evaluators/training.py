@@ -1,7 +1,7 @@
-"""Training evaluators on any dataset: T2M's in two phases, TMR's in one. A run that was stopped goes on.
+"""Training evaluators on any dataset, resumably: T2M's in two phases, TMR's in one.
 
-Chance in step k depends on the seed, the phase and k alone. Clips that share a caption are never negatives of each
-other: T2M's random shift would otherwise push apart what belongs together.
+Random numbers in step k depend only on the seed, the phase and k. Clips that share a caption are never negatives of
+each other: T2M's random shift would otherwise push matching pairs apart.
 """
 
 from __future__ import annotations
@@ -48,36 +48,44 @@ _PHASES = {"movement": 0, "matching": 1, "contrastive": 2}
 
 
 class PhaseConfig(Config):
-    """One phase: Adam with a constant rate, gradients cut at `gradient_clip` (0: not)."""
+    """A phase of training with Adam at a constant learning rate."""
 
     steps: int = Field(ge=1)
+    """Optimizer steps."""
     batch_size: int = Field(32, ge=2)
+    """Clips per step."""
     learning_rate: float = Field(1e-4, gt=0)
+    """Learning rate."""
     gradient_clip: float = Field(0.0, ge=0)
+    """Largest norm of each network's gradients. 0: no clipping."""
 
 
 class EvaluatorTraining(Config):
-    """Sizes and phases. `movement` and `matching` are T2M's, `contrastive` is TMR's.
-
-    margin: of T2M's contrastive loss. temperature: of InfoNCE. similar: texts whose sentence vectors have a cosine
-    above it are no negatives of each other (TMR: 0.8). validate_every: steps between losses on the validation split,
-    whose lowest decides which weights are kept.
-    """
+    """Sizes and phases. T2M's evaluator has the phases `movement` and `matching`, TMR's has `contrastive`."""
 
     evaluator: EvaluatorConfig = EvaluatorConfig()
+    """Architecture."""
     movement: PhaseConfig = PhaseConfig(steps=200_000, batch_size=128)
+    """Phase of the movement autoencoder (t2m)."""
     matching: PhaseConfig = PhaseConfig(steps=200_000, gradient_clip=0.5)
+    """Phase that matches text and motion (t2m)."""
     contrastive: PhaseConfig = PhaseConfig(steps=50_000, batch_size=64, gradient_clip=1.0)
+    """The only phase of tmr."""
     margin: float = Field(10.0, gt=0)
+    """Margin of T2M's contrastive loss."""
     temperature: float = Field(0.1, gt=0)
+    """Temperature of InfoNCE (tmr)."""
     similar: float = Field(0.8, gt=0, le=1)
+    """Cosine similarity of two captions above which they are no negatives of each other (tmr)."""
     validate_every: int = Field(200, ge=1)
+    """Steps between validation losses; the weights with the lowest are kept."""
     seed: int = Field(0, ge=0)
+    """Seed of the weights and batches."""
 
 
 @dataclass(frozen=True)
 class EvaluatorSummary:
-    """Where an evaluator lies, and its lowest loss on the validation split."""
+    """An evaluator's folder, and its lowest loss on the validation split."""
 
     out: Path
     kind: Kind
@@ -99,9 +107,9 @@ def train_evaluator(
     device: str = "cpu",
     start_over: bool = False,
 ) -> EvaluatorSummary:
-    """Train one evaluator on the dataset's training split, and leave it in `out`.
+    """Train one evaluator on the dataset's training split, and write it to `out`.
 
-    words: word vectors in a file, for `t2m`; the embedded sentence model's without it. A run resumes only with the
+    words: file of word vectors, for `t2m`; without it those of the embedded sentence model. A run resumes only with the
     configuration, data and words that it was started with (ConfigError); `start_over` replaces it where they differ.
     """
     train = Clips(MocapDataset(data, "train"))
@@ -160,7 +168,7 @@ def _pin(cfg: EvaluatorTraining, out: Path, vectors: WordVectors | None, start_o
 
 
 def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> None:
-    """Autoencoder on 40-frame windows: L1, and T2M's two small terms that keep latents small and smooth."""
+    """Train the autoencoder on 40-frame windows: L1, and T2M's two penalties for large and for jerky latents."""
     config = evaluator.config
     width = len(part_indices(config.part, config.body))
     decoder = MovementDecoder(config.movement_dim, config.movement_width, width).to(evaluator.device)
@@ -181,8 +189,11 @@ def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clip
 def matching_loss(
     text: Float[Tensor, "b e"], motion: Float[Tensor, "b e"], shared: Bool[Tensor, "b b"], shift: int, margin: float
 ) -> Tensor:
-    """T2M's contrastive loss: squared distance of pairs, and of each text to the motion `shift` places on what it lacks
-    to the margin, squared; a shifted pair that shares a caption does not count."""
+    """T2M's contrastive loss.
+
+    Squared distance of matched pairs, plus a squared hinge max(0, margin - d)^2 between each text and the motion
+    `shift` rows away; pairs that share a caption are skipped.
+    """
     near = (text - motion).square().sum(-1)
     far = (text - motion.roll(shift, 0)).square().sum(-1).clamp(min=1e-12).sqrt()
     fair = ~shared.roll(shift, 1).diagonal()
@@ -206,7 +217,7 @@ def _train_matching(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clip
 def info_nce(
     text: Float[Tensor, "b e"], motion: Float[Tensor, "b e"], filtered: Bool[Tensor, "b b"], temperature: float
 ) -> Tensor:
-    """Symmetric InfoNCE of unit vectors; `filtered` pairs off the diagonal are left out of the negatives."""
+    """Symmetric InfoNCE of unit vectors; `filtered` pairs off the diagonal are not used as negatives."""
     logits = text @ motion.T / temperature
     own = torch.eye(len(text), dtype=torch.bool, device=text.device)
     logits = logits.masked_fill(filtered & ~own, -torch.inf)
@@ -239,7 +250,7 @@ def _train_contrastive(evaluator: TMREvaluator, cfg: EvaluatorTraining, train: C
 
 
 class _Phase:
-    """Steps of Adam on one loss, resumable; at the end the modules have the weights of the lowest validation loss."""
+    """Adam on one loss, resumable; afterwards the modules have the weights of the lowest validation loss."""
 
     def __init__(
         self,

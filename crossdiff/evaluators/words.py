@@ -26,7 +26,7 @@ _CLASSES = (
     "Loc_VIP", "Body_VIP", "Obj_VIP", "Act_VIP", "Desc_VIP", "OTHER",
 )  # fmt: skip
 NUM_CLASSES = len(_CLASSES)
-# Words that T2M gives a class of their own, whatever their part of speech.
+# Words that T2M puts in special classes, whatever their part of speech.
 _LISTS = {
     "Loc_VIP": "left right clockwise counterclockwise anticlockwise forward back backward up down straight curve",
     "Body_VIP": "arm chin foot feet face hand mouth leg waist eye knee shoulder thigh",
@@ -39,14 +39,14 @@ _OF_WORD = {word: name for name, words in _LISTS.items() for word in words.split
 
 
 class WordVectors(Protocol):
-    """`name` says where they come from; `fingerprint` is their hash."""
+    """Vectors by word; name: their source; fingerprint: their hash."""
 
     name: str
     dim: int
     fingerprint: str
 
     def __call__(self, word: str) -> Float[ndarray, " w"] | None:
-        """The word's vector, None where it is unknown."""
+        """The word's vector; None if it is unknown."""
         ...
 
 
@@ -68,13 +68,13 @@ class TableVectors:
         return None if row is None else self.vectors[row]
 
     def only(self, wanted: Iterable[str]) -> TableVectors:
-        """The table of these words alone, of those it has; start, end and unknown word always."""
+        """The table reduced to the wanted words that it has, and the start, end and unknown words."""
         kept = [w for w in sorted({*wanted, *_SPECIAL}) if w in self._row]
         return TableVectors(self.name, kept, self.vectors[[self._row[w] for w in kept]])
 
 
 class MiniLMVectors:
-    """Input embeddings of the packaged sentence model: of the pieces that it cuts a word into, their mean."""
+    """Input embeddings of the packaged sentence model, averaged over the pieces of a word."""
 
     name = "minilm-tokens"
 
@@ -92,17 +92,18 @@ class MiniLMVectors:
 
 
 def load_word_vectors(source: Path | None, wanted: Iterable[str] = ()) -> WordVectors:
-    """The embedded sentence model's without a source; else a GloVe text file (`word v1 v2 ...` per line) or an npz.
+    """Word vectors of a GloVe text file (`word v1 v2 ...` per line) or an npz; without a source, the embedded ones.
 
-    An npz holds `words` (n,) and `vectors` (n, w). wanted: of a text file only these words are kept.
-    Raises InputError for other files, T2M's pickled vocabulary among them.
+    An npz holds `words` (n,) and `vectors` (n, w).
+    wanted: words that are read from a text file; the others are skipped.
+    Raises InputError for other files, such as T2M's pickled vocabulary.
     """
     if source is None:
         return MiniLMVectors()
     if source.suffix == ".pkl" or (source.is_dir() and any(source.glob("*.pkl"))):
         raise InputError(
-            f"{source}: is T2M's vocabulary, a pickle, which is not read here because reading one can run code; where "
-            'you trust it, make an npz of it: python -c "import numpy, pickle; '
+            f"{source}: is T2M's vocabulary, a pickle, which is not read because that can run code; if "
+            'you trust it, convert it to an npz: python -c "import numpy, pickle; '
             "rows = pickle.load(open('our_vab_idx.pkl', 'rb')); "
             "numpy.savez('words.npz', words=numpy.array(list(rows)), "
             "vectors=numpy.load('our_vab_data.npy')[list(rows.values())])\""
@@ -139,7 +140,7 @@ def _read_glove(path: Path, wanted: set[str]) -> TableVectors:
 
 
 def _complete(table: TableVectors) -> TableVectors:
-    """Start, end and unknown word get vectors where the table has none: small ones, always the same."""
+    """Add small, fixed vectors for the start, end and unknown words if the table lacks them."""
     missing = [w for w in _SPECIAL if table(w) is None]
     rng = np.random.default_rng(0)
     made = 0.1 * rng.standard_normal((len(missing), table.dim)).astype(np.float32)
@@ -155,14 +156,14 @@ class WordBatch(NamedTuple):
 
 
 def caption_words(caption: Caption) -> list[tuple[str, str]]:
-    """(word, part of speech) of a caption's tokens; of its text, all OTHER, where it has none."""
+    """(word, part of speech) of a caption's tokens; without tokens, the words of its text, as OTHER."""
     tokens = caption.tokens.split() or [f"{w}/OTHER" for w in re.findall(r"[\w']+", caption.text.lower())]
     pairs = [token.rpartition("/") for token in tokens]
     return [(word, tag) if slash else (tag, "OTHER") for word, slash, tag in pairs]
 
 
 def word_batch(captions: Sequence[Caption], vectors: WordVectors) -> WordBatch:
-    """Captions as T2M frames them: `sos`, at most 20 tokens, `eos`, padded with `unk` to the batch's longest."""
+    """Captions in T2M's format: `sos`, at most 20 tokens, `eos`, padded with `unk` to the longest of the batch."""
     rows = [[(_START, "OTHER"), *caption_words(c)[:MOST_TOKENS], (_END, "OTHER")] for c in captions]
     longest = max(len(row) for row in rows)
     unknown = vectors(_UNKNOWN)

@@ -26,18 +26,21 @@ from crossdiff.wording import Failures, counted
 
 Format = Literal["bvh", "glb", "npz", "csv", "smpl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-# AMASS names its files so; and NAME.npz is taken by the format npz.
+# AMASS's naming; NAME.npz would clash with the format npz.
 _ENDINGS = {name: f".{name}" for name in FORMATS} | {"smpl": "_poses.npz"}
-# Length of a person's thigh and shin in metres, generously.
+# Plausible lengths of thigh and shin together, in metres.
 _LEG_RANGE = (0.1, 3.0)
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """formats: what to write; smooth, foot_lock: see `clean_motion`; unit: of lengths in BVH files.
+    """Formats of an export, and how motions are cleaned up.
 
-    body_model: a model of the SMPL family (.npz), whose mean body the format smpl then fits exactly; mesh: also write
-    its skin as OBJ files.
+    formats: the formats to write.
+    smooth, foot_lock: see `clean_motion`.
+    unit: unit of length of BVH files.
+    body_model: a model of the SMPL family (.npz), whose mean body the format smpl uses.
+    mesh: also write its skin as OBJ files.
     """
 
     formats: tuple[Format, ...]
@@ -57,7 +60,7 @@ class ExportOptions:
             raise InputError("a body model and its mesh belong to the format smpl; add --format smpl")
         if self.mesh and self.body_model is None:
             raise MissingDependencyError(
-                "--mesh needs a body model, which may not be passed on: register at https://mano.is.tue.mpg.de, "
+                "--mesh needs a body model, which may not be redistributed: register at https://mano.is.tue.mpg.de, "
                 "download 'Extended SMPL+H model', and name its file with --body-model smplh/female/model.npz"
             )
 
@@ -77,7 +80,7 @@ class ExportSummary(Failures):
         return f"{counted(len(self.done), 'motion')} exported as {kinds} to {self.out}{failed}"
 
     def measures(self) -> list[str]:
-        """A line per motion: how far rigid bones moved it, and its measures before and after."""
+        """A line for each motion: its displacement by rigid bones, and its measures before and after."""
         return [f"{name}: {_measured(cleaned)}" for name, cleaned in self.done.items()]
 
     def what_failed(self) -> str:
@@ -98,10 +101,10 @@ def _measured(cleaned: Cleaned) -> str:
 
 
 def export_motions(motions: Sequence[Path], out: Path, options: ExportOptions) -> ExportSummary:
-    """Read each motion, clean it up as asked, and write it in every format under its file's name.
+    """Read each motion, clean it up, and write it in every format under its file's name.
 
-    InputError where two motions would be written to one file, or one onto itself; what is wrong with one motion is in
-    `failed`, and the others are done.
+    InputError if two motions would be written to one file, or one onto itself. Motions that fail are listed in
+    `failed`; the others are written.
     """
     _check_names(motions, out, options)
     write_body = _BodyWriter(options) if "smpl" in options.formats else None
@@ -139,7 +142,7 @@ def write_rig(rig: Rig, path: Path, kind: Format, unit: Unit = "cm") -> None:
 
 
 class _BodyWriter:
-    """Writes rigs as SMPL parameters of one body, and its meshes where they are wanted."""
+    """Writes rigs as SMPL parameters of one body, and optionally its meshes."""
 
     def __init__(self, options: ExportOptions) -> None:
         self.body = rest_body(options.body_model)
@@ -161,7 +164,7 @@ def _check_names(motions: Sequence[Path], out: Path, options: ExportOptions) -> 
 
 
 def read_exportable(path: Path) -> Motion3D:
-    """A motion of the 22 joints, long enough to be measured, of a person's size; InputError says what it is not."""
+    """Read a motion of the 22 joints; InputError if it is too short or not of a person's size."""
     motion = read_motion(path)
     if motion.skeleton != HUMANML3D:
         raise InputError(f"{path}: motions of the KIT skeleton cannot be exported; give one of {HUMANML3D.name}")

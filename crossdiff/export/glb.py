@@ -1,6 +1,6 @@
 """Writing a rig as GLB (binary glTF 2.0): a skinned figure of capsules, its skeleton and one animation.
 
-A GLB is one JSON chunk and one of numbers; they are put together here, without a library.
+A GLB has a JSON chunk and a binary chunk, which are assembled here without a library.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from crossdiff.export.rig import Rig
 from crossdiff.files import write_atomically
 from crossdiff.viewing.figure import Body, body_of
 
-# Numbers of the glTF 2.0 specification.
+# Constants of the glTF 2.0 specification.
 _FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
 _KINDS = {np.dtype("<f4"): _FLOAT, np.dtype("u1"): _BYTE, np.dtype("<u2"): _SHORT, np.dtype("<u4"): _INT}
 _SHAPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (16,): "MAT4"}
 _VERTICES, _FACES = 34962, 34963
 _JSON_CHUNK, _BINARY_CHUNK = b"JSON", b"BIN\0"
-# Points around a capsule, and rings on the half ball at each of its ends.
+# Points around a capsule, and rings on the hemisphere at each of its ends.
 _AROUND, _RINGS = 16, 5
 
 
@@ -71,7 +71,7 @@ def glb_bytes(rig: Rig, name: str = "motion") -> bytes:
 
 
 class _Numbers:
-    """The binary chunk, and where in it each array lies."""
+    """The binary chunk, and the offsets of its arrays."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -117,7 +117,7 @@ def _joint_nodes(rig: Rig, rest: ndarray) -> list[dict[str, Any]]:
 
 
 def _inverse_bind(rest: Float[ndarray, "j 3"]) -> Float[ndarray, "j 16"]:
-    """Column by column, as glTF wants it."""
+    """Inverse bind matrices, column-major as in glTF."""
     matrices = np.tile(np.eye(4, dtype="<f4"), (len(rest), 1, 1))
     matrices[:, 3, :3] = -rest
     return matrices.reshape(len(rest), 16)
@@ -129,7 +129,7 @@ def _primitive(mesh: FigureMesh, numbers: _Numbers) -> dict[str, Any]:
     attributes = {
         "POSITION": numbers.add(mesh.points.astype("<f4"), _VERTICES, limits=True),
         "NORMAL": numbers.add(mesh.normals.astype("<f4"), _VERTICES),
-        # Colours of a mesh are linear light.
+        # glTF's vertex colours are linear.
         "COLOR_0": numbers.add((mesh.colours**2.2).astype("<f4"), _VERTICES),
         "JOINTS_0": numbers.add(bound, _VERTICES),
         "WEIGHTS_0": numbers.add(weight, _VERTICES),
@@ -139,7 +139,7 @@ def _primitive(mesh: FigureMesh, numbers: _Numbers) -> dict[str, Any]:
 
 
 def _animation(rig: Rig, name: str, numbers: _Numbers) -> dict[str, Any]:
-    """Channels for the root's place and every joint's rotation, which glTF has as (x, y, z, w)."""
+    """Channels for the root's position and every joint's rotation, as (x, y, z, w)."""
     times = numbers.add((np.arange(len(rig.root)) / rig.fps).astype("<f4"), limits=True)
     values = [("translation", 0, rig.root)]
     values += [("rotation", j, rig.rotations[:, j, [1, 2, 3, 0]]) for j in range(rig.skeleton.num_joints)]
@@ -153,8 +153,13 @@ def _animation(rig: Rig, name: str, numbers: _Numbers) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FigureMesh:
-    """A mesh at rest. points, normals: (V, 3), metres; colours: (V, 3) 0..1, sRGB; faces: (T, 3), seen from outside
-    counter-clockwise; joint: (V,) the joint that each point moves with."""
+    """A mesh at rest.
+
+    points, normals: (V, 3), metres.
+    colours: (V, 3), sRGB in 0..1.
+    faces: (T, 3), counter-clockwise from outside.
+    joint: (V,), the joint that each point moves with.
+    """
 
     points: Float[ndarray, "v 3"]
     normals: Float[ndarray, "v 3"]
@@ -186,7 +191,7 @@ def _owners(body: Body) -> list[int]:
 
 
 def _capsule(ends: Float[ndarray, "2 3"], radii: Float[ndarray, " 2"]) -> tuple[ndarray, ndarray, ndarray]:
-    """Points, normals and faces of a tapered capsule: two half balls and what joins them."""
+    """Points, normals and faces of a tapered capsule: two hemispheres and the surface between them."""
     along = ends[1] - ends[0]
     length = float(np.linalg.norm(along))
     axis = along / length if length > 1e-6 else np.array([0.0, 1.0, 0.0])
@@ -195,7 +200,7 @@ def _capsule(ends: Float[ndarray, "2 3"], radii: Float[ndarray, " 2"]) -> tuple[
     other = np.cross(axis, side)
     angles = 2 * np.pi * np.arange(_AROUND) / _AROUND
     around = np.outer(np.cos(angles), side) + np.outer(np.sin(angles), other)
-    # From one pole to the other; the middle ring is there twice, once at each end.
+    # From pole to pole; the middle ring occurs twice, once at each end.
     polar = np.linspace(-np.pi / 2, np.pi / 2, 2 * _RINGS + 1)
     polar = np.concatenate([polar[: _RINGS + 1], polar[_RINGS:]])
     at_end = (np.arange(len(polar)) > _RINGS).astype(int)
@@ -206,7 +211,7 @@ def _capsule(ends: Float[ndarray, "2 3"], radii: Float[ndarray, " 2"]) -> tuple[
     faces = []
     for ring in range(len(polar) - 1):
         low, high = ring * _AROUND, (ring + 1) * _AROUND
-        if ring > 0:  # the pole's own ring is one point
+        if ring > 0:  # the ring at the pole is one point
             faces.append(np.stack([low + first, low + following, high + first], axis=1))
         if ring < len(polar) - 2:
             faces.append(np.stack([low + following, high + following, high + first], axis=1))

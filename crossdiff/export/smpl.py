@@ -24,17 +24,17 @@ from crossdiff.types import Motion3D
 
 # Widths of AMASS's arrays: SMPL-H has 52 joints, SMPL-X 55; shapes; soft tissue.
 _SMPLH_JOINTS, _SMPLX_JOINTS, _BETAS, _DMPLS = 52, 55, 16, 8
-# Where SMPL's mean body has its pelvis at rest, metres, to the centimetre; a body model says it exactly.
+# Pelvis of SMPL's mean body at rest, in metres, rounded; a body model has the exact position.
 _PELVIS = (0.0, -0.22, 0.03)
-# From Y up to Z up: a quarter turn about X.
+# From Y up to Z up.
 _UPRIGHT = Rotation.from_euler("X", 90, degrees=True)
-# Frames that are posed together: bounds the memory.
+# Frames posed at once, to bound the memory.
 _BATCH = 64
 
 
 @dataclass(frozen=True)
 class RestBody:
-    """The mean body of a model at rest. pelvis: (3,) metres; offsets: (22, 3); joints: how many the model has."""
+    """The mean body of a model at rest. pelvis: (3,) metres; offsets: (22, 3); joints: number in the model."""
 
     pelvis: Float[ndarray, " 3"]
     offsets: Float[ndarray, "j 3"]
@@ -43,7 +43,7 @@ class RestBody:
 
 @dataclass(frozen=True)
 class BodyMotion:
-    """What AMASS stores: poses (F, 156 or 165) axis-angle, radians; trans (F, 3) metres, Z up; frames a second."""
+    """A recording as in AMASS: poses (F, 156 or 165) axis-angle, radians; trans (F, 3) metres, Z up; frame rate."""
 
     poses: Float[ndarray, "f p"]
     trans: Float[ndarray, "f 3"]
@@ -51,7 +51,7 @@ class BodyMotion:
 
 
 def rest_body(body_model: Path | None = None) -> RestBody:
-    """The mean body of the user's model (.npz); without it HumanML3D's, which is near to SMPL's."""
+    """The mean body of a model (.npz), or else HumanML3D's, which is close to SMPL's."""
     if body_model is None:
         assert HUMANML3D.body is not None
         return RestBody(np.array(_PELVIS), rest_offsets(np.array(HUMANML3D.body)))
@@ -62,10 +62,10 @@ def rest_body(body_model: Path | None = None) -> RestBody:
 
 
 def body_motion(rig: Rig, body: RestBody) -> BodyMotion:
-    """Poses of a body that moves as the rig does.
+    """The rig's motion as poses of a body.
 
-    The motion is first put on the body's bone lengths: same bone directions, the root's path scaled by the length of
-    the legs. Hands and face rest; shape parameters are zero.
+    The motion is retargeted to the body's bone lengths, with the root's path scaled by the length of the legs. Hands
+    and face do not move; shape parameters are zero.
     """
     lengths = torch.from_numpy(np.linalg.norm(body.offsets, axis=-1))
     joints = retarget(torch.from_numpy(rig.joints()), lengths, rig.skeleton).numpy()
@@ -77,12 +77,12 @@ def body_motion(rig: Rig, body: RestBody) -> BodyMotion:
     all_joints = _SMPLX_JOINTS if body.joints == _SMPLX_JOINTS else _SMPLH_JOINTS
     poses = np.zeros((len(joints), 3 * all_joints))
     poses[:, : vectors[0].size] = vectors.reshape(len(joints), -1)
-    # The pelvis turns about itself and is moved from where it rests.
+    # The pelvis rotates about itself; trans is relative to its rest position.
     return BodyMotion(poses, _UPRIGHT.apply(posed.root) - body.pelvis, rig.fps)
 
 
 def write_smpl(motion: BodyMotion, path: Path) -> None:
-    """Write poses, trans, betas, dmpls, mocap_framerate and gender, as AMASS's files hold them."""
+    """Write poses, trans, betas, dmpls, mocap_framerate and gender, as in AMASS's files."""
     save_npz(
         path,
         poses=motion.poses,
@@ -96,9 +96,9 @@ def write_smpl(motion: BodyMotion, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Skin:
-    """What a body model's surface needs beside its joints.
+    """The surface of a body model.
 
-    pose_shapes: (9 (J - 1), 3 V) how bent joints change the surface; weights: (V, J); faces: (T, 3).
+    pose_shapes: (9 (J - 1), 3 V), pose-dependent corrections; weights: (V, J), skinning weights; faces: (T, 3).
     """
 
     body: BodyModel
@@ -107,7 +107,7 @@ class Skin:
     faces: Int[ndarray, "t 3"]
 
     def posed(self, motion: BodyMotion) -> Iterator[Float[ndarray, "v 3"]]:
-        """Points of the mean body's skin in each frame, metres, Y up."""
+        """Vertices of the mean body in each frame, metres, Y up."""
         try:
             from smplx.lbs import lbs
         except ImportError:
@@ -146,9 +146,9 @@ def load_skin(path: Path) -> Skin:
 
 
 def write_obj_sequence(skin: Skin, motion: BodyMotion, folder: Path) -> int:
-    """Write `0000.obj`, `0001.obj`, ...: metres, Y up, one file per frame; returns how many.
+    """Write `0000.obj`, `0001.obj`, ...: metres, Y up, one file per frame; returns their number.
 
-    Those of a longer motion that was written there before are removed.
+    Files of an earlier, longer motion are removed.
     """
     for old in folder.glob("*.obj"):
         if old.stem.isdigit():

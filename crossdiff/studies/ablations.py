@@ -36,31 +36,36 @@ _COLUMNS = {
     "Diversity": "Diversity → Real",
 }
 _PROBES = 6
-# Of a caption, where a network reads words.
+# Words of the caption, for networks that read words.
 _WORDS = 16
 
 
 class Ablation(Config):
-    """One row. `train` holds what differs from the study's settings; `paper` is the row's name there, if it has one."""
+    """A row of a study: settings that differ from the study's."""
 
     label: str
+    """Name in the table."""
     group: str
+    """Heading that the row belongs to."""
     paper: str = ""
+    """Name of the row in the paper's table 2; empty where it has none."""
     train: dict[str, Any] = Field(default_factory=dict)
+    """Settings of training that differ."""
 
 
 class AblationStudy(Config):
-    """rows: names of shipped files, of `ablations/` where they name no folder, or paths.
-
-    stage1, stage2: settings that all rows share; without stage2 what stage I made is evaluated. equal_compute: all
-    rows get as many operations for stage I as the first, whose steps are `stage1`'s, and so other numbers of steps.
-    """
+    """Models that are trained and evaluated alike, but for one difference each."""
 
     rows: tuple[str, ...]
+    """Names of shipped files, in `ablations/` where they name no folder, or paths."""
     stage1: dict[str, Any]
+    """Settings of stage I that all rows share."""
     stage2: dict[str, Any] | None = None
+    """Settings of stage II that all rows share; null: the models of stage I are evaluated."""
     equal_compute: bool = False
+    """Give all rows as many operations for stage I as the first has, by their numbers of steps."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    """Settings of the evaluation."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -95,10 +100,10 @@ def run_ablations(
     devices: tuple[str, ...] = ("cpu",),
     only: Sequence[str] = (),
 ) -> AblationSummary:
-    """Train and evaluate the rows (`only` these, where given), each in a folder of its name, and write the table.
+    """Train and evaluate all rows, or `only` some, each in a folder of its name, and write the table.
 
-    Whatever was finished before is kept: training goes on from its states, evaluations from their replications. The
-    table holds all rows of the study that have a result.
+    Finished work is kept: trainings resume from their states, evaluations after their replications. The table has all
+    rows of the study that have a result.
     """
     unknown = set(only) - set(study.rows)
     if unknown:
@@ -169,7 +174,7 @@ def _file_of(name: str) -> str:
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`changes` over `base`, nested values too."""
+    """`base` updated with `changes`, recursively."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)
@@ -178,12 +183,12 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def step_flops(cfg: TrainConfig, data: Path) -> float:
-    """Operations of a step forward and backward (of matrix products), the mean over steps spread over the run."""
+    """Mean floating-point operations of a training step, forward and backward, over steps spread over the run."""
     dataset = MocapDataset(data, "train", cfg.model.layout_2d)
     model = new_model(cfg.model, dataset, cfg.seed)
     batches = mocap_batches(cfg, dataset, cfg.batch_size, min(cfg.max_frames, cfg.model.max_frames))
     objective = cfg.objective()
-    # The other kernels of attention are not counted.
+    # Other attention kernels are not counted.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         for probe in range(_PROBES):
             batch = make_batch(batches, (2 * probe + 1) * cfg.steps // (2 * _PROBES))

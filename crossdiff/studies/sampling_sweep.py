@@ -1,4 +1,4 @@
-"""Which solver, how many steps, how much guidance: quality beside time, with 1000 steps of DDPM to compare with."""
+"""Quality and time of sampling by solver, steps and guidance, compared with 1000 steps of DDPM."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = {"dpm++": BLUE, "ddim": GREEN, "ddpm": AMBER}
-# FID this many times the reference's is as good as it; the band of the plot.
+# Largest FID, relative to the reference's, that counts as equally good; the band of the plot.
 _AS_GOOD = 1.1
 _TIMES = 3
 _WORDS = 16
@@ -40,24 +40,29 @@ class Grid(Config):
     """Every number of steps with every guidance scale."""
 
     solver: Solver
+    """Solver."""
     steps: tuple[NumSteps, ...] = Field(min_length=1)
+    """Numbers of denoising steps."""
     guidance_scale: tuple[GuidanceScale, ...] = Field((SamplingConfig().guidance_scale,), min_length=1)
+    """Guidance scales."""
 
 
 class SamplingSweep(Config):
-    """grids: what is tried; reference: what it is compared with, in so many replications (it takes long).
-
-    evaluation: its `sampling` is replaced by each row's. frames: of the motion whose sampling is timed.
-    """
+    """Settings of sampling that are tried, and a reference to compare them with."""
 
     grids: tuple[Grid, ...] = Field(min_length=1)
+    """Combinations that are tried."""
     reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm")
+    """Sampling that the others are compared with."""
     reference_replications: int = Field(1, ge=1)
+    """Replications of the reference, which is slow."""
     evaluation: EvaluationConfig = EvaluationConfig(split="val")
+    """Settings of every evaluation; its `sampling` is replaced by each row's."""
     frames: int = Field(120, ge=8)
+    """Length of the motion whose sampling is timed, in frames."""
 
     def rows(self) -> list[SamplingConfig]:
-        """What is tried, the reference last; each once."""
+        """All combinations without repetitions, the reference last."""
         tried = [
             SamplingConfig(solver=grid.solver, steps=steps, guidance_scale=scale)
             for grid in self.grids
@@ -69,7 +74,7 @@ class SamplingSweep(Config):
 
 @dataclass(frozen=True)
 class SweepRow:
-    """What one way to sample gave, and the seconds that it took for one motion alone."""
+    """The result of one way to sample, and its time for a single motion, in seconds."""
 
     sampling: SamplingConfig
     result: EvaluationResult
@@ -97,9 +102,9 @@ def run_sampling_sweep(
     devices: tuple[str, ...] = ("cpu",),
     only: Sequence[str] = (),
 ) -> SamplingSweepSummary:
-    """Evaluate every row (`only` these solvers' and `reference`, where given) and write the table and its plot.
+    """Evaluate all rows, or `only` those of some solvers or `reference`, and write the table and its plot.
 
-    What was evaluated before is kept. Times are of one motion at a time on the first device, the fastest of three.
+    Finished evaluations are kept. Times are for a single motion on the first device, the fastest of three.
     """
     names = [*dict.fromkeys(grid.solver for grid in cfg.grids), "reference"]
     if unknown := set(only) - set(names):
@@ -128,7 +133,7 @@ def run_sampling_sweep(
 
 
 def time_of_one(checkpoint: Path, options: SamplingConfig, frames: int, device: str) -> float:
-    """Seconds to sample one motion of a text of so many words; which words does not matter."""
+    """Seconds to sample one motion (dummy text of 16 words)."""
     model = load_model(checkpoint, device)
     text = model.null_text(1, _WORDS) + 1
     sample(
@@ -147,7 +152,7 @@ def time_of_one(checkpoint: Path, options: SamplingConfig, frames: int, device: 
 
 
 def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataFrame:
-    """A line per way to sample, real motion first; FID also as a multiple of the reference's, where that was made."""
+    """A row for each way to sample, after real motion; FID also relative to the reference, if it was evaluated."""
     real = rows[0].result.tables[0].rows[REAL]
     known = next((row.value("FID").mean for row in rows if row.sampling == reference), None)
     head = {"solver": REAL, "steps": "", "guidance": ""}
@@ -171,7 +176,7 @@ def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataF
 
 
 def _text(value: Value) -> str:
-    """With its interval, where there is more than one replication."""
+    """A value with its interval, which needs more than one replication."""
     return str(value) if len(value.values) > 1 else f"{value.mean:.3f}"
 
 
@@ -180,7 +185,7 @@ def _name(sampling: SamplingConfig) -> str:
 
 
 def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> None:
-    """FID over time for each solver, at the guidance that most rows have; FID and R-precision over guidance."""
+    """FID over time for each solver, at the most frequent guidance scale; FID and R-precision over guidance."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     scale = Counter(row.sampling.guidance_scale for row in rows).most_common(1)[0][0]
@@ -200,7 +205,7 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
         known = [row.value("FID").mean for row in rows if row.sampling == reference]
         for value in known:
             left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color=BAND, zorder=0, label="reference, ± 10 %")
-        left.set(xscale="log", yscale="log", xlabel="seconds a motion, by itself", ylabel="FID")
+        left.set(xscale="log", yscale="log", xlabel="seconds a motion, one at a time", ylabel="FID")
         for axis in (left.xaxis, left.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
             axis.set_major_formatter("{x:g}")
@@ -211,7 +216,7 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
 
 
 def _plot_guidance(ax: Axes, rows: Sequence[SweepRow]) -> None:
-    """Of the solver and number of steps that were tried with the most scales."""
+    """FID and R-precision over guidance, of the solver and steps with the most scales."""
     groups: dict[tuple[str, int], list[SweepRow]] = {}
     for row in rows:
         groups.setdefault((row.sampling.solver, row.sampling.steps), []).append(row)

@@ -165,13 +165,13 @@ def _escaped(text: str) -> str:
 
 
 def check_page(path: Path) -> None:
-    """InputError where a page may not have this name."""
+    """InputError if the name does not end in .html."""
     if path.suffix.lower() != ".html":
         raise InputError(f"{path}: pages are written as .html; change the name")
 
 
 def write_page(path: Path, page: Page, with_markdown: bool = False) -> Path:
-    """Write the page as one HTML file; every figure must already lie beside it. with_markdown: also as .md."""
+    """Write the page as one HTML file; every figure must already be beside it. with_markdown: also as .md."""
     check_page(path)
     missing = [f.src for s in page.sections for f in s.figures if not (path.parent / f.src).is_file()]
     if missing:

@@ -21,22 +21,23 @@ from crossdiff.viewing.titles import title_band
 from crossdiff.viewing.video import MotionView, check_motions, render_motion, side_by_side
 from crossdiff.wording import counted
 
-# Pixels along a panel. GIFs pack badly, and moments stand side by side.
+# Pixels along a panel. GIFs compress poorly, and moments are side by side.
 SIZES = {".mp4": 480, ".gif": 320, ".png": 240}
-_WIDEST = 8192  # pixels: beyond this, players and browsers give up
+_WIDEST = 8192  # pixels: players and browsers fail beyond this
 MOMENTS = 6
-_TITLE, _TIME = 1.6, 1.2  # sizes of letters beside those of a video whose panels are as large
-_FINER = 2  # drawn larger and made smaller: the painter's edges are one pixel wide, and a still is looked at closely
+_TITLE, _TIME = 1.6, 1.2  # font sizes relative to a video with panels of the same size
+_FINER = 2  # supersampling, for smooth edges in stills
 
 
 def render_files(
     paths: Sequence[Path], out: Path, titles: Sequence[str] = (), size: int | None = None, moments: int | None = None
 ) -> ShownMotions:
-    """Draw motion files, and all of those in folders, as `out` says: .mp4, .gif, or .png (moments on a sheet).
+    """Render motion files, and all in folders, by the suffix of `out`: .mp4, .gif, or .png (moments on a sheet).
 
-    titles: one for each motion; without them captions that lie beside the files, else the files' names. size: pixels
-    along a panel; moments: of each motion, in a .png alone. What cannot be read is in `failed`, and the rest is drawn;
-    InputError where nothing can be, or what is asked for does not fit together.
+    titles: one for each motion; by default captions beside the files, else the files' names.
+    size: pixels along a panel.
+    moments: moments of each motion, for .png only.
+    Unreadable files are listed in `failed`, and the others rendered; InputError if none can be, or if options conflict.
     """
     kind = out.suffix.lower()
     if kind not in SIZES:
@@ -73,8 +74,8 @@ def render_sheet(
 ) -> Path:
     """Write a picture of evenly spaced moments of each motion, from its first frame to its last.
 
-    Each is `size` pixels square, below its time in seconds. All are seen as in `render_motion`, at one scale; a
-    motion of fewer frames than `moments` shows them all.
+    Each is `size` pixels square, below its time in seconds. All are drawn as in `render_motion`, at one scale; a
+    motion of fewer frames than `moments` shows all of them.
     """
     check_motions([len(motion.joints) for motion in motions], titles, size)
     if moments < 1:

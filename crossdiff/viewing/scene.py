@@ -1,4 +1,4 @@
-"""The place a figure stands in: light paper, a floor grid that fades out, a soft shadow, the path walked so far."""
+"""The surroundings of a figure: light background, fading floor grid, soft shadow, the path so far."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHIFT = 4  # bits of sub-pixel precision in OpenCV's drawing
 
 
 class Scene:
-    """What does not change while the camera follows: its distance and axes (metres), the light on the floor.
+    """The parts of a view that stay fixed while the camera follows: its distance and axes (metres), the floor's light.
 
     width, height: of the picture in pixels; floor: height of the floor in metres; centre: height that the camera
     looks at; focal: focal length in picture heights.
@@ -43,14 +43,14 @@ class Scene:
 
     @cached_property
     def _fade(self) -> ndarray:
-        """(H, W) uint8: how much of the floor is seen at each pixel; the same for every frame."""
+        """(H, W) uint8: visibility of the floor at each pixel, the same for every frame."""
         away = np.linalg.norm(self.camera(0.0, 0.0).floor_hits(self.floor), axis=-1)
         near = np.clip(1 - np.nan_to_num(away / self.reach, nan=1.0), 0, 1)
         return (255 * near * near * (3 - 2 * near)).astype(np.uint8)
 
     @cached_property
     def _top(self) -> int:
-        """First row in which the floor is seen: nothing is drawn on it above."""
+        """First row with a visible floor."""
         return int(np.argmax(self._fade.any(axis=1)))
 
     @cached_property
@@ -59,7 +59,7 @@ class Scene:
         return (np.array(PAPER) * (1 - share) + np.array(FLOOR) * share + 0.5).astype(np.uint8)
 
     def draw_floor(self, camera: SceneCamera) -> ndarray:
-        """A fresh picture, (H, W, 3) uint8, with the grid of the world under the camera."""
+        """A new picture, (H, W, 3) uint8, with the world's grid on the floor."""
         canvas = self._paper.copy()
         x, _, z = camera.target
         lines = []
@@ -71,7 +71,7 @@ class Scene:
         return canvas
 
     def draw_path(self, canvas: ndarray, camera: SceneCamera, path: Float[ndarray, "f 2"]) -> None:
-        """The way of the root so far, world x and z in metres, on the floor; nothing while it stays on the spot."""
+        """Draw the root's path so far, world x and z in metres, on the floor, unless it has not moved."""
         if np.ptp(path, axis=0).max() < _CELL / 2:
             return
         near = path[np.linalg.norm(path - camera.target[[0, 2]], axis=-1) < self.reach]
@@ -82,7 +82,7 @@ class Scene:
     def draw_shadow(
         self, canvas: ndarray, camera: SceneCamera, ends: Float[ndarray, "n 2 3"], radii: Float[ndarray, "n 2"]
     ) -> None:
-        """A soft shadow of capsules, lit from a little to the side; parts high above the floor leave less of it."""
+        """Draw a soft shadow of capsules, lit slightly from the side; it fades with the height above the floor."""
         quarter = 4
         rows = self.height - self._top
         mask = np.zeros((rows // quarter + 1, self.width // quarter + 1), dtype=np.uint8)
@@ -109,7 +109,7 @@ class Scene:
         return mask
 
     def _ink(self, canvas: ndarray, mask: ndarray, colour: tuple[int, int, int]) -> None:
-        """Take away light where `mask`, of the floor's rows, and the visible floor say so, in place."""
+        """Darken by `mask`, which covers the floor's rows, where the floor is visible, in place."""
         floor = canvas[self._top :]
         amount = cv2.multiply(mask, self._fade[self._top :], scale=1 / 255)
         taken = [cv2.convertScaleAbs(amount, alpha=(255 - part) / 255) for part in colour]
@@ -123,6 +123,6 @@ def _steps(centre: float, reach: float) -> ndarray:
 
 
 def _fixed(xy: ndarray, camera: SceneCamera) -> ndarray:
-    """Pixels as OpenCV's fixed-point integers, kept within a few pictures so that they cannot overflow."""
+    """Pixels as OpenCV's fixed-point integers, clipped so that they cannot overflow."""
     limit = 8 * max(camera.width, camera.height)
     return np.round(np.clip(xy - 0.5, -limit, limit) * 2**_SHIFT).astype(np.int32)

@@ -22,6 +22,7 @@ def train_evaluators(
     part: str | None = None,
     words: Path | None = None,
     device: str = "cpu",
+    start_over: bool = False,
     on_stage: StageCallback = silent,
     on_default: DefaultCallback = silent,
 ) -> None:
@@ -36,7 +37,7 @@ def train_evaluators(
     out = resolve_out(out, data / EVALUATORS, on_default)
     for one_kind, one_part in chosen:
         name = f"{one_kind}-{one_part}"
-        on_stage(name, train_evaluator(cfg, data, out / name, one_kind, one_part, words, device))
+        on_stage(name, train_evaluator(cfg, data, out / name, one_kind, one_part, words, device, start_over))
 
 
 def choose_evaluators(kind: str | None = None, part: str | None = None) -> list[tuple[Kind, Part]]:

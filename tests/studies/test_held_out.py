@@ -128,7 +128,7 @@ def test_a_tiny_study_writes_its_tables_and_goes_on(data, tmp_path):
         "| before, standard |",
         "| after, mixture |",
         "Accuracy",
-        "of the way from before to full",
+        "of the gap from before to full",
     ):
         assert part in text
     page = (out / "held-out.html").read_text()

@@ -241,7 +241,7 @@ def test_mistakes_are_explained(prepared, model, tmp_path):
         accuracy.study_lifting(config(), short, prepared)
     with pytest.raises(InputError, match="a teacher for the skeleton kit"):
         accuracy.study_lifting(config(), save_model(small_model(skeleton="kit"), tmp_path / "kit"), prepared)
-    with pytest.raises(InputError, match=r"nothing of 8 views came through.*lower motion\.min_frames"):
+    with pytest.raises(InputError, match=r"nothing of 8 views passed.*lower motion\.min_frames"):
         accuracy.study_lifting(config(clips=2, motion={"min_frames": 100}), model, prepared)
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(InputError, match="not a result of `crossdiff evaluate-lift`"):

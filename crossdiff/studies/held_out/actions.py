@@ -1,4 +1,4 @@
-"""Which action a motion is, told from an evaluator's embedding: how the field's recognition accuracy is measured."""
+"""Action recognition from an evaluator's embeddings, for the field's recognition accuracy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ActionClassifier:
 
     @classmethod
     def fit(cls, embeddings: Float[ndarray, "n e"], labels: Sequence[str]) -> ActionClassifier:
-        """Learn from real motion; every action counts alike, however many clips it has."""
+        """Train on real motion, with equal weight for every action."""
         actions = tuple(sorted(set(labels)))
         target = torch.tensor([actions.index(label) for label in labels])
         count = torch.bincount(target, minlength=len(actions)).double()
@@ -50,8 +50,10 @@ class ActionClassifier:
         return [self.actions[i] for i in scores.argmax(1)]
 
     def accuracy(self, embeddings: Float[ndarray, "n e"], labels: Sequence[str]) -> float:
-        """Share of motions that are told to be the action that they were to be."""
-        return float(np.mean([told == true for told, true in zip(self.predict(embeddings), labels, strict=True)]))
+        """Fraction of motions classified as their true action."""
+        return float(
+            np.mean([predicted == true for predicted, true in zip(self.predict(embeddings), labels, strict=True)])
+        )
 
 
 def _with_bias(x: ndarray) -> ndarray:

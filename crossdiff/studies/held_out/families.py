@@ -1,4 +1,4 @@
-"""Families of actions, found by what a clip's captions say, and a dataset parted by them."""
+"""Families of actions, found by captions, and a dataset split by them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SIDES = ("left", "right", "both")
 
 
 class Family(Config):
-    """Clips of which any caption matches `captions`, a regular expression; case does not count.
-
-    sides: whether left, right and both, where captions tell them apart, are actions of their own.
-    """
+    """Clips of an action, found by their captions."""
 
     name: str
+    """Name of the action."""
     captions: str
+    """Regular expression that any caption of a clip must match; case does not count."""
     sides: bool = False
+    """Treat left, right and both as separate actions, where captions name them."""
 
     @field_validator("captions")
     @classmethod
@@ -53,7 +53,7 @@ class Family(Config):
 
 @dataclass(frozen=True)
 class FamilySplit:
-    """Where a dataset's clips went: `known` without the families, `new` with them alone; counts by family and split."""
+    """A dataset in two: `known` without the families, `new` with them only; counts: by family and split."""
 
     known: Path
     new: Path
@@ -61,16 +61,16 @@ class FamilySplit:
 
 
 def family_of(texts: Sequence[str], families: Sequence[Family]) -> Family | None:
-    """The first family that holds a clip of these captions."""
+    """The first family that a clip with these captions belongs to."""
     return next((family for family in families if family.holds(texts)), None)
 
 
 def split_by_family(data: Path, out: Path, families: Sequence[Family], layout: Layout2D = "paper") -> FamilySplit:
     """Write `out/known` and `out/new`, two datasets of the clips of `data`.
 
-    A mirrored copy (`M` before the name) goes where its original goes, and both go to `new` where either is in a
-    family. The validation clips of both stand in their test splits too: what is measured needs the numbers. Raises
-    InputError where a family holds no training clip, or nothing is left beside them.
+    A mirrored copy (`M` before the name) stays with its original; both are `new` if either is in a family. The test
+    splits include the validation clips, because the metrics need many clips. Raises InputError if a family has no
+    training clip, or no clips are left.
     """
     splits = {split: (data / f"{split}.txt").read_text(encoding="utf-8").split() for split in SPLITS}
     texts = {
@@ -91,7 +91,7 @@ def split_by_family(data: Path, out: Path, families: Sequence[Family], layout: L
 
 
 def _with_copies(named: Mapping[str, Family | None]) -> dict[str, Family | None]:
-    """The family of each clip or, where it has none, of its mirrored copy or original."""
+    """The family of each clip, or else of its mirrored copy or original."""
 
     def twin(clip: str) -> str:
         return clip[1:] if clip.startswith("M") and clip[1:] in named else f"M{clip}"

@@ -1,4 +1,4 @@
-"""What the models of a held-out study make of a few prompts, side by side."""
+"""Motions that the models of a held-out study sample for a few prompts, side by side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FRAMES, _SIZE = 100, 320
 def draw_prompts(
     models: dict[str, Path], prompts: Sequence[str], sampling: SamplingConfig, seed: int, folder: Path, device: str
 ) -> list[tuple[Path, str]]:
-    """One video per prompt, with a motion of each model from the same noise, and its contact sheet; with captions."""
+    """A captioned video for each prompt, with a motion of each model from the same noise, and its contact sheet."""
     if not prompts:
         return []
     motions: dict[str, list[Motion3D]] = {}

@@ -14,7 +14,7 @@ from crossdiff.files import write_json
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.plots import draw_intervals, saved_figure
 
-# Metrics by row (`Real`, `after, mixture`), by which actions they are of.
+# Metrics of the new and the known actions, by row (`Real`, `after, mixture`).
 Scores = dict[str, dict[str, dict[str, Value]]]
 R_PRECISION, FID = "R-precision top 3", "FID"
 _COLUMNS = {
@@ -27,13 +27,13 @@ _COLUMNS = {
     "skating_share": "contacts that slide ↓",
 }
 _TITLES = {"new": "Actions whose 3D motion was held out", "known": "Actions that the model was trained on in 3D"}
-# Of the old actions' R-precision, what may be lost at most.
+# Largest acceptable loss of R-precision on the known actions.
 _MAY_LOSE = 0.1
 
 
 @dataclass(frozen=True)
 class StudyOutcome:
-    """What fine-tuning gained on the new actions, as shares of the way from before to full, and lost on the old."""
+    """Gains of fine-tuning on the new actions, as fractions of the gap from before to full, and loss on the known."""
 
     sampling: str
     r_precision: float
@@ -42,32 +42,32 @@ class StudyOutcome:
 
     @property
     def success(self) -> bool:
-        """Nearer to the upper bound than to the start, with the old actions kept."""
+        """Whether it closed more than half of the gap without losing the known actions."""
         return self.r_precision > 0.5 and self.fid > 0.5 and self.lost < _MAY_LOSE
 
     def __str__(self) -> str:
         return (
-            f"{self.sampling} sampling: of the way from before to full, R-precision goes {self.r_precision:.0%} and "
+            f"{self.sampling} sampling: of the gap from before to full, R-precision closes {self.r_precision:.0%} and "
             f"FID {self.fid:.0%}; the known actions lose {self.lost:.1%} of R-precision: "
             f"{'success' if self.success else 'falls short'}"
         )
 
 
 def outcomes(scores: Scores) -> list[StudyOutcome]:
-    """One for each kind of sampling."""
+    """The outcome for each kind of sampling."""
     new, known = scores["new"], scores["known"]
     samplings = [name.split(", ")[1] for name in new if name.startswith("after, ")]
 
-    def way(sampling: str, metric: str, sign: int) -> float:
+    def gap_closed(sampling: str, metric: str, sign: int) -> float:
         before, after, full = (new[f"{m}, {sampling}"][metric].mean for m in ("before", "after", "full"))
-        gained = (full - before) * sign  # where the upper bound is no better, there is no way to go
+        gained = (full - before) * sign  # the upper bound may be no better than the start
         return (after - before) * sign / gained if gained > 0 else 0.0
 
     def lost(sampling: str) -> float:
         before, after = (known[f"{m}, {sampling}"][R_PRECISION].mean for m in ("before", "after"))
         return (before - after) / before if before else 0.0
 
-    return [StudyOutcome(s, way(s, R_PRECISION, 1), way(s, FID, -1), lost(s)) for s in samplings]
+    return [StudyOutcome(s, gap_closed(s, R_PRECISION, 1), gap_closed(s, FID, -1), lost(s)) for s in samplings]
 
 
 def write_held_out(
@@ -81,7 +81,7 @@ def write_held_out(
     write_json(out / "held-out.json", _plain(scores))
     figures = [Figure(path.relative_to(out).as_posix(), caption) for path, caption in pictures]
     sections = [
-        Section("What was learnt", "\n\n".join(said), [Figure("held-out.png", "Means and 95 % intervals over seeds")]),
+        Section("Results", "\n\n".join(said), [Figure("held-out.png", "Means and 95 % intervals over seeds")]),
         *(Section(_TITLES[actions], table=table) for actions, table in tables.items()),
         Section("Sampled motion", "The same noise in each row: before, after, with all 3D motion.", figures),
         Section("Clips held out", "Mirrored copies included.", table=clips),

@@ -1,8 +1,8 @@
-"""The held-out-action study: 3D motion of actions whose 3D motion was never seen, learnt from noisy 2D (section 3.5).
+"""The held-out-action study: learning the 3D motion of unseen actions from noisy 2D motion (section 3.5).
 
-Whole families of actions are taken out of the 3D training data. A model that never saw them labels their noisy 2D
-projections and learns from these; it is measured against their true 3D motion before and after, beside a model that
-had all 3D motion.
+Families of actions are removed from the 3D training data. A model trained without them labels their noisy 2D
+projections and is fine-tuned on these. It is evaluated on their true 3D motion before and after, and compared with a
+model trained on all 3D motion.
 """
 
 from __future__ import annotations
@@ -47,23 +47,30 @@ _OTHER = "other"
 
 
 class HeldOutStudy(Config):
-    """families: the actions held out. train: of the model before, without them, and of the full one, with them.
-
-    noise, filter, build, pseudo_label: how their projections become wild clips; finetune: how these are learnt from.
-    samplings: by name; each is measured. seeds: one of everything for each. prompts: drawn side by side at the end.
-    """
+    """Actions whose 3D motion is held out, and how a model learns them from 2D."""
 
     families: tuple[Family, ...] = Field(min_length=1)
+    """Actions that are held out."""
     train: TrainConfig
+    """Training of the model before fine-tuning, without these actions, and of the full one, with them."""
     noise: DetectorNoise = DetectorNoise()
+    """Errors of the simulated detector that sees the held-out clips."""
     filter: FilterConfig = FilterConfig()
+    """Settings of `filter` for them."""
     build: BuildConfig = BuildConfig()
+    """Settings of `build-2d`."""
     pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
+    """Settings of `pseudo-label`."""
     finetune: FinetuneConfig = FinetuneConfig()
+    """Fine-tuning on the held-out clips."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    """Settings of the evaluation."""
     samplings: dict[str, SamplingConfig] = Field(min_length=1)
+    """Ways to sample, by name; each is measured."""
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    """Seeds; everything is repeated for each."""
     prompts: tuple[str, ...] = ()
+    """Prompts whose motions are drawn side by side at the end."""
 
     @model_validator(mode="after")
     def _one_layout(self) -> Self:
@@ -88,14 +95,14 @@ def run_held_out(
     out: Path,
     devices: tuple[str, ...] = ("cpu",),
 ) -> HeldOutSummary:
-    """Part the data, train, observe, label, fine-tune and evaluate for every seed, and write tables and pictures.
+    """Split the data, train, observe, label, fine-tune and evaluate for every seed; write tables and pictures.
 
-    Everything lies in `out/data` and `out/seed-N/{before,wild,after,full,evaluation}`. What was finished before is
-    kept: runs and trainings are gone on with, evaluations from their replications.
+    Files are in `out/data` and `out/seed-N/{before,wild,after,full,evaluation}`. Finished work is kept;
+    unfinished runs, trainings and evaluations are resumed.
     """
     find_evaluators(evaluators)  # before hours of training
     parted = split_by_family(data, out / "data", study.families, study.build.layout)
-    _check(study, parted, out)  # as well
+    _check(study, parted, out)
     for seed in study.seeds:
         _make_models(study, seed, data, parted, out / f"seed-{seed}", devices[0])
     _evaluate(study, parted, evaluators, out, devices)
@@ -112,13 +119,15 @@ def run_held_out(
 
 
 def _check(study: HeldOutStudy, parted: FamilySplit, out: Path) -> None:
-    """Refuse what would fail when everything is trained."""
+    """Refuse settings that would fail only after training."""
     for cfg in (study.train, study.finetune):
         check_one_process(cfg, out)
     for folder in (parted.known, parted.new):
         dataset = MocapDataset(folder, study.evaluation.split)
         if dataset.skeleton != HUMANML3D:
-            raise ConfigError(f"study: needs a dataset of {HUMANML3D.name}, got one of {dataset.skeleton.name}")
+            raise ConfigError(
+                f"study: expected a dataset of the skeleton {HUMANML3D.name}, got {dataset.skeleton.name}"
+            )
         least = max(study.evaluation.protocol.batch_size, study.evaluation.protocol.diversity_pairs)
         if len(dataset) < least:
             raise InputError(
@@ -140,7 +149,7 @@ def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: FamilySplit
 
 
 def observed(data: Path, study: HeldOutStudy, seed: int) -> Iterator[ImportedClip]:
-    """The training clips of a dataset as a detector would see them, each from a side of its own."""
+    """The training clips of a dataset as a detector would see them, each from a random side."""
     dataset = MocapDataset(data, "train", study.build.layout)
     for number, clip in enumerate(dataset.ids):
         rng = np.random.default_rng((seed, number))
@@ -170,7 +179,7 @@ def _cases(study: HeldOutStudy) -> Iterator[tuple[int, Model, str, Actions]]:
 
 
 def _collect(study: HeldOutStudy, data: Path, parted: FamilySplit, evaluators: Path, out: Path) -> Scores:
-    """Metrics by actions and row (`after, mixture`), each over the seeds."""
+    """Metrics over the seeds, by actions and row (`after, mixture`)."""
     folders = find_evaluators(evaluators)
     kinds = [kind for kind in KINDS if f"{kind}-all" in folders]
     judge = ActionAccuracy(study, data, folders, kinds[-1])
@@ -201,9 +210,9 @@ def _collect(study: HeldOutStudy, data: Path, parted: FamilySplit, evaluators: P
 
 
 class ActionAccuracy:
-    """The action classifier, taught by the real training clips of all actions.
+    """Accuracy of an action classifier that is trained on the real training clips of all actions.
 
-    Of the evaluators the contrastive one, where there is one, tells actions apart best in styles that were not learnt.
+    It uses the contrastive evaluator if there is one, which best recognises actions in unseen styles.
     """
 
     def __init__(self, study: HeldOutStudy, data: Path, evaluators: Mapping[str, Path], kind: str) -> None:
@@ -222,7 +231,7 @@ class ActionAccuracy:
         return self.classifier.accuracy(real.embeddings(self.evaluator, self.hash), labels)
 
     def made(self, data: Path, folder: Path) -> float:
-        """Accuracy on what an evaluation sampled, over its replications."""
+        """Accuracy on the motions of an evaluation, averaged over its replications."""
         real = self._test(data)
         values = []
         for replication in range(self.study.evaluation.protocol.replications):

@@ -1,4 +1,4 @@
-"""Lifting accuracy with ground truth: held-out 3D motion is seen as a detector would see it, lifted, and compared."""
+"""Lifting accuracy: held-out 3D motion is projected as a detector would see it, lifted, and compared."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from crossdiff.wording import counted
 
 @dataclass(frozen=True)
 class Piece:
-    """What the pipeline made of a clip that was seen: its 2D motion of T + 1 frames, and the true joints of T."""
+    """A clip's 2D motion after the pipeline, T + 1 frames, and its true joints, T frames."""
 
     clip: int
     motion: Motion2D
@@ -57,8 +57,12 @@ class Piece:
 
 @dataclass
 class Seen:
-    """All clips under one condition. seen, lost: views of clips, and those of which nothing came through; frames: of
-    the truth in all views."""
+    """All clips under one condition.
+
+    seen: number of views of clips.
+    lost: number of those that the pipeline rejects entirely.
+    frames: true frames of all views.
+    """
 
     pieces: list[Piece] = field(default_factory=list)
     seen: int = 0
@@ -80,7 +84,7 @@ class Example:
 def study_lifting(
     cfg: LiftStudyConfig, checkpoint: Path, data: Path, device: str = "cpu", name: str | None = None
 ) -> tuple[LiftResult, list[Example]]:
-    """Accuracy under every condition, and examples of the clips that are lifted best, middling and worst."""
+    """Accuracy under every condition, and examples of clips from the best to the worst."""
     begun = time.monotonic()
     model = load_model(checkpoint, device)
     check_teacher(model, checkpoint)
@@ -99,8 +103,8 @@ def study_lifting(
             seen = observe_all(dataset, clips, sides, noise, cfg)
             if not seen.pieces:
                 raise InputError(
-                    f"{data}: nothing of {counted(seen.seen, 'view')} came through the pipeline ({condition}); "
-                    "take longer clips, lower motion.min_frames, or lessen the noise"
+                    f"{data}: nothing of {counted(seen.seen, 'view')} passed the pipeline ({condition}); "
+                    "use longer clips, a lower motion.min_frames, or less noise"
                 )
             for method, predicted in lifters(condition, seen.pieces):
                 found[condition, method] = total_errors(seen.pieces, predicted, len(clips))
@@ -130,8 +134,8 @@ def _check_fit(model: CrossDiffModel, checkpoint: Path, dataset: MocapDataset, c
         )
     if dataset.skeleton != model.skeleton:
         raise InputError(
-            f"{dataset.folder}: motion of the skeleton {dataset.skeleton.name}, but {checkpoint} is of "
-            f"{model.skeleton.name}; give a dataset of that"
+            f"{dataset.folder}: has the skeleton {dataset.skeleton.name}, but {checkpoint} has "
+            f"{model.skeleton.name}; give a dataset of the model's skeleton"
         )
 
 
@@ -160,7 +164,7 @@ def _row(
 
 
 def choose(dataset: MocapDataset, cfg: LiftStudyConfig) -> list[int]:
-    """Numbers of the clips that are used, rising."""
+    """Indices of the clips that are used, ascending."""
     names = set(dataset.ids)
     own = [n for n, clip in enumerate(dataset.ids) if not (clip.startswith("M") and clip[1:] in names)]
     if cfg.clips is None or cfg.clips >= len(own):
@@ -171,13 +175,15 @@ def choose(dataset: MocapDataset, cfg: LiftStudyConfig) -> list[int]:
 def observe_all(
     dataset: MocapDataset, clips: Sequence[int], sides: bool, noise: DetectorNoise, cfg: LiftStudyConfig
 ) -> Seen:
-    """Every clip from the side views, or from random yaws, which are the same for any noise."""
+    """Every clip from the side views, or from random yaws that do not depend on the noise."""
     found = Seen()
     for place, index in enumerate(clips):
         joints = dataset.packed.joints(index, 0, int(dataset.lengths[index]) + 1)
         drawn = np.random.default_rng([cfg.seed, index]).uniform(0, 360, cfg.yaws)
         for view, yaw in enumerate(VIEW_YAW.values() if sides else drawn.tolist()):
-            rng = np.random.default_rng([cfg.seed, index, view, 1])  # not the stream of the yaws, for any view
+            rng = np.random.default_rng(
+                [cfg.seed, index, view, 1]
+            )  # differs from the stream of the yaws for every view
             pieces = list(_pieces(place, joints, observe(joints, yaw, noise, rng), cfg.motion))
             found.pieces += pieces
             found.seen += 1
@@ -197,7 +203,7 @@ def _pieces(place: int, joints: ndarray, keypoints: Keypoints2D, cfg: MotionConf
 
 
 def lift_all(model: CrossDiffModel, motions: Sequence[Motion2D], cfg: PseudoLabelConfig) -> list[Tensor]:
-    """Joints (T, J, 3) of the pseudo labels of motions of T + 1 frames; those of like length are lifted together."""
+    """Joints (T, J, 3) of the pseudo labels of motions of T + 1 frames, lifted in batches of similar length."""
     order = np.argsort([len(m.joints) for m in motions], kind="stable").tolist()
     joints: dict[int, Tensor] = {}
     for start in range(0, len(order), cfg.batch_size):
@@ -217,7 +223,7 @@ class _Lifters:
         self.mean = local_poses(torch.from_numpy(training.statistics()["3d"].mean).float(), model.skeleton)
 
     def __call__(self, condition: str, pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Tensor]]]:
-        """Each method that a condition is for, with the joints that it gives each piece."""
+        """Each method that applies to a condition, with its joints for each piece."""
         motions = [p.motion for p in pieces]
         yield LIFTED, lift_all(self.model, motions, self.cfg.lift)
         if condition in CONDITIONS:
@@ -228,7 +234,7 @@ class _Lifters:
                 yield name, lift_all(self.model, motions, way)
 
     def _by_nearest(self, piece: Piece) -> Tensor:
-        """As smooth as what is lifted."""
+        """Smooth a baseline as pseudo labels are smoothed."""
         count, sigma = len(piece.true), self.cfg.lift.smooth_sigma
         flat, valid = (torch.from_numpy(x[:count]) for x in (piece.motion.joints, piece.motion.valid))
         joints = self.nearest.lift(flat, valid)
@@ -236,7 +242,7 @@ class _Lifters:
 
 
 def total_errors(pieces: Sequence[Piece], predicted: Sequence[Tensor], clips: int) -> dict[str, Totals]:
-    """Errors of predictions, one for each piece, by metric. clips: how many there are."""
+    """Errors of the predictions for each piece, by metric; clips: their number."""
     totals = {name: Totals(np.zeros(clips), np.zeros(clips)) for name in METRICS}
     for piece, joints in zip(pieces, predicted, strict=True):
         for name, values in errors(joints, piece.true).items():

@@ -1,4 +1,4 @@
-"""What a study of lifting is made of. Every value here is written into its result."""
+"""Settings of a study of lifting. All of them are written into its result."""
 
 from __future__ import annotations
 
@@ -19,37 +19,47 @@ CONDITIONS = (CLEAN_SIDES, NOISY_SIDES, CLEAN_YAWS, NOISY_YAWS)
 
 
 class NearestConfig(Config):
-    """poses: at most so many training frames, evenly spread; yaws: cameras around each."""
+    """Baseline that takes the training pose nearest to each frame."""
 
     poses: int = Field(4000, ge=1)
+    """Largest number of training frames, evenly spread."""
     yaws: int = Field(16, ge=1)
+    """Cameras around each pose."""
 
 
 class LiftStudyConfig(Config):
-    """clips: so many of the split, drawn by the seed; all without it. Mirrored copies are left out: they are the same
-    motion again. yaws: random views of each clip. motion, lift: as `build-2d` and `pseudo-label`; variants: other ways
-    to lift, by what differs from `lift`. bootstrap: draws of clips for the intervals. examples: clips of the pictures.
-    """
+    """Clips, views and ways to lift of a study."""
 
     split: Literal["train", "val", "test"] = "test"
+    """Split whose clips are lifted. Mirrored copies are left out."""
     clips: int | None = Field(None, ge=1)
+    """Number of clips, drawn by the seed; null: all."""
     yaws: int = Field(1, ge=1)
+    """Random views of each clip."""
     seed: int = Field(0, ge=0)
+    """Seed of clips, views and noise."""
     noise: DetectorNoise = DetectorNoise()
+    """Errors of the simulated detector."""
     motion: MotionConfig = MotionConfig()
+    """Settings of `build-2d`."""
     lift: PseudoLabelConfig = PseudoLabelConfig()
+    """Settings of `pseudo-label`."""
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Other ways to lift, by name: the settings that differ from `lift`."""
     nearest: NearestConfig = NearestConfig()
+    """Baseline of the nearest training pose."""
     bootstrap: int = Field(1000, ge=10)
+    """Draws of clips for the intervals."""
     examples: int = Field(3, ge=0)
+    """Clips that are drawn as examples."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.motion.fps != HUMANML3D.fps:
-            raise ValueError(f"motion.fps: expected {HUMANML3D.fps:g}, as the true motion, got {self.motion.fps:g}")
+            raise ValueError(f"motion.fps: expected {HUMANML3D.fps:g}, the true motion's, got {self.motion.fps:g}")
         _ = self.ways
         if LIFTED in self.variants:
-            raise ValueError(f"variants: {LIFTED!r} is the way of `lift`; name it otherwise")
+            raise ValueError(f"variants: {LIFTED!r} is the name of `lift` itself; choose another")
         return self
 
     @property
@@ -59,7 +69,7 @@ class LiftStudyConfig(Config):
         return {name: PseudoLabelConfig.model_validate(whole | changed) for name, changed in self.variants.items()}
 
     def conditions(self) -> dict[str, tuple[bool, DetectorNoise]]:
-        """Whether each condition is seen from the sides, and its noise: the four, then each fault alone."""
+        """By condition: whether it uses the side views, and its noise. The four, then each kind of error alone."""
         clean = self.noise.model_copy(update={"strength": 0.0})
         four = ((True, clean), (True, self.noise), (False, clean), (False, self.noise))
         return dict(zip(CONDITIONS, four, strict=True)) | {k: (False, n) for k, n in faults(self.noise).items()}

@@ -1,4 +1,4 @@
-"""How far a lifted motion is from the true one, per frame, and means with intervals over clips."""
+"""Errors of lifted motion per frame, and their means with intervals over clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crossdiff.skeleton import HUMANML3D, Skeleton
 
 @dataclass(frozen=True)
 class Metric:
-    """what: its definition, in one sentence. All are the better the lower."""
+    """A metric, of which lower is better; what: its definition, in one sentence."""
 
     title: str
     unit: str
@@ -50,21 +50,21 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Totals:
-    """Of each clip: the sum of the errors of its frames, and how many frames these are (none where it was lost)."""
+    """For each clip, the sum of its frames' errors and their number (0 for a lost clip)."""
 
     sums: Float[ndarray, " n"]
     counts: Float[ndarray, " n"]
 
     def means(self, times: Float[ndarray, "b n"]) -> Float[ndarray, " b"]:
-        """The mean over frames where each clip counts so many times; NaN where no frame is left."""
+        """The mean over frames with each clip repeated `times`; NaN without any frame."""
         total = times @ self.counts
         return np.where(total > 0, (times @ self.sums) / np.maximum(total, 1), np.nan)
 
 
 class Estimate(Config):
-    """A mean over frames, and the ends of its 95 % interval: percentiles over bootstrap draws of the clips.
+    """A mean over frames, and its 95 % interval: percentiles over bootstrap draws of the clips.
 
-    median: over clips, of the mean of each.
+    median: median over clips of each clip's mean.
     """
 
     mean: float
@@ -78,7 +78,7 @@ class Estimate(Config):
 
     @classmethod
     def of(cls, totals: Totals, draws: int, seed: int, beside: Totals | None = None) -> Self:
-        """beside: what is measured is the difference to this, with the same clips drawn."""
+        """beside: measure the difference to these totals, with the same draws of clips."""
         clips = len(totals.counts)
         drawn = np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=draws)
         times = np.concatenate([np.ones((1, clips)), drawn])
@@ -93,7 +93,7 @@ def errors(
 ) -> dict[str, Float[ndarray, " n"]]:
     """Each metric (a key of `METRICS`) at each frame of a clip; accelerations at all but the first and the last.
 
-    Both motions: metres, Y up, any place and heading, of the same frames.
+    Both motions: the same frames, metres, Y up, any position and heading.
     """
     ours, theirs = (canonicalise(joints.double(), skeleton) for joints in (predicted, true))
     local, true_local = _about_root(ours), _about_root(theirs)
@@ -109,7 +109,7 @@ def errors(
 
 
 def aligned(predicted: Float[Tensor, "t j 3"], true: Float[Tensor, "t j 3"]) -> Float[Tensor, "t j 3"]:
-    """Each frame rotated, scaled and shifted to be nearest to the true one (Umeyama, PAMI 1991; no reflection)."""
+    """Each frame aligned with the true one by rotation, scale and translation (Umeyama, PAMI 1991; no reflection)."""
     middle = true.mean(-2, keepdim=True)
     x, y = predicted - predicted.mean(-2, keepdim=True), true - middle
     u, stretch, vh = torch.linalg.svd(x.mT @ y)
@@ -121,7 +121,7 @@ def aligned(predicted: Float[Tensor, "t j 3"], true: Float[Tensor, "t j 3"]) -> 
 
 
 def _ahead(joints: Tensor, skeleton: Skeleton) -> Tensor:
-    """Every frame about its root, facing +Z."""
+    """Every frame relative to its root, facing +Z."""
     return _about_root(canonicalise(joints[:, None], skeleton)[:, 0])
 
 

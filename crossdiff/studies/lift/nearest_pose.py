@@ -1,4 +1,4 @@
-"""Lifting without learning: of every frame, the training pose that looks most like it from some side."""
+"""Lifting by nearest neighbour: for every frame, the training pose with the most similar projection."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from crossdiff.representation.layouts import layout_3d
 from crossdiff.representation.projection import project_orthographic, rotate_y
 from crossdiff.skeleton import Skeleton
 
-_CHUNK = 64  # frames whose distances to all poses are held at once
+_CHUNK = 64  # frames whose distances to all poses are in memory at once
 
 
 def local_poses(features: Float[Tensor, "*b d"], skeleton: Skeleton) -> Float[Tensor, "*b j 3"]:
-    """Joints about the root, facing +Z, of 3D features that are not normalised."""
+    """Joints relative to the root, facing +Z, of 3D features that are not normalised."""
     layout = layout_3d(skeleton)
     joints = features[..., layout.positions].unflatten(-1, (skeleton.num_joints - 1, 3)).clone()
     joints[..., 1] -= features[..., layout.root][..., 3:]
@@ -34,9 +34,9 @@ def training_poses(dataset: MocapDataset, most: int) -> Float[Tensor, "n j 3"]:
 
 
 class NearestPose:
-    """Poses (N, J, 3), about the root and facing +Z, as cameras at `yaws` even yaws around them see them.
+    """Poses (N, J, 3), relative to the root and facing +Z, projected from `yaws` evenly spaced yaws.
 
-    Distances are squared, over the joints that were seen: with weights w of 0 and 1,
+    Distances are squared, over the visible joints: with weights w of 0 and 1,
     sum w (x - y)^2 = sum w x^2 - 2 sum (w x) y + sum w y^2. The first term is the same for all poses y, the others are
     one matrix product for all frames and poses, in chunks of frames. (A k-d tree would need the same joints in every
     frame, and has no advantage in 42 dimensions.)
@@ -49,9 +49,9 @@ class NearestPose:
         self._table = torch.cat([-2 * seen.flatten(-2), seen.square().sum(-1)], dim=-1)
 
     def lift(self, flat: Float[Tensor, "t j 2"], valid: Bool[Tensor, "t j"]) -> Float[Tensor, "t j 3"]:
-        """The nearest pose of each frame, where it is seen: x and y as in the picture, z towards the camera.
+        """The nearest pose of each frame, at its position in the picture: x and y as there, z towards the camera.
 
-        The root goes where it goes in the picture; how far from the camera is not known.
+        The root follows its path in the picture; its depth is unknown.
         """
         near = torch.cat([self._nearest(f, v) for f, v in zip(flat.split(_CHUNK), valid.split(_CHUNK), strict=True)])
         count = len(self.yaws)

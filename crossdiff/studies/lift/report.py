@@ -51,7 +51,7 @@ def report_page(result: LiftResult, pictures: Sequence[Figure] = ()) -> Page:
     data, model = result.dataset, result.model
     lead = (
         f"{data.folder}, split {data.split}: {counted(data.clips, 'clip')} whose motion is known in 3D, seen by a "
-        "made-up detector, brought through the pipeline, lifted and compared."
+        "simulated detector, processed by the pipeline, lifted and compared."
     )
     facts = {
         "model": f"{model.name} ({model.parameters:,} parameters), {model.folder}",
@@ -84,15 +84,15 @@ def _fault_section(result: LiftResult) -> Section:
     alone = {r.condition: r for r in result.rows if r.condition not in CONDITIONS}
     rows = {"none": result.row(CLEAN_YAWS, LIFTED), **alone, "all": result.row(NOISY_YAWS, LIFTED)}
     text = (
-        "Random yaws, each fault alone; toes and the camera's faults in every clip (among all faults, in their share "
-        "of the clips). The first column is the difference to no fault, of the same clips, with its own interval."
+        "Random yaws, each kind of error alone; toes and camera errors in every clip (with all errors: in their "
+        "fraction of the clips). The first column is the difference to no errors for the same clips, with its interval."
     )
     return _section("What each fault costs", text, rows, "beside none")
 
 
 def _way_section(result: LiftResult) -> Section:
     rows = [r for r in result.rows if r.condition == NOISY_YAWS and r.method not in (NEAREST, MEAN)]
-    text = "Noisy, random yaws. The first column is the difference to the usual way, of the same clips."
+    text = "Noisy, random yaws. The first column is the difference to the default for the same clips."
     return _section("Ways to lift", text, {r.method: r for r in rows}, "beside lifted")
 
 
@@ -139,7 +139,7 @@ def plot(result: LiftResult, path: Path) -> None:
 
 
 def _reach(values: Sequence[Estimate]) -> np.ndarray:
-    """How far the intervals reach down and up, (2, N)."""
+    """Lower and upper half-widths of the intervals, (2, N)."""
     return np.array([[v.mean - v.low, v.high - v.mean] for v in values]).T
 
 
@@ -154,11 +154,11 @@ def draw_examples(examples: Sequence[Example], folder: Path) -> None:
 
 
 def _panels(example: Example) -> Iterator[Image]:
-    """Pictures of a clip: the input from where it was seen, and both motions in space, from one side in step."""
+    """Frames of a clip: the 2D input, and the lifted and the true motion from the same side."""
     paper = Paper(example.flat)
     views = [MotionView(_placed(joints)) for joints in (example.lifted, example.true)]
     for view in views:
-        view.centre = views[-1].centre  # so that what stands higher in the picture is higher
+        view.centre = views[-1].centre  # so that heights in the pictures are comparable
     distance = 1.05 * max(view.distance for view in views)
     stages = [view.stage(_SIZE, distance) for view in views]
     panels = (

@@ -1,4 +1,4 @@
-"""What a study of lifting found: one JSON file."""
+"""The result of a study of lifting, a JSON file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from crossdiff.studies.lift.metrics import Estimate
 class LiftRow(Config):
     """One way to lift under one condition.
 
-    seen: how often a clip was seen, once from every view; lost: of these, how often nothing came through the pipeline;
-    scored: share of all true frames that were compared. values: by the keys of `METRICS`.
-    beside: how much larger they are than those of the same clips lifted as usual, under the same condition or, where
-    this is so lifted itself, seen without faults from the same sides.
+    seen: number of views of clips.
+    lost: number of those that the pipeline rejects entirely.
+    scored: fraction of all true frames that were compared.
+    values: by the keys of `METRICS`.
+    beside: difference to the same clips lifted by default under the same condition; for the default itself, to those
+    without detector errors from the same sides.
     """
 
     condition: str
@@ -28,7 +30,7 @@ class LiftRow(Config):
 
 
 class LiftResult(SavedResult):
-    """dataset: with the number of clips that were used. config: the resolved configuration."""
+    """Accuracy of a model. dataset: counts the clips that were used; config: the resolved configuration."""
 
     made_by: ClassVar[str] = "crossdiff evaluate-lift"
 

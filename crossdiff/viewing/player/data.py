@@ -1,4 +1,4 @@
-"""A motion as the page of `crossdiff view` reads it: points, capsules, camera and flat views, ready for JSON."""
+"""A motion for the page of `crossdiff view`: points, capsules, camera and flat views, ready for JSON."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _SIDES = {LEFT: "l", RIGHT: "r"}
 class Shown:
     """A motion on the page.
 
-    caption: its title; name: said below, such as the file's; yaw: degrees from which the camera that filmed it sees
-    it, as `fit_yaw` finds it, None without a camera; pictures: of the video, RGB, one for each frame of the motion,
-    all of one size (the same one again where it did not change).
+    caption: its title.
+    name: shown below it, such as the file's name.
+    yaw: yaw of the filming camera in degrees, from `fit_yaw`; None without a camera.
+    pictures: RGB frames of the video, one for each frame of the motion, of one size; repeated while it is unchanged.
     """
 
     motion: Motion3D
@@ -66,7 +67,7 @@ class Shown:
 
     @property
     def axes(self) -> tuple[ndarray, ndarray]:
-        """Right, up and forward (rows) of who looks at the front, and at the side."""
+        """Right, up and forward (rows) of the front and the side view."""
         if self.yaw is not None:
             return axes_of_yaw(self.yaw), axes_of_yaw(self.yaw + 90.0)
         facing = facing_of(np.asarray(self.motion.joints[0], dtype=np.float64), self.motion.skeleton)
@@ -74,9 +75,9 @@ class Shown:
 
 
 def motion_data(shown: Shown) -> dict[str, Any]:
-    """All that is drawn of one motion; lengths in metres, angles in radians, arrays as base64 of little-endian float32.
+    """The drawing of one motion; lengths in metres, angles in radians, arrays as base64 of little-endian float32.
 
-    points (F, P, 3): the joints, then the ends of head and hands, which the skeleton has no joint for; path (F, 2):
+    points (F, P, 3): the joints, then the ends of head and hands, which the skeleton lacks; path (F, 2):
     x and z that the camera follows; limbs: both points, both radii and the side (l, r, m) of each capsule;
     flat: right (x, z) of the front's and the side's picture; half: metres from a flat picture's middle to its edge.
     """
@@ -140,7 +141,7 @@ def _packed(array: ndarray) -> str:
 
 
 def _film(pictures: Sequence[Image]) -> dict[str, Any]:
-    """The pictures as data URIs, each once, and which of them each frame shows."""
+    """The distinct pictures as data URIs, and the index of each frame's picture."""
     if not pictures:
         return {}
     every = -(-len(pictures) // _MOST_PICTURES)

@@ -23,7 +23,7 @@ class Flat {
     this.spots.forEach((spot, n) => {
       const [x, y, z] = motion.pose.subarray(3 * n, 3 * n + 3);
       [spot[0], spot[1]] = at(x * right[0] + z * right[1], y);
-      depth[n] = x * right[1] - z * right[0];  // grows away from who looks
+      depth[n] = x * right[1] - z * right[0];  // increases away from the viewer
     });
     const thick = Math.max(2, Math.min(width, height) / 62);
     pen.lineCap = "round";

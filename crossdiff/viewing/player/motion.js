@@ -1,5 +1,5 @@
 "use strict";
-// One motion: its points over time, and what its pictures share.
+// One motion: its points over time, and data shared by its pictures.
 
 const page = JSON.parse(document.getElementById("motions").textContent);
 
@@ -11,7 +11,7 @@ const numbers = (text) => {
 };
 
 class Motion {
-  // data: as crossdiff.viewing.player.data writes it. Points are metres, Y up; the first ones are the joints.
+  // data: from crossdiff.viewing.player.data. Points are in metres, Y up; the joints come first.
   constructor(data) {
     Object.assign(this, data);
     this.points = numbers(data.points);
@@ -22,7 +22,7 @@ class Motion {
     this.films = (data.film || []).map((source) => { const image = new Image(); image.src = source; return image; });
   }
 
-  // Puts the pose of a time (seconds) into `pose`, between two frames where it lies there; a motion that is over holds.
+  // Writes the pose at a time (seconds), interpolated between frames, to `pose`; after its end a motion holds.
   to(seconds) {
     const place = Math.min(Math.max(seconds * this.fps, 0), this.last);
     this.frame = Math.min(Math.floor(place + 1e-4), this.last);
@@ -39,7 +39,7 @@ class Motion {
   }
 }
 
-// Colours of the page as it is now, light or dark.
+// The page's current colours, light or dark.
 const pageColours = () => {
   const style = getComputedStyle(document.documentElement);
   const read = (name) => style.getPropertyValue(`--${name}`).trim();

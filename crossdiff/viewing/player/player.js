@@ -7,11 +7,11 @@ const lastFrame = Math.round(seconds * fps);
 const byId = (id) => document.getElementById(id);
 const orbit = { turn: 0, lift: 0, zoom: 1, follow: true };
 const state = { time: 0, playing: false, speed: 1, loop: true, hovered: null, stale: true, before: null };
-const HOLD = 0.5;  // seconds that the last pose stays before a loop starts again
+const HOLD = 0.5;  // seconds that the last pose is held before the loop restarts
 let colours = pageColours();
 
 const makePainter = () => {
-  // Asked first, because three.js writes an error where there is no WebGL.
+  // Checked first, because three.js logs an error without WebGL.
   const probe = document.createElement("canvas");
   if (!(probe.getContext("webgl2") || probe.getContext("webgl"))) return null;
   return new Painter();
@@ -88,12 +88,12 @@ document.querySelector("form").addEventListener("submit", (event) => event.preve
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
-  if (event.key === " " && event.target.tagName === "BUTTON") return;  // which it presses
+  if (event.key === " " && event.target.tagName === "BUTTON") return;  // the key presses the button
   const actions = { " ": toggle, ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => toFrame(0), End: () => toFrame(lastFrame) };
   if (actions[event.key]) { event.preventDefault(); actions[event.key](); }
 });
 
-// Turning with a mouse or one finger, zooming with the wheel or two fingers.
+// Rotating with a mouse or one finger, zooming with the wheel or two fingers.
 const turnWith = (canvas) => {
   const fingers = new Map();
   const gap = () => { const [a, b] = [...fingers.values()]; return Math.hypot(a.x - b.x, a.y - b.y); };
@@ -167,7 +167,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   state.stale = true;
 });
 
-// `#frame=N` opens the page at rest, at that frame; so does a wish for less motion.
+// `#frame=N` opens the page paused at that frame; it is also paused if reduced motion is preferred.
 const fromAddress = () => {
   const asked = /^#frame=(\d+)$/.exec(location.hash);
   if (asked) toFrame(Number(asked[1]));

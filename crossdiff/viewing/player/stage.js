@@ -1,4 +1,4 @@
-// The figure in space, with three.js: capsules on a floor that fades out, a soft shadow, the way of the root.
+// The figure in space, with three.js: capsules on a fading floor, a soft shadow, the path of the root.
 
 const FIELD = 2 * Math.atan(0.5 / page.focal) * 180 / Math.PI;
 
@@ -73,8 +73,8 @@ class Stage {
     }), 0.002, 2);
   }
 
-  // The shadow of a light above, drawn flat and laid on the floor, as the videos have it: what is high leaves less of
-  // it. A shadow map costs a second pass, which browsers without a graphics card cannot bear.
+  // The shadow of a light from above, drawn flat on the floor as in the videos: it fades with height. A shadow map
+  // needs a second pass, which is too slow in browsers without a graphics card.
   cast() {
     const { motion, shadow } = this;
     const pen = shadow.getContext("2d");
@@ -102,7 +102,7 @@ class Stage {
     this.shade.material.alphaMap.needsUpdate = true;
   }
 
-  // A ribbon on the floor under the root: faint over the whole way, stronger up to now.
+  // A ribbon on the floor under the root: faint over the whole path, stronger up to the current frame.
   trail() {
     const { points, width, last, floor, scale } = this.motion;
     const places = new Float32Array(6 * (last + 1));
@@ -141,9 +141,9 @@ class Stage {
       this.scene.add(mesh);
       return mesh;
     };
-    const balls = new Map();  // neighbouring capsules share those of one size
+    const balls = new Map();  // shared by neighbouring capsules of one size
     this.limbs = this.motion.limbs.map(([a, b, wide, rb, side]) => {
-      // Where a limb begins it is a little thinner than the trunk's ball, which would flicker through it otherwise.
+      // Limbs start slightly thinner than the trunk's ball, to avoid flickering.
       const ra = side === "m" ? wide : 0.965 * wide;
       for (const [joint, radius] of [[a, ra], [b, rb]]) {
         const key = `${joint} ${radius.toFixed(3)} ${side}`;
@@ -184,7 +184,7 @@ class Stage {
     this.ribbons[1].geometry.setDrawRange(0, 6 * Math.round(this.motion.place));
   }
 
-  // orbit: turn and lift in radians beside the first view, zoom, follow: whether the camera goes along.
+  // orbit: azimuth and elevation in radians relative to the first view, zoom, and whether the camera follows.
   look(orbit) {
     const { motion, camera } = this;
     const aspect = this.canvas.width / this.canvas.height;
@@ -211,7 +211,7 @@ class Stage {
     this.sun.position.set(0.6 * Math.sin(from), 2, 0.6 * Math.cos(from)).multiplyScalar(2 * motion.scale).add(this.sun.target.position);
   }
 
-  // Where each joint is in the picture, for names under the pointer.
+  // Positions of the joints in the picture, for names under the pointer.
   locate() {
     const seen = new THREE.Vector3();
     this.spots.forEach((spot, n) => {

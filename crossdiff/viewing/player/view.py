@@ -19,10 +19,10 @@ from crossdiff.viewing.player.data import Shown, motion_data
 
 __all__ = ["Shown", "write_view"]
 
-# three.js as the SageMath project packs it; the file is read where it is installed, nothing of it is copied here.
+# three.js as packaged by the SageMath project; the installed file is read, nothing of it is copied here.
 _PACKAGE, _LIBRARY = "jupyter_threejs_sage", Path("static", "r130", "three.min.js")
 _SCRIPTS = ("motion.js", "flat.js", "stage.js", "player.js")
-# What would end a script's element, or make the parser wait for a second end.
+# Text that would end the script element, or make the parser expect another end.
 _ENDS = re.compile(r"<(?=/script|!--|script)", re.IGNORECASE)
 
 
@@ -52,7 +52,7 @@ def write_view(path: Path, motions: Sequence[Shown], title: str = "Motions") -> 
 
 
 def check_view(path: Path) -> str:
-    """three.js, which a page needs; InputError where a page may not have this name."""
+    """The text of three.js; InputError if the page's name has another suffix than .html or .htm."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{path}: pages are written as .html; change the name")
     return three_js()
@@ -60,7 +60,7 @@ def check_view(path: Path) -> str:
 
 def three_js() -> str:
     """The text of three.js, from the installed package."""
-    # Found, not imported: only its file is wanted.
+    # Located without importing it: only its file is needed.
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError('view: three.js is not installed; pip install "crossdiff[view]"')
