@@ -34,7 +34,7 @@ FILES = "files"
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)([^)\s#]+)")
 _FORMULA = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 # Where a page wants the table of a configuration's options.
-_OPTIONS = re.compile(r"<!-- options: (?P<module>[\w.]+)\.(?P<name>\w+) -->")
+_OPTIONS = re.compile(r"<!-- options: (?P<module>crossdiff\.[\w.]+)\.(?P<name>\w+) -->")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 

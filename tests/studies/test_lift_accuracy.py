@@ -251,7 +251,7 @@ def test_mistakes_are_explained(prepared, model, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("variants={lifted: {mirror: false}}", "name it otherwise"),
+        ("variants={lifted: {mirror: false}}", "choose another"),
         ("variants={other: {mirrors: false}}", "mirrors"),
         ("motion.fps=25", "expected 20"),
         ("clips=0", "greater than"),
