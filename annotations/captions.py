@@ -9,18 +9,22 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from crossdiff.errors import InputError
+from crossdiff.moved import moved_names
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 CAPTIONS_FILE = "captions.csv"
 _COLUMNS = ("video", "caption")
 
 
 class VideoCaption(NamedTuple):
-    """A sentence about a video, or about the part from `start` to `end`, in seconds; end 0: to the video's end."""
+    """A sentence that describes a video, or its part from `start` to `end` in seconds; end 0: to its end."""
 
     text: str
     start: float = 0.0
@@ -37,13 +41,12 @@ def caption_line(text: str) -> str:
     return f"{caption}#{tokens}#0.0#0.0"
 
 
-def read_captions(path: Path) -> dict[str, list[VideoCaption]]:
+def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
 
     A video is named by its path, absolute or the end of it, with or without suffix: `/data/gym/day1.mp4`,
     `gym/day1.mp4`, `day1`. Keys of the result are spelt as `plain_name` does.
-    Columns start and end, in seconds, say which part of the video a row is about; empty ones: from its beginning,
-    to its end.
+    Columns start and end, in seconds, give the part of the video that a row describes; by default all of it.
     """
     table = _read_table(path)
     nothing = [""] * len(table)
@@ -82,7 +85,7 @@ def _read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(io.StringIO(_text(path)), dtype=str, keep_default_na=False)
     except ValueError as error:
         raise InputError(f"{path}: not a readable CSV file ({error})") from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of the rows
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes extra fields for row names
         raise InputError(f"{path}, line 2: more fields than columns; put captions with commas in quotes")
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
@@ -130,7 +133,7 @@ def _number(text: str) -> float:
 
 
 def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[str]]:
-    """Sentences by the part of the video that they are about; (0, 0) is all of it."""
+    """Sentences by the part of the video that they describe; (0, 0): all of it."""
     spans: dict[tuple[float, float], list[str]] = {}
     for caption in captions:
         spans.setdefault((caption.start, caption.end), []).append(caption.text)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy import ndarray
 
 from crossdiff.files import load_npy
-from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.layouts import FeatureLayout, layout_2d, layout_3d
 from crossdiff.representation.projection import VIEWS, project_orthographic
 from crossdiff.skeleton import HUMANML3D, KIT, Skeleton
@@ -130,7 +130,7 @@ def slices(joints: ndarray, features: ndarray) -> Figure:
     top.invert_yaxis()
     top.set(xlim=(0, 290), title="Groups of the feature vectors: where each begins, and its width")
     top.spines[["top", "right"]].set_visible(False)
-    flat, _ = joints_to_features(project_orthographic(torch.from_numpy(joints), "front"))
+    flat, _ = joints_to_features_2d(project_orthographic(torch.from_numpy(joints), "front"))
     for ax, values, layout, title in (
         (middle, features, layout_3d(), "A clip's 3D features over time"),
         (bottom, flat.numpy(), layout_2d(), "The same clip's 2D features, seen from the front"),

@@ -15,10 +15,11 @@ from numpy import ndarray
 
 from crossdiff import CrossDiffPipeline
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.diffusion.sampling import SamplingOptions, sample
-from crossdiff.evaluation.evaluators import load_evaluator
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.sampling import sample
 from crossdiff.evaluation.metrics import frechet_distance
 from crossdiff.evaluation.real import RealClips
+from crossdiff.evaluators.evaluators import load_evaluator
 from crossdiff.progress import track
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import HUMANML3D
@@ -50,7 +51,7 @@ def generate(pipe: CrossDiffPipeline, captions: Sequence[str], lengths: Sequence
     for start in track(range(0, len(order), BATCH), "generate"):
         rows = [int(i) for i in order[start : start + BATCH]]
         text = stack_text(embed(pipe.encoder, [captions[i] for i in rows], sequence), sequence)
-        x = sample(pipe.model, text, [lengths[i] for i in rows], SamplingOptions(), rows)
+        x = sample(pipe.model, text, [lengths[i] for i in rows], SamplingConfig(), rows)
         for i, features in zip(rows, pipe.model.denormalize("3d", x).numpy(), strict=True):
             motions[i] = features[: lengths[i]]
     return motions
@@ -65,7 +66,7 @@ def main() -> None:
     args = parser.parse_args()
     pipe = CrossDiffPipeline.from_pretrained(args.checkpoint)
     evaluator = load_evaluator((args.evaluators or args.data / "evaluators") / "t2m-all")
-    clips = RealClips(MocapDataset(args.data, split="test"), most=pipe.model.config.max_frames)
+    clips = RealClips(MocapDataset(args.data, split="test"), max_frames=pipe.model.config.max_frames)
     originals = [i for i, name in enumerate(clips.data.ids) if not name.startswith("M")]
     rng = np.random.RandomState(1)
     chosen = [originals[i] for i in rng.permutation(len(originals))][: args.clips]

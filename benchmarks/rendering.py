@@ -18,8 +18,8 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.animation import FFMpegWriter, FuncAnimation
 
+from crossdiff.data.motion_files import read_motion
 from crossdiff.types import Motion3D
-from crossdiff.viewing.motion_files import read_motion
 from crossdiff.viewing.render import SIZES
 from crossdiff.viewing.video import render_motion
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from crossdiff.representation.features2d import CONTACT_THRESHOLD, joints_to_features
-from crossdiff.representation.features3d import joints_to_features as joints_to_features_3d
+from crossdiff.representation.features2d import CONTACT_THRESHOLD, joints_to_features_2d
+from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import HUMANML3D
 
@@ -71,11 +71,11 @@ def main() -> None:
     yaws = torch.tensor(list(VIEW_YAW.values()))[:, None, None, None]
     views = project_orthographic(joints, yaws)
     plain = views.double().numpy()
-    difference = np.abs(loop_2d(plain[0, 0]) - joints_to_features(views[0, 0])[0].numpy()).max()
+    difference = np.abs(loop_2d(plain[0, 0]) - joints_to_features_2d(views[0, 0])[0].numpy()).max()
     frame_views = views.shape[0] * CLIPS * (FRAMES - 1)
 
     loop = rate(lambda: [loop_2d(plain[v, c]) for v in range(len(plain)) for c in range(CLIPS)], frame_views)
-    ours = rate(lambda: joints_to_features(project_orthographic(joints, yaws)), frame_views)
+    ours = rate(lambda: joints_to_features_2d(project_orthographic(joints, yaws)), frame_views)
     ours_3d = rate(lambda: joints_to_features_3d(joints), CLIPS * (FRAMES - 1))
     print(f"2D features, numpy loop          {loop:12,.0f} frame-views/s")
     print(f"2D features with projection      {ours:12,.0f} frame-views/s  ({ours / loop:.1f} times the loop)")

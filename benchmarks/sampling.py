@@ -16,20 +16,27 @@ from pathlib import Path
 import torch
 
 from crossdiff.checkpoint import load_model
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.pipeline import compile_network
-from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.sampling import sample
 from crossdiff.models import CrossDiffModel, ModelConfig
 from crossdiff.progress import progress_bar
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def seconds(model: CrossDiffModel, frames: int, options: SamplingOptions, name: str) -> float:
+def seconds(model: CrossDiffModel, frames: int, options: SamplingConfig, name: str) -> float:
     """Time of one motion; one of few steps goes before, and is not counted."""
     text = model.null_text(1, words=16) + 1
-    sample(model, text, [frames], SamplingOptions(2, options.guidance_scale, options.solver), [0])
+    sample(
+        model,
+        text,
+        [frames],
+        SamplingConfig(steps=2, guidance_scale=options.guidance_scale, solver=options.solver),
+        [0],
+    )
     with progress_bar() as bar:
-        task = bar.add_task(name, total=options.num_inference_steps, note="")
+        task = bar.add_task(name, total=options.steps, note="")
         start = time.perf_counter()
         motion = sample(model, text, [frames], options, [0], lambda done, _: bar.update(task, completed=done))
         _ = motion.cpu()  # waits for the device
@@ -49,9 +56,9 @@ def main() -> None:
         compile_network(model)
     size = sum(p.numel() for p in model.network.parameters()) / 1e6
     print(f"{size:.1f} M parameters, {args.frames} frames, {torch.get_num_threads()} threads, on {DEVICE}")
-    few = seconds(model, args.frames, SamplingOptions(args.steps, 2.5, "dpm++"), "few")
+    few = seconds(model, args.frames, SamplingConfig(steps=args.steps, guidance_scale=2.5, solver="dpm++"), "few")
     print(f"DPM-Solver++, {args.steps} steps, guidance: {few:8.2f} s")
-    many = seconds(model, args.frames, SamplingOptions(1000, 1.0, "ddpm"), "1000")
+    many = seconds(model, args.frames, SamplingConfig(steps=1000, guidance_scale=1.0, solver="ddpm"), "1000")
     print(f"DDPM, 1000 steps, no guidance:  {many:8.2f} s")
     print(f"{many / few:.1f} times as fast")
 

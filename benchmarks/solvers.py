@@ -18,7 +18,8 @@ from torch import Tensor
 
 from crossdiff import CrossDiffPipeline
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.sampling import sample
 from crossdiff.diffusion.schedule import add_noise
 from crossdiff.evaluation.real import RealClips
 from crossdiff.models.model import CrossDiffModel
@@ -67,7 +68,7 @@ def main() -> None:
     args = parser.parse_args()
     pipe = CrossDiffPipeline.from_pretrained(args.checkpoint)
     model = pipe.model
-    clips = RealClips(MocapDataset(args.data, split="val"), most=model.config.max_frames)
+    clips = RealClips(MocapDataset(args.data, split="val"), max_frames=model.config.max_frames)
     chosen = np.random.RandomState(0).permutation(len(clips))[: args.clips]
     real = [model.normalize("3d", torch.from_numpy(clips.features(i, *clips.span(i, 0)))) for i in map(int, chosen)]
     lengths = [len(f) for f in real]
@@ -75,7 +76,13 @@ def main() -> None:
     text = stack_text(embed(pipe.encoder, [clips.caption(i, 0).text for i in chosen], sequence), sequence)
     rows = [f"| real | | | {row(model, real)}"]
     for solver, steps, guidance in track(RUNS, "solvers"):
-        x = sample(model, text, lengths, SamplingOptions(steps, guidance, solver), range(len(chosen)))
+        x = sample(
+            model,
+            text,
+            lengths,
+            SamplingConfig(steps=steps, guidance_scale=guidance, solver=solver),
+            range(len(chosen)),
+        )
         rows.append(
             f"| {solver} | {steps} | {guidance} | {row(model, [f[:n] for f, n in zip(x, lengths, strict=True)])}"
         )

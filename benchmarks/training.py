@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from crossdiff.config import load_config
-from crossdiff.data.batch import Crop, MotionBatch, collate
+from crossdiff.data.batch import ClipWindow, MotionBatch, collate
 from crossdiff.data.batches import MocapBatches, make_batch
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.progress import track
@@ -61,9 +61,9 @@ class PlainTrainer:
         self.step += 1
 
 
-def padded(crops: Sequence[Crop], frames: int) -> MotionBatch:
+def padded(crops: Sequence[ClipWindow], frames: int) -> MotionBatch:
     """A batch of that many frames, whatever its clips' lengths."""
-    longest = Crop(
+    longest = ClipWindow(
         {d: np.zeros((frames, x.shape[1]), x.dtype) for d, x in crops[0].features.items()},
         {d: np.zeros((frames, x.shape[1]), bool) for d, x in crops[0].features.items()},
         np.zeros((frames, crops[0].seen.shape[1]), bool),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from crossdiff import moved
+
 if TYPE_CHECKING:
     from crossdiff.diffusion.editing import Edit
     from crossdiff.diffusion.pipeline import CrossDiffPipeline
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["CrossDiffPipeline", "Edit", "__version__"]
 
+
+moved.install()
 
 # Imported on first use, so that the command line starts without torch.
 _LAZY = {"CrossDiffPipeline": "crossdiff.diffusion.pipeline", "Edit": "crossdiff.diffusion.editing"}

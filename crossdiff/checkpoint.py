@@ -1,4 +1,4 @@
-"""Model checkpoints: a folder with `config.json` and `model.safetensors`, written whole or not at all."""
+"""Model checkpoints: a folder with `config.json` and `model.safetensors`, written atomically."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from crossdiff.models import CrossDiffModel, ModelConfig
 Task = Literal["lift", "text"]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-# Beside the weights of a model that is shared: what `crossdiff evaluate` found of it.
+# Result of `crossdiff evaluate` beside the weights of a shared model.
 EVALUATION = "evaluation.json"
-# What the shipped model of each stage is for: stage I lifts, is fine-tuned and samples by mixture; stage II samples
-# from text the standard way.
+# Shipped model for each task: stage I lifts, is fine-tuned and samples by mixture; stage II is for standard sampling
+# from text.
 SHIPPED: dict[Task, str] = {"lift": "stage1-small", "text": "stage2-small"}
 
 
 def save_model(model: CrossDiffModel, folder: Path, dtype: Literal["float32", "float16"] = "float32") -> Path:
-    """Write the model; `float16` halves the network's weights and leaves the feature statistics as they are."""
+    """Write the model; `float16` halves the network's weights, not the feature statistics."""
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     if dtype == "float16":
         state = {k: v.half() if k.startswith("network.") else v for k, v in state.items()}
@@ -37,7 +37,7 @@ def save_model(model: CrossDiffModel, folder: Path, dtype: Literal["float32", "f
 
 
 def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> CrossDiffModel:
-    """Read a checkpoint folder, strictly; the model comes back in eval mode, in float32."""
+    """Read a checkpoint folder, strictly; the model is in eval mode and float32."""
     folder = find_checkpoint(checkpoint)
     try:
         config = ModelConfig.model_validate(json.loads((folder / CONFIG).read_text("utf-8"))["config"])
@@ -57,7 +57,7 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
 
 
 def find_checkpoint(checkpoint: Path | str) -> Path:
-    """The folder of a checkpoint: as given, or the name of a shipped one."""
+    """The folder of a checkpoint, given as a path or the name of a shipped one."""
     folder, name = Path(checkpoint), str(checkpoint).rstrip("/")
     if name and is_checkpoint(folder):
         return folder
@@ -80,12 +80,12 @@ def shipped_models() -> list[str]:
 
 
 def shipped_model(task: Task = "lift") -> Path:
-    """Folder of the model that is used when none is named: for standard sampling from text, or for all else."""
+    """Folder of the default model for standard sampling from text, or for everything else."""
     return find_checkpoint(SHIPPED[task])
 
 
 def weights_hash(checkpoint: Path) -> str:
-    """sha256 of the weights: what a pseudo label records of its teacher."""
+    """sha256 of the weights, which identifies the teacher of a pseudo label."""
     return sha256(find_checkpoint(checkpoint) / WEIGHTS)
 
 
@@ -109,9 +109,9 @@ def load_state(path: Path) -> dict[str, object]:
     """Read a training state without unpickling objects."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds; none of them is of use to the user
+    except Exception as error:  # torch raises many kinds, with messages of no use to the user
         raise CheckpointError(
-            f"{path}: not a readable training state ({type(error).__name__}); delete it to go on from the one before"
+            f"{path}: not a readable training state ({type(error).__name__}); delete it to resume from the previous one"
         ) from None
 
 
@@ -121,14 +121,14 @@ def latest_state(folder: Path) -> Path | None:
 
 
 def keep_newest(folder: Path, count: int) -> None:
-    """Delete all training states but the newest ones."""
+    """Delete all training states except the newest."""
     states = sorted(folder.glob("step_*.pt"))
     for path in states[: len(states) - count]:
         path.unlink(missing_ok=True)
 
 
 def drop_leftovers(folder: Path) -> None:
-    """Delete what a killed process had begun to write."""
+    """Delete files that a killed process left half-written."""
     for path in folder.glob(".step_*.tmp.pt"):
         path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Configurations: pydantic models filled from YAML and `--set a.b=c`; a mistake becomes one line."""
+"""Configurations: pydantic models filled from YAML and `--set a.b=c`; errors are reported in one line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from crossdiff.errors import ConfigError
+from crossdiff.errors import ConfigError, CrossDiffError
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen, unknown keys are errors."""
+    """Base of every configuration: frozen; unknown keys are errors; a string below a field describes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
 
 C = TypeVar("C", bound=Config)
@@ -30,7 +30,7 @@ def load_config(
     """Fill `cls` from a YAML file, then from overrides such as `optimizer.lr=1e-4` (values are YAML too).
 
     A path that exists is read; any other value is the name of a shipped file of `crossdiff.configs` ("filter"
-    or "filter.yaml"); None gives the class's defaults. option: what the overrides are given by, for messages.
+    or "filter.yaml"); None gives the class's defaults. option: name of the override option, for messages.
     """
     values = {} if path_or_name is None else _read(path_or_name)
     overridden = {_override(values, text, option) for text in overrides or []}
@@ -38,6 +38,14 @@ def load_config(
         return cls.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_one_line(cls, error, str(path_or_name or cls.__name__), overridden, option)) from None
+
+
+def make_config(cls: type[C], source: str, error: type[CrossDiffError] = ConfigError, **values: Any) -> C:
+    """`cls` of these values; a mistake raises `error` with one line that begins with `source`."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as wrong:
+        raise error(_one_line(cls, wrong, source, set(), "--set")) from None
 
 
 def shipped_configs() -> list[str]:
@@ -54,7 +62,7 @@ def _yaml_files(folder: Traversable, prefix: str = "") -> Iterator[str]:
 
 
 def known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
-    """Dotted names of every value that a configuration holds."""
+    """Dotted names of all values of a configuration."""
     keys = []
     for name, field in cls.model_fields.items():
         options = (field.annotation, *get_args(field.annotation))
@@ -120,5 +128,6 @@ def _one_line(cls: type[Config], error: ValidationError, source: str, overridden
     elif first["type"] == "missing":
         line = f"{source}: {key!r} is missing; give it in the file or as {option} {key}=VALUE"
     else:
-        line = f"{source}: {key or 'the whole'!r}: got {first['input']!r}: {first['msg'].lower()}"
+        reason = first["msg"].removeprefix("Value error, ")
+        line = f"{source}: {key or 'the whole'!r}: got {first['input']!r}: {reason[:1].lower()}{reason[1:]}"
     return line + (f" (and {len(others)} more)" if others else "")

@@ -1,4 +1,4 @@
-"""The devices that motion is lifted, sampled and found on, by torch's names."""
+"""Torch devices by name."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from crossdiff.errors import InputError
 
 
 def pick_device(name: str) -> str:
-    """The name of a torch device; `auto` is the GPU where there is one."""
+    """The name of an available torch device; `auto`: the GPU if there is one, else the CPU."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"device: expected auto, cpu, or one that is here, got {name!r} ({reason})") from None
+        raise InputError(f"device {name!r} is not available ({reason}); use auto, cpu, cuda or cuda:N") from None
     return name
 
 
 def pick_devices(names: str) -> tuple[str, ...]:
-    """Of torch devices with commas between, see `pick_device`."""
+    """Device names from a comma-separated list; see `pick_device`."""
     return tuple(pick_device(name.strip()) for name in names.split(","))

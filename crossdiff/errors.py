@@ -1,4 +1,4 @@
-"""Errors that a user can act on: each message says what was wrong, what was got, and what to do next."""
+"""Errors that a user can act on: messages say what is wrong, what was given, and what to do next."""
 
 from pathlib import Path
 
@@ -29,11 +29,11 @@ class ConfigError(CrossDiffError):
 
 
 class CheckpointError(CrossDiffError):
-    """A checkpoint that is missing, damaged, or of another model than asked for."""
+    """A checkpoint that is missing, damaged, or of another model than expected."""
 
 
 class ClipError(CrossDiffError):
-    """One clip (video, motion, caption) that cannot be used; the rest of a batch goes on."""
+    """One clip (video, motion, caption) that cannot be used; the rest of the batch is processed."""
 
 
 class MissingDependencyError(CrossDiffError):
@@ -41,6 +41,6 @@ class MissingDependencyError(CrossDiffError):
 
 
 class PartialFailure(CrossDiffError):
-    """The batch was worked through, but some inputs failed; they are listed with their reasons."""
+    """The batch was processed, but some inputs failed; they are listed with reasons."""
 
     exit_code = 3

@@ -1,4 +1,4 @@
-"""Reading and writing files so that nothing half-written is ever read back, and nothing is unpickled."""
+"""Reading and writing files atomically and without pickle."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ _READING = threading.RLock()
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write(temporary)`, sync the file it made and rename it to `path`; on error nothing stays behind."""
+    """Call `write(temporary)`, sync the file and rename it to `path`; on error the temporary file is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     try:
         write(temporary)
-        temporary.chmod(0o666 & ~_UMASK)  # some writers make files that only their owner can read
+        temporary.chmod(0o666 & ~_UMASK)  # some writers create files that only their owner can read
         with temporary.open("r+b") as handle:
-            os.fsync(handle.fileno())  # Windows wants a file that is open for writing
+            os.fsync(handle.fileno())  # Windows needs a file opened for writing
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def temporary_beside(path: Path) -> Path:
-    """A name that no other process takes, on no machine that shares the disk."""
-    # The suffix stays last: some writers (numpy, ffmpeg) choose the format by it.
+    """A unique temporary name, even across machines that share the disk."""
+    # The suffix is kept: some writers (numpy, ffmpeg) choose the format by it.
     return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed in the middle of `write_atomically` left in a folder."""
+    """Remove temporary files that killed processes left in a folder."""
     for temporary in folder.glob(".*.tmp.*"):
         temporary.unlink(missing_ok=True)
 
@@ -80,7 +80,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What a YAML file that we wrote holds; empty where there is none, or it is damaged."""
+    """Read a YAML record; empty if the file is missing or damaged."""
     try:
         record = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -99,12 +99,12 @@ def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
     """Read one array, or map it into memory; errors name the file."""
     try:
-        # Opened here: numpy leaves a file that only looks like an archive open.
+        # Opened here, because numpy does not close files that merely look like archives.
         with path.open("rb") as handle, _READING:
             array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # numpy raises a dozen kinds for files that are cut off, changed, or of another kind
+    except Exception as error:  # numpy raises a dozen kinds for truncated, modified or other files
         raise InputError(f"{path}: not a plain numpy array ({error})") from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path}: not a plain numpy array (an npz archive); name it .npz, or save its array alone")
@@ -112,7 +112,7 @@ def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
 
 
 def load_npz(path: Path, names: Iterable[str] | None = None, optional: Iterable[str] = ()) -> dict[str, np.ndarray]:
-    """Read the named arrays (all of them without `names`) of an npz, and those `optional` ones that it has.
+    """Read the named arrays of an npz (all without `names`), and the `optional` ones if it has them.
 
     Errors name the file and the array.
     """

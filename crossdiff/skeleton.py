@@ -13,13 +13,16 @@ _NX, _NY = (-1.0, 0.0, 0.0), (0.0, -1.0, 0.0)
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint tree and the constants that the motion features need. Axes: Y up, Z forward, X to the person's left.
+    """Joint tree and constants of the motion features. Axes: Y up, Z forward, X to the person's left.
 
-    chains: joint indices from the body's middle outwards; rest: unit direction of the bone that ends in each
-    joint; facing: (r_hip, l_hip, r_shoulder, l_shoulder); feet: (l_ankle, l_toe, r_ankle, r_toe);
-    scaling: the two joints whose bone lengths make up the leg; contact_threshold: squared displacement per
-    frame, in squared feature units; metres_per_unit: size of the features' unit of length; body: length of the
-    bone that ends in each joint of the body that motions are retargeted to, in feature units (None: as they are).
+    chains: joint indices from the middle of the body outwards.
+    rest: unit direction of the bone that ends at each joint.
+    facing: (r_hip, l_hip, r_shoulder, l_shoulder).
+    feet: (l_ankle, l_toe, r_ankle, r_toe).
+    scaling: the two joints whose bones make up the leg.
+    contact_threshold: squared displacement per frame, in squared feature units.
+    metres_per_unit: unit of length of the features, in metres.
+    body: lengths of the bones of the body that motions are retargeted to, in feature units (None: not retargeted).
     """
 
     name: str

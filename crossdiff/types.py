@@ -1,4 +1,4 @@
-"""What flows through the toolkit: one small dataclass per concept, checked when it is made."""
+"""Data types of the toolkit: one small dataclass per concept, validated on construction."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from crossdiff.errors import ClipError
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
 Domain = Literal["2d", "3d"]
-# What is known of the camera of a 2D motion: it rested, its movement was taken out of the root's path, or it moved in a
-# way that could not be told, so that the root's path is not known either.
+# The camera of a 2D motion: static, moving with its movement removed from the root's path, or moving in an unknown way,
+# so that the root's path is unknown too.
 Camera = Literal["still", "compensated", "unknown"]
 DOMAINS: tuple[Domain, Domain] = ("2d", "3d")
 
@@ -40,13 +40,16 @@ def _expect_frame_rate(what: str, fps: float) -> None:
 class Keypoints2D:
     """One person's detected keypoints in one video.
 
-    xy: pixel positions, shape (F, K, 2), y down; score: (F, K) in [0, 1], 0 where not detected;
-    frame: source frame numbers, shape (F,), increasing; fps: of the source; size: (width, height) in pixels;
-    keypoint_set: name of the K keypoints' meaning, a key of `pipeline.mapping.KEYPOINT_SETS`.
-    time: seconds, shape (F,), increasing; without it frame / fps, as in a video of constant rate.
-    camera: shape (F, 2, 3), the affine map that takes a pixel of this frame to where it lay in the first one, the
-    identity while the camera rests; camera_known: shape (F,), whether the camera's movement since the frame before is
-    known. Over a step that is not, the map stays as it is.
+    xy: pixel positions, shape (F, K, 2), y down.
+    score: confidence, shape (F, K) in [0, 1], 0 where not detected.
+    frame: source frame numbers, shape (F,), increasing.
+    fps: frame rate of the source.
+    size: (width, height) in pixels.
+    keypoint_set: name of the set of K keypoints, a key of `pipeline.mapping.KEYPOINT_SETS`.
+    time: seconds, shape (F,), increasing; by default frame / fps, as in a video of constant frame rate.
+    camera: shape (F, 2, 3), affine map from this frame's pixels to the first frame's; the identity for a static camera.
+    camera_known: shape (F,), whether the camera's movement since the previous frame is known. Where it is not, the map
+    is unchanged.
     world: shape (F, K, 3), where the detector places the keypoints in space: metres, x right, y down, z away from the
     camera, origin between the hips, NaN where it did not; shape (F, 0, 3) without such a detector.
     """
@@ -119,9 +122,11 @@ class Keypoints2D:
 class Motion2D:
     """One person's joints in the image plane, in the units of the 3D skeleton.
 
-    joints: shape (F, J, 2), y up, body-scaled (metres of the target skeleton), frame 0's root at the origin (every
-    frame's where the camera is unknown); valid: shape (F, J), True where the joint was seen; filled: shape (F, J),
-    where that is interpolated over frames in which it was not; start: the second of the video that frame 0 shows.
+    joints: shape (F, J, 2), y up, body-scaled (metres of the target skeleton), with the root of frame 0 at the origin
+    (of every frame, if the camera is unknown).
+    valid: shape (F, J), True where the joint is visible or interpolated.
+    filled: shape (F, J), True where it is interpolated over frames without it.
+    start: time of frame 0 in the video, in seconds.
     """
 
     joints: Float[ndarray, "f j 2"]

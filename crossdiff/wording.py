@@ -1,9 +1,12 @@
-"""Counts and lists in messages, text that a terminal can be given, and prompts in file names."""
+"""Counts, lists and failures in messages, text that is safe to print, and prompts in file names."""
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+
+from crossdiff.errors import InputError, PartialFailure
 
 # Control characters but tab and line feed, marks that change the direction of text, other ends of lines, and the
 # surrogates by which Python keeps bytes of names that are not UTF-8.
@@ -34,6 +37,27 @@ def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     byte = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
     return f"\\x{byte:02x}" if byte < 0x100 else f"\\u{byte:04x}"
+
+
+class Failures(ABC):
+    """Base of the summary of a batch: inputs that fail are listed in `failed`, and the others are worked through."""
+
+    failed: Mapping[str, str]
+    """Reasons by the failed input's name."""
+
+    @abstractmethod
+    def what_failed(self) -> str:
+        """The message's first line, such as `2 of 5 clips failed`."""
+
+    def has_results(self) -> bool:
+        """Whether any input succeeded; without one, the failure is not partial."""
+        return True
+
+    def raise_failures(self) -> None:
+        """Raise PartialFailure, or InputError where nothing succeeded, that lists every failed input."""
+        if self.failed:
+            kind = PartialFailure if self.has_results() else InputError
+            raise kind(f"{self.what_failed()}:{listed(self.failed)}")
 
 
 def slug(prompt: str) -> str:

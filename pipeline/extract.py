@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from rich.progress import TaskID
-
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import remove_leftovers, sha256
@@ -140,14 +138,13 @@ class _Progress:
     def __init__(self, videos: int) -> None:
         self._bar = progress_bar()
         self._overall = self._bar.add_task("videos", total=videos, note="")
-        self._current: dict[str, TaskID] = {}
+        self._current: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._bar.close()
 
     def tick(self, video: str, done: int, total: int) -> None:
         if video not in self._current:

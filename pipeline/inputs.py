@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from crossdiff.annotations.actions import captions_for, known_action, known_label, names_something
-from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, plain_name, read_captions, read_rates
+from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, plain_name, read_caption_csv, read_rates
 from crossdiff.errors import InputError
 from crossdiff.pipeline.search import files_below, is_video
 from crossdiff.wording import counted, one_line
@@ -234,8 +234,8 @@ def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[
 def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, tuple[VideoCaption, ...]]:
     """Captions of each video: from the file given, else from captions.csv beside it or above, else of its label."""
     folders = {folder for video in videos for folder in _folders(video)}
-    beside = {f: read_captions(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
-    given = read_captions(file) if file is not None else {}
+    beside = {f: read_caption_csv(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
+    given = read_caption_csv(file) if file is not None else {}
     tables = [*([(file, given)] if file else []), *((f / CAPTIONS_FILE, beside[f]) for f in sorted(beside))]
     names = {name for video in videos for name in video.names} if tables else set()
     for table, captions in tables:

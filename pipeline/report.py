@@ -180,11 +180,11 @@ def write_report(run: Run, path: Path | None = None, most: int = 8, labels: int 
     page = Page(
         title=f"What became of the videos in {run.root.name}",
         lead="Which clips were kept, which were not, and why: to be judged by looking.",
-        sections=[s for s in sections if s.videos or s.table is not None or s.facts or s.text],
+        sections=[s for s in sections if s.figures or s.table is not None or s.facts or s.text],
         footer=f"crossdiff {__version__}",
     )
     write_page(path, page)
-    _tidy(folder, {Path(figure.src).name for section in page.sections for figure in section.videos})
+    _tidy(folder, {Path(figure.src).name for section in page.sections for figure in section.figures})
     return summary
 
 

@@ -24,12 +24,12 @@ from crossdiff.viewing.encode import Image, write_video
 from crossdiff.viewing.label import label_frames
 from crossdiff.viewing.overlay import SHOWN, blank_frames, overlaid_frames
 from crossdiff.viewing.page import Figure
-from crossdiff.viewing.stage import PAPER
+from crossdiff.viewing.palette import AMBER, BLUE, PAPER, RED
 from crossdiff.viewing.stills import contact_sheet
 
 log = logging.getLogger(__name__)
 
-_KEPT, _DROPPED, _LIMIT = "#2b5cad", "#e0a33a", "#c8402f"
+_KEPT, _DROPPED, _LIMIT = BLUE, AMBER, RED
 _SHEET = {"columns": 3, "count": 6, "width": 240}
 _WIDEST = 2560  # pixels of a frame of which a small part is shown
 _MARGIN = 0.3  # around a person, as a share of the person's size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,11 @@ LAYERS = [
         "device",
         "skeleton",
         "files",
+        "masks",
+        "moved",
+        "options",
         "progress",
+        "record",
         "templates",
         "types",
         "video",
@@ -32,13 +37,18 @@ LAYERS = [
     {"checkpoint"},
     {"diffusion"},
     {"data"},
-    {"training", "evaluation", "viewing", "export", "pipeline"},
+    {"viewing", "export", "training", "pipeline"},
+    {"evaluators"},
+    {"evaluation"},
     {"studies"},
+    {"workflows"},
     {"app"},
     # pretrained: files alone.
     {"cli", "pretrained"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
+# Names that are still defined in two modules; none may be added.
+DEFINED_TWICE = {"Recipe", "Report", "Video", "VideoInfo", "_Steps"}
 OPTIONAL = {"mediapipe", "mmpose", "mmdet", "mmcv", "ray", "gradio", "plotly"}
 
 
@@ -125,3 +135,24 @@ def test_mapped_folders_are_never_imported_by_their_bare_names():
     for name, path in MODULES.items():
         bare = {i for i in imports(path) if i.split(".")[0] in FOLDERS.keys() - {"crossdiff"}}
         assert not bare, f"{name} imports {bare}"
+
+
+def definitions(path: Path) -> set[str]:
+    """Classes and type aliases of a module: names in camel case that are assigned or defined at its top."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {t.id for t in targets if isinstance(t, ast.Name) and re.match(r"_?[A-Z]\w*[a-z]", t.id)}
+    return names
+
+
+def test_a_class_or_type_has_one_meaning_in_the_package():
+    homes: dict[str, list[str]] = {}
+    for name, path in MODULES.items():
+        for defined in definitions(path):
+            homes.setdefault(defined, []).append(name)
+    twice = {defined: names for defined, names in homes.items() if len(names) > 1 and defined not in DEFINED_TWICE}
+    assert not twice, "name these apart"

@@ -68,7 +68,7 @@ def test_the_wheel_holds_all_sources_and_what_they_read(source, wheel):
         for pattern in ("*.py", "*.yaml", "*.html", "*.css", "*.js", "*.safetensors", "*.json", "py.typed"):
             for path in (source / top).rglob(pattern):
                 assert prefix + str(path.relative_to(source)) in wheel
-    assert "crossdiff/viewing/page.html" in wheel and "crossdiff/viewing/view_player.js" in wheel
+    assert "crossdiff/viewing/page.html" in wheel and "crossdiff/viewing/player/player.js" in wheel
     assert "crossdiff/annotations/ucf101.yaml" in wheel
     assert "crossdiff/configs/stage1-small.yaml" in wheel
 

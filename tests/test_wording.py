@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from crossdiff.cli import _PrintableFormatter
-from crossdiff.cli.common import say
+from crossdiff.cli.printing import print_text
 from crossdiff.wording import counted, listed, one_line, printable
 
 
@@ -28,5 +28,5 @@ def test_a_name_cannot_feign_another_line():
 def test_logs_and_commands_print_printable_text(capsys):
     record = logging.LogRecord("x", logging.WARNING, "", 0, "%s: damaged", ("a\x1b]0;b\udcff.mp4",), None)
     assert _PrintableFormatter("%(message)s").format(record) == r"a\x1b]0;b\xff.mp4: damaged"
-    say("a\x1b[2J\udcff")
+    print_text("a\x1b[2J\udcff")
     assert capsys.readouterr().out == "a\\x1b[2J\\xff\n"

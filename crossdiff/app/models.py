@@ -1,4 +1,4 @@
-"""The models behind the page, each loaded when it is first asked for."""
+"""The models behind the page, each loaded when it is first needed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from crossdiff.diffusion.pipeline import CrossDiffPipeline
 
 
 class Models:
-    """checkpoint: a folder or a shipped model's name, for everything; None: the shipped model of each task.
+    """One model per task, or the same for both.
 
-    device: of torch, such as "cpu".
+    checkpoint: a folder or a shipped model's name, used for both tasks; None: the shipped model of each task. device:
+    torch device, such as "cpu".
     """
 
     def __init__(self, checkpoint: str | Path | None = None, device: str = "cpu") -> None:
@@ -20,7 +21,7 @@ class Models:
         self._loaded: dict[Path, CrossDiffPipeline] = {}
 
     def folder(self, task: Task) -> Path:
-        """Of the checkpoint for a task: "text" samples the standard way, "lift" by mixture, and lifts videos."""
+        """The checkpoint folder of a task: "text" for standard sampling, "lift" for mixture sampling and videos."""
         return self._checkpoint or shipped_model(task)
 
     def pipeline(self, task: Task) -> CrossDiffPipeline:

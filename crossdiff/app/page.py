@@ -1,4 +1,4 @@
-"""The page of `crossdiff app`: two tabs over one queue. The one module that uses Gradio."""
+"""The page of `crossdiff app`: two tabs that share one queue. The only module that uses Gradio."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from crossdiff.app.models import Models
+from crossdiff.app.progress import ProgressCallback
 from crossdiff.app.results import Result
 from crossdiff.app.size import size_text
-from crossdiff.app.tell import Tell
-from crossdiff.app.text import MOST_LINES, make_motions
+from crossdiff.app.text import MAX_LINES, make_motions
 from crossdiff.app.video import PoseSettings, lift_video
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
 from crossdiff.pipeline.search import VIDEO_SUFFIXES
 
-# Read when Gradio is loaded: nothing is reported to anyone.
+# Read when Gradio is imported; no usage data is sent.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 try:
@@ -36,10 +36,10 @@ _EXAMPLES = [
     "a person walks forward and waves | 5\na person jumps up and down | 4",
     "a person sits down, then stands up | 6",
 ]
-_DEFAULTS = SamplingOptions()
-# Every so many seconds, files are deleted that are older than so many.
+_DEFAULTS = SamplingConfig()
+# Interval at which old files are deleted, and their age, in seconds.
 _TIDY = (600, 3600)
-# Fonts of the system: none is fetched.
+# System fonts: none is downloaded.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
 _STYLE = """
@@ -47,9 +47,9 @@ _STYLE = """
 .viewer .empty { padding: 6rem 1rem; text-align: center; opacity: 0.65; min-height: 34rem; }
 @media (max-width: 40rem) { .viewer iframe { width: calc(100vw - 1rem); margin-left: calc(50% - 50vw + 0.5rem); } }
 """
-_EMPTY = '<p class="empty">The motion will be here, to turn, zoom and step through.</p>'
+_EMPTY = '<p class="empty">The motion will appear here, to turn, zoom and step through.</p>'
 
-# On a telephone the viewer is below the settings: it comes to the top when there is something to wait for.
+# On a phone the viewer is below the settings; it is scrolled into view when work starts.
 _TO_VIEWER = """() => {
   const viewer = [...document.querySelectorAll(".viewer")].find((one) => one.offsetParent);
   if (viewer && viewer.getBoundingClientRect().top > innerHeight / 2) viewer.scrollIntoView();
@@ -57,7 +57,7 @@ _TO_VIEWER = """() => {
 
 
 def build_page(models: Models, pose: PoseSettings, max_upload: int) -> gr.Blocks:
-    """The page, not yet served. max_upload: bytes, for what the page says; serving enforces it."""
+    """The page, not yet served. max_upload: limit in bytes, shown on the page; `serving` enforces it."""
     with gr.Blocks(title="CrossDiff", analytics_enabled=False, delete_cache=_TIDY) as page:
         gr.Markdown("# CrossDiff\n3D human motion from text, and from videos. Everything stays on this machine.")
         with gr.Tab("Text"):
@@ -73,10 +73,10 @@ def _text_tab(models: Models) -> None:
             text = gr.Textbox(
                 _EXAMPLES[0],
                 label="Text",
-                info=f"One motion per line, {MOST_LINES} at most. `| 4` behind a line: 4 seconds.",
+                info=f"One motion per line, {MAX_LINES} at most. `| 4` after a line: 4 seconds.",
                 lines=4,
             )
-            seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="Of every line without its own.")
+            seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="For lines without their own.")
             generate = gr.Button("Generate", variant="primary")
             labels = [example.replace("\n", " / ") for example in _EXAMPLES]
             gr.Examples(
@@ -92,9 +92,9 @@ def _text_tab(models: Models) -> None:
 
     def run(text: str, seconds: float, *chosen: Any, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
         guidance, steps, seed, mixture, switch_step = chosen
-        options = SamplingOptions(int(steps), guidance, mixture=mixture, switch_step=int(switch_step))
+        cfg = SamplingConfig(steps=int(steps), guidance_scale=guidance, mixture=mixture, switch_step=int(switch_step))
         yield from _answer(
-            lambda folder: make_motions(models, text, seconds, options, int(seed or 0), folder, _teller(progress)),
+            lambda folder: make_motions(models, text, seconds, cfg, int(seed or 0), folder, _callback(progress)),
             outputs,
         )
 
@@ -106,13 +106,17 @@ def _settings() -> list[Any]:
     guidance = gr.Slider(
         0, 10, _DEFAULTS.guidance_scale, step=0.05, label="Guidance", info="How closely to follow the text; 1: off."
     )
-    steps = gr.Slider(
-        1, 200, _DEFAULTS.num_inference_steps, step=1, label="Steps", info="More take longer; 20 are enough."
-    )
-    seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="Same seed, same motion; line i takes seed + i.")
+    steps = gr.Slider(1, 200, _DEFAULTS.steps, step=1, label="Steps", info="More take longer; 20 are enough.")
+    seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="Same seed, same motion; line i uses seed + i.")
     mixture = gr.Checkbox(label="Mixture", info="Denoise in 2D first, then in 3D (mixture sampling).")
     switch_step = gr.Slider(
-        0, NUM_STEPS - 1, 1, step=1, label="Switch step", info="Where mixture goes to 3D.", visible=False
+        0,
+        NUM_STEPS - 1,
+        1,
+        step=1,
+        label="Switch step",
+        info="Timestep at which mixture sampling switches to 3D.",
+        visible=False,
     )
     mixture.change(lambda on: gr.update(visible=on), mixture, switch_step, queue=False, api_visibility="private")
     return [guidance, steps, seed, mixture, switch_step]
@@ -124,7 +128,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
             video = gr.File(
                 label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=sorted(VIDEO_SUFFIXES)
             )
-            caption = gr.Textbox(label="Caption", info="If wanted: what the person does. It changes no motion.")
+            caption = gr.Textbox(label="Caption", info="Optional: what the person does. It does not change the motion.")
             lift = gr.Button("Lift to 3D", variant="primary")
         outputs = _Outputs()
 
@@ -132,7 +136,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
         def make(folder: Path) -> Result:
             if video is None:
                 raise ClipError("video: expected a file, got none; choose one first")
-            return lift_video(models, Path(video), caption, pose, folder, _teller(progress))
+            return lift_video(models, Path(video), caption, pose, folder, _callback(progress))
 
         yield from _answer(make, outputs)
 
@@ -140,7 +144,7 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
 
 
 class _Outputs:
-    """The right side of a tab: the viewer, notes, and files."""
+    """The right side of a tab: viewer, notes and files."""
 
     def __init__(self) -> None:
         with gr.Column(scale=2, min_width=320):
@@ -154,7 +158,7 @@ class _Outputs:
 
     def show(self, result: Result) -> list[Any]:
         """The values of `all`."""
-        # The viewer's page is written by this program; in a frame without this page's rights all the same.
+        # The viewer's page is written by this program, and sandboxed all the same.
         frame = f'<iframe title="Motion viewer" sandbox="allow-scripts" srcdoc="{escape(result.viewer)}"></iframe>'
         return [
             frame if result.viewer else _EMPTY,
@@ -165,7 +169,7 @@ class _Outputs:
 
 def _on_click(button: gr.Button, run: Callable[..., Iterator[Any]], inputs: list[Any], outputs: _Outputs) -> None:
     button.click(None, js=_TO_VIEWER, queue=False, api_visibility="private")
-    # One queue for both tabs: one motion is made at a time.
+    # Both tabs share one queue: one request at a time.
     button.click(
         run,
         inputs,
@@ -177,14 +181,14 @@ def _on_click(button: gr.Button, run: Callable[..., Iterator[Any]], inputs: list
 
 
 def _answer(make: Callable[[Path], Result], outputs: _Outputs) -> Iterator[list[Any]]:
-    """What is made in a temporary folder. Yielded, not returned: Gradio copies the files before it asks for more."""
+    """The result, made in a temporary folder. Yielded, not returned: Gradio copies the files before it resumes this."""
     with _errors_shown(), TemporaryDirectory() as folder:
         yield outputs.show(make(Path(folder)))
 
 
 @contextmanager
 def _errors_shown() -> Iterator[None]:
-    """What a user can act on is shown on the page, until it is closed there."""
+    """Errors that a user can act on are shown on the page until closed."""
     try:
         yield
     except CrossDiffError as error:
@@ -196,9 +200,9 @@ def _errors_shown() -> Iterator[None]:
     raise gr.Error(escape(said), duration=None, print_exception=False)
 
 
-def _teller(progress: gr.Progress) -> Tell:
-    # At 0 Gradio shows neither a bar nor words.
-    return lambda share, what: progress(max(share, 0.01), desc=what)
+def _callback(progress: gr.Progress) -> ProgressCallback:
+    # At 0 Gradio shows neither a bar nor text.
+    return lambda fraction, text: progress(max(fraction, 0.01), desc=text)
 
 
 @contextmanager
@@ -210,9 +214,9 @@ def serving(
     max_upload: int = 100 * 2**20,
     open_browser: bool = False,
 ) -> Iterator[str]:
-    """Serve the page while the block lasts, and give its address; then delete all that it wrote.
+    """Serve the page during the block, which gets its address; then delete everything it wrote.
 
-    max_upload: bytes of a file. InputError: the port is taken, or the host is not this machine's.
+    max_upload: largest file, in bytes. InputError: the port is in use, or the host is not an address of this machine.
     """
     with _own_folder():
         page = build_page(models, pose or PoseSettings(), max_upload)
@@ -243,15 +247,15 @@ def serving(
 
 
 def until_stopped() -> None:
-    """Wait for Ctrl-C, or for the signal by which other programs stop this one."""
+    """Wait for Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         while True:
-            time.sleep(1)  # a wait without an end does not hear Ctrl-C on Windows
+            time.sleep(1)  # an endless wait ignores Ctrl-C on Windows
 
 
 def _theme() -> gr.themes.Base:
-    # Gradio's own small print and buttons have too little contrast to be read well.
+    # Gradio's default small print and buttons have too little contrast.
     return gr.themes.Default(font=_FONTS, font_mono=_MONO, primary_hue="blue").set(
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
@@ -262,7 +266,7 @@ def _theme() -> gr.themes.Base:
 
 @contextmanager
 def _own_folder() -> Iterator[None]:
-    """Uploads and results go to a folder of this program alone, which is gone in the end."""
+    """Uploads and results go to a temporary folder, which is deleted at the end."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     with TemporaryDirectory(prefix="crossdiff-app-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder

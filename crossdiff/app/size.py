@@ -1,4 +1,4 @@
-"""Sizes of files, as they are typed."""
+"""File sizes as text."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def read_size(text: str) -> int:
 
 
 def size_text(size: int) -> str:
-    """`100 MB`, in the largest unit in which the number is whole."""
+    """`100 MB`, in the largest unit that gives an integer."""
     unit = next(name for name in ("gb", "mb", "kb", "b") if size % _UNITS[name] == 0)
     return f"{size // _UNITS[unit]} {unit.upper()}"

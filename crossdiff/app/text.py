@@ -1,42 +1,43 @@
-"""Text -> motion, as it is typed into the page: a motion per line, with its seconds if wanted."""
+"""Text -> motion for the page: one motion per line, each with its own length if given."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from crossdiff.app.models import Models
-from crossdiff.app.results import Result, hand_out
-from crossdiff.app.tell import Tell, part_of
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.app.progress import ProgressCallback, follow, subprogress
+from crossdiff.app.results import Result, write_outputs
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 from crossdiff.models import CrossDiffModel
 from crossdiff.representation.physics import FEWEST_FRAMES
-from crossdiff.viewing.view import Shown
+from crossdiff.viewing.player.view import Shown
 from crossdiff.wording import slug
+from crossdiff.workflows.samples import sample_motions
 
-MOST_LINES = 8
+MAX_LINES = 8
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*s?")
-# Share of the time by which the motions are sampled; drawing takes the rest.
+# Fraction of the time that sampling takes; drawing takes the rest.
 _SAMPLED = 0.4
 
 
 @dataclass(frozen=True)
 class Line:
-    """A sentence and how many seconds its motion takes."""
+    """A prompt and the length of its motion."""
 
     prompt: str
     seconds: float
 
 
 def read_lines(text: str, seconds: float) -> list[Line]:
-    """The lines that are not empty. `a person walks | 4` takes 4 seconds, a line without a number `seconds`."""
+    """The non-empty lines. `a person walks | 4` lasts 4 seconds, a line without a number `seconds`."""
     lines = [_read_line(line, seconds) for line in text.splitlines() if line.strip()]
     if not lines:
         raise InputError("text: expected a sentence such as `a person walks forward`, got none")
-    if len(lines) > MOST_LINES:
-        raise InputError(f"text: expected at most {MOST_LINES} lines, got {len(lines)}; generate them in turns")
+    if len(lines) > MAX_LINES:
+        raise InputError(f"text: expected at most {MAX_LINES} lines, got {len(lines)}; generate the others afterwards")
     return lines
 
 
@@ -45,13 +46,13 @@ def _read_line(line: str, seconds: float) -> Line:
     if bar:
         found = _SECONDS.fullmatch(number.strip())
         if found is None:
-            raise InputError(f"text: expected seconds behind the bar, as in `a person walks | 4`, got {line.strip()!r}")
+            raise InputError(f"text: expected seconds after the bar, as in `a person walks | 4`, got {line.strip()!r}")
         seconds = float(found[1])
     return Line(prompt.strip(), seconds)
 
 
 def _frames(line: Line, model: CrossDiffModel) -> int:
-    """How many frames the line's motion has; the model's longest is the most."""
+    """Number of frames of the line's motion; InputError if the model cannot make it that short or long."""
     fps, most = model.skeleton.fps, model.config.max_frames
     frames = round(line.seconds * fps)
     if not FEWEST_FRAMES <= frames <= most:
@@ -61,22 +62,18 @@ def _frames(line: Line, model: CrossDiffModel) -> int:
 
 
 def make_motions(
-    models: Models, text: str, seconds: float, options: SamplingOptions, seed: int, folder: Path, tell: Tell
+    models: Models, text: str, seconds: float, cfg: SamplingConfig, seed: int, folder: Path, progress: ProgressCallback
 ) -> Result:
     """Sample one motion per line and write it into `folder`; line i takes `seed` + i."""
     lines = read_lines(text, seconds)
-    tell(0.0, "Loading the model")
-    pipe = models.pipeline("lift" if options.mixture else "text")
-    sampled, drawn = part_of(tell, 0.0, _SAMPLED), part_of(tell, _SAMPLED, 1.0)
-    motions = pipe(
-        [line.prompt for line in lines],
-        [_frames(line, pipe.model) for line in lines],
-        seed=seed,
-        on_step=lambda done, count: sampled(done / count, f"Step {done} of {count}"),
-        **asdict(options),
-    )
+    progress(0.0, "Loading the model")
+    pipe = models.pipeline("lift" if cfg.mixture else "text")
+    sampling, drawing = subprogress(progress, 0.0, _SAMPLED), subprogress(progress, _SAMPLED, 1.0)
+    prompts, frames = [line.prompt for line in lines], [_frames(line, pipe.model) for line in lines]
+    with follow(sampling, "sample", lambda event: f"Step {event.done} of {event.total}"):
+        motions = sample_motions(pipe, prompts, frames, seed, cfg)
     shown = [
         Shown(motion, line.prompt, f"{n:02d}_{slug(line.prompt)}")
         for n, (line, motion) in enumerate(zip(lines, motions, strict=True))
     ]
-    return hand_out(shown, folder, drawn)
+    return write_outputs(shown, folder, drawing)

@@ -1,4 +1,4 @@
-"""The command `crossdiff`: one short module per command, errors turned into messages and exit codes here alone."""
+"""The command `crossdiff`: a table of commands, and the one place where errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,59 @@ from typing import NoReturn
 import typer
 
 from crossdiff import __version__
+from crossdiff.cli.lazy import lazy_group
 from crossdiff.errors import CrossDiffError
 from crossdiff.wording import printable
 
+# Topic -> command -> module and function below `crossdiff.cli`, imported when the command is asked for.
+COMMANDS: dict[str, dict[str, str]] = {
+    "Start": {
+        "demo": "demo:demo",
+        "run": "run:run",
+        "app": "serve:serve",
+    },
+    "Videos to labels": {
+        "extract-2d": "extract_2d:extract_2d",
+        "import-2d": "import_2d:import_2d",
+        "filter": "filter:filter_",
+        "build-2d": "build_2d:build_2d",
+        "pseudo-label": "pseudo_label:pseudo_label",
+        "status": "status:status",
+        "report": "report:report",
+    },
+    "Learn": {
+        "finetune": "finetune:finetune",
+        "prepare": "prepare:prepare",
+        "train": "train:train",
+        "recipe": "recipe:recipe",
+    },
+    "Sample and look": {
+        "sample": "sample:sample",
+        "render": "render:render",
+        "view": "view:view",
+        "export": "export:export",
+    },
+    "Measure": {
+        "train-evaluator": "train_evaluator:train_evaluator",
+        "evaluate": "evaluate:evaluate",
+        "evaluate-lift": "evaluate_lift:evaluate_lift",
+        "compare": "compare:compare",
+        "study ablations": "study_ablations:ablations",
+        "study held-out": "study_held_out:held_out",
+        "study sampling": "study_sampling:sampling",
+    },
+    "Convert": {
+        "convert": "convert:convert",
+        "convert-evaluator": "convert_evaluator:convert_evaluator",
+        "convert-pose": "convert_pose:convert_pose",
+    },
+}
+# First word of commands of two words -> help of their group.
+_GROUPS = {"study": "Experiments that train and evaluate several models."}
+
 app = typer.Typer(
     name="crossdiff",
+    cls=lazy_group(COMMANDS, _GROUPS),
     help="3D human motion from text, and from videos found in the wild.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -40,51 +88,16 @@ def options(
 
 
 class _PrintableFormatter(logging.Formatter):
-    """Log lines may hold names of files."""
+    """Makes file names in log lines safe to print."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
 
 
-def _register() -> None:
-    """Import the command modules, each of which adds itself to `app`."""
-    from crossdiff.cli import (  # noqa: F401
-        build_2d,
-        compare,
-        convert,
-        convert_evaluator,
-        convert_pose,
-        demo,
-        evaluate,
-        evaluate_lift,
-        export,
-        extract_2d,
-        filter,
-        finetune,
-        import_2d,
-        prepare,
-        pseudo_label,
-        recipe,
-        render,
-        report,
-        run,
-        sample,
-        serve,
-        status,
-        study,
-        train,
-        train_evaluator,
-        view,
-    )
-
-
-_register()
-
-
 # What typer exits with at Ctrl-C.
 _INTERRUPTED = 130
 
-# Libraries read these when they are loaded; what they log would land between our lines.
+# Libraries read these when they are loaded; without them their log messages would mix with our output.
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "GLOG_minloglevel": "2",
@@ -99,17 +112,17 @@ def main() -> None:
         os.environ.setdefault(name, value)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # arrows, where the terminal or a pipe has no letters for them
+            stream.reconfigure(errors="replace")  # for terminals and pipes that cannot encode arrows
     try:
         app()
     except CrossDiffError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         path = error.filename2 or error.filename or "the file system"
-        _fail(f"{path}: {error.strerror or error}; check the path, whether it may be written, and the free space", 1)
+        _fail(f"{path}: {error.strerror or error}; check the path, its permissions and the free space", 1)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            typer.secho("crossdiff: interrupted; run the same command again to go on", err=True)
+            typer.secho("crossdiff: interrupted; run the same command again to resume", err=True)
         raise
 
 

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from crossdiff.cli import app
-from crossdiff.cli.common import open_run, summary
+from crossdiff.cli.options import RunFolder, config_file, setting
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("build-2d")
 def build_2d(
-    run: Annotated[Path | None, typer.Argument(help="Run folder; without it the latest under runs/.")] = None,
-    config: Annotated[str | None, typer.Option(help="YAML file, or `build` for the shipped one.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="One value, such as savgol_window=5.")] = None,
+    run: RunFolder = None,
+    config: Annotated[str | None, config_file("build")] = None,
+    set_: Annotated[list[str] | None, setting("savgol_window=5")] = None,
 ) -> None:
-    """Turn the clips that the filter kept into 2D motion at 20 fps (y up, metres), its features and its captions.
+    """Turn the clips that passed the filter into 2D motion at 20 fps (y up, metres), its features and its captions.
 
     Example: crossdiff build-2d runs/ucf
     """
     from crossdiff.config import load_config
     from crossdiff.pipeline.build import BuildConfig
     from crossdiff.pipeline.build import build_2d as build
+    from crossdiff.workflows.defaults import open_run
 
     cfg = load_config(BuildConfig, config, set_)
-    opened = open_run(run)
+    opened = open_run(run, print_default)
     result = build(opened, cfg)
-    summary(f"{result}; features in {opened.features2d}")
+    print_summary(f"{result}; features in {opened.features2d}")
     result.raise_failures()

@@ -7,20 +7,19 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import summary
+from crossdiff.cli.printing import print_summary
 
 
-@app.command("compare")
 def compare(
     results: Annotated[list[Path], typer.Argument(help="Results: result.json, or the folder that holds it.")],
     out: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder for compare.md and compare.html; none without it.")
+        Path | None,
+        typer.Option(file_okay=False, help="Folder for compare.md and compare.html; default: only print the table."),
     ] = None,
 ) -> None:
     """Print the results of several models as one Markdown table, with the best value of each metric bold.
 
-    All must be of the same data, evaluators and protocol.
+    All results must have the same data, evaluators and protocol.
 
     Example: crossdiff compare runs/first/evaluation runs/second/evaluation --out comparison
     """
@@ -30,4 +29,4 @@ def compare(
     comparison = comparing.compare([EvaluationResult.load(path) for path in results])
     typer.echo(comparing.markdown(comparison), nl=False)
     if out is not None:
-        summary(str(comparing.write_comparison(comparison, out)))
+        print_summary(comparing.write_comparison(comparison, out))

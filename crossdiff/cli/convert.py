@@ -7,24 +7,24 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import new_folder, summary, took
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.options import NewFolder
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command(no_args_is_help=True)
+@help_alone
 def convert(
     official: Annotated[Path, typer.Argument(help="The authors' checkpoint, .pt or .safetensors.")],
     stats: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with Mean.npy and Std.npy as HumanML3D publishes them, which sampling needs and the "
-            "checkpoints do not hold; and, if there, Mean2d.npy and Std2d.npy from "
-            "`crossdiff prepare --set layout_2d=official`."
+            help="Folder with HumanML3D's published Mean.npy and Std.npy, which sampling needs and the checkpoints do "
+            "not hold; optionally also Mean2d.npy and Std2d.npy from `crossdiff prepare --set layout_2d=official`."
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the model; new or empty.")] = None,
+    out: NewFolder = None,
     heads: Annotated[
-        int, typer.Option(min=1, help="Attention heads, which cannot be seen in the weights; the authors have 4.")
+        int, typer.Option(min=1, help="Attention heads, which the weights do not show; the authors have 4.")
     ] = 4,
     text_encoder: Annotated[
         str, typer.Option(help="clip (from the Hugging Face hub), or clip:FOLDER with its weights.")
@@ -36,23 +36,6 @@ def convert(
 
     Example: crossdiff convert model.pt --stats HumanML3D/ --out trained/official
     """
-    from crossdiff.checkpoint import save_model
-    from crossdiff.models.convert import convert_official
+    from crossdiff.workflows.convert import convert_model
 
-    out = new_folder(out, official)
-    converted = convert_official(official, stats, heads, text_encoder)
-    took("heads", heads, "cannot be seen in the weights; change it with --heads")
-    if converted.dropped:
-        took("left out", f"{converted.dropped} entries clip_model.*", "the text encoder's, not the motion network's")
-    if converted.published is False:
-        took("3D statistics", stats, "NOT like HumanML3D's published ones, for which the authors' weights are made")
-    if not converted.model.has_statistics("3d"):
-        took(
-            "3D statistics",
-            "none",
-            "sampling needs Mean.npy and Std.npy: convert again with --stats FOLDER",
-        )
-    if not converted.model.has_statistics("2d"):
-        took("2D statistics", "none", "sampling needs none; pseudo-label needs Mean2d.npy and Std2d.npy in --stats")
-    save_model(converted.model, out)
-    summary(f"{out}: {converted}")
+    print_summary(convert_model(official, stats, out, heads, text_encoder, print_default))

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import new_folder, summary
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.options import NewFolder
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("convert-pose", no_args_is_help=True)
+@help_alone
 def convert_pose(
     weights: Annotated[Path, typer.Argument(help="ViTPose of mmpose or of its authors, .pth or .safetensors.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the network; new or empty.")] = None,
+    out: NewFolder = None,
 ) -> None:
     """Turn a ViTPose checkpoint into a folder for `extract-2d --backend vitpose`.
 
@@ -23,7 +24,8 @@ def convert_pose(
     Example: crossdiff convert-pose vitpose-b.pth --out pose/vitpose-b
     """
     from crossdiff.pipeline.backends import convert
+    from crossdiff.workflows.defaults import empty_folder
 
-    out = new_folder(out, weights)
-    converted = convert.convert_pose(weights, out)
-    summary(f"{out}: {converted}; use it with --backend vitpose --pose-set weights={out}")
+    folder = empty_folder(out, weights, print_default)
+    converted = convert.convert_pose(weights, folder)
+    print_summary(f"{folder}: {converted}; use it with --backend vitpose --pose-set weights={folder}")

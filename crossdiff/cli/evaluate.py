@@ -7,33 +7,30 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import model_name, pick_checkpoint, summary, took
-from crossdiff.cli.prepare import DEFAULT_DATASET
-from crossdiff.cli.train_evaluator import DEFAULT_EVALUATORS
+from crossdiff.cli.options import (
+    DEFAULT_DATASET,
+    Dataset,
+    EvaluatedModel,
+    EvaluatorFolder,
+    ModelName,
+    ResultFolder,
+    SamplingDevices,
+    StartOver,
+    setting,
+)
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command()
 def evaluate(
-    checkpoint: Annotated[str | None, typer.Argument(help="Model to evaluate; without it the shipped one.")] = None,
-    data: Annotated[Path, typer.Option(help="Dataset folder from `crossdiff prepare`.")] = DEFAULT_DATASET,
-    evaluators: Annotated[
-        Path | None, typer.Option(help="Folder from `crossdiff train-evaluator`; else DATASET/evaluators.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for results; gone on with if it has some.")] = None,
-    name: Annotated[str | None, typer.Option(help="The model's name in the tables.")] = None,
+    checkpoint: EvaluatedModel = None,
+    data: Dataset = DEFAULT_DATASET,
+    evaluators: EvaluatorFolder = None,
+    out: ResultFolder = None,
+    name: ModelName = None,
     config: Annotated[str | None, typer.Option(help="YAML file with settings of the evaluation.")] = None,
-    device: Annotated[
-        str,
-        typer.Option(help="cpu, cuda, cuda:1 ...; several with commas, a process each; auto: the GPU if there is one."),
-    ] = "auto",
-    start_over: Annotated[
-        bool, typer.Option("--start-over", help="Begin anew where model, data or settings changed.")
-    ] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, such as protocol.replications=5 or sampling.steps=20; repeatable."),
-    ] = None,
+    device: SamplingDevices = "auto",
+    start_over: StartOver = False,
+    set_: Annotated[list[str] | None, setting("protocol.replications=5 or sampling.steps=20")] = None,
 ) -> None:
     """Evaluate text-to-motion: FID, R-precision, MM-Dist, Diversity, MultiModality, feet, floor, smoothness, bones.
 
@@ -44,14 +41,14 @@ def evaluate(
     from crossdiff.evaluation.config import EvaluationConfig
     from crossdiff.evaluation.evaluate import evaluate as run
     from crossdiff.evaluation.report import markdown
+    from crossdiff.workflows.defaults import model_name, resolve_checkpoint, resolve_out
+    from crossdiff.workflows.evaluators import EVALUATORS
 
     cfg = load_config(EvaluationConfig, config, set_)
-    model = pick_checkpoint(checkpoint, task="lift" if cfg.sampling.mixture else "text")
+    model = resolve_checkpoint(checkpoint, task="lift" if cfg.sampling.mixture else "text", on_default=print_default)
     name = name or model_name(checkpoint, model)
-    if out is None:
-        out = Path("evaluations") / name
-        took("out", out, "name it with --out")
+    folder = resolve_out(out, Path("evaluations") / name, print_default)
     devices = pick_devices(device)
-    result = run(cfg, model, data, evaluators or data / DEFAULT_EVALUATORS, out, devices, name, start_over)
+    result = run(cfg, model, data, evaluators or data / EVALUATORS, folder, devices, name, start_over)
     typer.echo(markdown(result))
-    summary(f"{out}: result.json, report.md, report.html; {cfg.protocol.replications} replications")
+    print_summary(f"{folder}: result.json, report.md, report.html; {cfg.protocol.replications} replications")

@@ -1,4 +1,4 @@
-"""`crossdiff evaluate-lift`: how near lifted motion is to the truth."""
+"""`crossdiff evaluate-lift`: accuracy of lifted motion."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import model_name, pick_checkpoint, summary, took
-from crossdiff.cli.prepare import DEFAULT_DATASET
+from crossdiff.cli.options import (
+    DEFAULT_DATASET,
+    Dataset,
+    Device,
+    EvaluatedModel,
+    ModelName,
+    ResultFolder,
+    config_file,
+    setting,
+)
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("evaluate-lift")
 def evaluate_lift(
-    checkpoint: Annotated[str | None, typer.Argument(help="Model to evaluate; without it the shipped one.")] = None,
-    data: Annotated[Path, typer.Option(help="Dataset folder from `crossdiff prepare`.")] = DEFAULT_DATASET,
-    out: Annotated[Path | None, typer.Option(help="Folder for results.")] = None,
-    name: Annotated[str | None, typer.Option(help="The model's name in the report.")] = None,
-    config: Annotated[str, typer.Option(help="YAML file with settings, or a shipped one.")] = "evaluate-lift.yaml",
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; auto: the GPU if there is one.")] = "auto",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="One setting, such as clips=20 or noise.strength=2; repeatable.")
-    ] = None,
+    checkpoint: EvaluatedModel = None,
+    data: Dataset = DEFAULT_DATASET,
+    out: ResultFolder = None,
+    name: ModelName = None,
+    config: Annotated[str, config_file("evaluate-lift.yaml")] = "evaluate-lift.yaml",
+    device: Device = "auto",
+    set_: Annotated[list[str] | None, setting("clips=20 or noise.strength=2")] = None,
 ) -> None:
-    """Lift held-out motion that is known in 3D: joint errors beside baselines, by view and by a detector's faults.
+    """Lift held-out motion with known 3D joints: errors beside baselines, by view and by detector noise.
 
     Example: crossdiff evaluate-lift trained/stage1 --data dataset --out evaluations/lift
     """
     from crossdiff.config import load_config
     from crossdiff.device import pick_device
-    from crossdiff.studies.lift_accuracy import study_lifting
-    from crossdiff.studies.lift_config import LiftStudyConfig
-    from crossdiff.studies.lift_report import markdown, write_lift_report
+    from crossdiff.studies.lift.accuracy import study_lifting
+    from crossdiff.studies.lift.config import LiftStudyConfig
+    from crossdiff.studies.lift.report import markdown, write_lift_report
+    from crossdiff.workflows.defaults import model_name, resolve_checkpoint, resolve_out
 
     cfg = load_config(LiftStudyConfig, config, set_)
-    model = pick_checkpoint(checkpoint)
+    model = resolve_checkpoint(checkpoint, on_default=print_default)
     name = name or model_name(checkpoint, model)
-    if out is None:
-        out = Path("evaluations") / f"{name}-lift"
-        took("out", out, "name it with --out")
+    folder = resolve_out(out, Path("evaluations") / f"{name}-lift", print_default)
     result, examples = study_lifting(cfg, model, data, pick_device(device), name)
-    write_lift_report(result, examples, out)
+    write_lift_report(result, examples, folder)
     typer.echo(markdown(result))
     pictures = "accuracy.png" + (", examples.png and .mp4" if examples else "")
-    summary(f"{out}: result.json, report.md, report.html, {pictures}; {result.dataset.clips} clips")
+    print_summary(f"{folder}: result.json, report.md, report.html, {pictures}; {result.dataset.clips} clips")

@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import say, summary, took
-
-DEFAULT_OUT = Path("export")
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.printing import print_default, print_summary, print_text
 
 
-@app.command(no_args_is_help=True)
+@help_alone
 def export(
     motions: Annotated[
         list[Path],
@@ -25,14 +23,16 @@ def export(
     ],
     formats: Annotated[list[str], typer.Option("--format", help="bvh, glb, npz, csv or smpl; repeatable.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write to.")] = None,
-    smooth: Annotated[bool, typer.Option("--smooth", help="First take out trembling (Gaussian of one frame).")] = False,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="First remove jitter (Gaussian with a sigma of one frame).")
+    ] = False,
     foot_lock: Annotated[bool, typer.Option("--foot-lock", help="Hold feet still while they touch the floor.")] = False,
-    unit: Annotated[str, typer.Option(help="Of BVH: cm or m.")] = "cm",
+    unit: Annotated[str, typer.Option(help="BVH: cm or m.")] = "cm",
     body_model: Annotated[
-        Path | None, typer.Option(help="Of smpl: your body model (.npz), to fit its mean body exactly.")
+        Path | None, typer.Option(help="smpl: your body model (.npz), to fit its mean body exactly.")
     ] = None,
     mesh: Annotated[
-        bool, typer.Option("--mesh", help="Of smpl: also the skin of --body-model, one .obj per frame.")
+        bool, typer.Option("--mesh", help="smpl: also the skin of --body-model, one .obj per frame.")
     ] = False,
 ) -> None:
     """Write motions for Blender, game engines, body-model tools or tables, on bones of constant length.
@@ -43,14 +43,13 @@ def export(
 
     from crossdiff.export.batch import ExportOptions, Format, export_motions
     from crossdiff.export.bvh import Unit
+    from crossdiff.workflows.defaults import resolve_out
 
-    if out is None:
-        out = DEFAULT_OUT
-        took("out", out, "name it with --out")
+    folder = resolve_out(out, Path("export"), print_default)
     chosen = tuple(cast(Format, kind) for kind in dict.fromkeys(formats))
     options = ExportOptions(chosen, smooth, foot_lock, cast(Unit, unit), body_model, mesh)
-    result = export_motions(motions, out, options)
+    result = export_motions(motions, folder, options)
     for line in result.measures():
-        say(f"  {line}")
-    summary(str(result))
+        print_text(f"  {line}")
+    print_summary(result)
     result.raise_failures()

@@ -7,46 +7,44 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import (
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.options import (
     Backend,
     Captions,
     EngineName,
     GpusPerActor,
     PoseSet,
     RayAddress,
+    RunOfInputs,
     TimeLimit,
     TrueRate,
     WholeOnly,
     Workers,
-    run_of,
-    summary,
+    config_file,
+    setting,
 )
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("extract-2d", no_args_is_help=True)
+@help_alone
 def extract_2d(
     videos: Annotated[list[Path], typer.Argument(help="Video files, and folders that are searched for them.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder, resumed if it exists; without it the latest of these inputs.")
-    ] = None,
+    out: RunOfInputs = None,
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
     captions: Captions = None,
     list_: Annotated[
-        list[Path] | None, typer.Option("--list", help="UCF101 list whose videos alone are taken; repeatable.")
+        list[Path] | None, typer.Option("--list", help="UCF101 list; only its videos are used; repeatable.")
     ] = None,
     per_label: Annotated[
-        int | None, typer.Option(min=1, help="Take at most so many videos of each label, evenly over UCF101's groups.")
+        int | None, typer.Option(min=1, help="Largest number of videos per label, spread evenly over UCF101's groups.")
     ] = None,
     fps: TrueRate = None,
     whole_only: WholeOnly = False,
-    config: Annotated[str | None, typer.Option(help="YAML file on tracks, or `people` for the shipped one.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of it, such as tracking.max_gap=1; repeatable.")
-    ] = None,
+    config: Annotated[str | None, config_file("people")] = None,
+    set_: Annotated[list[str] | None, setting("tracking.max_gap=1")] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try videos again that failed or are quarantined.")
+        bool, typer.Option("--retry-failed", help="Try failed and quarantined videos again.")
     ] = False,
     engine: EngineName = "local",
     workers: Workers = None,
@@ -57,30 +55,26 @@ def extract_2d(
 ) -> None:
     """Find people in videos and track their keypoints, the first step of a run.
 
-    Exits with 3 when some videos failed and with 1 when all did; what became of each is in the run's ledger.
-    A video that crashes or hangs the process that reads it costs itself alone. Typed again, the command resumes the run
-    of these inputs and settings.
+    Exits with 3 if some videos failed and with 1 if all did; the run's ledger has the reason for each.
+    A video that crashes or hangs the process that reads it does not affect the others.
+    The same command, typed again, resumes the run of these inputs and settings.
 
     Example: crossdiff extract-2d UCF101/ --list trainlist01.txt --per-label 50 --workers 2 --out runs/ucf
     """
-    from crossdiff.annotations.captions import read_captions, read_rates
     from crossdiff.config import load_config
     from crossdiff.pipeline import extract
-    from crossdiff.pipeline.backends import create_backend
     from crossdiff.pipeline.engines import create_engine
     from crossdiff.pipeline.inputs import Selection
     from crossdiff.pipeline.people import PeopleConfig
+    from crossdiff.workflows.chain import check_extraction
+    from crossdiff.workflows.defaults import run_of_inputs
 
-    # What can be wrong with the command is said before a run folder is made for nothing.
     selection = Selection.of(videos, list_ or [], per_label)
-    if captions is not None:
-        read_captions(captions)
-        read_rates(captions)
     settings = pose_set or []
-    identity = create_backend(backend, settings).identity
+    identity = check_extraction(captions, backend, settings)
     cfg = load_config(PeopleConfig, config, set_)
     chosen = create_engine(engine, workers, time_limit, num_gpus_per_actor, ray_address)
-    run = run_of(selection, out, identity, cfg)
+    run = run_of_inputs(selection, out, identity, cfg, print_default)
     result = extract.extract_2d(
         selection,
         run,
@@ -94,5 +88,5 @@ def extract_2d(
         fps=fps,
         whole_only=whole_only,
     )
-    summary(f"{result}; keypoints in {run.keypoints}")
+    print_summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

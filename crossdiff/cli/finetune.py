@@ -7,36 +7,46 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import Devices, NumNodes, device_settings, open_run, pick_checkpoint, summary, took
+from crossdiff.cli.options import (
+    Devices,
+    MixedDataset,
+    NumNodes,
+    RunFolder,
+    StartOver,
+    Teacher,
+    config_file,
+    device_settings,
+    setting,
+)
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command()
 def finetune(
-    run: Annotated[Path | None, typer.Argument(help="Run folder; without it the latest under runs/.")] = None,
-    checkpoint: Annotated[str | None, typer.Option(help="Model to start from; without it the shipped one.")] = None,
-    data: Annotated[Path | None, typer.Option(help="3D dataset to mix in, so that old motions are kept.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the model; without it RUN/finetuned.")] = None,
-    config: Annotated[str, typer.Option(help="YAML file, or a shipped one.")] = "finetune",
+    run: RunFolder = None,
+    checkpoint: Teacher = None,
+    data: MixedDataset = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the model; default: RUN/finetuned.")] = None,
+    config: Annotated[str, config_file("finetune.yaml")] = "finetune",
     devices: Devices = None,
     num_nodes: NumNodes = None,
-    start_over: Annotated[
-        bool, typer.Option("--start-over", help="Begin anew where labels or settings changed.")
-    ] = False,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, such as steps=500; repeatable.")] = None,
+    start_over: StartOver = False,
+    set_: Annotated[list[str] | None, setting("steps=500")] = None,
 ) -> None:
-    """Fine-tune the model on a run's clips and pseudo labels. Stopped at any time, it goes on where it was.
+    """Fine-tune the model on a run's clips and pseudo labels. A stopped run is resumed by the same command.
 
     Example: crossdiff finetune runs/ucf --data dataset --set steps=5000
     """
     from crossdiff.config import load_config
     from crossdiff.training.config import FinetuneConfig
     from crossdiff.training.stages import finetune as finetune_run
+    from crossdiff.workflows.defaults import open_run, resolve_checkpoint
 
     cfg = load_config(FinetuneConfig, config, [*(set_ or []), *device_settings(devices, num_nodes)])
-    opened = open_run(run)
-    start = pick_checkpoint(checkpoint)
-    took("config", f"{config}: {cfg.steps} steps of {cfg.batch_size} clips", "change it with --config or --set")
+    opened = open_run(run, print_default)
+    start = resolve_checkpoint(checkpoint, on_default=print_default)
+    print_default(
+        "config", f"{config}: {cfg.steps} steps of {cfg.batch_size} clips", "change it with --config or --set"
+    )
     if data is None:
-        took("data", "none", "wild clips alone; mix 3D motion in with --data DATASET")
-    summary(str(finetune_run(cfg, opened.root, start, out or opened.finetuned, data, start_over)))
+        print_default("data", "none", "wild clips alone; mix 3D motion in with --data DATASET")
+    print_summary(finetune_run(cfg, opened.root, start, out or opened.finetuned, data, start_over))

@@ -1,4 +1,4 @@
-"""`crossdiff import-2d`: 2D poses that were found elsewhere, as clips of a run."""
+"""`crossdiff import-2d`: 2D poses from other sources, as clips of a run."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import Captions, summary, took
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.options import Captions, NewRun
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("import-2d", no_args_is_help=True)
+@help_alone
 def import_2d(
     source: Annotated[
         Path,
         typer.Argument(help="Folder of keypoints: ID.npz, or JSON of OpenPose, AlphaPose, COCO, mmpose; or one file."),
     ],
-    out: Annotated[Path | None, typer.Option(help="Run folder; an existing run is added to.")] = None,
+    out: NewRun = None,
     captions: Captions = None,
     camera: Annotated[
         str | None,
-        typer.Option(help="Where files do not say: still (as of keypoints), unknown, or guess (as of JHMDB)."),
+        typer.Option(
+            help="Camera of files without one: still (default for keypoints), unknown, or guess (default for JHMDB)."
+        ),
     ] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second of JSON files, which rarely hold it.")] = None,
     size: Annotated[
@@ -49,14 +52,12 @@ def import_2d(
     from crossdiff.pipeline.importing.options import ImportOptions, picture_size
     from crossdiff.pipeline.importing.picture import camera_rule
     from crossdiff.pipeline.importing.pose_files import read_poses
-    from crossdiff.pipeline.run import Run
+    from crossdiff.workflows.defaults import create_run
 
-    # What can be wrong with the command is said before a run folder is made for nothing.
+    # Read before the run is created, so that a wrong source leaves no empty run.
     options = ImportOptions(camera_rule(camera), fps, picture_size(size), keypoint_set, y_up)
     found = read_poses(source, captions, options)
-    run = Run.create(out)
-    if out is None:
-        took("run", run.root, "a new run; name it with --out")
+    run = create_run(out, print_default)
     result = import_keypoints(run, found.clips, str(source), found.count)
-    summary(f"{result}; keypoints in {run.keypoints}")
+    print_summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

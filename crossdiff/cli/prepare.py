@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.options import DEFAULT_DATASET, setting
+from crossdiff.cli.printing import print_default, print_summary
 
-DEFAULT_DATASET = Path("dataset")
 
-
-@app.command(no_args_is_help=True)
+@help_alone
 def prepare(
     source: Annotated[
         Path,
@@ -31,12 +30,12 @@ def prepare(
         Path | None, typer.Option(help="AMASS, BVH: HumanML3D's index.csv of clips, if it is not in SOURCE.")
     ] = None,
     max_bad_share: Annotated[
-        float | None, typer.Option(help="Broken share of clips or caption lines that is accepted (0.05).")
+        float | None, typer.Option(help="Largest accepted fraction of broken clips or caption lines; default: 0.05.")
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with settings.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, such as fps=30; repeatable.")] = None,
+    set_: Annotated[list[str] | None, setting("fps=30")] = None,
 ) -> None:
-    """Turn motions and captions into a HumanML3D folder: features, statistics, splits, and what was left out.
+    """Turn motions and captions into a HumanML3D folder: features, statistics, splits, and a list of what was left out.
 
     Example: crossdiff prepare bvh/ --joint-map bvh_cmu --out dataset --set min_frames=24
     """
@@ -45,14 +44,13 @@ def prepare(
     from crossdiff.data.prepare import PrepareConfig
     from crossdiff.data.prepare import prepare as prepare_dataset
     from crossdiff.viewing.plots import plot_dataset
+    from crossdiff.workflows.defaults import resolve_out
 
     overrides = [*(set_ or []), *([f"max_bad_share={max_bad_share}"] if max_bad_share is not None else [])]
     cfg = load_config(PrepareConfig, config, overrides)
     names = load_config(JointMap, joint_map) if joint_map is not None else None
-    if out is None:
-        out = DEFAULT_DATASET
-        took("out", out, "name it with --out")
-    prepared = prepare_dataset(source, out, cfg, names, body_models, index)
-    for path in plot_dataset(out):
-        took("plot", path, "made with the dataset")
-    summary(str(prepared))
+    folder = resolve_out(out, DEFAULT_DATASET, print_default)
+    prepared = prepare_dataset(source, folder, cfg, names, body_models, index)
+    for path in plot_dataset(folder):
+        print_default("plot", path, "made with the dataset")
+    print_summary(prepared)

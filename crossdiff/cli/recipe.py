@@ -7,36 +7,31 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import summary
+from crossdiff.cli.options import SamplingDevices, setting, study_folder
+from crossdiff.cli.printing import print_stage, print_summary
 
 
-@app.command()
 def recipe(
     name: Annotated[str, typer.Argument(help="pretrained (the shipped models), paper (full size), or a YAML file.")],
     source: Annotated[
         Path | None, typer.Option(help="Motion to prepare: HumanML3D or KIT folder, or arrays of joints.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Instead: a dataset of `crossdiff prepare`, as BVH and AMASS need one.")
+        Path | None,
+        typer.Option(help="A dataset of `crossdiff prepare` instead; BVH and AMASS files need to be prepared first."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for everything; gone on with.")] = Path("recipe"),
-    device: Annotated[
-        str, typer.Option(help="Where motion is sampled: cpu, cuda ...; several with commas, a process each; or auto.")
-    ] = "auto",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="One setting, such as evaluation.sampling.steps=20; repeatable.")
-    ] = None,
+    out: Annotated[Path, study_folder("everything")] = Path("recipe"),
+    device: SamplingDevices = "auto",
+    set_: Annotated[list[str] | None, setting("evaluation.sampling.steps=20")] = None,
 ) -> None:
-    """Prepare, train evaluators and models, evaluate, export in float16. Stopped at any time, it goes on.
+    """Prepare, train evaluators and models, evaluate, export in float16. A stopped run is resumed by the same command.
 
     Example: crossdiff recipe pretrained --source motions --out recipe
     """
     from crossdiff.config import load_config, shipped_configs
     from crossdiff.device import pick_devices
-    from crossdiff.studies.recipe import Recipe, run_recipe
+    from crossdiff.workflows.recipe import TrainingRecipe, run_recipe
 
     shipped = f"recipes/{name}.yaml"
-    chosen = load_config(Recipe, shipped if shipped in shipped_configs() else name, set_)
-    devices = pick_devices(device)
-    summary(str(run_recipe(chosen, source, out, devices, lambda step, what: summary(f"{step}: {what}"), data)))
+    chosen = load_config(TrainingRecipe, shipped if shipped in shipped_configs() else name, set_)
+    print_summary(run_recipe(chosen, source, out, pick_devices(device), print_stage, data))

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import summary
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.printing import print_summary
 
 
-@app.command(no_args_is_help=True)
+@help_alone
 def render(
     motions: Annotated[
         list[Path],
@@ -24,12 +24,15 @@ def render(
     ],
     titles: Annotated[
         list[str] | None,
-        typer.Option("--title", help="A title for each motion, in order; else captions beside the files, or names."),
+        typer.Option(
+            "--title", help="Title of each motion, in order; default: the caption beside the file, or its name."
+        ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(min=32, help="Pixels along each panel; else 480 (.mp4), 320 (.gif) or 240 (.png).")
+        int | None,
+        typer.Option(min=32, help="Pixels along each panel; default: 480 (.mp4), 320 (.gif) or 240 (.png)."),
     ] = None,
-    moments: Annotated[int | None, typer.Option(min=1, help="Of .png: moments of each motion; else 6.")] = None,
+    moments: Annotated[int | None, typer.Option(min=1, help=".png: moments of each motion; default: 6.")] = None,
 ) -> None:
     """Draw motions side by side, in step, as a video or a GIF; or moments of each in a row, as a picture.
 
@@ -42,5 +45,5 @@ def render(
     from crossdiff.viewing.render import render_files
 
     done = render_files(motions, out, titles or [], size, moments)
-    summary(str(done))
+    print_summary(done)
     done.raise_failures()

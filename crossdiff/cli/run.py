@@ -7,35 +7,36 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import (
-    MOST_SEED,
+from crossdiff.cli.lazy import help_alone
+from crossdiff.cli.options import (
+    MAX_SEED,
     Backend,
     Captions,
+    Device,
     EngineName,
     GpusPerActor,
+    MixedDataset,
     PoseSet,
     RayAddress,
+    RunOfInputs,
+    Teacher,
     TrueRate,
     WholeOnly,
     Workers,
-    pick_checkpoint,
-    run_of,
-    summary,
+    setting,
 )
+from crossdiff.cli.printing import print_default, print_stage
 
 
-@app.command(no_args_is_help=True)
+@help_alone
 def run(
     videos: Annotated[Path, typer.Argument(help="Video file, or folder that is searched for videos.")],
     prompts: Annotated[
-        list[str] | None, typer.Argument(help="What to sample at the end; else captions of the run.")
+        list[str] | None, typer.Argument(help="What to sample at the end; default: captions of the run.")
     ] = None,
-    checkpoint: Annotated[str | None, typer.Option(help="Stage-I model; without it the shipped one.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder, resumed if it exists; without it the latest of these inputs.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="3D dataset to mix into fine-tuning.")] = None,
+    checkpoint: Teacher = None,
+    out: RunOfInputs = None,
+    data: MixedDataset = None,
     captions: Captions = None,
     fps: TrueRate = None,
     whole_only: WholeOnly = False,
@@ -47,37 +48,24 @@ def run(
     ray_address: RayAddress = None,
     mixture: Annotated[bool, typer.Option("--mixture/--standard", help="How to sample.")] = True,
     frames: Annotated[int, typer.Option(help="Length of each sampled motion, at 20 frames a second.")] = 120,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of fine-tuning and sampling.")] = 0,
-    device: Annotated[
-        str, typer.Option(help="Of lifting and sampling: cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")
-    ] = "auto",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Fine-tuning setting, such as steps=500.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of fine-tuning and sampling.")] = 0,
+    device: Device = "auto",
+    set_: Annotated[list[str] | None, setting("steps=500, of fine-tuning")] = None,
 ) -> None:
     """Extract, filter, build, pseudo-label, fine-tune and sample; run again, it does only what is missing.
 
+    --device is for lifting and sampling; fine-tuning uses the GPU if there is one.
+
     Example: crossdiff run UCF101/ --out runs/ucf "a person does pull-ups" "a person rides a bike"
     """
-    from crossdiff.annotations.captions import read_captions, read_rates
-    from crossdiff.cli.chain import ChainConfig, check_request, run_chain
     from crossdiff.config import load_config
-    from crossdiff.data.mocap import MocapDataset
     from crossdiff.device import pick_device
-    from crossdiff.diffusion.sampling import SamplingOptions
-    from crossdiff.errors import ConfigError
-    from crossdiff.pipeline.backends import create_backend
+    from crossdiff.diffusion.config import SamplingConfig
     from crossdiff.pipeline.engines import create_engine
-    from crossdiff.pipeline.inputs import Selection
     from crossdiff.training.config import FinetuneConfig
+    from crossdiff.workflows.chain import ChainConfig, run_videos
 
-    # What can be wrong with the command is said before a run folder is made for nothing.
-    selection = Selection.of([videos])
-    if captions is not None:
-        read_captions(captions)
-        read_rates(captions)
     tuning = load_config(FinetuneConfig, "finetune", [f"seed={seed}", *(set_ or [])])
-    if tuning.devices * tuning.num_nodes > 1:
-        # The other processes would run this very command, videos and all.
-        raise ConfigError("run: fine-tunes on one device; stop before it, and use crossdiff finetune --devices")
     cfg = ChainConfig(
         backend=backend,
         pose_settings=tuple(pose_set or ()),
@@ -85,17 +73,11 @@ def run(
         captions=captions,
         fps=fps,
         whole_only=whole_only,
-        # Nothing asked for: what the run was fine-tuned with before, so that no model is trained anew for nothing.
+        # Without changes the run keeps what it was fine-tuned with before, so that no model is trained again.
         finetune=tuning if seed or set_ else None,
-        sampling=SamplingOptions(mixture=mixture),
+        sampling=SamplingConfig(mixture=mixture),
         frames=frames,
         seed=seed,
         device=pick_device(device),
     )
-    if data is not None:
-        MocapDataset(data)
-    teacher = pick_checkpoint(checkpoint)
-    wanted = check_request(prompts or [], frames, teacher)
-    opened = run_of(selection, out, create_backend(cfg.backend, cfg.pose_settings).identity)
-    result = run_chain(selection, opened, teacher, wanted, cfg, lambda stage, what: summary(f"{stage}: {what}"), data)
-    result.raise_failures()
+    run_videos([videos], prompts or [], cfg, checkpoint, out, data, print_stage, print_default).raise_failures()

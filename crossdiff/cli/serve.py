@@ -6,21 +6,22 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import Backend, PoseSet, summary, took
+from crossdiff.cli.options import Backend, Device, PoseSet
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("app")
 def serve(
-    host: Annotated[str, typer.Option(help="Address to serve at; another one lets other machines in.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to serve at; others than this one let other machines in.")] = (
+        "127.0.0.1"
+    ),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve at.")] = 7860,
     checkpoint: Annotated[
-        str | None, typer.Option(help="Model for everything; else the shipped ones, for text and for videos.")
+        str | None, typer.Option(help="Model for text and videos; default: the shipped ones.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")] = "auto",
+    device: Device = "auto",
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
-    max_upload: Annotated[str, typer.Option(help="Largest video to be taken, such as 500kb or 2gb.")] = "100mb",
+    max_upload: Annotated[str, typer.Option(help="Largest accepted video, such as 500kb or 2gb.")] = "100mb",
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve a page: text to motion, video to motion, with an interactive viewer and files to download.
@@ -37,15 +38,16 @@ def serve(
 
     if backend != "mediapipe" or pose_set:  # the default need not be installed for text
         create_backend(backend, pose_set or [])
-    most = read_size(max_upload)
+    max_bytes = read_size(max_upload)
     models = Models(checkpoint, pick_device(device))
     if checkpoint is None:
-        took("checkpoint", f"{models.folder('text').name}, {models.folder('lift').name}", "the shipped models")
-    # Last, because it takes seconds.
+        names = f"{models.folder('text').name}, {models.folder('lift').name}"
+        print_default("checkpoint", names, "the shipped models")
+    # Imported last, because it takes seconds.
     from crossdiff.app.page import serving, until_stopped
 
-    with serving(models, PoseSettings(backend, tuple(pose_set or ())), host, port, most, open_) as address:
+    with serving(models, PoseSettings(backend, tuple(pose_set or ())), host, port, max_bytes, open_) as address:
         if host not in ("127.0.0.1", "localhost", "::1"):
-            took("host", host, "whoever reaches this address can use the page; it asks for no password")
-        summary(f"Look at {address} (Ctrl-C stops it)")
+            print_default("host", host, "anyone who reaches this address can use the page; it asks for no password")
+        print_summary(f"Look at {address} (Ctrl-C stops it)")
         until_stopped()

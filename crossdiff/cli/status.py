@@ -1,4 +1,4 @@
-"""`crossdiff status`: what became of a run's inputs."""
+"""`crossdiff status`: progress of a run, and the reasons for what it dropped."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import open_run, say, summary
+from crossdiff.cli.options import RunFolder
+from crossdiff.cli.printing import print_default, print_summary, print_text
 
 
-@app.command("status")
 def status(
-    run: Annotated[Path | None, typer.Argument(help="Run folder; without it the latest under runs/.")] = None,
+    run: RunFolder = None,
     stage: Annotated[
         str | None, typer.Option(help="Every row of a stage: extract, track, filter, build or pseudo.")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the table to this file instead.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the table to this file instead of printing it.")
+    ] = None,
 ) -> None:
     """Show how far a run is: how many items each stage has done, filtered (and why) and failed.
 
@@ -25,11 +26,12 @@ def status(
     """
     from crossdiff.files import write_text
     from crossdiff.pipeline.ledger import stage_named
+    from crossdiff.workflows.defaults import open_run
 
-    opened = open_run(run)
+    opened = open_run(run, print_default)
     table = opened.ledger.table(stage_named(stage)) if stage else opened.ledger.counts()
     if csv:
         write_text(csv, table.to_csv(index=False))
     else:
-        say(table.to_string(index=False, na_rep="") if len(table) else "no rows")
-    summary(f"{len(table)} rows" + (f" in {csv}" if csv else ""))
+        print_text(table.to_string(index=False, na_rep="") if len(table) else "no rows")
+    print_summary(f"{len(table)} rows" + (f" in {csv}" if csv else ""))

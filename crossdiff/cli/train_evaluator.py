@@ -1,4 +1,4 @@
-"""`crossdiff train-evaluator`: the networks that judge generated motion."""
+"""`crossdiff train-evaluator`: the networks that FID and R-precision are measured with."""
 
 from __future__ import annotations
 
@@ -7,60 +7,39 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli import app
-from crossdiff.cli.common import summary, took
-from crossdiff.cli.prepare import DEFAULT_DATASET
-from crossdiff.errors import InputError
-
-DEFAULT_EVALUATORS = "evaluators"
+from crossdiff.cli.options import DEFAULT_DATASET, Dataset, Device, StartOver, config_file, setting
+from crossdiff.cli.printing import print_default, print_summary
 
 
-@app.command("train-evaluator")
 def train_evaluator(
-    data: Annotated[Path, typer.Option(help="Dataset folder from `crossdiff prepare`.")] = DEFAULT_DATASET,
+    data: Dataset = DEFAULT_DATASET,
     part: Annotated[
-        str | None, typer.Option(help="all, upper or lower; every one without it (`tmr`: all alone).")
+        str | None, typer.Option(help="Body part: all, upper or lower; default: each of them (`tmr`: only all).")
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="t2m (the field's) or tmr (contrastive); both without it.")] = None,
-    config: Annotated[
-        str, typer.Option(help="YAML file, or a shipped one: evaluator-small.yaml, evaluator.yaml (T2M's sizes).")
-    ] = "evaluator-small.yaml",
+    kind: Annotated[str | None, typer.Option(help="t2m (the field's) or tmr (contrastive); default: both.")] = None,
+    config: Annotated[str, config_file("evaluator-small.yaml, evaluator.yaml (T2M's sizes)")] = "evaluator-small.yaml",
     words: Annotated[
         Path | None,
-        typer.Option(help="Word vectors for t2m: GloVe in text, or an npz; the embedded model's without it."),
+        typer.Option(help="Word vectors for t2m: GloVe as text, or an npz; default: the embedded model's."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for KIND-PART folders; else DATASET/evaluators.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; auto: the GPU where there is one.")] = "auto",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="One setting, such as matching.steps=1000; repeatable.")
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the KIND-PART folders; default: DATASET/evaluators.")
     ] = None,
+    device: Device = "auto",
+    start_over: StartOver = False,
+    set_: Annotated[list[str] | None, setting("matching.steps=1000")] = None,
 ) -> None:
-    """Train evaluators on a dataset: what FID and R-precision are measured with. Stopped, it goes on where it was.
+    """Train a dataset's evaluators, which FID and R-precision need. A stopped run is resumed by the same command.
 
     Example: crossdiff train-evaluator --data dataset --part all
     """
     from crossdiff.config import load_config
     from crossdiff.device import pick_device
-    from crossdiff.evaluation.evaluators import Kind
-    from crossdiff.evaluation.parts import PARTS, Part
-    from crossdiff.evaluation.training import EvaluatorTraining
-    from crossdiff.evaluation.training import train_evaluator as train
+    from crossdiff.evaluators.training import EvaluatorTraining
+    from crossdiff.workflows.evaluators import train_evaluators
 
-    if part is not None and part not in PARTS:
-        raise InputError(f"--part: expected {', '.join(PARTS)}, got {part!r}")
-    if kind is not None and kind not in ("t2m", "tmr"):
-        raise InputError(f"--kind: expected t2m or tmr, got {kind!r}")
-    if words is not None and kind is None:
-        kind = "t2m"
-        took("kind", kind, "--words are its own")
-    cfg, on = load_config(EvaluatorTraining, config, set_), pick_device(device)
-    if out is None:
-        out = data / DEFAULT_EVALUATORS
-        took("out", out, "name it with --out")
-    chosen: list[tuple[Kind, Part]] = []
-    if kind != "tmr":
-        chosen += [("t2m", p) for p in PARTS if part in (None, p)]
-    if kind != "t2m":
-        chosen += [("tmr", p) for p in PARTS if p == (part or "all")]
-    for one_kind, one_part in chosen:
-        summary(str(train(cfg, data, out / f"{one_kind}-{one_part}", one_kind, one_part, words, on)))
+    def on_stage(name: str, result: object) -> None:
+        print_summary(result)
+
+    cfg = load_config(EvaluatorTraining, config, set_)
+    train_evaluators(cfg, data, out, kind, part, words, pick_device(device), start_over, on_stage, print_default)

@@ -16,7 +16,7 @@ from crossdiff.errors import ClipError, InputError, MissingDependencyError
 from crossdiff.files import load_npz, npz_names
 from crossdiff.skeleton import HUMANML3D
 
-# Width of `poses` -> the family of body models that it is for.
+# Width of `poses` -> family of body models.
 _FAMILIES = {156: "smplh", 165: "smplx"}
 _FRAME_RATES = ("mocap_framerate", "mocap_frame_rate")
 _WHERE = (
@@ -91,7 +91,7 @@ class BodyModel:
         except ImportError:
             raise MissingDependencyError("AMASS needs smplx; install it with: pip install 'crossdiff[smpl]'") from None
         count = HUMANML3D.num_joints
-        # HumanML3D takes the first ten, whatever the recording and the model hold.
+        # HumanML3D always uses the first ten.
         used = min(10, len(motion.betas), self.shapes.shape[-1])
         shaped = self.template + blend_shapes(torch.from_numpy(motion.betas[None, :used]), self.shapes[..., :used])
         rest = vertices2joints(self.regressor, shaped)[:, :count]
@@ -102,10 +102,9 @@ class BodyModel:
 
 
 class BodyModels:
-    """The models in a folder, read when first needed.
+    """The models in a folder, read on first use.
 
-    Found are `smplh/GENDER/model.npz` (AMASS's own), `smplh/SMPLH_GENDER.npz`, `smplx/SMPLX_GENDER.npz`.
-    """
+    Their names: `smplh/GENDER/model.npz` (AMASS's own), `smplh/SMPLH_GENDER.npz`, `smplx/SMPLX_GENDER.npz`."""
 
     def __init__(self, folder: Path | None) -> None:
         if folder is None:
@@ -123,7 +122,7 @@ class BodyModels:
 
     def _find(self, family: str, gender: str) -> Path:
         places = (self.folder / family, self.folder)
-        # As HumanML3D does, anyone who is not male gets the female body where there is no model of their own.
+        # As in HumanML3D, the female body stands in for a missing model of any gender but male.
         for sex in dict.fromkeys((gender, "neutral" if gender not in ("male", "female") else gender, "female")):
             for place in places:
                 for path in (place / sex / "model.npz", place / f"{family.upper()}_{sex.upper()}.npz"):

@@ -1,9 +1,10 @@
-"""A batch of clips in both domains, and how crops become one."""
+"""Windows of clips in both domains, and their batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,17 +13,23 @@ from numpy import ndarray
 from torch import Tensor
 
 from crossdiff.errors import ClipError
+from crossdiff.moved import moved_names
 from crossdiff.types import Domain
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 
 @dataclass(frozen=True)
-class Crop:
-    """One clip as it enters a batch. Features are not normalised.
+class ClipWindow:
+    """A window of a clip. Features are not normalised.
 
-    features: (T, D) per domain; trusted: (T, D) per domain, True where the value counts in the loss; seen: (T, D2),
-    True where a 2D value may be read as input; wild: whether the clip comes from a video; has_3d: False for a clip
-    that teaches 2D alone, whose 3D features are zeros that nothing may read; quality: how far the 3D features can be
-    trusted, in [0, 1]; 1 where they were recorded.
+    features: (T, D) per domain.
+    trusted: (T, D) per domain, True where the value is used in the loss.
+    seen: (T, D2), True where a 2D value may be used as input.
+    wild: whether the clip comes from a video.
+    has_3d: False for a clip with 2D motion only; its 3D features are zeros and must not be used.
+    quality: reliability of the 3D features in [0, 1]; 1 for recorded motion.
     """
 
     features: dict[Domain, Float[ndarray, "t d"]]
@@ -50,8 +57,8 @@ class Crop:
     def num_frames(self) -> int:
         return len(self.seen)
 
-    def without_3d(self) -> Crop:
-        """The same clip as it would be had nobody recorded it in 3D."""
+    def without_3d(self) -> ClipWindow:
+        """The same clip without its 3D motion."""
         features = {**self.features, "3d": np.zeros_like(self.features["3d"])}
         trusted = {**self.trusted, "3d": np.zeros_like(self.trusted["3d"])}
         return replace(self, features=features, trusted=trusted, has_3d=False)
@@ -59,10 +66,10 @@ class Crop:
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `Crop`.
+    """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `ClipWindow`.
 
     lengths: real frames per clip;
-    rows: which rows of the step's whole batch these are; the others are on other devices.
+    rows: indices in the step's whole batch, of which other devices have the rest.
     """
 
     features: dict[Domain, Float[Tensor, "b t d"]]
@@ -80,7 +87,7 @@ class MotionBatch:
         return self._each(lambda x: x.to(device, non_blocking=True))
 
     def pin_memory(self) -> MotionBatch:
-        """In memory that a GPU copies from while the processor goes on; torch's loader asks for it by this name."""
+        """Pin the memory, for asynchronous copies to a GPU; called by torch's loader."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> MotionBatch:
@@ -96,8 +103,8 @@ class MotionBatch:
         )
 
 
-def collate(crops: Sequence[Crop], rows: Sequence[int] | None = None) -> MotionBatch:
-    """Pad to the longest clip; padded frames are masked everywhere. rows: see `MotionBatch`; all without it."""
+def collate(crops: Sequence[ClipWindow], rows: Sequence[int] | None = None) -> MotionBatch:
+    """Pad to the longest clip; padded frames are masked everywhere. rows: see `MotionBatch`; None: all."""
     longest = max(c.num_frames for c in crops)
     domains = crops[0].features.keys()
     frames = torch.arange(longest) < torch.tensor([c.num_frames for c in crops])[:, None]

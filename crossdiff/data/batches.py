@@ -1,6 +1,6 @@
 """Batches as a pure function of seed, step and row.
 
-A resumed run sees exactly what an unbroken one would, and devices that share a batch make just their own rows of it.
+A resumed run gets the same batches as an uninterrupted one, and devices that share a batch make only their own rows.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ import torch
 from numpy import ndarray
 from torch.utils.data import DataLoader, Dataset
 
-from crossdiff.data.batch import Crop, MotionBatch, collate
+from crossdiff.data.batch import ClipWindow, MotionBatch, collate
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.wild import WildDataset
 
-# Clips are sorted by length within this many batches, so that a batch holds clips of like length.
+# Clips are sorted by length within this many batches, so that clips of a batch have similar lengths.
 _BUCKET_BATCHES = 16
 
 
 class BatchSource(Protocol):
-    """Where the training loop gets its batches, each of `batch_size` rows."""
+    """Source of the training loop's batches, each of `batch_size` rows."""
 
     batch_size: int
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
-        """Some rows of the batch of this step, in rising order; the same whenever and beside whichever others."""
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
+        """Some rows of a step's batch, in ascending order; they do not depend on the other rows asked for."""
         ...
 
     def captions(self) -> list[str]:
-        """Every caption that can come up."""
+        """All captions of the clips."""
         ...
 
 
@@ -42,8 +42,8 @@ def make_batch(batches: BatchSource, step: int, rows: Sequence[int] | None = Non
     return collate(batches.crops(step, rows), rows)
 
 
-class _Steps(Dataset[MotionBatch]):
-    """Batches by step, as torch's loader wants them."""
+class _StepDataset(Dataset[MotionBatch]):
+    """Batches by step, for torch's loader."""
 
     def __init__(self, batches: BatchSource, rows: Sequence[int]) -> None:
         self._batches, self._rows = batches, rows
@@ -55,28 +55,29 @@ class _Steps(Dataset[MotionBatch]):
 def load_steps(
     batches: BatchSource, steps: range, workers: int = 0, rank: int = 0, world_size: int = 1
 ) -> Iterable[MotionBatch]:
-    """The batches of the steps, in order; with workers they are made ahead of time in processes of their own.
+    """The batches of the steps, in order; workers prepare them ahead of time in separate processes.
 
-    Of `world_size` devices the one of this rank gets every `world_size`-th row: all get clips of like length.
+    Each device gets every `world_size`-th row from its rank on, so that all get clips of similar length.
     """
     rows = range(rank, batches.batch_size, world_size)
     pinned = torch.cuda.is_available()
-    return DataLoader(_Steps(batches, rows), None, sampler=steps, num_workers=workers, pin_memory=pinned)
+    return DataLoader(_StepDataset(batches, rows), None, sampler=steps, num_workers=workers, pin_memory=pinned)
 
 
 class MocapBatches:
     """Batches of 3D clips with their views, in length buckets, reshuffled every epoch.
 
     `share_3d` of the clips are used with their 3D motion, and those up to `share_2d` by their 2D views alone (paper,
-    table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1). most: frames of a crop at most; first: (steps, frames), another number
-    for so many steps at the start.
+    table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1).
+    max_frames: length of the longest window.
+    first: (steps, frames), the maximum in the first steps of training.
     """
 
     def __init__(
         self,
         data: MocapDataset,
         batch_size: int,
-        most: int,
+        max_frames: int,
         views: ViewConfig,
         seed: int,
         share_3d: float = 1.0,
@@ -84,24 +85,24 @@ class MocapBatches:
         first: tuple[int, int] | None = None,
     ) -> None:
         self.data, self.batch_size, self.views, self.seed = data, batch_size, views, seed
-        self._most, self._first = most, first
-        _ = data.packed  # here, once, and not by every worker
-        place = places(data.ids, seed)
+        self._max_frames, self._first = max_frames, first
+        _ = data.packed  # packed once, before the workers start
+        place = split_positions(data.ids, seed)
         self._clips = np.flatnonzero(place < max(share_2d, share_3d))
         self._has_3d = place < share_3d
         self._order: tuple[int, list[ndarray]] = (-1, [])
 
     def clips(self, step: int) -> ndarray:
-        """Numbers of the dataset's clips in a step's batch."""
+        """Indices of the clips in a step's batch."""
         epoch, number = divmod(step, self._batches)
         if self._order[0] != epoch:
             self._order = (epoch, self._shuffled(epoch))
         return self._order[1][number]
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         chosen = self.clips(step)[list(rows)].tolist()
         rngs = [np.random.default_rng((self.seed, 1, step, row)) for row in rows]
-        crops = self.data.crops(chosen, self._most_at(step), self.views, rngs)
+        crops = self.data.crops(chosen, self._max_frames_at(step), self.views, rngs)
         return [c if self._has_3d[i] else c.without_3d() for c, i in zip(crops, chosen, strict=True)]
 
     def captions(self) -> list[str]:
@@ -109,32 +110,32 @@ class MocapBatches:
 
     @property
     def _batches(self) -> int:
-        """In an epoch."""
+        """Number of batches in an epoch."""
         return max(1, len(self._clips) // self.batch_size)
 
-    def _most_at(self, step: int) -> int:
-        return self._first[1] if self._first is not None and step < self._first[0] else self._most
+    def _max_frames_at(self, step: int) -> int:
+        return self._first[1] if self._first is not None and step < self._first[0] else self._max_frames
 
     def _shuffled(self, epoch: int) -> list[ndarray]:
-        """Clip numbers of every batch of an epoch."""
+        """Indices of the clips of every batch of an epoch."""
         rng = np.random.default_rng((self.seed, 0, epoch))
         order = rng.permutation(self._clips)
         if len(order) < self.batch_size:
             return [rng.choice(order, self.batch_size)]
-        # What fills no batch is left out by chance, before lengths are looked at: never the longest clips.
+        # Clips of the incomplete batch are dropped before sorting by length, or they would always be the longest.
         order = order[: self._batches * self.batch_size]
         bucket = self.batch_size * _BUCKET_BATCHES
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
-        clipped = np.minimum(self.data.lengths, self._most_at(epoch * self._batches))
+        clipped = np.minimum(self.data.lengths, self._max_frames_at(epoch * self._batches))
         order = np.concatenate([p[np.argsort(clipped[p], kind="stable")] for p in parts])
         batches = order.reshape(-1, self.batch_size)
         return list(batches[rng.permutation(len(batches))])
 
 
-def places(ids: Sequence[str], seed: int) -> ndarray:
-    """A place in [0, 1) for each clip, evenly spread in an order that depends on names and seed alone.
+def split_positions(ids: Sequence[str], seed: int) -> ndarray:
+    """A position in [0, 1) for each clip, evenly spaced in a random order of the names.
 
-    A mirrored copy (`M` before the name) has its original's place, so that a share never splits the two.
+    A mirrored copy (`M` before the name) has the position of its original, so that both get into the same part.
     """
     known = set(ids)
     originals = [i.removeprefix("M") if i.removeprefix("M") in known else i for i in ids]
@@ -146,26 +147,28 @@ def places(ids: Sequence[str], seed: int) -> ndarray:
 class WildBatches:
     """Batches of wild clips, drawn with replacement: runs are often smaller than a batch. clips: which; else all."""
 
-    def __init__(self, data: WildDataset, batch_size: int, most: int, seed: int, clips: ndarray | None = None) -> None:
-        self.data, self.batch_size, self.most, self.seed = data, batch_size, most, seed
+    def __init__(
+        self, data: WildDataset, batch_size: int, max_frames: int, seed: int, clips: ndarray | None = None
+    ) -> None:
+        self.data, self.batch_size, self.max_frames, self.seed = data, batch_size, max_frames, seed
         self._clips = np.arange(len(data)) if clips is None else clips
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         rngs = [np.random.default_rng((self.seed, 2, step, row)) for row in rows]
-        return [self.data.crop(int(rng.choice(self._clips)), self.most, rng) for rng in rngs]
+        return [self.data.crop(int(rng.choice(self._clips)), self.max_frames, rng) for rng in rngs]
 
     def captions(self) -> list[str]:
         return sorted({c for i in self._clips for c in self.data.captions[i] if c})
 
 
 class MixedBatches:
-    """Wild and 3D clips side by side in every batch, the wild ones first."""
+    """Batches of wild and 3D clips, the wild ones first."""
 
     def __init__(self, wild: WildBatches, mocap: MocapBatches) -> None:
         self.wild, self.mocap = wild, mocap
         self.batch_size = wild.batch_size + mocap.batch_size
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         count = self.wild.batch_size
         wild, mocap = [r for r in rows if r < count], [r - count for r in rows if r >= count]
         return [*self.wild.crops(step, wild), *(self.mocap.crops(step, mocap) if mocap else [])]

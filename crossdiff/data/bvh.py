@@ -1,6 +1,6 @@
 """BVH files of any skeleton: reading, forward kinematics, and our joints by a map of names.
 
-Own code, because bvhio 1.5.4, the one library that is still looked after, never returns from a file that is cut off.
+This is not left to a library: bvhio 1.5.4, the only maintained one, hangs on truncated files.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
 
 
 class JointMap(Config):
-    """Which joints of a BVH skeleton are ours.
-
-    joints: our joint -> a BVH joint, or weights of several that sum to 1; `NAME_end` is the end site of joint NAME.
-    metres_per_unit: of the file's lengths; up: its axis that points up; skip_frames: left out at the start, such as a
-    T-pose. Where a person stands and faces does not matter: the features turn frame 0 to +Z.
-    """
+    """Joints of a BVH skeleton that make up ours. Position and facing do not matter: features turn frame 0 to +Z."""
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    """Skeleton that the joints are mapped to."""
     metres_per_unit: float = Field(gt=0)
+    """Unit of length of the file, in metres."""
     up: Literal["y", "z"] = "y"
+    """Axis of the file that points up."""
     skip_frames: int = Field(0, ge=0)
+    """Frames left out at the start, such as a T-pose."""
     joints: dict[str, str | dict[str, float]]
+    """Our joint -> a BVH joint, or weights of several that sum to 1; `NAME_end` is the end site of NAME."""
 
     @model_validator(mode="after")
     def _complete(self) -> JointMap:
@@ -50,7 +50,7 @@ class JointMap(Config):
         return self
 
     def weights(self, joint: str) -> dict[str, float]:
-        """BVH joints that one of ours is made of."""
+        """Weights of the BVH joints that make up one of ours."""
         made_of = self.joints[joint]
         return {made_of: 1.0} if isinstance(made_of, str) else made_of
 
@@ -99,7 +99,7 @@ class Bvh:
     def positions(self) -> Float[ndarray, "f n 3"]:
         """World positions of all joints and end sites in the file's unit and axes.
 
-        A joint's position channels take the place of its offset; rotations are applied in the order of the channels.
+        Position channels replace the joint's offset; rotations are applied in the order of the channels.
         """
         frames = len(self.channels)
         placed = np.zeros((frames, len(self.joints), 3))
@@ -138,7 +138,7 @@ def joints_of(bvh: Bvh, joint_map: JointMap) -> Float[ndarray, "f j 3"]:
 
 
 def z_up_to_y_up(points: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
-    """Turn the world so that Z becomes Y; left stays left."""
+    """Rotate Z up to Y up; handedness is kept."""
     x, y, z = np.moveaxis(points, -1, 0)
     return np.stack([x, z, -y], axis=-1)
 
@@ -196,7 +196,7 @@ def _hierarchy(tokens: Iterator[str]) -> tuple[BvhJoint, ...]:
 
 
 def _joint(name: str, parent: int, tokens: Iterator[str], moves: bool) -> BvhJoint:
-    """A joint up to its channels; an end site does not move and has none."""
+    """Parse a joint up to its channels; an end site has none."""
     _expect(tokens, "{")
     _expect(tokens, "OFFSET")
     x, y, z = [float(next(tokens)) for _ in range(3)]

@@ -6,17 +6,22 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossdiff.errors import ClipError
+from crossdiff.moved import moved_names
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 _SIDES = {"left": "right", "right": "left", "clockwise": "counterclockwise"}
-# "anti" and "counter" may stand apart, with a part of speech behind them in the tagged tokens.
+# "anti" and "counter" may be separate words, with a part of speech after them in the tagged tokens.
 _SIDE = re.compile(r"\b(left|right|(?:counter|anti)(?:/\w+)?[ -]?clockwise|clockwise)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Caption:
-    """A sentence, its POS-tagged tokens, and the span of the clip it is about, in seconds (both 0: all of it)."""
+    """A sentence, its POS-tagged tokens, and the span of the clip that it describes, in seconds (0, 0: all)."""
 
     text: str
     tokens: str
@@ -29,7 +34,7 @@ class Caption:
 
 
 def parse_caption(line: str) -> Caption:
-    """One line of a caption file. Raises ClipError on a line of another form."""
+    """Parse one line of a caption file; ClipError if it is malformed."""
     if "\ufffd" in line:
         raise ClipError(f"caption: not UTF-8, got {line.strip()!r}")
     parts = line.strip().split("#")
@@ -47,7 +52,7 @@ def parse_caption(line: str) -> Caption:
 
 
 def parse_captions(lines: list[str]) -> tuple[list[Caption], list[str]]:
-    """Captions of a file's lines, and what was wrong with those that are left out; blank lines are nothing."""
+    """Captions of a file's lines, and the errors of malformed ones; blank lines are skipped."""
     good, bad = [], []
     for line in lines:
         if not line.strip():
@@ -62,7 +67,7 @@ def parse_captions(lines: list[str]) -> tuple[list[Caption], list[str]]:
 def keep_captions(
     captions: list[Caption], frames: int, max_frames: int, fps: float
 ) -> tuple[list[Caption], list[Caption]]:
-    """Captions of a clip that is cut to `max_frames`, and those whose span loses more than half of itself by that."""
+    """Captions of a clip cropped to `max_frames`, and those that lose more than half of their span by it."""
     if frames <= max_frames:
         return captions, []
 
@@ -73,7 +78,7 @@ def keep_captions(
     return kept, [c for c in captions if c not in kept]
 
 
-def read_captions(path: Path) -> list[Caption]:
+def read_caption_file(path: Path) -> list[Caption]:
     """All captions of one clip."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -85,7 +90,7 @@ def read_captions(path: Path) -> list[Caption]:
 
 
 def mirror_caption(caption: Caption) -> Caption:
-    """The caption of the mirrored motion: left and right change places, and so do the directions of a turn."""
+    """The caption of the mirrored motion: left and right are exchanged, and so are directions of turning."""
 
     def swap(match: re.Match[str]) -> str:
         word = match[0]

@@ -16,34 +16,36 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from crossdiff.config import Config
-from crossdiff.data.batch import Crop
-from crossdiff.data.captions import Caption, read_captions
+from crossdiff.data.batch import ClipWindow
+from crossdiff.data.captions import Caption, read_caption_file
 from crossdiff.data.packed import PackedClips
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npy, read_json
-from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
 from crossdiff.representation.projection import VIEW_YAW, VIEWS, project_orthographic, view_yaw
 from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.types import Domain
 
-# Clips are cropped to a multiple of this many frames, at a random start (T2M, MDM and the authors do).
+# Clips are cropped to a multiple of this many frames, at a random start, as in T2M, MDM and the authors' code.
 CROP_UNIT = 4
 NO_CAPTION = Caption("", "")
 
 
 class ViewConfig(Config):
-    """Which 2D views a clip is seen in, and what of them is hidden from the network as a detector would miss it.
+    """2D views of a 3D clip, and what is hidden in them from the network, as a detector would miss it.
 
-    yaw_jitter: degrees that a view may be off to either side. hide: share of clips of which some joints are hidden for
-    a while, and in a third of these the toes all along. hide_path: share of clips that look as if seen by a camera
-    whose movement is unknown: nothing tells where the body went. What is hidden is learnt all the same.
+    Hidden values are still learning targets.
     """
 
     views: tuple[str, ...] = Field(tuple(VIEW_YAW), min_length=1)
+    """Views of which one is drawn for each clip: front, right, back, left, top."""
     yaw_jitter: float = Field(0.0, ge=0, le=180)
+    """Largest deviation of a view to either side, in degrees."""
     hide: float = Field(0.0, ge=0, le=1)
+    """Fraction of clips in which some joints are hidden for a while, and in a third of them the toes throughout."""
     hide_path: float = Field(0.0, ge=0, le=1)
+    """Fraction of clips whose root trajectory is hidden, as when the camera's movement is unknown."""
 
     @field_validator("views")
     @classmethod
@@ -56,7 +58,7 @@ class ViewConfig(Config):
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and deviation of a domain's features."""
+    """Mean and standard deviation of a domain's features."""
 
     mean: ndarray
     std: ndarray
@@ -65,7 +67,7 @@ class Statistics:
 class MocapDataset:
     """One split of a HumanML3D folder; clips that cannot be used are in `skipped` with their reasons.
 
-    Arrays stay on disk until a clip is read. When the first one is, all are packed into two files (see `PackedClips`).
+    Arrays stay on disk until the first clip is read; then all are packed into two files (see `PackedClips`).
     """
 
     def __init__(self, folder: Path, split: str = "train", layout: Layout2D = "paper") -> None:
@@ -83,7 +85,7 @@ class MocapDataset:
         lengths = []
         for clip_id in names.read_text(encoding="utf-8").split():
             try:
-                captions = read_captions(folder / "texts" / f"{clip_id}.txt")
+                captions = read_caption_file(folder / "texts" / f"{clip_id}.txt")
                 length = self._length(clip_id)
             except (ClipError, InputError) as error:
                 self.skipped[clip_id] = str(error)
@@ -104,7 +106,7 @@ class MocapDataset:
         return PackedClips(self.folder, self.split, self.ids, self.lengths.tolist())
 
     def fingerprint(self) -> str:
-        """Hash of the statistics and the clips' names, lengths and captions: another value, another dataset."""
+        """Hash of the statistics and of the clips' names, lengths and captions, which identifies the dataset."""
         digest = hashlib.sha256()
         for stats in self.statistics().values():
             digest.update(np.ascontiguousarray(stats.mean).tobytes() + np.ascontiguousarray(stats.std).tobytes())
@@ -113,20 +115,22 @@ class MocapDataset:
         return digest.hexdigest()[:16]
 
     def statistics(self) -> dict[Domain, Statistics]:
-        """Of the training split, as `crossdiff prepare` wrote them."""
+        """Statistics of the training split, as `crossdiff prepare` wrote them."""
         stats: dict[Domain, Statistics] = {}
         for domain, suffix in (("3d", ""), ("2d", "2d")):
             mean, std = (load_npy(self.folder / f"{n}{suffix}.npy") for n in ("Mean", "Std"))
             stats["3d" if domain == "3d" else "2d"] = Statistics(mean, std)
         return stats
 
-    def crop(self, index: int, most: int, views: ViewConfig, rng: Generator) -> Crop:
-        """A random caption, its span, a random stretch of at most `most` frames (a multiple of 4), a random view."""
-        return self.crops([index], most, views, [rng])[0]
+    def crop(self, index: int, max_frames: int, views: ViewConfig, rng: Generator) -> ClipWindow:
+        """A random caption, a window of at most `max_frames` frames (a multiple of 4) in its span, a random view."""
+        return self.crops([index], max_frames, views, [rng])[0]
 
-    def crops(self, indices: Sequence[int], most: int, views: ViewConfig, rngs: Sequence[Generator]) -> list[Crop]:
-        """A crop of each clip, by a generator of its own; their 2D features are computed together."""
-        drawn = [self._draw(index, most, views, rng) for index, rng in zip(indices, rngs, strict=True)]
+    def crops(
+        self, indices: Sequence[int], max_frames: int, views: ViewConfig, rngs: Sequence[Generator]
+    ) -> list[ClipWindow]:
+        """A random window of each clip, with one generator each; their 2D features are computed together."""
+        drawn = [self._draw(index, max_frames, views, rng) for index, rng in zip(indices, rngs, strict=True)]
         longest = max(len(d.joints) for d in drawn)
         shape = (len(drawn), longest, self.skeleton.num_joints)
         joints, valid = np.zeros((*shape, 3), dtype=np.float32), np.ones(shape, dtype=bool)
@@ -135,15 +139,17 @@ class MocapDataset:
             valid[row, : len(d.joints)] = d.valid
         metres = torch.from_numpy(joints) * self.skeleton.metres_per_unit
         flat = _project(metres, [d.view for d in drawn])
-        features, trusted = joints_to_features(flat, self.skeleton, self.layout)
+        features, trusted = joints_to_features_2d(flat, self.skeleton, self.layout)
         hidden = not valid.all()
-        seen = joints_to_features(flat, self.skeleton, self.layout, torch.from_numpy(valid))[1] if hidden else trusted
+        seen = trusted
+        if hidden:
+            _, seen = joints_to_features_2d(flat, self.skeleton, self.layout, torch.from_numpy(valid))
         pathless = torch.tensor([not d.path_known for d in drawn])
         if pathless.any():
             moving = layout_2d(self.skeleton, self.layout).moving
             seen = seen & ~(pathless[:, None, None] & torch.from_numpy(moving))
         return [
-            Crop(
+            ClipWindow(
                 {"3d": d.features, "2d": two_d[: len(d.features)]},
                 {"3d": np.broadcast_to(True, d.features.shape), "2d": sure[: len(d.features)]},
                 read[: len(d.features)],
@@ -152,10 +158,10 @@ class MocapDataset:
             for d, two_d, sure, read in zip(drawn, features.numpy(), trusted.numpy(), seen.numpy(), strict=True)
         ]
 
-    def _draw(self, index: int, most: int, views: ViewConfig, rng: Generator) -> _Drawn:
+    def _draw(self, index: int, max_frames: int, views: ViewConfig, rng: Generator) -> _Drawn:
         caption = self.captions[index][rng.integers(len(self.captions[index]))]
         start, stop = clip_span(caption, int(self.lengths[index]), self.skeleton)
-        length = _whole_units(min(stop - start, most))
+        length = _whole_units(min(stop - start, max_frames))
         start += int(rng.integers(stop - start - length + 1))
         name = views.views[rng.integers(len(views.views))]
         view = name if name == "top" else view_yaw(name) + rng.uniform(-1, 1) * views.yaw_jitter
@@ -166,9 +172,9 @@ class MocapDataset:
         return _Drawn(self.packed.features(index, start, start + length), joints, valid, view, caption.text, path_known)
 
     def _length(self, clip_id: str) -> int:
-        """Frames that have features, and joints for themselves and the frame after.
+        """The number of frames that have features, and joints for themselves and the next frame.
 
-        HumanML3D's own folders hold as many frames of joints as of features: there the last features are left out.
+        HumanML3D's own folders have as many frames of joints as of features; their last features are dropped.
         """
         features, joints = self._array("new_joint_vecs", clip_id), self._array("new_joints", clip_id)
         if features.ndim != 2 or features.shape[1] != layout_3d(self.skeleton).dim:
@@ -192,7 +198,7 @@ class MocapDataset:
 
 
 def clip_span(caption: Caption, frames: int, skeleton: Skeleton) -> tuple[int, int]:
-    """Frames that a caption is about; all of them where its span is empty or too short to learn from."""
+    """First frame and frame after the last that a caption describes; all frames if its span is too short."""
     start, stop = (int(s * skeleton.fps) for s in (caption.start, caption.end))
     stop = min(stop, frames)
     return (start, stop) if stop - start >= skeleton.min_frames else (0, frames)
@@ -206,7 +212,7 @@ def _skeleton(name: str, folder: Path) -> Skeleton:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What chance made of a clip: T rows of 3D features, T + 1 of joints, and which of them are seen from where."""
+    """One random training window: features (T), joints (T + 1), visibility, view and caption."""
 
     features: ndarray
     joints: ndarray
@@ -217,12 +223,12 @@ class _Drawn:
 
 
 def _whole_units(frames: int) -> int:
-    """The longest multiple of `CROP_UNIT` that fits; what is shorter than one unit stays as it is."""
+    """The largest multiple of `CROP_UNIT` that fits; lengths below one unit are kept."""
     return frames - frames % CROP_UNIT if frames >= CROP_UNIT else frames
 
 
 def _project(joints: Tensor, views: Sequence[str | float]) -> Tensor:
-    """Each clip of (B, T, J, 3) in a view of its own: a yaw in degrees, or "top"."""
+    """Project each clip of (B, T, J, 3) to its own view: a yaw in degrees, or "top"."""
     yaws = torch.tensor([0.0 if view == "top" else float(view) for view in views], dtype=torch.float64)
     flat = project_orthographic(joints, yaws[:, None, None])
     top = torch.tensor([view == "top" for view in views])
@@ -230,7 +236,7 @@ def _project(joints: Tensor, views: Sequence[str | float]) -> Tensor:
 
 
 def _hidden(frames: int, skeleton: Skeleton, rng: Generator) -> ndarray:
-    """(frames, joints), False for a few random joints over a random stretch, perhaps for the toes; never the root."""
+    """(frames, joints), False for some random joints over a random interval, perhaps the toes; never the root."""
     joints = skeleton.num_joints
     valid = np.ones((frames, joints), dtype=bool)
     count = int(rng.integers(1, max(2, joints // 3)))

@@ -1,4 +1,4 @@
-"""All clips of a split in two files, so that reading a stretch of a clip is a slice of a memory map."""
+"""All clips of a split in two memory-mapped files, of which windows are slices."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from crossdiff.progress import track
 log = logging.getLogger(__name__)
 
 KINDS = ("new_joint_vecs", "new_joints")
-# A file is opened in a third of a millisecond; at two files a clip that was most of the time of a batch.
+# Opening a file takes a third of a millisecond; with two files a clip, that took most of the time of a batch.
 FOLDER = "packed"
 
 
 class PackedClips:
-    """Features (T, D) and joints (T + 1, J, 3) of clips, packed beside the dataset when first used.
+    """Features (T, D) and joints (T + 1, J, 3) of clips, packed in the dataset's folder on first use.
 
-    The packs' names hold a hash of the clips' names, lengths, sizes and times, so a changed dataset is packed anew.
-    A dataset in a folder that cannot be written to is kept in memory instead.
+    Names of the packs contain a hash of the clips' names, lengths, sizes and times, so that a changed dataset is packed
+    again. If the folder is not writable, the clips are kept in memory.
     """
 
     def __init__(self, folder: Path, split: str, ids: Sequence[str], lengths: Sequence[int]) -> None:
@@ -36,12 +36,12 @@ class PackedClips:
         self._joints = _pack(folder, split, KINDS[1], self.key, ids, [n + 1 for n in lengths])
 
     def features(self, index: int, start: int, stop: int) -> ndarray:
-        """Rows start..stop of a clip's features, copied."""
+        """Copy of rows start..stop of a clip's features."""
         first = self._starts[index]
         return np.array(self._features[first + start : first + stop])
 
     def joints(self, index: int, start: int, stop: int) -> ndarray:
-        """Frames start..stop of a clip's joints, copied; there is one more than of features."""
+        """Copy of frames start..stop of a clip's joints, which has one frame more than its features."""
         first = self._starts[index] + index
         return np.array(self._joints[first + start : first + stop])
 

@@ -18,11 +18,11 @@ from crossdiff.data.bvh import JointMap
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption
 from crossdiff.data.published import PublishedFolder
 from crossdiff.data.sources import SPLITS, RawClip, RawSource, open_source
-from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, PrepareSummary, Tally, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, ClipResult, LeftOut, PrepareSummary, Tally, Written
 from crossdiff.errors import ClipError, ConfigError, InputError
 from crossdiff.files import save_npy, write_text
 from crossdiff.progress import track
-from crossdiff.representation.features3d import canonicalise, joints_to_features, retarget
+from crossdiff.representation.features3d import canonicalise, joints_to_features_3d, retarget
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.skeleton import SKELETONS, Skeleton
 
@@ -35,26 +35,32 @@ _CHUNK = 64
 
 
 class PrepareConfig(Config):
-    """How motion becomes a dataset. None stands for what the source says, else for the skeleton's own value.
-
-    fps: frames per second of the source; metres_per_unit: size of joint arrays' unit; min_frames: fewest feature frames
-    after resampling; max_frames: what longer clips are cut to; max_bad_share: of broken clips, or of caption lines
-    that cannot be read, above which nothing is prepared; parity: keep HumanML3D's flaw in turns, see
-    `joints_to_features`; layout_2d: of the 2D features whose statistics are taken, as the model will read them.
-    """
+    """How motion becomes a dataset. null: as the source says, else the skeleton's default."""
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    """Skeleton of the dataset."""
     layout_2d: Layout2D = "paper"
+    """Layout of the 2D features, as the model will read them."""
     fps: float | None = Field(None, gt=0)
+    """Frame rate of the source."""
     metres_per_unit: float | None = Field(None, gt=0)
+    """Unit of length of joint arrays, in metres."""
     min_frames: int | None = Field(None, ge=2)
+    """Fewest feature frames of a clip, after resampling."""
     max_frames: int = Field(199, ge=2)
+    """Length that longer clips are cropped to."""
     retarget: bool = True
+    """Scale every body to the skeleton's target body."""
     mirror: bool = True
+    """Add a mirrored copy of every clip."""
     parity: bool = False
+    """Keep HumanML3D's flaw in the yaw velocity; see `joints_to_features_3d`."""
     val_share: float = Field(0.05, ge=0, lt=1)
+    """Fraction of the clips for validation, where the source has no splits."""
     test_share: float = Field(0.15, ge=0, lt=1)
+    """Fraction of the clips for testing, where the source has no splits."""
     max_bad_share: float = Field(0.05, ge=0, le=1)
+    """Fraction of broken clips, or unreadable caption lines, above which preparing fails."""
 
 
 def prepare(
@@ -67,10 +73,10 @@ def prepare(
 ) -> PrepareSummary:
     """Write `new_joints/`, `new_joint_vecs/`, `texts/`, split lists, `Mean.npy`, `Std.npy` (3D), `Mean2d.npy`, ...
 
-    Published features (`new_joint_vecs/` in the source) stay as they are; other motions become features. Where the
-    source has no caption files at all, clips are prepared without captions and train the null condition. Statistics
-    come from the training split; those of the 2D features from its four orthographic side views. What is left out
-    stands in `left_out.csv` and is counted by reason; too large a broken share (not: too short) is an error.
+    Published features (`new_joint_vecs/` in the source) are kept; other motions are converted. Without any caption
+    files, clips have no captions and train the null condition. Statistics are those of the training split; for 2D
+    features, of its four orthographic side views. Omitted clips and captions are listed in `left_out.csv` with reasons;
+    too many broken ones are an error.
     """
     cfg = cfg or PrepareConfig()
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
@@ -84,7 +90,7 @@ def prepare(
     skeleton = SKELETONS[cfg.skeleton]
     tally = Tally(skeleton, cfg.layout_2d)
     for clip_id in raw.absent:
-        tally.add(Outcome(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
+        tally.add(ClipResult(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
     _begin(out)
     for outcome in _in_threads(_Maker(raw, out, skeleton, cfg), raw.clips):
         tally.add(outcome)
@@ -97,12 +103,12 @@ def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> Pre
     tally = Tally(published.skeleton, cfg.layout_2d)
     splits = published.splits or {i: _drawn_split(i, cfg) for i in published.ids}
 
-    def place(clip_id: str) -> Outcome:
+    def place(clip_id: str) -> ClipResult:
         return published.place(clip_id, splits[clip_id], out, min_frames, cfg.max_frames)
 
     for clip_id in published.ids:
         if clip_id not in splits:
-            tally.add(Outcome(left_out=[LeftOut(clip_id, "in no split list")]))
+            tally.add(ClipResult(left_out=[LeftOut(clip_id, "in no split list")]))
     _begin(out)
     for outcome in _in_threads(place, list(splits)):
         tally.add(outcome)
@@ -112,31 +118,31 @@ def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> Pre
 
 
 def _begin(out: Path) -> None:
-    """Take the lists from a dataset that is there: its arrays are replaced one by one, and half of it is none."""
+    """Delete the lists of an existing dataset, so that it is not read while its arrays are replaced."""
     for name in ("dataset.json", *(f"{split}.txt" for split in SPLITS)):
         (out / name).unlink(missing_ok=True)
 
 
-def _in_threads(work: Callable[[T], Outcome], items: Sequence[T]) -> Iterator[Outcome]:
-    """Outcomes in the order of the items, under a progress bar; a chunk at a time, to bound what waits in memory."""
+def _in_threads(work: Callable[[T], ClipResult], items: Sequence[T]) -> Iterator[ClipResult]:
+    """Results in the order of the items, with a progress bar; in chunks, to bound the memory."""
     with ThreadPoolExecutor(_THREADS) as pool:
         chunks = (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
         yield from track((outcome for chunk in chunks for outcome in pool.map(work, chunk)), "prepare", len(items))
 
 
 class _Maker:
-    """Makes the features of one clip of the source and writes them, with those of its mirrored copy."""
+    """Computes and writes the features of a clip and of its mirrored copy."""
 
     def __init__(self, raw: RawSource, out: Path, skeleton: Skeleton, cfg: PrepareConfig) -> None:
         self.raw, self.out, self.skeleton, self.cfg = raw, out, skeleton, cfg
         self.min_frames = cfg.min_frames or skeleton.min_frames
         self.ids = {clip.id for clip in raw.clips}
 
-    def __call__(self, clip: RawClip) -> Outcome:
+    def __call__(self, clip: RawClip) -> ClipResult:
         joints = self._joints(clip)
         if isinstance(joints, LeftOut):
             _, left, lines = self._captions(clip.id, 0)
-            return Outcome([], [*left, joints], lines)
+            return ClipResult([], [*left, joints], lines)
         frames = len(joints) - 1
         captions, left, lines = self._captions(clip.id, frames)
         joints = joints[: self.cfg.max_frames + 1]
@@ -151,16 +157,16 @@ class _Maker:
             written = [self._write(clip.id, joints, captions, split)]
             if self.cfg.mirror and not self._mirrored_already(clip.id):
                 flipped = joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype)
-                # HumanML3D has captions of their own for the mirrored copies.
+                # HumanML3D has separate captions for mirrored copies.
                 own, bad, more = self._captions(f"M{clip.id}", frames)
                 left, lines = left + bad, lines + more
                 mirrored = own or [mirror_caption(c) for c in captions]
                 written.append(self._write(f"M{clip.id}", flipped, mirrored, split))
-            return Outcome(written, left, lines)
-        return Outcome([], left, lines)
+            return ClipResult(written, left, lines)
+        return ClipResult([], left, lines)
 
     def _joints(self, clip: RawClip) -> np.ndarray | LeftOut:
-        """Joints in the skeleton's unit, at its frame rate, of the clip's span."""
+        """Joints of the clip's span, in the skeleton's unit and at its frame rate."""
         try:
             motion = clip.read()
         except (ClipError, InputError) as error:
@@ -189,7 +195,7 @@ class _Maker:
         return f"M{clip_id}" in self.ids or (clip_id.startswith("M") and clip_id[1:] in self.ids)
 
     def _captions(self, clip_id: str, frames: int) -> tuple[list[Caption], list[LeftOut], int]:
-        """Captions of a clip of so many frames, those that are left out, and the number of all lines."""
+        """Captions of a clip of this length, the omitted ones, and the number of all lines."""
         good, bad = self.raw.captions(clip_id)
         kept, cut_off = keep_captions(good, frames, self.cfg.max_frames, self.skeleton.fps)
         left = [LeftOut(clip_id, BAD_LINE, why) for why in bad] + [LeftOut(clip_id, CUT_OFF, c.line) for c in cut_off]
@@ -199,7 +205,7 @@ class _Maker:
         motion = torch.from_numpy(np.ascontiguousarray(joints))
         if self.cfg.retarget and self.skeleton.body is not None:
             motion = retarget(motion, torch.tensor(self.skeleton.body), self.skeleton)
-        features = joints_to_features(motion, self.skeleton, self.cfg.parity).numpy()
+        features = joints_to_features_3d(motion, self.skeleton, self.cfg.parity).numpy()
         placed = canonicalise(motion, self.skeleton).numpy()
         save_npy(self.out / "new_joint_vecs" / f"{clip_id}.npy", features)
         save_npy(self.out / "new_joints" / f"{clip_id}.npy", placed)
@@ -208,7 +214,7 @@ class _Maker:
 
 
 def _drawn_split(clip_id: str, cfg: PrepareConfig) -> str:
-    """A split by the clip's name, so that a clip stays in its split when others come or go."""
+    """A split by a hash of the clip's name, which does not depend on the other clips."""
     draw = int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
     if draw < cfg.test_share:
         return "test"
@@ -216,11 +222,11 @@ def _drawn_split(clip_id: str, cfg: PrepareConfig) -> str:
 
 
 def resample(joints: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
-    """Linear interpolation of (F, J, C) onto another frame rate; the first frame stays."""
+    """Linear interpolation of (F, J, C) to another frame rate; the first frame is kept."""
     if fps == target_fps or len(joints) < 2:
         return joints
     last = len(joints) - 1
-    # Files write the time between frames with few digits: the last frame may seem to come a little early.
+    # Frame times are rounded in files, so the last frame may appear slightly early.
     count = int(last / fps * target_fps + 1e-3) + 1
     times = np.minimum(np.arange(count) / target_fps * fps, last)
     low = np.minimum(times.astype(int), last - 1)

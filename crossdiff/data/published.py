@@ -1,4 +1,4 @@
-"""HumanML3D and KIT-ML folders as they are published: features are taken over, never computed again."""
+"""Published HumanML3D and KIT-ML folders, whose features are kept instead of computed again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from crossdiff.data.captions import keep_captions, parse_captions
 from crossdiff.data.sources import read_splits, read_texts
-from crossdiff.data.tally import BAD_LINE, CUT_OFF, LeftOut, Outcome, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, ClipResult, LeftOut, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, save_npy, temporary_beside, write_text
 from crossdiff.representation.features3d import features_to_joints_and_next
@@ -25,7 +25,7 @@ _FEATURES, _JOINTS = "new_joint_vecs", "new_joints"
 
 
 class _Unusable(Exception):
-    """Reason and detail of a clip that is broken."""
+    """A broken clip, with the reason and its detail."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class PublishedFolder:
 
     @classmethod
     def find(cls, source: Path) -> PublishedFolder | None:
-        """The folder, where it holds features; whose they are is told by their width."""
+        """The folder's features, None without any; their width gives the skeleton."""
         ids = sorted(p.stem for p in (source / _FEATURES).glob("*.npy"))
         if not ids:
             return None
         return cls(source, _skeleton_of(source, ids), ids, read_splits(source), read_texts(source))
 
     def statistics(self) -> dict[str, ndarray]:
-        """`Mean` and `Std`, where the folder has both."""
+        """`Mean` and `Std`, if the folder has both."""
         paths = {name: self.folder / f"{name}.npy" for name in ("Mean", "Std")}
         if not all(path.is_file() for path in paths.values()):
             return {}
@@ -61,8 +61,8 @@ class PublishedFolder:
     def _has_joints(self) -> bool:
         return any((self.folder / _JOINTS).glob("*.npy"))
 
-    def place(self, clip_id: str, split: str, out: Path, min_frames: int, max_frames: int) -> Outcome:
-        """Check a clip and put it into `out`: hard links to whole arrays, copies where that cannot be."""
+    def place(self, clip_id: str, split: str, out: Path, min_frames: int, max_frames: int) -> ClipResult:
+        """Check a clip and link or copy it into `out`."""
         captions, bad_lines = parse_captions(self.texts.get(clip_id, []))
         lines = len(captions) + len(bad_lines)
         left = [LeftOut(clip_id, BAD_LINE, why) for why in bad_lines]
@@ -71,20 +71,20 @@ class PublishedFolder:
             joints = self._joints(clip_id, features)
         except _Unusable as error:
             reason, detail = error.args
-            return Outcome([], [*left, LeftOut(clip_id, reason, detail, broken=True)], lines)
+            return ClipResult([], [*left, LeftOut(clip_id, reason, detail, broken=True)], lines)
         kept, cut_off = keep_captions(captions, len(features), max_frames, self.skeleton.fps)
         left += [LeftOut(clip_id, CUT_OFF, c.line) for c in cut_off]
         if len(features) < min_frames:
             left.append(LeftOut(clip_id, f"shorter than {min_frames} frames", f"{len(features)} frames"))
-            return Outcome([], left, lines)
+            return ClipResult([], left, lines)
         if not kept and self.texts:
             left.append(LeftOut(clip_id, "without a caption", broken=clip_id not in self.texts))
-            return Outcome([], left, lines)
+            return ClipResult([], left, lines)
         clip = Written(clip_id, split, features[:max_frames], joints[: max_frames + 1], len(kept))
         self._put(out, _FEATURES, clip_id, features, clip.features)
         self._put(out, _JOINTS, clip_id, joints, clip.joints)
         write_text(out / "texts" / f"{clip_id}.txt", "".join(c.line + "\n" for c in kept))
-        return Outcome([clip], left, lines)
+        return ClipResult([clip], left, lines)
 
     def _features(self, clip_id: str) -> ndarray:
         features = self._read(_FEATURES, clip_id)
@@ -96,7 +96,7 @@ class PublishedFolder:
         return features
 
     def _joints(self, clip_id: str, features: ndarray) -> ndarray:
-        """The published joints; where the folder has none, the features' own."""
+        """The published joints, or else those computed from the features."""
         if not self._has_joints:
             return features_to_joints_and_next(torch.from_numpy(features.astype(np.float32)), self.skeleton).numpy()
         joints = self._read(_JOINTS, clip_id)
@@ -140,7 +140,7 @@ def _skeleton_of(source: Path, ids: list[str]) -> Skeleton:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link, so that a second copy takes no space; a copy where links cannot be made."""
+    """A hard link, which takes no space, or a copy where the file system has no links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(target)
     try:

@@ -6,28 +6,33 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.data.amass import BodyModels, is_amass, read_amass
 from crossdiff.data.bvh import JointMap, joints_of, read_bvh
 from crossdiff.data.captions import Caption, parse_captions
-from crossdiff.data.segments import find_index, read_segments
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, load_npz, npz_names
 
 SPLITS = ("train", "val", "test")
 _PACKED = {"joints_delta", "offsets", "ids", "unit_m"}
-# An AMASS subject's folder holds this one beside the recordings: a body without a motion.
+# File in the folder of each AMASS subject that holds a body shape and no motion.
 _NO_MOTION = "shape"
+INDEX_COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
+# Frame rate of the index.
+INDEX_FPS = 20
+# Seconds that HumanML3D drops at the start of some datasets' recordings before it counts frames.
+_LEAD = {"Eyes_Japan_Dataset": 3.0, "MPI_HDM05": 3.0, "TotalCapture": 1.0, "MPI_Limits": 1.0, "Transitions_mocap": 0.5}
 
 
 @dataclass(frozen=True)
 class RawMotion:
-    """joints: as the file has them, checked later; Y up. fps, metres_per_unit: None where the file does not say."""
+    """joints: unchecked, Y up. fps, metres_per_unit: None if the file does not tell."""
 
     joints: Float[ndarray, "f j 3"]
     fps: float | None = None
@@ -36,10 +41,10 @@ class RawMotion:
 
 @dataclass(frozen=True)
 class RawClip:
-    """A clip that has not been read yet; `read` raises ClipError or InputError for a file that cannot be used.
+    """A clip that is read on demand; `read` raises ClipError or InputError for an unusable file.
 
-    recording: path of the file below the source's folder, without suffix; span: (start, stop) in seconds of the
-    stretch of it that the clip is, stop open where None; all of it where the span is None.
+    recording: path of the file below the source's folder, without suffix.
+    span: (start, stop) of the clip in the recording, in seconds; stop None: to its end; span None: all of it.
     """
 
     id: str
@@ -50,7 +55,7 @@ class RawClip:
 
 @dataclass(frozen=True)
 class RawSource:
-    """Where raw motion, captions and split lists come from.
+    """Raw motion with its captions and split lists.
 
     texts: clip id -> lines of a caption file; splits: clip id -> split (may be empty); absent: ids of listed clips
     that have no motion.
@@ -63,7 +68,7 @@ class RawSource:
     absent: list[str] = field(default_factory=list)
 
     def captions(self, clip_id: str) -> tuple[list[Caption], list[str]]:
-        """Captions of a clip, and what was wrong with the lines that are left out."""
+        """Captions of a clip, and the errors of malformed lines."""
         return parse_captions(self.texts.get(clip_id, []))
 
 
@@ -94,13 +99,13 @@ def open_source(
 
 
 def read_splits(folder: Path) -> dict[str, str]:
-    """Clip id -> split, from `train.txt`, `val.txt` and `test.txt`; other lists do not count."""
+    """Clip id -> split, from `train.txt`, `val.txt` and `test.txt`; other lists are ignored."""
     lists = {s: folder / f"{s}.txt" for s in SPLITS}
     return {i: s for s, path in lists.items() if path.is_file() for i in _text(path).split()}
 
 
 def read_texts(folder: Path) -> dict[str, list[str]]:
-    """Clip id -> lines of its caption file, from `texts.zip` or `texts/`; what is not UTF-8 is marked as such."""
+    """Clip id -> lines of its caption file, from `texts.zip` or `texts/`; lines that are not UTF-8 are marked."""
     archive = folder / "texts.zip"
     if archive.is_file():
         try:
@@ -164,7 +169,7 @@ def _unpack(delta: ndarray, unit: float) -> RawMotion:
 
 
 def _recordings(source: Path, joint_map: JointMap | None, body_models: Path | None) -> RawSource | None:
-    """BVH or AMASS files, in any folders below; None where there are none."""
+    """BVH or AMASS files in the folder and below; None if there are none."""
     folder = source if source.is_dir() else source.parent
     if bvh := _files(source, ".bvh"):
         if joint_map is None:
@@ -187,7 +192,7 @@ def _files(source: Path, suffix: str) -> list[Path]:
 
 
 def _named(paths: list[Path], folder: Path, reader: Callable[[Path], Callable[[], RawMotion]]) -> list[RawClip]:
-    """Clips of recordings, named after their files, or after their paths below the folder where names repeat."""
+    """Clips named after their files, or after their paths if names repeat."""
     unique = len({p.stem for p in paths}) == len(paths)
     below = [p.relative_to(folder).with_suffix("") for p in paths]
     return [
@@ -207,7 +212,7 @@ def _read_amass(path: Path, models: BodyModels) -> RawMotion:
 
 
 def _cut(raw: RawSource, index: Path) -> RawSource:
-    """The clips that an index makes of the recordings."""
+    """The clips that an index cuts from the recordings."""
     recordings = {clip.recording: clip for clip in raw.clips}
     clips, absent = [], []
     for segment in read_segments(index):
@@ -224,3 +229,43 @@ def _text(path: Path, errors: str = "strict") -> str:
         return path.read_text("utf-8", errors)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as text ({error}); save it as UTF-8") from None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A row of the index. recording: path below the source's folder, without suffix; start, stop: seconds."""
+
+    clip_id: str
+    recording: str
+    start: float
+    stop: float | None
+
+
+def find_index(folder: Path) -> Path | None:
+    """The folder's index.csv if it has HumanML3D's columns, else None."""
+    path = folder / "index.csv"
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8-sig", errors="replace") as handle:
+        names = [name.strip() for name in handle.readline().split(",")]
+    return path if set(INDEX_COLUMNS) <= set(names) else None
+
+
+def read_segments(path: Path) -> list[Segment]:
+    """The clips of an index, in its order."""
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig")
+        rows = zip(*(table[name] for name in INDEX_COLUMNS), strict=True)
+        return [_segment(str(source), int(start), int(stop), str(name)) for source, start, stop, name in rows]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not an index of clips with {', '.join(INDEX_COLUMNS)} ({error})") from None
+
+
+def _segment(source: str, start: int, stop: int, name: str) -> Segment:
+    recording = PurePosixPath(source.replace("\\", "/").removeprefix("./").removeprefix("pose_data/")).with_suffix("")
+    lead = next((seconds for dataset, seconds in _LEAD.items() if dataset in source), 0.0)
+    if start < 0 or (stop >= 0 and stop <= start):
+        raise ValueError(f"{name}: frames {start} to {stop}")
+    # The index writes -1 for an open end.
+    end = None if stop < 0 else lead + stop / INDEX_FPS
+    return Segment(name.removesuffix(".npy"), str(recording), lead + start / INDEX_FPS, end)

@@ -1,4 +1,4 @@
-"""A dataset of some clips of another one: lists and statistics of its own, the other's arrays and captions."""
+"""A dataset of some clips of another: new lists and statistics, links to the arrays and captions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.data.tally import Outcome, Tally, Written
+from crossdiff.data.tally import ClipResult, Tally, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, read_json
 from crossdiff.progress import track
@@ -17,10 +17,10 @@ _SHARED = ("new_joints", "new_joint_vecs", "texts")
 
 
 def write_subset(data: Path, out: Path, splits: Mapping[str, Sequence[str]], layout: Layout2D = "paper") -> None:
-    """Make a HumanML3D folder at `out` whose splits hold these clips of the dataset `data`, read through links.
+    """Make a HumanML3D folder at `out` whose splits are these clips of the dataset `data`, as links.
 
-    Statistics are those of its own training split, of 2D features of this layout. What is there already is left as it
-    is where it has the same lists, source and layout. Raises InputError where the arrays of a clip are not there.
+    Statistics are those of its training split, with 2D features of this layout. An existing subset of the same lists,
+    source and layout is kept. Raises InputError if the arrays of a clip are missing.
     """
     made_of = {"source": f"{data.resolve()} {MocapDataset(data, 'train', layout).fingerprint()}", "layout_2d": layout}
     if _is_made(out, splits, made_of):
@@ -30,12 +30,12 @@ def write_subset(data: Path, out: Path, splits: Mapping[str, Sequence[str]], lay
     out.mkdir(parents=True, exist_ok=True)
     for kind in _SHARED:
         _link(out / kind, data / kind)
-    (out / "dataset.json").unlink(missing_ok=True)  # written last: with it the folder is whole
+    (out / "dataset.json").unlink(missing_ok=True)  # written last; marks a complete folder
     tally = Tally(skeleton, layout)
     for clip, split in track([(clip, split) for split, ids in splits.items() for clip in ids], "subset"):
         features = load_npy(data / "new_joint_vecs" / f"{clip}.npy")
         joints = load_npy(data / "new_joints" / f"{clip}.npy")
-        tally.add(Outcome([Written(clip, split, features, joints, _captions(data, clip))]))
+        tally.add(ClipResult([Written(clip, split, features, joints, _captions(data, clip))]))
     tally.finish(out, source=made_of["source"], layout_2d=layout)
 
 
@@ -43,7 +43,7 @@ def _link(link: Path, target: Path) -> None:
     if link.is_symlink():
         link.unlink()
     if link.exists():
-        raise InputError(f"{link.parent}: holds a dataset of its own; give another folder for the subset")
+        raise InputError(f"{link.parent}: holds another dataset; give another folder for the subset")
     link.symlink_to(target.resolve(), target_is_directory=True)
 
 

@@ -1,4 +1,4 @@
-"""What became of every clip that `crossdiff prepare` was given: splits, reasons, statistics."""
+"""Counts, reasons and statistics of the clips that `crossdiff prepare` reads."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff import __version__
-from crossdiff.data.distributions import FILE, Distributions
 from crossdiff.data.sources import SPLITS
 from crossdiff.errors import InputError
-from crossdiff.files import save_npy, write_json, write_text
-from crossdiff.representation.features2d import joints_to_features as features_2d
+from crossdiff.files import save_npy, save_npz, write_json, write_text
+from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
 from crossdiff.representation.normalizer import RunningStatistics
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
@@ -28,11 +27,16 @@ from crossdiff.skeleton import Skeleton
 
 BAD_LINE = "caption lines not readable"
 CUT_OFF = "captions of frames that are cut off"
+FILE = "distributions.npz"
+# Speeds from behind equal those from the front, and speeds from the right those from the left.
+SEEN = ("3d", "front", "left")
+# Metres per second; the last bin includes faster joints.
+SPEED_EDGES = np.linspace(0.0, 6.0, 121)
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A clip or a caption that was left out. broken: whether something is wrong with it, rather than unsuitable."""
+    """An omitted clip or caption; broken: it is faulty, and not merely unsuitable."""
 
     clip_id: str
     reason: str
@@ -42,9 +46,9 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Written:
-    """A clip that is in the dataset.
+    """A clip of the dataset.
 
-    features: (T, D); joints: (T or T + 1, J, 3) in the skeleton's unit; captions: how many it has.
+    features: (T, D); joints: (T or T + 1, J, 3) in the skeleton's unit; captions: their number.
     """
 
     clip_id: str
@@ -55,8 +59,8 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one clip of the source; lines: number of its captions, readable or not."""
+class ClipResult:
+    """The clips made from one clip of the source, and the omitted ones; lines: its captions, readable or not."""
 
     written: list[Written] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -65,7 +69,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PrepareSummary:
-    """Counts per split (mirrored copies included) and per reason for what was left out."""
+    """Counts of clips per split (mirrored copies included), and of omitted ones per reason."""
 
     out: Path
     clips: dict[str, int]
@@ -78,7 +82,7 @@ class PrepareSummary:
 
 
 class Tally:
-    """Counts outcomes in the order they come, keeping names and sums alone; `finish` writes them."""
+    """Accumulates results as names and sums; `finish` writes them."""
 
     def __init__(self, skeleton: Skeleton, layout: Layout2D = "paper") -> None:
         self.skeleton, self.layout = skeleton, layout
@@ -89,7 +93,7 @@ class Tally:
         self.stats_3d = RunningStatistics(layout_3d(skeleton).dim)
         self.stats_2d = RunningStatistics(layout_2d(skeleton, layout).dim)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: ClipResult) -> None:
         self.clips += 1
         self.lines += outcome.lines
         self.left_out += outcome.left_out
@@ -106,7 +110,7 @@ class Tally:
         """The 2D features, in metres, of the four orthographic side views."""
         metres = torch.from_numpy(joints) * self.skeleton.metres_per_unit
         yaws = torch.tensor(list(VIEW_YAW.values()))[:, None, None]
-        views, mask = features_2d(project_orthographic(metres, yaws), self.skeleton, self.layout)
+        views, mask = joints_to_features_2d(project_orthographic(metres, yaws), self.skeleton, self.layout)
         self.stats_2d.add(views.flatten(0, 1).numpy(), mask.flatten(0, 1).numpy())
 
     @property
@@ -114,18 +118,20 @@ class Tally:
         return dict(sorted(Counter(x.reason for x in self.left_out).items()))
 
     def check(self, max_bad_share: float) -> None:
-        """InputError where more than this share of clips or of caption lines is broken, or no training clip is left."""
+        """InputError if more than this fraction of clips or captions is broken, or no training clip is left."""
         broken = sum(x.broken for x in self.left_out)
         bad_lines = self.reasons.get(BAD_LINE, 0)
         for bad, total, what in ((broken, self.clips, "clips"), (bad_lines, self.lines, "caption lines")):
             if bad > max_bad_share * total:
                 raise InputError(
-                    f"{bad} of {total} {what} are broken ({self._told()}); mend them or raise --max-bad-share"
+                    f"{bad} of {total} {what} are broken ({self._reasons_text()}); fix them or raise --max-bad-share"
                 )
         if not self.splits["train"]:
-            raise InputError(f"no training clip left of {self.clips} ({self._told()}); check captions, splits, lengths")
+            raise InputError(
+                f"no training clip left of {self.clips} ({self._reasons_text()}); check captions, splits, lengths"
+            )
 
-    def _told(self) -> str:
+    def _reasons_text(self) -> str:
         first = next((x for x in self.left_out if x.detail), None)
         reasons = "; ".join(f"{n} {reason}" for reason, n in self.reasons.items()) or "nothing was left out"
         return reasons + (f"; for instance {first.clip_id}: {first.detail}" if first else "")
@@ -133,7 +139,7 @@ class Tally:
     def finish(self, out: Path, published: dict[str, ndarray] | None = None, **record: Any) -> PrepareSummary:
         """Write lists, statistics, `left_out.csv`, distributions and, last, `dataset.json`.
 
-        published: `Mean` and `Std` that came with the features and stay as they are.
+        published: `Mean` and `Std` of published features, which are kept.
         """
         for split, ids in self.splits.items():
             write_text(out / f"{split}.txt", "".join(f"{i}\n" for i in ids))
@@ -172,3 +178,35 @@ class Tally:
                 "torch": torch.__version__,
             },
         }
+
+
+def joint_speeds(joints: Float[ndarray, "f j 3"], skeleton: Skeleton) -> dict[str, Float[ndarray, "f-1 j"]]:
+    """Speed of every joint in space and in the front and left view, metres per second. joints: feature units, Y up."""
+    metres = torch.as_tensor(joints) * skeleton.metres_per_unit
+    seen = {"3d": metres, **{view: project_orthographic(metres, view) for view in SEEN[1:]}}
+    return {name: (x.diff(dim=0).norm(dim=-1) * skeleton.fps).numpy() for name, x in seen.items()}
+
+
+class Distributions:
+    """Histograms over clips, which are not kept."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+        self.seconds: dict[str, list[float]] = {}
+        self.counts = np.zeros((len(SEEN), skeleton.num_joints, len(SPEED_EDGES) - 1), dtype=np.int64)
+
+    def add(self, split: str, joints: Float[ndarray, "f j 3"]) -> None:
+        """Add a clip: its length in every split, its speeds in the training split only."""
+        self.seconds.setdefault(split, []).append((len(joints) - 1) / self.skeleton.fps)
+        if split != "train":
+            return
+        bins = len(SPEED_EDGES) - 1
+        for row, speeds in zip(self.counts, joint_speeds(joints, self.skeleton).values(), strict=True):
+            place = np.minimum(np.digitize(speeds, SPEED_EDGES) - 1, bins - 1)
+            flat = place + bins * np.arange(self.skeleton.num_joints)
+            row += np.bincount(flat.ravel(), minlength=row.size).reshape(row.shape)
+
+    def save(self, path: Path) -> None:
+        """counts: (3 of SEEN, joints, bins of SPEED_EDGES); seconds_SPLIT: (clips,)."""
+        lengths = {f"seconds_{split}": np.array(values) for split, values in self.seconds.items()}
+        save_npz(path, counts=self.counts, edges=SPEED_EDGES, seen=np.array(SEEN), **lengths)

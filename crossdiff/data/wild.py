@@ -12,8 +12,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.random import Generator
 
-from crossdiff.data.batch import Crop
-from crossdiff.data.captions import read_captions
+from crossdiff.data.batch import ClipWindow
+from crossdiff.data.captions import read_caption_file
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
 from crossdiff.representation.layouts import layout_2d, layout_3d
@@ -24,10 +24,9 @@ from crossdiff.types import Domain
 class WildDataset:
     """Clips of a run folder that have `features2d/ID.npz`, `pseudo3d/ID.npz` and `texts/ID.txt`.
 
-    A clip without captions has the empty one, the null condition. A clip is small and read many times, so all are kept
-    in memory. Every pseudo 3D value counts in the loss; 2D values
-    count where they were seen. A clip's quality is that of its label, 1 where that has none. Not `labelled`: clips
-    need no pseudo label, none is read, and they teach 2D alone.
+    A clip without captions has the empty one, the null condition. Clips are kept in memory: they are small and read
+    often. All pseudo 3D values are used in the loss, 2D values only where they are visible. A clip has the quality of
+    its label, 1 without one. With `labelled` off, no labels are read, and the clips have 2D motion only.
     """
 
     def __init__(self, run: Path, labelled: bool = True) -> None:
@@ -35,7 +34,7 @@ class WildDataset:
         folder = "pseudo3d" if labelled else "features2d"
         self.ids = [p.stem for p in sorted((run / folder).glob("*.npz"))]
         self.skipped: dict[str, str] = {}
-        self.clips: list[Crop] = []
+        self.clips: list[ClipWindow] = []
         self.captions: list[list[str]] = []
         for clip_id in list(self.ids):
             try:
@@ -61,7 +60,7 @@ class WildDataset:
         return len(self.ids)
 
     def fingerprint(self) -> str:
-        """Hash of features, labels and captions: another value, other clips."""
+        """Hash of features, labels and captions, which identifies the clips."""
         digest = hashlib.sha256()
         for clip_id, clip, captions in zip(self.ids, self.clips, self.captions, strict=True):
             digest.update(f"{clip_id} {captions} {clip.quality}\n".encode())
@@ -88,8 +87,8 @@ class WildDataset:
         else:
             lifted = np.zeros((len(flat["features"]), layout_3d(HUMANML3D).dim))
         text = run / "texts" / f"{clip_id}.txt"
-        captions = [c.text for c in read_captions(text)] if text.is_file() else []
-        clip = Crop(
+        captions = [c.text for c in read_caption_file(text)] if text.is_file() else []
+        clip = ClipWindow(
             {"3d": lifted.astype(np.float32), "2d": flat["features"].astype(np.float32)},
             {"3d": np.full(lifted.shape, self._labelled), "2d": flat["mask"]},
             flat["mask"],
@@ -107,26 +106,26 @@ class WildDataset:
         self.captions.append(captions or [""])
 
     def copy(self) -> WildDataset:
-        """The same clips, whose labels change apart."""
+        """The same clips with separate labels."""
         other = copy(self)
         other.clips = list(self.clips)
         return other
 
     def relabel(self, index: int, features: Float[ndarray, "t d"]) -> None:
-        """Give a clip another pseudo label."""
+        """Replace the pseudo label of a clip."""
         clip = self.clips[index]
         self.clips[index] = replace(clip, features={**clip.features, "3d": features.astype(np.float32)})
 
-    def crop(self, index: int, most: int, rng: Generator) -> Crop:
-        """A random caption and a random stretch of at most `most` frames."""
+    def crop(self, index: int, max_frames: int, rng: Generator) -> ClipWindow:
+        """A random caption and a random window of at most `max_frames` frames."""
         clip, captions = self.clips[index], self.captions[index]
-        length = min(most, clip.num_frames)
+        length = min(max_frames, clip.num_frames)
         start = int(rng.integers(clip.num_frames - length + 1))
         rows = slice(start, start + length)
         features = {d: x[rows] for d, x in clip.features.items()}
         layout = layout_2d(HUMANML3D, "official")
         if start and self.dims["2d"] == layout.dim:
-            # Its root is a place, measured from the first frame: now from the crop's.
+            # The root's position is relative to the first frame of the window.
             features["2d"] = features["2d"].copy()
             features["2d"][:, layout.root] -= clip.features["2d"][start - 1, layout.root]
         return replace(

@@ -1,6 +1,6 @@
-"""Keeping a part of a motion while text fills the rest: in-betweening, going on, editing the upper or lower body.
+"""Keeping part of a motion while text fills the rest: in-betweening, continuation, editing of the upper or lower body.
 
-As in MDM (Tevet et al. 2023, section 3): at every step the known values are put into the predicted x_start.
+As in MDM (Tevet et al. 2023, section 3): at every step the kept values replace those of the predicted x_start.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from torch import Tensor
 
 from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import HUMANML3D, Skeleton
 from crossdiff.types import Motion3D
 
 GROUPS = ("lower", "upper")
-# Of the root's values the first ones are of the step to the next frame (yaw, x and z velocity), the last is the height.
+# The root's first values describe the step to the next frame (yaw, x and z velocity); the last one is the height.
 _ROOT_STEP = 3
 
 
@@ -30,14 +30,16 @@ _ROOT_STEP = 3
 class Edit:
     """A motion and which of its values to keep.
 
-    features: 3D features, not normalised, (F, D), one row per frame of the motion; keep: (F, D), True = keep. Row t
-    holds the pose of frame t (height, positions, rotations) and the step to frame t + 1 (root velocities, joint
+    Row t holds the pose of frame t (height, positions, rotations) and the step to frame t + 1 (root velocities, joint
     velocities, contacts); the last row has no step to keep.
     """
 
     features: Float[Tensor, "f d"]
+    """3D features (F, D), not normalised, one row per frame of the motion."""
     keep: Bool[Tensor, "f d"]
+    """True = keep."""
     skeleton: Skeleton = HUMANML3D
+    """Skeleton of the motion."""
 
     def __post_init__(self) -> None:
         dim = layout_3d(self.skeleton).dim
@@ -47,7 +49,7 @@ class Edit:
                 f"got {tuple(self.features.shape)} and {tuple(self.keep.shape)}"
             )
         if not self.keep.any():
-            raise InputError("edit: expected a value to keep, got none; name other frames or joints, or sample without")
+            raise InputError("edit: nothing to keep: the mask is empty; name other frames or joints")
 
     @classmethod
     def from_joints(
@@ -57,19 +59,19 @@ class Edit:
         keep_joints: str | Sequence[str] | None = None,
         skeleton: Skeleton = HUMANML3D,
     ) -> Edit:
-        """Keep these joints in these frames of a motion in metres, Y up, at the skeleton's rate; None is all of them.
+        """Keep the given joints in the given frames of a motion in metres, Y up, at the skeleton's frame rate.
 
-        keep_frames: slices, or True per frame. keep_joints: names of joints, "lower" (root and legs) or "upper" (all
-        others). The root's path and height are kept with the root. A step is kept where both of its frames are.
+        keep_frames: slices, or a mask with one value per frame; None: all frames. keep_joints: names of joints, "lower"
+        (root and legs) or "upper" (all others); None: all joints. The root's path and height are kept with the root. A
+        step is kept if both of its frames are.
 
-        The motion that is sampled stands in the frame of every sample, `features3d.canonicalise`: first root over the
-        origin, facing +Z, lowest point on the floor. Frames kept from the first one on come back where they were
-        in it. Behind frames that are not kept, the path is relative to theirs: a kept part has its poses, heights
-        and steps, but stands where the generated ones lead, turned and moved over the floor.
+        Like every sample, the motion is canonical (`features3d.canonicalise`): first root over the origin, facing +Z,
+        lowest point on the floor. Frames kept from the first one on keep their place in it. Kept frames after generated
+        ones keep their poses, heights and steps, but continue the generated path: place and heading follow from it.
         """
         if keep_frames is None and keep_joints is None:
             raise InputError(
-                "edit: expected frames or joints to keep, got neither; without either nothing is generated"
+                "edit: expected frames or joints to keep, got neither; keeping all of both leaves nothing to generate"
             )
         Motion3D(joints, skeleton.fps, skeleton)  # checks the shape and the values
         if not len(joints):
@@ -81,8 +83,8 @@ class Edit:
         keep = values & torch.where(of_step, steps[:, None], frames[:, None])
 
         moved = torch.as_tensor(joints, dtype=torch.float32) / skeleton.metres_per_unit
-        # The last frame once more, so that it has a row of its own; that leaves the other rows as they are.
-        features = joints_to_features(torch.cat([moved, moved[-1:]]), skeleton, parity=False)
+        # The last frame is repeated, so that it gets a row; the other rows do not change.
+        features = joints_to_features_3d(torch.cat([moved, moved[-1:]]), skeleton, parity=False)
         return cls(features, keep, skeleton)
 
     @property
@@ -90,14 +92,16 @@ class Edit:
         return len(self.features)
 
     def fit(self, model: CrossDiffModel, lengths: Sequence[int]) -> tuple[Bool[Tensor, "t d"], Float[Tensor, "t d"]]:
-        """Mask and normalised values for motions of up to so many frames: frames beyond are cut, missing ones free."""
+        """Mask and normalised values, cut or padded (with free frames) to the longest of `lengths`."""
         if self.skeleton is not model.skeleton:
             raise InputError(
                 f"edit: expected a motion of the model's skeleton {model.skeleton.name}, got {self.skeleton.name}"
             )
         for count in lengths:
             if not self.keep[:count].any():
-                raise InputError(f"edit: expected kept values in the first {count} frames, got none of the kept frames")
+                raise InputError(
+                    f"edit: no kept values in the {count} frames to sample; sample more frames, or keep earlier ones"
+                )
         frames = max(lengths)
         missing = (0, 0, 0, max(0, frames - self.num_frames))
         known = model.normalize("3d", self.features.to(model.device))
@@ -106,7 +110,7 @@ class Edit:
 
 
 def joint_group(name: str, skeleton: Skeleton = HUMANML3D) -> set[int]:
-    """Indices of "lower" (root and legs, as in the authors' FID-L), "upper" (all others), or of one joint by name."""
+    """Joint indices of "lower" (root and legs, as in the authors' FID-L), "upper" (all others), or one joint's name."""
     legs = {joint for chain in skeleton.chains if chain[-1] in skeleton.feet for joint in chain}
     if name == "lower":
         return legs
@@ -121,7 +125,7 @@ def joint_group(name: str, skeleton: Skeleton = HUMANML3D) -> set[int]:
 
 
 def _frame_mask(keep: slice | Sequence[slice] | Bool[ndarray, " f"] | None, count: int) -> Bool[Tensor, " f"]:
-    """True per frame that is kept."""
+    """True for frames that are kept."""
     if keep is None:
         return torch.ones(count, dtype=torch.bool)
     if isinstance(keep, np.ndarray):
@@ -145,7 +149,7 @@ def _text_of(part: slice) -> str:
 
 
 def _joint_values(keep: str | Sequence[str] | None, skeleton: Skeleton) -> Bool[Tensor, " d"]:
-    """True per feature value that belongs to a joint that is kept; the root's path and height are joint 0's."""
+    """True for feature values of kept joints; the root's path and height belong to joint 0."""
     names = [*GROUPS] if keep is None else [keep] if isinstance(keep, str) else list(keep)
     chosen = set[int]().union(*(joint_group(name, skeleton) for name in names))
     joints = torch.tensor([joint in chosen for joint in range(skeleton.num_joints)])
@@ -160,7 +164,7 @@ def _joint_values(keep: str | Sequence[str] | None, skeleton: Skeleton) -> Bool[
 
 
 def _step_values(skeleton: Skeleton) -> Bool[Tensor, " d"]:
-    """True per feature value that speaks of the step to the next frame."""
+    """True for feature values that describe the step to the next frame."""
     layout = layout_3d(skeleton)
     values = torch.zeros(layout.dim, dtype=torch.bool)
     values[layout.root][:_ROOT_STEP] = True

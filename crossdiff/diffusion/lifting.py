@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from crossdiff.config import Config
+from crossdiff.diffusion.config import LabelConfig
+from crossdiff.diffusion.deprecated import LiftOptions as LiftOptions
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.representation.cleanup import rebuild
 from crossdiff.representation.features2d import features_to_joints
@@ -22,31 +22,21 @@ from crossdiff.representation.mirroring import mirror_features, mirror_mask
 from crossdiff.representation.view_fit import fit_to_view
 
 
-@dataclass(frozen=True)
-class LiftOptions:
-    """impute: replace values that were not seen by the model's own G_2D->2D prediction before lifting; without it they
-    are lifted as their mean. mirror: lift the mirror image too and average both.
-    """
-
-    impute: bool = True
-    mirror: bool = True
-
-
 @torch.no_grad()
 def lift(
     model: CrossDiffModel,
     features: Float[Tensor, "b t d2"],
     mask: Bool[Tensor, "b t d2"] | None = None,
     frames: Bool[Tensor, "b t"] | None = None,
-    options: LiftOptions | None = None,
+    options: LabelConfig | None = None,
 ) -> Float[Tensor, "b t d3"]:
     """3D features (not normalised) of clips of 2D features (not normalised).
 
-    mask: True where a 2D value can be trusted; what others hold changes nothing. frames: True where a frame is real.
-    The model is used as it is: put it in eval mode first. Positions, velocities and rotations are the network's, or the
-    mean of two of its outputs, and need not agree: see `crossdiff.representation.cleanup.rebuild`.
+    mask: True where a 2D value is reliable; masked values have no effect. frames: True for real frames, False for
+    padding. options: `impute` and `mirror` apply. The model must be in eval mode. Positions, velocities and rotations
+    are network outputs, or means of two, and may be inconsistent: see `crossdiff.representation.cleanup.rebuild`.
     """
-    options = options or LiftOptions()
+    options = options or LabelConfig()
     if not options.mirror:
         return _lift(model, features, mask, frames, options)
     flat, space = layout_2d(model.skeleton, model.config.layout_2d), layout_3d(model.skeleton)
@@ -63,7 +53,7 @@ def lift(
 
 
 def _lift(
-    model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LiftOptions
+    model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LabelConfig
 ) -> Tensor:
     x = model.normalize("2d", features)
     count = x.shape[0]
@@ -78,25 +68,14 @@ def _lift(
     return model.denormalize("3d", model.network({"2d": x}, t, text, frames, targets=("3d",))["2d", "3d"])
 
 
-class LabelConfig(Config):
-    """How lifted motion becomes a pseudo label.
-
-    smooth_sigma: of the zero-phase Gaussian over the lifted joints, in frames; 0 switches it off. impute, mirror: see
-    `LiftOptions`. fit_view: move the joints to where they were seen, see `fit_to_view`, and the feet onto the floor.
-    """
-
-    smooth_sigma: float = Field(1.5, ge=0)
-    impute: bool = True
-    mirror: bool = True
-    fit_view: bool = True
-
-
 @dataclass(frozen=True)
 class Label:
-    """A pseudo label: features (T, D3) that agree with each other, and what the network made of the clip (T, D3)."""
+    """A pseudo label."""
 
     features: Float[ndarray, "t d3"]
+    """3D features (T, D3), consistent with each other."""
     raw: Float[ndarray, "t d3"]
+    """The network's output (T, D3)."""
 
 
 def label(
@@ -104,14 +83,15 @@ def label(
     clips: Sequence[tuple[Float[ndarray, "t d2"], Bool[ndarray, "t d2"]]],
     cfg: LabelConfig,
 ) -> list[Label]:
-    """Lift a batch of clips, given by their 2D features and masks; fit them to what was seen, smooth them and derive
-    their features anew (see `rebuild`)."""
+    """Lift a batch of clips, given as 2D features and masks; fit the joints to the observed 2D motion, smooth them and
+    recompute their features (see `rebuild`).
+    """
     lengths = torch.tensor([len(features) for features, _ in clips])
     frames = torch.arange(int(lengths.max())) < lengths[:, None]
     features = pad_sequence([torch.from_numpy(f) for f, _ in clips], batch_first=True)
     mask = pad_sequence([torch.from_numpy(m) for _, m in clips], batch_first=True)
-    device, options = model.device, LiftOptions(cfg.impute, cfg.mirror)
-    lifted = lift(model, features.to(device), mask.to(device), frames.to(device), options).cpu()
+    device = model.device
+    lifted = lift(model, features.to(device), mask.to(device), frames.to(device), cfg).cpu()
     labels = []
     for row, n in enumerate(lengths.tolist()):
         raw = lifted[row, :n]
@@ -125,11 +105,11 @@ def label(
 
 
 def _fitted(model: CrossDiffModel, joints: Tensor, flat: Tensor, mask: Tensor) -> Float[Tensor, "t+1 j 3"]:
-    """`joints` of T + 1 frames fitted to a clip's 2D features, which show T of them and where the root goes next."""
+    """`joints` (T + 1 frames) fitted to a clip's 2D features: T frames, and the root's step to the next one."""
     layout, metres = layout_2d(model.skeleton, model.config.layout_2d), model.skeleton.metres_per_unit
-    seen = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
-    # Positions are relative to the root: where any is known, the root was seen.
-    valid = torch.cat([seen.any(-1, keepdim=True), seen], dim=-1)
+    visible = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
+    # Positions are relative to the root: if any is known, the root was visible.
+    valid = torch.cat([visible.any(-1, keepdim=True), visible], dim=-1)
     shown = features_to_joints(flat, model.skeleton, model.config.layout_2d)
     moved = torch.cat([shown, (shown[-1] + flat[-1, layout.root])[None]])
     if layout.name == "official":

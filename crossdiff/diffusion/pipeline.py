@@ -1,4 +1,4 @@
-"""The way to use a trained model from Python: prompts in, motions out."""
+"""A trained model in Python: prompts in, motions out."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 import torch
 
 from crossdiff.checkpoint import find_checkpoint, load_model, shipped_model
+from crossdiff.config import make_config
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import Edit
-from crossdiff.diffusion.sampling import SamplingOptions, StepCallback, sample
+from crossdiff.diffusion.sampling import StepCallback, sample
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.models import CrossDiffModel
 from crossdiff.text import check_prompts, embed, load_text_encoder, stack_text
 from crossdiff.types import Motion3D
 
+_DEFAULT = SamplingConfig()
 _DEFAULT_FRAMES = 120
 _SEED_END = 2**63 - 1
 
@@ -54,9 +57,9 @@ class CrossDiffPipeline:
         device: str | torch.device = "cpu",
         compile: bool = False,
     ) -> CrossDiffPipeline:
-        """A checkpoint folder, the name of a shipped model, or without either the shipped model for text.
+        """Load a checkpoint folder, or a shipped model by name; by default the shipped model for text.
 
-        compile: see `compile_network`; of no use for the small shipped model on a CPU.
+        compile: see `compile_network`; it does not speed up the small shipped model on a CPU.
         """
         folder = shipped_model("text") if checkpoint is None else find_checkpoint(checkpoint)
         model = load_model(folder, device)
@@ -69,28 +72,37 @@ class CrossDiffPipeline:
         prompts: str | Sequence[str],
         num_frames: int | Sequence[int] | None = None,
         *,
-        guidance_scale: float = 1.25,
-        num_inference_steps: int = 20,
-        solver: str = "ddim",
+        guidance_scale: float = _DEFAULT.guidance_scale,
+        num_inference_steps: int = _DEFAULT.steps,
+        solver: str = _DEFAULT.solver,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         seed: int | Sequence[int] | None = None,
-        mixture: bool = False,
-        switch_step: int = 1,
+        mixture: bool = _DEFAULT.mixture,
+        switch_step: int = _DEFAULT.switch_step,
         on_step: StepCallback | None = None,
         edit: Edit | None = None,
     ) -> list[Motion3D]:
         """One motion per prompt: joints (num_frames, J, 3), metres, Y up, first root over the origin facing +Z.
 
-        num_frames: one for all or one per prompt; without it the edited motion's, or 120. guidance_scale: of
-        classifier-free guidance, 1 switches it off. solver: "dpm++", "ddim" or "ddpm". mixture: denoise in 2D above
-        timestep `switch_step` (alpha) and in 3D below. on_step: called with the steps done and their count. edit: a
-        motion of which a part is kept, in all motions of the call.
+        num_frames: one for all or one per prompt; default: the edited motion's, or 120. guidance_scale: scale of
+        classifier-free guidance; 1 switches it off. solver: "dpm++", "ddim" or "ddpm". mixture: denoise in 2D above
+        timestep `switch_step` (alpha) and in 3D below. on_step: called with the number of steps done and their total.
+        edit: a motion of which a part is kept in all motions of the call. Defaults are those of `SamplingConfig`.
 
-        seed: one for all (prompt i then takes seed + i), or one per prompt; 0 without it and without `generator`: one,
-        from which the prompts' seeds are drawn in turn, or one per prompt. A motion depends on its prompt, length,
-        seed and options, not on what it is sampled together with.
+        seed: one for all (prompt i then takes seed + i), or one per prompt; default: 0. generator: instead of seeds,
+        one from which the prompts' seeds are drawn in order, or one per prompt. A motion depends on its prompt,
+        length, seed and settings, not on the other prompts of the call.
         """
-        options = SamplingOptions(num_inference_steps, guidance_scale, solver, mixture, switch_step)
+        options = make_config(
+            SamplingConfig,
+            "sampling",
+            InputError,
+            steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            solver=solver,
+            mixture=bool(mixture),
+            switch_step=switch_step,
+        )
         texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")
@@ -107,9 +119,9 @@ class CrossDiffPipeline:
 
 
 def compile_network(model: CrossDiffModel, backend: str | Callable[..., Any] = "inductor") -> None:
-    """Have torch compile the network when it is first used, in place, for motions of all lengths.
+    """Let torch compile the network, in place and for all lengths, when it is first used.
 
-    That takes a minute or more, and again for another direction (2D -> 2D, 2D -> 3D, 3D -> 3D) and with padding.
+    Compilation takes a minute or more, for each direction (2D -> 2D, 2D -> 3D, 3D -> 3D) with and without padding.
     """
     for domain in model.config.domain_names:
         for part in ("root", "pose"):
@@ -142,21 +154,21 @@ def _seeds(
 
 
 def _per_prompt(value: int | Sequence[int], count: int, name: str) -> list[int]:
-    """The value as whole numbers, one per prompt."""
+    """The value as integers, one per prompt."""
     one = _whole(value)
     if one is not None:
         return [one] * count
     values = [_whole(v) for v in value] if isinstance(value, Iterable) else [None]
     whole = [v for v in values if v is not None]
     if len(whole) != len(values):
-        raise InputError(f"{name}: expected whole numbers, got {value!r}")
+        raise InputError(f"{name}: expected integers, got {value!r}")
     if len(whole) != count:
         raise InputError(f"{name}: expected one value, or one per prompt ({count}), got {len(whole)}")
     return whole
 
 
 def _whole(value: object) -> int | None:
-    """The value as an int where it is one whole number, of Python, numpy or torch."""
+    """The value as an int if it is an integer of Python, numpy or torch, else None."""
     if isinstance(value, bool):
         return None
     try:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from numbers import Integral, Real
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.deprecated import SamplingOptions as SamplingOptions
 from crossdiff.diffusion.editing import Edit
-from crossdiff.diffusion.schedule import (
-    NUM_STEPS,
-    add_noise,
-    check_solver,
-    inference_timesteps,
-    make_solver,
-    mixture_timesteps,
-)
+from crossdiff.diffusion.schedule import add_noise, make_solver
 from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.types import Domain
@@ -27,61 +19,32 @@ from crossdiff.types import Domain
 StepCallback = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class SamplingOptions:
-    """How to sample. `switch_step` is the paper's alpha: above it 2D is denoised, below it 3D."""
-
-    num_inference_steps: int = 20
-    guidance_scale: float = 1.25
-    solver: str = "ddim"
-    mixture: bool = False
-    switch_step: int = 1
-
-    def __post_init__(self) -> None:
-        check_solver(self.solver)
-        for name, value in (("steps", self.num_inference_steps), ("switch step", self.switch_step)):
-            if not isinstance(value, Integral) or isinstance(value, bool):
-                raise InputError(f"{name}: expected a whole number, got {value!r}")
-        if not 0 <= self.switch_step < NUM_STEPS:
-            raise InputError(f"switch step: expected 0 to {NUM_STEPS - 1}, got {self.switch_step}")
-        if not isinstance(self.guidance_scale, Real) or not 0 <= self.guidance_scale < math.inf:
-            raise InputError(f"guidance scale: expected a number, 0 or more, got {self.guidance_scale!r}")
-        inference_timesteps(self.num_inference_steps)
-
-    @property
-    def timesteps(self) -> list[int]:
-        """The timesteps at which the network is asked; mixture sampling has alpha among them."""
-        timesteps = inference_timesteps(self.num_inference_steps)
-        return mixture_timesteps(timesteps, self.switch_step) if self.mixture else timesteps
-
-
 @torch.no_grad()
 def sample(
     model: CrossDiffModel,
     text: Float[Tensor, "b ... e"],
     lengths: Sequence[int],
-    options: SamplingOptions,
+    options: SamplingConfig,
     seeds: Sequence[int],
     on_step: StepCallback | None = None,
     edit: Edit | None = None,
 ) -> Float[Tensor, "b t d"]:
     """Normalised 3D features for text embeddings, padded to the longest length.
 
-    seeds: one per row, so that a motion does not depend on what it is batched with. Standard sampling denoises 3D
-    from the last timestep to 0. Mixture sampling denoises 2D with G_2D->2D while t > alpha, predicts clean 3D motion
-    with G_2D->3D at t = alpha, re-noises it to the next timestep, and goes on with G_3D->3D there; a solver of several
-    steps starts its history afresh.
-    edit: values that every row keeps.
+    Standard sampling denoises 3D from the last timestep to 0. Mixture sampling denoises 2D with G_2D->2D while
+    t > alpha, predicts clean 3D motion with G_2D->3D at t = alpha, re-noises it to the next timestep, and continues
+    with G_3D->3D; a multistep solver starts there with an empty history. seeds: one per row, so that a motion does not
+    depend on the rest of its batch. edit: values that every row keeps.
     """
     _check_lengths(lengths, model.config.max_frames)
     if edit is not None and options.mixture:
-        raise InputError("edit: expected standard sampling, got mixture sampling, whose 2D steps know no kept values")
+        raise InputError("edit: expected standard sampling, got mixture sampling, whose 2D steps cannot keep 3D values")
     if options.mixture and "2d" not in model.config.domain_names:
         raise InputError("mixture: expected a model of domains 2d+3d, got one of 3d alone; sample the standard way")
     noise = _Noise(model, lengths, seeds)
     denoise = _Denoiser(model, text.to(model.device), noise.mask, options.guidance_scale, edit)
     timesteps = options.timesteps
-    steps = _Steps(options.solver, denoise, noise, on_step, len(timesteps))
+    steps = _SamplingSteps(options.solver, denoise, noise, on_step, len(timesteps))
     if not options.mixture:
         x = steps.descend(noise.draw("3d"), "3d", timesteps)
     else:
@@ -94,8 +57,8 @@ def sample(
     return x * noise.mask[..., None]
 
 
-class _Steps:
-    """The steps of one call: each asks the network once and is told to the caller."""
+class _SamplingSteps:
+    """The steps of one call: each evaluates the network once and calls `on_step`."""
 
     def __init__(
         self, solver: str, denoise: _Denoiser, noise: _Noise, on_step: StepCallback | None, count: int
@@ -104,10 +67,10 @@ class _Steps:
         self._on_step, self._count, self._done = on_step, count, 0
 
     def descend(self, x: Tensor, domain: Domain, timesteps: Sequence[int], stop: int = 0) -> Tensor:
-        """Denoise within a domain from the first timestep to clean motion, or to the last timestep with stop = 1."""
+        """Denoise within one domain, from the first timestep to clean motion; with stop = 1 to the last timestep."""
         solver = make_solver(self._solver, timesteps)
         for t in timesteps[: len(timesteps) - stop]:
-            x_start = self._ask(x, t, domain, domain)
+            x_start = self._predict(x, t, domain, domain)
             # The ancestral solver's noise comes from the rows' own generators.
             ancestral = {"eta": 1.0, "variance_noise": self._noise.draw(domain)} if self._solver == "ddpm" else {}
             x = solver.step(x_start, t, x, **ancestral).prev_sample
@@ -115,9 +78,9 @@ class _Steps:
 
     def lift(self, x: Tensor, t: int) -> Tensor:
         """Clean 3D motion from noisy 2D motion."""
-        return self._ask(x, t, "2d", "3d")
+        return self._predict(x, t, "2d", "3d")
 
-    def _ask(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
+    def _predict(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         x_start = self._denoise(x, t, source, target)
         self._done += 1
         if self._on_step is not None:
@@ -126,7 +89,7 @@ class _Steps:
 
 
 class _Noise:
-    """Noise per row from the row's own seed, drawn for the longest possible motion and cut to this batch's."""
+    """Noise of each row from its seed, drawn for the longest possible motion and cut to the batch's longest."""
 
     def __init__(self, model: CrossDiffModel, lengths: Sequence[int], seeds: Sequence[int]) -> None:
         if not len(lengths) == len(seeds):
@@ -146,7 +109,7 @@ class _Noise:
 class _Denoiser:
     """x_start under classifier-free guidance (Ho and Salimans 2022), with and without text as one batch.
 
-    What an edit keeps is put into it after guidance (Tevet et al. 2023, section 3).
+    Kept values of an edit replace the predicted ones after guidance (Tevet et al. 2023, section 3).
     """
 
     def __init__(
@@ -178,7 +141,7 @@ class _Denoiser:
         return self._network({source: x}, steps, self._text, self._mask, targets=(target,))[source, target]
 
 
-def _check_lengths(lengths: Sequence[int], most: int) -> None:
-    bad = [n for n in lengths if not 1 <= n <= most]
+def _check_lengths(lengths: Sequence[int], max_frames: int) -> None:
+    bad = [n for n in lengths if not 1 <= n <= max_frames]
     if bad:
-        raise InputError(f"frames: expected 1 to {most} per motion, got {bad[0]}")
+        raise InputError(f"frames: expected 1 to {max_frames} per motion, got {bad[0]}")

@@ -1,10 +1,10 @@
-"""Noise schedule and solvers, from diffusers: 1000 cosine steps, the network predicts x_start."""
+"""Noise schedule and solvers of diffusers: 1000 cosine steps, and a network that predicts x_start."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
@@ -12,23 +12,22 @@ from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from crossdiff.diffusion.config import Solver
 from crossdiff.errors import InputError
 from crossdiff.models.prediction import NUM_STEPS, SCHEDULE
 
-Solver = Literal["dpm++", "ddim", "ddpm"]
-
 
 class _DDIM(DDIMScheduler):
-    """Steps from each timestep to the one that comes next.
+    """Steps from each timestep to the next one of the list.
 
-    diffusers' own class takes t - 1000 // steps for the next timestep, which is another one where the steps do not
-    divide 1000: noise is then left in the result.
+    diffusers' class assumes t - 1000 // steps to be the next timestep. If the number of steps does not divide 1000,
+    that is a different one, and noise is left in the result.
     """
 
     def step(
         self, x_start: Tensor, t: int, x: Tensor, eta: float = 0.0, variance_noise: Tensor | None = None
     ) -> DDIMSchedulerOutput:
-        """Equation 12 of Song et al. 2021, its sigma times `eta` as in equation 16."""
+        """Equation 12 of Song et al. 2021, with sigma scaled by `eta` as in equation 16."""
         below = self.timesteps[self.timesteps < t]
         kept = self.alphas_cumprod[t]
         kept_next = self.alphas_cumprod[below[0]] if len(below) else torch.ones_like(kept)
@@ -48,15 +47,15 @@ def _training_schedule() -> DDPMScheduler:
 def add_noise(
     x_start: Float[Tensor, "b t d"], noise: Float[Tensor, "b t d"], t: Int[Tensor, " b"]
 ) -> Float[Tensor, "b t d"]:
-    """x_t of equation 1 in closed form, for a timestep 0..999 per row."""
+    """x_t of equation 1 in closed form, for one timestep (0 to 999) per row."""
     return _training_schedule().add_noise(x_start, noise, t)
 
 
 def inference_timesteps(num_inference_steps: int) -> list[int]:
-    """So many of the timesteps 999..0, evenly spaced, from the last one down.
+    """Evenly spaced timesteps, from 999 down.
 
-    This "trailing" spacing starts at pure noise however few the steps (Lin et al. 2024, table 2). diffusers' own list
-    has one entry too many, t = -1, for some numbers of steps (61, say).
+    This "trailing" spacing starts at pure noise for any number of steps (Lin et al. 2024, table 2). diffusers' list has
+    one entry too many, t = -1, for some numbers of steps, such as 61.
     """
     if not 1 <= num_inference_steps <= NUM_STEPS:
         raise InputError(f"steps: expected 1 to {NUM_STEPS}, got {num_inference_steps}")
@@ -64,10 +63,10 @@ def inference_timesteps(num_inference_steps: int) -> list[int]:
 
 
 def mixture_timesteps(timesteps: Sequence[int], switch_step: int) -> list[int]:
-    """The timesteps with alpha among them, in place of the first one below it.
+    """The timesteps, with alpha in place of the first one that is not above it.
 
-    Where none is below, t = 0 comes after alpha, so that 3D is denoised at least once; alpha = 0 leaves nothing to
-    denoise. Of all 1000 timesteps the list stays as it is.
+    If none is below alpha, t = 0 follows it, so that 3D is denoised at least once; with alpha = 0 nothing is left to
+    denoise. The full list of 1000 timesteps does not change.
     """
     above = [t for t in timesteps if t > switch_step]
     below = list(timesteps[len(above) + 1 :])

@@ -1,1 +1,1 @@
-"""How good generated motion is: metrics, text-motion evaluators, the protocol of the field, reports."""
+"""Evaluation of generated motion: the field's metrics and protocol, results and reports."""

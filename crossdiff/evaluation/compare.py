@@ -1,4 +1,4 @@
-"""Several results in one table, where they were measured in the same way; refused where they were not."""
+"""Several results in one table; results of other data, evaluators or protocols are refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from crossdiff.errors import InputError
 from crossdiff.evaluation import report
-from crossdiff.evaluation.report import METRICS, REAL, Better, Cell, Column, Document, Sheet
-from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, Table, Value
-from crossdiff.files import write_text
+from crossdiff.evaluation.report import METRICS, REAL, Better
+from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, ScoreTable, Value
 from crossdiff.representation.physics import MEASURES
+from crossdiff.viewing.page import Cell, Column, Page, Section, write_page
 
 _BETTER: dict[str, Better] = METRICS | {name: measure.better for name, measure in MEASURES.items()}
 _BOLD = "Bold: the best value, where its interval does not overlap with that of the next best."
@@ -19,20 +19,21 @@ _BOLD = "Bold: the best value, where its interval does not overlap with that of 
 
 @dataclass(frozen=True)
 class Comparison:
-    """names: one per result, unique. tables and motion as in a result: one row `Real`, then one per name.
+    """Results side by side, with one row `Real` and one for each model.
 
-    Values of `Real` are the first result's that has them.
+    names: of the models, unique.
+    tables, motion: as in a result; `Real` has the values of the first result that has any.
     """
 
     names: tuple[str, ...]
     results: tuple[EvaluationResult, ...]
     evaluators: tuple[EvaluatorRecord, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[ScoreTable, ...]
     motion: dict[str, dict[str, Value]]
 
 
 def compare(results: Sequence[EvaluationResult]) -> Comparison:
-    """Put results side by side; `InputError` where they are not of the same data, evaluators and protocol."""
+    """Put results side by side; InputError unless they share data, evaluators and protocol."""
     if not results:
         raise InputError("no results to compare; name one result.json or more")
     names = unique_names([result.model.name for result in results])
@@ -43,13 +44,13 @@ def compare(results: Sequence[EvaluationResult]) -> Comparison:
     for evaluator, protocol in keys:
         found = [_table(result, evaluator, protocol) for result in results]
         rows = [{} if table is None else table.rows for table in found]
-        tables.append(Table(evaluator=evaluator, protocol=protocol, rows=_joined(names, results, rows)))
+        tables.append(ScoreTable(evaluator=evaluator, protocol=protocol, rows=_joined(names, results, rows)))
     motion = _joined(names, results, [result.motion for result in results])
     return Comparison(tuple(names), tuple(results), results[0].evaluators, tuple(tables), motion)
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Names of which none is `Real` or stands twice: later ones get (2), (3) ..."""
+    """Unique names, none of them `Real`: repeated ones get (2), (3) ..."""
     taken, unique = {REAL}, []
     for name in names:
         candidate, count = name, 1
@@ -62,10 +63,10 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 def best_row(rows: Mapping[str, Mapping[str, Value]], name: str) -> str | None:
-    """Row of the best value of one metric, if it is clearly the best; None else.
+    """The row whose value of a metric is significantly the best, or None.
 
-    Clearly: its 95 % interval does not overlap with that of the next best. One replication gives no interval, and
-    so nothing is clear. Where like `Real` is best, the distance to the mean of `Real` counts.
+    Its 95 % interval must not overlap that of the second best. A single replication has no interval, so no row is
+    best. For metrics that should match `Real`, the best value is the nearest to its mean.
     """
     better, real = _BETTER.get(name), rows.get(REAL, {}).get(name)
     values = {row: found[name] for row, found in rows.items() if row != REAL and name in found}
@@ -85,64 +86,64 @@ def best_row(rows: Mapping[str, Mapping[str, Value]], name: str) -> str | None:
     return first if apart else None
 
 
-# --- the two forms ---
-
-
-def markdown(comparison: Comparison) -> str:
-    return report.to_markdown(document(comparison))
-
-
-def html(comparison: Comparison) -> str:
-    return report.to_html(document(comparison))
+# --- the page ---
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write compare.md and compare.html into the folder; returns the page."""
-    write_text(folder / "compare.md", markdown(comparison))
-    write_text(folder / "compare.html", html(comparison))
-    return folder / "compare.html"
+    return write_page(folder / "compare.html", comparison_page(comparison), with_markdown=True)
 
 
-def document(comparison: Comparison) -> Document:
+def markdown(comparison: Comparison) -> str:
+    return comparison_page(comparison).to_markdown()
+
+
+def comparison_page(comparison: Comparison) -> Page:
+    """The tables of all results with the best values marked, what differs between them, and what is the same."""
     data = comparison.results[0].dataset
     names = comparison.names
     lead = f"{', '.join(names)} on {data.folder}, split {data.split}. {REAL}: as in the result of {names[0]}."
-    sheets = [_marked(report.metric_sheet(t, comparison.evaluators), t.rows, METRICS) for t in comparison.tables]
+    tables = comparison.tables
+    sections = [_marked(report.metric_section(t, comparison.evaluators), t.rows, METRICS) for t in tables]
     if comparison.motion:
-        sheets.append(_marked(report.motion_sheet(comparison.motion), comparison.motion, MEASURES))
+        sections.append(_marked(report.motion_section(comparison.motion), comparison.motion, MEASURES))
     different, same = _facts(comparison)
-    sheets += [different] if different.rows else []
-    return Document("Models compared", lead, sheets, same, "What is the same for all")
+    sections += [different] if different is not None else []
+    sections.append(Section("What is the same for all", facts=same))
+    return Page("Models compared", lead, sections)
 
 
-def _marked(sheet: Sheet, rows: Mapping[str, Mapping[str, Value]], known: Mapping[str, object]) -> Sheet:
-    """The sheet with its best values marked. Its columns are those of `known` that some row has, then others."""
-    names = report.in_order(rows, known)
-    best = [best_row(rows, name) for name in names]
+def _marked(section: Section, rows: Mapping[str, Mapping[str, Value]], known: Mapping[str, object]) -> Section:
+    """The section with its table's best values marked. Columns are those of `known` that some row has, then others."""
+    table = section.rows
+    assert table is not None
+    best = [None, *(best_row(rows, name) for name in report.in_order(rows, known))]
     marked = [
-        (row, [replace(cell, best=row == winner) for cell, winner in zip(cells, best, strict=True)])
-        for row, cells in sheet.rows
+        [replace(cell, best=row[0].text == winner) for cell, winner in zip(row, best, strict=True)]
+        for row in table.rows
     ]
-    text = f"{sheet.text} {_BOLD}" if any(best) else sheet.text
-    return replace(sheet, text=text, rows=marked)
+    text = f"{section.text} {_BOLD}" if any(best) else section.text
+    return replace(section, text=text, table=replace(table, rows=marked))
 
 
-def _facts(comparison: Comparison) -> tuple[Sheet, list[tuple[str, str]]]:
-    """What the numbers depend on: a table of what differs, and a list of what is the same."""
+def _facts(comparison: Comparison) -> tuple[Section | None, list[tuple[str, str]]]:
+    """A table of the settings and inputs that differ, and a list of those that are the same."""
     each = [report.facts(result) for result in comparison.results]
     names = list(dict.fromkeys(name for found in each for name in found))
     same = [(name, each[0][name]) for name in names if len({found.get(name) for found in each}) == 1]
     alike = {name for name, _ in same}
-    rows = [(n, [Cell(found.get(n, report.MISSING)) for found in each]) for n in names if n not in alike]
-    columns = [Column(name) for name in comparison.names]
-    text = "All else that the numbers depend on is the same for all."
-    return Sheet("What differs", text, columns, rows, words=True), same
+    rows = {n: [Cell(found.get(n, report.MISSING)) for found in each] for n in names if n not in alike}
+    if not rows:
+        return None, same
+    columns = [Column(name, numeric=False) for name in comparison.names]
+    text = "Everything else that the numbers depend on is the same for all."
+    return Section("What differs", text, table=report.named_table(columns, rows)), same
 
 
-# --- joining ---
+# --- joining results ---
 
 
-def _table(result: EvaluationResult, evaluator: str, protocol: str) -> Table | None:
+def _table(result: EvaluationResult, evaluator: str, protocol: str) -> ScoreTable | None:
     return next((t for t in result.tables if (t.evaluator, t.protocol) == (evaluator, protocol)), None)
 
 
@@ -158,7 +159,7 @@ def _joined(
 
 
 def _check_same(first: str, one: EvaluationResult, second: str, other: EvaluationResult) -> None:
-    """Refuse results whose numbers mean different things."""
+    """Refuse results that were measured differently."""
     ours, theirs = _conditions(one), _conditions(other)
     for what in dict.fromkeys([*ours, *theirs]):
         a, b = ours.get(what, "none"), theirs.get(what, "none")
@@ -170,7 +171,7 @@ def _check_same(first: str, one: EvaluationResult, second: str, other: Evaluatio
 
 
 def _conditions(result: EvaluationResult) -> dict[str, str]:
-    """What must be equal for two results to be comparable."""
+    """The settings and inputs that two comparable results share."""
     found = {"the dataset's split": result.dataset.split, "the dataset's fingerprint": result.dataset.fingerprint}
     found["the number of frames of real motion, at most,"] = str(result.most_frames)
     found |= {f"the fingerprint of evaluator {e.kind}": e.fingerprint for e in result.evaluators}

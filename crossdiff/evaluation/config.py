@@ -1,4 +1,4 @@
-"""What an evaluation is made of. Every value here is written into the result file."""
+"""Settings of an evaluation. All of them are written into the result file."""
 
 from __future__ import annotations
 
@@ -7,43 +7,38 @@ from typing import Literal
 from pydantic import Field
 
 from crossdiff.config import Config
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 
 
 class ProtocolConfig(Config):
-    """The field's protocol (T2M, MDM): batches of 32 whose last, partial one is dropped, means over 20 replications.
-
-    multimodality: of `multimodality_texts` captions `multimodality_samples` motions each, in the first
-    `multimodality_replications` replications alone, because they are many (0: not measured).
-    """
+    """The field's protocol (T2M, MDM): batches of 32 without the last, partial one; means over 20 replications."""
 
     replications: int = Field(20, ge=1)
+    """Replications, each with new captions, batches and samples."""
     batch_size: int = Field(32, ge=4)
+    """Clips per batch of R-precision and MM-Dist."""
     diversity_pairs: int = Field(300, ge=1)
+    """Pairs of motions whose mean distance is the diversity."""
     multimodality_texts: int = Field(100, ge=1)
+    """Captions that are sampled repeatedly for multimodality."""
     multimodality_samples: int = Field(30, ge=2)
+    """Motions of each such caption."""
     multimodality_pairs: int = Field(10, ge=1)
+    """Pairs of motions of each such caption whose distance is measured."""
     multimodality_replications: int = Field(5, ge=0)
-
-
-class SamplingConfig(Config):
-    """How motion is sampled; see `SamplingOptions`."""
-
-    steps: int = Field(20, ge=1)
-    guidance_scale: float = Field(1.25, ge=0)
-    solver: Literal["dpm++", "ddim", "ddpm"] = "ddim"
-    mixture: bool = False
-    switch_step: int = Field(1, ge=0)
-
-    def options(self) -> SamplingOptions:
-        return SamplingOptions(self.steps, self.guidance_scale, self.solver, self.mixture, self.switch_step)
+    """Number of replications, from the first, with multimodality, which is costly. 0: none."""
 
 
 class EvaluationConfig(Config):
-    """batch_size: motions that are sampled together, of like lengths; it does not change them."""
+    """Settings of an evaluation; all of them are written into its result."""
 
     split: Literal["train", "val", "test"] = "test"
+    """Split of the dataset."""
     seed: int = Field(0, ge=0)
+    """Seed of batches, captions and noise."""
     batch_size: int = Field(64, ge=1)
+    """Motions that are sampled together, of similar length; the result does not depend on it."""
     protocol: ProtocolConfig = ProtocolConfig()
+    """Batches and replications."""
     sampling: SamplingConfig = SamplingConfig()
+    """How motion is sampled."""

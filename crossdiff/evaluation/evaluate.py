@@ -1,11 +1,10 @@
-"""`evaluate`: all replications, by one process or several, and the result of them."""
+"""`evaluate`: run all replications, in one process or several, and collect the result."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
 import multiprocessing
-import shutil
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,15 +13,15 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-import yaml
 
 from crossdiff import __version__
 from crossdiff.errors import ConfigError, CrossDiffError
 from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.metrics import matching_scores, set_scores
 from crossdiff.evaluation.protocol import (
     KINDS,
-    Bench,
-    Plan,
+    ReplicationPlan,
+    ReplicationRunner,
     mean_measures,
     missing_replications,
     read_replication,
@@ -35,15 +34,15 @@ from crossdiff.evaluation.result import (
     EvaluatorRecord,
     ModelRecord,
     Protocol,
-    Table,
+    ScoreTable,
     Value,
 )
-from crossdiff.evaluation.scores import matching_scores, set_scores
-from crossdiff.files import read_record, write_text
 from crossdiff.progress import progress_bar
+from crossdiff.record import pin
 
 _RECORD = "evaluation.yaml"
-# What a bench is made of, but for its device.
+_MADE = ("replications", "result.json", "report.md", "report.html")
+# The arguments of a runner, without its device.
 _MadeOf = tuple[EvaluationConfig, Path, Path, Path]
 
 
@@ -59,79 +58,66 @@ def evaluate(
 ) -> EvaluationResult:
     """Evaluate a checkpoint on a split of a dataset; writes `result.json` and reports to `out`.
 
-    evaluators: folder with `t2m-all`, `t2m-upper`, `t2m-lower`, `tmr-all`, as `train-evaluator` makes them; those
-    there are are used. devices: each gets a process of its own where there are several ("cpu" may come more than
-    once). What lies in `out` is gone on with where configuration and inputs are the same; else it is an error, or
-    made anew with `start_over`.
+    evaluators: folder with any of `t2m-all`, `t2m-upper`, `t2m-lower` and `tmr-all`, as `train-evaluator` makes them.
+    devices: several run in a process each; "cpu" may be repeated.
+    start_over: replace an evaluation in `out` that had other settings or inputs, instead of raising ConfigError; one
+    with the same is resumed.
     """
     name = name or checkpoint.name
     if name == REAL:
-        raise ConfigError(f"name: {REAL!r} is the row of real motion; name the model otherwise")
-    bench = Bench(cfg, checkpoint, data, evaluators, devices[0])
-    _pin(cfg, bench, out, start_over)
-    _ = bench.real_embeddings  # first, so that what cannot be read is known at once
-    _replicate(bench, (cfg, checkpoint, data, evaluators), out, devices)
-    result = collect(bench, out, name, devices)
+        raise ConfigError(f"name: {REAL!r} is the name of the row of real motion; choose another name")
+    runner = ReplicationRunner(cfg, checkpoint, data, evaluators, devices[0])
+    _pin(cfg, runner, out, start_over)
+    _ = runner.real_embeddings  # before sampling, so that unreadable motion is reported at once
+    _replicate(runner, (cfg, checkpoint, data, evaluators), out, devices)
+    result = collect(runner, out, name, devices)
     write_report(result, out)
     return result
 
 
-def _pin(cfg: EvaluationConfig, bench: Bench, out: Path, start_over: bool) -> None:
-    """Refuse replications that were made of something else. Their number, and how many are batched, is free."""
+def _pin(cfg: EvaluationConfig, runner: ReplicationRunner, out: Path, start_over: bool) -> None:
+    """Refuse replications of other settings or inputs; their number and the batch size of sampling may change."""
     settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
-    record = {"config": settings, "inputs": bench.inputs()}
-    path = out / _RECORD
-    before = read_record(path)
-    if path.is_file() and before != record:
-        if not start_over:
-            old = {part: before.get(part) or {} for part in record}
-            parts = [key for part in record for key in record[part] if old[part].get(key) != record[part][key]]
-            raise ConfigError(
-                f"{out}: holds an evaluation of something else ({', '.join(parts) or 'evaluators'}); give another "
-                "--out, or start over with --start-over"
-            )
-        shutil.rmtree(out / "replications", ignore_errors=True)
-        for made in ("result.json", "report.md", "report.html"):
-            (out / made).unlink(missing_ok=True)
-    write_text(path, yaml.safe_dump(record, sort_keys=False))
+    record = {"config": settings, "inputs": runner.inputs()}
+    pin(out / _RECORD, record, _MADE, start_over)
 
 
-def _replicate(bench: Bench, made_of: _MadeOf, out: Path, devices: tuple[str, ...]) -> None:
-    todo = list(missing_replications(out, bench.cfg))
+def _replicate(runner: ReplicationRunner, made_of: _MadeOf, out: Path, devices: tuple[str, ...]) -> None:
+    todo = list(missing_replications(out, runner.cfg))
     with progress_bar() as bar:
-        task = bar.add_task("generate", total=sum(map(bench.motions_of, todo)), note="")
+        task = bar.add_task("generate", total=sum(map(runner.motions_of, todo)), note="")
         if len(devices) == 1 or len(todo) <= 1:
             for r in todo:
-                bench.replicate(r, replication_path(out, r), lambda count: bar.advance(task, count))
+                runner.replicate(r, replication_path(out, r), lambda count: bar.advance(task, count))
             return
         context = multiprocessing.get_context("spawn")
         queue = context.Queue()
         for device in devices:
             queue.put(device)
         threads = max(1, torch.get_num_threads() // len(devices))
-        with ProcessPoolExecutor(len(devices), context, _open_bench, (made_of, queue, threads)) as pool:
+        with ProcessPoolExecutor(len(devices), context, _open_runner, (made_of, queue, threads)) as pool:
             try:
                 jobs = {pool.submit(_replicate_one, r, replication_path(out, r)): r for r in todo}
                 for job in as_completed(jobs):
                     job.result()
-                    bar.advance(task, bench.motions_of(jobs[job]))
+                    bar.advance(task, runner.motions_of(jobs[job]))
             except BrokenProcessPool:
                 raise CrossDiffError(
-                    f"{', '.join(devices)}: a process could not start, or was killed, as for want of memory; give "
-                    "fewer devices with --device. The same command goes on with the replications that are done"
+                    f"{', '.join(devices)}: a process could not start or was killed, perhaps for lack of memory; give "
+                    "fewer devices with --device. The same command resumes after the replications that are done"
                 ) from None
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
-_bench: Bench | None = None
+_bench: ReplicationRunner | None = None
 
 
-def _open_bench(made_of: _MadeOf, queue: Any, threads: int) -> None:
+def _open_runner(made_of: _MadeOf, queue: Any, threads: int) -> None:
     global _bench
     torch.set_num_threads(threads)
-    _bench = Bench(*made_of, queue.get())
+    _bench = ReplicationRunner(*made_of, queue.get())
 
 
 def _replicate_one(replication: int, path: Path) -> None:
@@ -139,44 +125,39 @@ def _replicate_one(replication: int, path: Path) -> None:
     _bench.replicate(replication, path)
 
 
-def collect(bench: Bench, out: Path, name: str, devices: tuple[str, ...]) -> EvaluationResult:
+def collect(runner: ReplicationRunner, out: Path, name: str, devices: tuple[str, ...]) -> EvaluationResult:
     """The result of all replications in `out`."""
-    cfg = bench.cfg
+    cfg = runner.cfg
     scores: dict[tuple[str, Protocol, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     motion: dict[str, dict[str, list[float]]] = {REAL: defaultdict(list), name: defaultdict(list)}
     seconds = []
     for r in range(cfg.protocol.replications):
         found = read_replication(replication_path(out, r))
         assert found is not None
-        plan = bench.plan(r)
-        rows = bench.real.rows(plan.order, plan.choices)
+        plan = runner.plan(r)
+        rows = runner.real.rows(plan.order, plan.choices)
         for kind in KINDS:
-            if f"{kind}-all" not in bench.evaluators:
+            if f"{kind}-all" not in runner.evaluators:
                 continue
             for row, given in ((REAL, None), (name, found)):
-                for protocol, values in _scores(bench, plan, rows, r, kind, given).items():
+                for protocol, values in _scores(runner, plan, rows, r, kind, given).items():
                     _append(scores[kind, protocol, row], values)
         _append(motion[name], mean_measures(found["measures"]))
-        real_measures = np.array([tuple(vars(bench.real.measures[i]).values()) for i in rows])
+        real_measures = np.array([tuple(vars(runner.real.measures[i]).values()) for i in rows])
         _append(motion[REAL], mean_measures(real_measures))
         seconds.append(float(found["seconds"]))
     return EvaluationResult(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         version=__version__,
-        model=ModelRecord(
-            name=name,
-            folder=str(bench.checkpoint),
-            fingerprint=bench.inputs()["model"],
-            parameters=sum(p.numel() for p in bench.model.network.parameters()),
-        ),
-        dataset=_dataset_record(bench),
-        evaluators=tuple(_evaluator_record(bench, k) for k in KINDS if f"{k}-all" in bench.evaluators),
+        model=ModelRecord.of(runner.model, runner.checkpoint, name),
+        dataset=DatasetRecord.of(runner.real.data),
+        evaluators=tuple(_evaluator_record(runner, k) for k in KINDS if f"{k}-all" in runner.evaluators),
         config=cfg.model_dump(mode="json"),
-        most_frames=bench.model.config.max_frames,
+        most_frames=runner.model.config.max_frames,
         device=_device_name(devices),
         seconds_per_motion=float(np.median(seconds)),
         tables=tuple(
-            Table(
+            ScoreTable(
                 evaluator=kind,
                 protocol=protocol,
                 rows={row: _values(scores[kind, protocol, row]) for row in (REAL, name)},
@@ -190,22 +171,27 @@ def collect(bench: Bench, out: Path, name: str, devices: tuple[str, ...]) -> Eva
 
 
 def _scores(
-    bench: Bench, plan: Plan, rows: np.ndarray, replication: int, kind: str, found: dict[str, np.ndarray] | None
+    runner: ReplicationRunner,
+    plan: ReplicationPlan,
+    rows: np.ndarray,
+    replication: int,
+    kind: str,
+    found: dict[str, np.ndarray] | None,
 ) -> dict[Protocol, dict[str, float]]:
-    """Of a replication's motions by one evaluator, under both protocols; of real motion where `found` is None."""
-    cfg = bench.cfg.protocol
+    """Scores of a replication by one evaluator under both protocols; without `found`, of its real motion."""
+    cfg = runner.cfg.protocol
 
     def motions(evaluator: str) -> tuple[np.ndarray, np.ndarray]:
-        real = bench.real_embeddings[evaluator]
-        reference = real[bench.real.rows(range(len(bench.real)), plan.choices)]
+        real = runner.real_embeddings[evaluator]
+        reference = real[runner.real.rows(range(len(runner.real)), plan.choices)]
         return (real[rows] if found is None else found[f"motion/{evaluator}"]), reference
 
     motion, reference = motions(f"{kind}-all")
-    parts = {p: motions(f"{kind}-{p}") for p in ("upper", "lower") if f"{kind}-{p}" in bench.evaluators}
+    parts = {p: motions(f"{kind}-{p}") for p in ("upper", "lower") if f"{kind}-{p}" in runner.evaluators}
     modes = None if found is None else found.get(f"modes/{kind}-all")
-    seed = (bench.cfg.seed, replication, 2)
+    seed = (runner.cfg.seed, replication, 2)
     whole = set_scores(motion, reference, parts, modes, cfg, seed)
-    text = bench.captions_of(plan, f"{kind}-all")
+    text = runner.captions_of(plan, f"{kind}-all")
     by_clip = np.zeros_like(text)
     by_clip[plan.order] = motion
     classic = plan.order.reshape(-1, cfg.batch_size)
@@ -224,20 +210,12 @@ def _values(lists: dict[str, list[float]]) -> dict[str, Value]:
     return {key: Value.of(values) for key, values in lists.items()}
 
 
-def _dataset_record(bench: Bench) -> DatasetRecord:
-    data = bench.real.data
-    texts = {c.text for captions in data.captions for c in captions}
-    return DatasetRecord(
-        folder=str(data.folder), split=data.split, fingerprint=data.fingerprint(), clips=len(data), captions=len(texts)
-    )
-
-
-def _evaluator_record(bench: Bench, kind: str) -> EvaluatorRecord:
-    parts = [n.removeprefix(f"{kind}-") for n in bench.evaluators if n.startswith(kind)]
-    whole: Any = bench.evaluators[f"{kind}-all"]
+def _evaluator_record(runner: ReplicationRunner, kind: str) -> EvaluatorRecord:
+    parts = [n.removeprefix(f"{kind}-") for n in runner.evaluators if n.startswith(kind)]
+    whole: Any = runner.evaluators[f"{kind}-all"]
     return EvaluatorRecord(
         kind=whole.config.kind,
-        fingerprint=" ".join(bench.hashes[f"{kind}-{part}"] for part in parts),
+        fingerprint=" ".join(runner.hashes[f"{kind}-{part}"] for part in parts),
         words=whole.words,
         dim=whole.config.dim,
         trained_on=whole.config.trained_on,

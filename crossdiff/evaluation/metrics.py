@@ -5,6 +5,8 @@ T2M: Guo et al., "Generating Diverse and Natural 3D Human Motions from Text", CV
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
@@ -12,13 +14,16 @@ from numpy import ndarray
 from numpy.random import RandomState
 
 from crossdiff.errors import InputError
+from crossdiff.evaluation.config import ProtocolConfig
+
+FID_OF_PART = {"all": "FID", "upper": "FID-U", "lower": "FID-L"}
 
 
 def frechet_distance(a: Float[ndarray, "n d"], b: Float[ndarray, "m d"]) -> float:
     """Distance between the Gaussians of two sets of activations (Heusel et al., NeurIPS 2017, equation 6).
 
     |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)). The trace of the last term is the sum of the singular
-    values of C_a^(1/2) C_b^(1/2), which are real and not negative even where a covariance lacks rank. It is
+    values of C_a^(1/2) C_b^(1/2), which are real and non-negative even for singular covariances. It is
     symmetric, and 0 for equal sets up to rounding.
     """
     a, b = _matrix("activations", a), _matrix("activations", b)
@@ -34,10 +39,10 @@ def frechet_distance(a: Float[ndarray, "n d"], b: Float[ndarray, "m d"]) -> floa
 
 
 def r_precision(text: Float[ndarray, "n d"], motion: Float[ndarray, "n d"], top: int = 3) -> Float[ndarray, " top"]:
-    """Share of texts whose own motion is among the 1, 2, ... `top` nearest of ONE batch (T2M, R-precision).
+    """Fraction of texts whose own motion is among the 1, 2, ... `top` nearest of one batch (T2M, R-precision).
 
-    Row i of `motion` belongs to row i of `text`; distances are Euclidean. A motion as near as the true one counts
-    as nearer, so that an evaluator that cannot tell motions apart scores 0.
+    Row i of `motion` belongs to row i of `text`; distances are Euclidean. Ties count as
+    errors, so that an evaluator that embeds all motions alike scores 0.
     """
     text, motion = _pair(text, motion)
     if not 1 <= top <= len(text):
@@ -57,7 +62,7 @@ def mm_distance(text: Float[ndarray, "n d"], motion: Float[ndarray, "n d"]) -> f
 def diversity(activations: Float[ndarray, "n d"], pairs: int, rng: RandomState) -> float:
     """Mean distance within `pairs` pairs of motions (T2M, Diversity).
 
-    The firsts are drawn without repetition, then likewise the seconds; a motion can meet itself, as in T2M.
+    Both members are drawn without replacement, independently; a motion can be paired with itself, as in T2M.
     """
     x = _matrix("activations", activations)
     first, second = _draw_pairs(len(x), pairs, "motions", rng)
@@ -108,3 +113,30 @@ def _got(x: ndarray) -> str:
     return (
         f"{x.shape}" if np.isfinite(x).all() else f"{x.shape} with {int((~np.isfinite(x)).sum())} that are not finite"
     )
+
+
+def matching_scores(
+    text: Float[ndarray, "n e"], motion: Float[ndarray, "n e"], batches: Sequence[ndarray]
+) -> dict[str, float]:
+    """R-precision top 1 to 3 and MM-Dist, means over batches of rows."""
+    ranks = np.mean([r_precision(text[b], motion[b]) for b in batches], axis=0)
+    named = {f"R-precision top {k}": float(value) for k, value in enumerate(ranks, start=1)}
+    return named | {"MM-Dist": float(np.mean([mm_distance(text[b], motion[b]) for b in batches]))}
+
+
+def set_scores(
+    motion: Float[ndarray, "n e"],
+    reference: Float[ndarray, "m e"],
+    parts: dict[str, tuple[ndarray, ndarray]],
+    modes: Float[ndarray, "t s e"] | None,
+    cfg: ProtocolConfig,
+    seed: tuple[int, ...],
+) -> dict[str, float]:
+    """Scores of whole sets. reference: real motions; parts: motions and reference of the upper and lower body."""
+    rng = np.random.RandomState(np.random.SeedSequence(seed).generate_state(1)[0])
+    found = {"FID": frechet_distance(motion, reference)}
+    found |= {FID_OF_PART[part]: frechet_distance(*pair) for part, pair in parts.items()}
+    found["Diversity"] = diversity(motion, cfg.diversity_pairs, rng)
+    if modes is not None:
+        found["MultiModality"] = multimodality(modes, cfg.multimodality_pairs, rng)
+    return found

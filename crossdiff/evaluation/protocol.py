@@ -1,8 +1,8 @@
-"""Evaluation of a text-to-motion model, replication by replication; one that was killed goes on.
+"""Evaluation of a text-to-motion model in replications, which are resumed after an interruption.
 
-A replication draws an order of the split's clips and a caption for each, drops the last partial batch, generates a
-motion of every other clip's true length, and embeds them. What it found lies in a file of its own, so that
-replications are made in any order, by any number of processes, and once.
+A replication shuffles the split's clips, draws a caption for each, drops the last partial batch, and generates and
+embeds a motion of each remaining clip's true length. Its embeddings are written to one file, so that replications can
+run in any order, in any number of processes, and never twice.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
-from crossdiff.evaluation.evaluators import Evaluator, fingerprint, is_evaluator, load_evaluator
-from crossdiff.evaluation.parts import PARTS
 from crossdiff.evaluation.real import RealClips, measure_features
+from crossdiff.evaluators.body_parts import PARTS
+from crossdiff.evaluators.evaluators import Evaluator, fingerprint, is_evaluator, load_evaluator
 from crossdiff.files import load_npz, save_npz
 from crossdiff.models import CrossDiffModel
 from crossdiff.representation.physics import MotionMeasures
 from crossdiff.text import CachedEmbeddings
 
 KINDS = ("t2m", "tmr")
-# What tells the seeds of a replication's motions from those for multimodality.
+# Parts of the seeds that separate a replication's motions from those for multimodality.
 _MOTION, _MODES = 0, 1
 OnMotions = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Request:
-    """One motion to generate: a clip, the number of its caption, and what its seed is made of."""
+class SampleRequest:
+    """One motion to generate: a clip, the index of its caption, and the numbers that make its seed."""
 
     clip: int
     choice: int
@@ -49,11 +49,13 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What chance made of a replication.
+class ReplicationPlan:
+    """The random choices of a replication.
 
-    order: clips in batches of the classic protocol, the last partial one dropped; choices: a caption for every clip;
-    distinct: batches in which no caption is shared; modes: clips whose captions are sampled many times.
+    order: clips in batches of the classic protocol, without the last, partial one.
+    choices: index of the caption of every clip.
+    distinct: batches without shared captions.
+    modes: clips whose captions are sampled repeatedly.
     """
 
     order: ndarray
@@ -63,7 +65,7 @@ class Plan:
 
 
 class Generator:
-    """A model that is evaluated: requests in, features (T, D) out, batched by length."""
+    """The evaluated model: turns requests into features (T, D), batched by length."""
 
     def __init__(self, model: CrossDiffModel, real: RealClips, cfg: EvaluationConfig) -> None:
         self.model, self.real, self.cfg = model, real, cfg
@@ -72,7 +74,7 @@ class Generator:
             config.text_encoder, real.data.folder, config.text_fingerprint, config.text == "sequence"
         )
 
-    def __call__(self, requests: Sequence[Request], on_motions: OnMotions) -> tuple[list[ndarray], float]:
+    def __call__(self, requests: Sequence[SampleRequest], on_motions: OnMotions) -> tuple[list[ndarray], float]:
         """Motions in the order of the requests, and the seconds that sampling took."""
         spans = [self.real.span(r.clip, r.choice) for r in requests]
         lengths = np.array([stop - start for start, stop in spans])
@@ -85,9 +87,7 @@ class Generator:
             rows = order[start : start + self.cfg.batch_size]
             text = self._text([captions[i] for i in rows], self.model.config.text_dim)
             began = time.perf_counter()
-            x = sample(
-                self.model, text, lengths[rows].tolist(), self.cfg.sampling.options(), [requests[i].seed for i in rows]
-            )
+            x = sample(self.model, text, lengths[rows].tolist(), self.cfg.sampling, [requests[i].seed for i in rows])
             features = self.model.denormalize("3d", x).cpu().numpy()
             seconds += time.perf_counter() - began
             for row, i in enumerate(rows):
@@ -96,8 +96,8 @@ class Generator:
         return motions, seconds
 
 
-class Bench:
-    """All that the replications share: the split, the evaluators, real embeddings, and the model."""
+class ReplicationRunner:
+    """Runs replications; holds the split, the evaluators, the embeddings of real motion, and the model."""
 
     def __init__(self, cfg: EvaluationConfig, checkpoint: Path, data: Path, evaluators: Path, device: str) -> None:
         self.cfg, self.checkpoint, self.device = cfg, checkpoint, device
@@ -107,13 +107,13 @@ class Bench:
         dataset = MocapDataset(data, cfg.split, self.model.config.layout_2d)
         if dataset.skeleton != self.model.skeleton:
             raise ConfigError(
-                f"{data}: holds {dataset.skeleton.name} motion, the model is of {self.model.skeleton.name}; "
-                "evaluate on a dataset of its skeleton"
+                f"{data}: has the skeleton {dataset.skeleton.name}, the model {self.model.skeleton.name}; "
+                "evaluate on a dataset of the model's skeleton"
             )
         self.real = RealClips(dataset, self.model.config.max_frames)
         if len(self.real) < cfg.protocol.batch_size:
             raise InputError(
-                f"{data}: {len(self.real)} clips in {cfg.split}.txt, a batch needs {cfg.protocol.batch_size}; "
+                f"{data}: {len(self.real)} clips in {cfg.split}.txt, need {cfg.protocol.batch_size} for a batch; "
                 "use a larger split, or a smaller protocol.batch_size"
             )
         self._check_sizes()
@@ -122,13 +122,13 @@ class Bench:
         for name, evaluator in self.evaluators.items():
             if evaluator.config.skeleton != dataset.skeleton.name:
                 raise ConfigError(
-                    f"{self.folders[name]}: reads {evaluator.config.skeleton} motion, the dataset holds "
+                    f"{self.folders[name]}: reads the skeleton {evaluator.config.skeleton}, the dataset has "
                     f"{dataset.skeleton.name}; train evaluators on it"
                 )
         self.generator = Generator(self.model, self.real, cfg)
 
     def _check_sizes(self) -> None:
-        """Refuse, before hours of sampling, a protocol that the split is too small for."""
+        """Refuse a protocol that needs more clips than the split has, before hours of sampling."""
         p = self.cfg.protocol
         kept = len(self.real) // p.batch_size * p.batch_size
         wanted = {"diversity_pairs": (p.diversity_pairs, kept)}
@@ -137,21 +137,23 @@ class Bench:
             wanted["multimodality_pairs"] = (p.multimodality_pairs, p.multimodality_samples)
         for name, (value, most) in wanted.items():
             if value > most:
-                raise InputError(f"protocol.{name}: got {value}, but there are {most} to draw from; lower it")
+                raise InputError(
+                    f"protocol.{name}: expected at most {most}, the number to draw from, got {value}; lower it"
+                )
 
     @cached_property
     def real_embeddings(self) -> dict[str, ndarray]:
         return {name: self.real.embeddings(e, self.hashes[name]) for name, e in self.evaluators.items()}
 
     def inputs(self) -> dict[str, str]:
-        """Hashes of what the result depends on beside the configuration."""
+        """Hashes of the model, data and evaluators."""
         return {
             "model": weights_hash(self.checkpoint),
             "data": self.real.data.fingerprint(),
             **{f"evaluator {name}": value for name, value in self.hashes.items()},
         }
 
-    def plan(self, replication: int) -> Plan:
+    def plan(self, replication: int) -> ReplicationPlan:
         p = self.cfg.protocol
         rng = np.random.default_rng((self.cfg.seed, replication))
         choices = self.real.draw_captions(rng)
@@ -159,14 +161,14 @@ class Bench:
         order = order[: len(order) // p.batch_size * p.batch_size]
         distinct = self.real.shared.distinct_batches(order, p.batch_size, rng)
         count = p.multimodality_texts if replication < p.multimodality_replications else 0
-        return Plan(order, choices, distinct, rng.choice(order, count, replace=False))
+        return ReplicationPlan(order, choices, distinct, rng.choice(order, count, replace=False))
 
-    def requests(self, replication: int, plan: Plan) -> tuple[list[Request], list[Request]]:
-        """Of the replication's motions, and of those for multimodality (text by text)."""
+    def requests(self, replication: int, plan: ReplicationPlan) -> tuple[list[SampleRequest], list[SampleRequest]]:
+        """Requests for the replication's motions, and for those of multimodality (text by text)."""
         seed = self.cfg.seed
-        motions = [Request(i, int(plan.choices[i]), (seed, replication, _MOTION, i)) for i in plan.order.tolist()]
+        motions = [SampleRequest(i, int(plan.choices[i]), (seed, replication, _MOTION, i)) for i in plan.order.tolist()]
         modes = [
-            Request(i, int(plan.choices[i]), (seed, replication, _MODES, i, k))
+            SampleRequest(i, int(plan.choices[i]), (seed, replication, _MODES, i, k))
             for i in plan.modes.tolist()
             for k in range(self.cfg.protocol.multimodality_samples)
         ]
@@ -179,7 +181,7 @@ class Bench:
         return kept + (modes if replication < p.multimodality_replications else 0)
 
     def replicate(self, replication: int, path: Path, on_motions: OnMotions = lambda count: None) -> None:
-        """Generate, embed and measure one replication, and write what was found."""
+        """Generate, embed and measure the motions of one replication, and write the results."""
         plan = self.plan(replication)
         requests, modes = self.requests(replication, plan)
         motions, seconds = self.generator(requests, on_motions)
@@ -193,8 +195,8 @@ class Bench:
             found |= {f"modes/{name}": e.embed_motion(motions).reshape(shape) for name, e in whole.items()}
         save_npz(path, clips=plan.order, measures=measures, seconds=np.float64(seconds / len(requests)), **found)
 
-    def captions_of(self, plan: Plan, name: str) -> ndarray:
-        """Text embeddings (clips of the split, e); rows of clips that were dropped are zero."""
+    def captions_of(self, plan: ReplicationPlan, name: str) -> ndarray:
+        """Text embeddings (clips of the split, e); rows of dropped clips are zero."""
         evaluator = self.evaluators[name]
         known = self._text_rows(name)
         rows = np.zeros((len(self.real), evaluator.config.dim), dtype=np.float32)
@@ -215,7 +217,7 @@ class Bench:
 
 
 def find_evaluators(folder: Path) -> dict[str, Path]:
-    """`KIND-PART` -> folder of the evaluators in a folder; at least one that looks at all of the body."""
+    """`KIND-PART` -> folder of the evaluators in a folder; at least one must be of the whole body."""
     names = [f"{kind}-{part}" for kind in KINDS for part in PARTS]
     found = {name: folder / name for name in names if is_evaluator(folder / name)}
     if not any(f"{kind}-all" in found for kind in KINDS):
@@ -226,7 +228,7 @@ def find_evaluators(folder: Path) -> dict[str, Path]:
 
 
 def read_replication(path: Path) -> dict[str, ndarray] | None:
-    """What a replication found; None where it is still to be made."""
+    """The arrays of a replication; None if it has not run."""
     return load_npz(path) if path.is_file() else None
 
 
@@ -239,6 +241,6 @@ def missing_replications(out: Path, cfg: EvaluationConfig) -> Iterator[int]:
 
 
 def mean_measures(measures: ndarray) -> dict[str, float]:
-    """Means by measure's name over clips; measures: (clips, measures) in the order of `MotionMeasures`."""
+    """Means over clips, by measure; measures: (clips, measures) in the order of `MotionMeasures`."""
     names = list(MotionMeasures.__dataclass_fields__)
     return dict(zip(names, np.nanmean(measures, axis=0).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""The real clips of a split as an evaluation reads them, and their embeddings, which are kept."""
+"""The real clips of a split as an evaluation reads them, and their cached embeddings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy import ndarray
 
 from crossdiff.data.captions import Caption
 from crossdiff.data.mocap import MocapDataset, clip_span
-from crossdiff.evaluation.evaluators import Evaluator
-from crossdiff.evaluation.sharing import SharedCaptions
+from crossdiff.evaluators.evaluators import Evaluator
+from crossdiff.evaluators.shared_captions import SharedCaptions
 from crossdiff.files import load_npz, save_npz
 from crossdiff.progress import track
 from crossdiff.representation.features3d import features_to_joints
@@ -27,10 +27,10 @@ _UNIT = 4
 
 
 class RealClips:
-    """Item (i, k) is clip i over the span of its caption k, from the span's start, a multiple of 4 frames long."""
+    """Clips of a split, each cropped to the span of one of its captions, to a multiple of 4 frames."""
 
-    def __init__(self, data: MocapDataset, most: int) -> None:
-        self.data, self.most = data, most
+    def __init__(self, data: MocapDataset, max_frames: int) -> None:
+        self.data, self.max_frames = data, max_frames
 
     def __len__(self) -> int:
         return len(self.data)
@@ -43,18 +43,18 @@ class RealClips:
         return self.data.captions[clip][choice]
 
     def span(self, clip: int, choice: int) -> tuple[int, int]:
-        """First frame and the one behind the last."""
+        """First frame, and the frame after the last."""
         start, stop = clip_span(self.caption(clip, choice), int(self.data.lengths[clip]), self.data.skeleton)
-        frames = min(stop - start, self.most)
+        frames = min(stop - start, self.max_frames)
         return start, start + (frames // _UNIT * _UNIT if frames >= _UNIT else frames)
 
     def draw_captions(self, rng: np.random.Generator) -> ndarray:
-        """A caption's number for every clip."""
+        """Draw the index of a caption for every clip."""
         return np.array([rng.integers(len(captions)) for captions in self.data.captions])
 
     @cached_property
     def spans(self) -> list[tuple[int, int, int]]:
-        """Every (clip, start, stop) that a caption is about, once."""
+        """Every different (clip, start, stop) that a caption describes."""
         every = ((i, *self.span(i, k)) for i, cs in enumerate(self.data.captions) for k in range(len(cs)))
         return sorted(set(every))
 
@@ -63,15 +63,15 @@ class RealClips:
         return {span: row for row, span in enumerate(self.spans)}
 
     def rows(self, clips: Sequence[int] | ndarray, choices: ndarray) -> ndarray:
-        """Rows of `embeddings` and `measures` for clips with the captions chosen."""
+        """Rows of `embeddings` and `measures` of clips with their chosen captions."""
         return np.array([self.row[(int(i), *self.span(int(i), int(choices[i])))] for i in clips])
 
     def features(self, clip: int, start: int, stop: int) -> Float[ndarray, "t d"]:
         return self.data.packed.features(clip, start, stop)
 
     def embeddings(self, evaluator: Evaluator, evaluator_hash: str) -> Float[ndarray, "n e"]:
-        """Of every span; kept beside the dataset."""
-        made_of = f"{evaluator_hash} {self.data.fingerprint()} {self.data.packed.key} {self.most}"
+        """Embeddings of every span, cached in the dataset's folder."""
+        made_of = f"{evaluator_hash} {self.data.fingerprint()} {self.data.packed.key} {self.max_frames}"
         key = hashlib.sha256(made_of.encode()).hexdigest()[:12]
         path = self.data.folder / f"real_{self.data.split}_{key}.npz"
         if path.is_file():
@@ -84,17 +84,17 @@ class RealClips:
         try:
             save_npz(path, embeddings=made)
         except OSError as error:
-            log.warning("%s: embeddings are not kept (%s)", path, error.strerror)
+            log.warning("%s: embeddings are not cached (%s)", path, error.strerror)
         return made
 
     @cached_property
     def measures(self) -> list[MotionMeasures]:
-        """Of every span; its joints come from its features, as those of generated motion do."""
+        """Measures of every span, from joints computed from its features, as for generated motion."""
         skeleton = self.data.skeleton
         return [measure_features(self.features(*span), skeleton) for span in track(self.spans, "measure real motion")]
 
 
 def measure_features(features: Float[ndarray, "t d"], skeleton: Skeleton) -> MotionMeasures:
-    """Measures of the joints that features (not normalised) describe."""
+    """Measures of a motion given as features (not normalised)."""
     joints = features_to_joints(torch.from_numpy(features), skeleton) * skeleton.metres_per_unit
     return measure_motion(joints.numpy(), skeleton)

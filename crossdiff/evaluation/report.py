@@ -1,17 +1,14 @@
-"""A result as the field's table: Markdown, one HTML page, and the JSON that both are made of."""
+"""A result as the field's table, in Markdown and HTML."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, Table, Value
-from crossdiff.files import write_text
+from crossdiff.evaluation.result import EvaluationResult, EvaluatorRecord, ScoreTable, Value
 from crossdiff.representation.physics import MEASURES
-from crossdiff.templates import fill_template
+from crossdiff.viewing.page import Cell, Column, Page, Section, Table, write_page
 from crossdiff.wording import counted
 
 REAL = "Real"
@@ -36,101 +33,54 @@ _PROTOCOLS = {
 }
 _INTERVALS = "± is half the width of the 95 % interval over the replications, 1.96 std / sqrt(n)."
 MISSING = "-"
+FACTS_TITLE = "What these numbers depend on"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What a table shows of a value; interval: empty where there is none."""
-
-    mean: str
-    interval: str = ""
-    best: bool = False
-
-    @classmethod
-    def of(cls, value: Value | None) -> Cell:
-        """A single replication has no interval."""
-        if value is None:
-            return cls(MISSING)
-        digits = 3 if abs(value.mean) < 100 else 1
-        interval = f"{value.interval:.{digits}f}" if len(value.values) > 1 else ""
-        return cls(f"{value.mean:.{digits}f}", interval)
-
-    def __str__(self) -> str:
-        text = f"{self.mean} ± {self.interval}" if self.interval else self.mean
-        return f"**{text}**" if self.best else text
-
-
-@dataclass(frozen=True)
-class Column:
-    """better: an arrow; empty for a column of words."""
-
-    title: str
-    better: str = ""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table with a title and a sentence; each row is its name and a cell per column."""
-
-    title: str
-    text: str
-    columns: Sequence[Column]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
-    words: bool = False
-
-
-@dataclass(frozen=True)
-class Document:
-    """What both forms of a report show. facts: what the numbers depend on, (name, value); pictures: (file beside the
-    report, what it shows)."""
-
-    title: str
-    lead: str
-    sheets: Sequence[Sheet]
-    facts: Sequence[tuple[str, str]]
-    facts_title: str = "What these numbers depend on"
-    pictures: Sequence[tuple[str, str]] = ()
+def value_cell(value: Value | None) -> Cell:
+    """A metric's mean and interval; a single replication has no interval."""
+    if value is None:
+        return Cell(MISSING)
+    digits = 3 if abs(value.mean) < 100 else 1
+    interval = f"{value.interval:.{digits}f}" if len(value.values) > 1 else ""
+    return Cell(f"{value.mean:.{digits}f}", interval)
 
 
 def markdown(result: EvaluationResult) -> str:
-    return to_markdown(document(result))
-
-
-def html(result: EvaluationResult) -> str:
-    return to_html(document(result))
+    return report_page(result).to_markdown()
 
 
 def write_report(result: EvaluationResult, folder: Path) -> Path:
     """Write result.json, report.md and report.html into the folder; returns the page."""
     result.save(folder / "result.json")
-    write_text(folder / "report.md", markdown(result))
-    write_text(folder / "report.html", html(result))
-    return folder / "report.html"
+    return write_page(folder / "report.html", report_page(result), with_markdown=True)
 
 
-def document(result: EvaluationResult) -> Document:
+def report_page(result: EvaluationResult) -> Page:
+    """The tables of a result, and the settings and inputs that its numbers depend on."""
     data = result.dataset
     lead = f"{data.folder}, split {data.split}: {counted(data.clips, 'clip')}, {counted(data.captions, 'caption')}."
-    sheets = [metric_sheet(table, result.evaluators) for table in result.tables]
-    sheets += [motion_sheet(result.motion)] if result.motion else []
-    return Document(f"How good {result.model.name} is", lead, sheets, list(facts(result).items()))
+    sections = [metric_section(table, result.evaluators) for table in result.tables]
+    sections += [motion_section(result.motion)] if result.motion else []
+    sections.append(Section(FACTS_TITLE, facts=list(facts(result).items())))
+    return Page(f"How good {result.model.name} is", lead, sections)
 
 
 # --- tables ---
 
 
-def metric_sheet(table: Table, evaluators: Sequence[EvaluatorRecord]) -> Sheet:
-    """The table of one evaluator and protocol."""
+def metric_section(table: ScoreTable, evaluators: Sequence[EvaluatorRecord]) -> Section:
+    """Section with the table of one evaluator and protocol."""
     used = [e for e in evaluators if e.kind == table.evaluator]
     trained = f", trained on {used[0].trained_on}, words from {used[0].words}" if used else ""
     text = f"Evaluator {table.evaluator}{trained}; {_PROTOCOLS[table.protocol]}. {_INTERVALS}"
     names = in_order(table.rows, METRICS)
     columns = [Column(name, ARROWS[METRICS[name]] if name in METRICS else "") for name in names]
-    return Sheet(f"Evaluator {table.evaluator}, protocol {table.protocol}", text, columns, _rows(table.rows, names))
+    title = f"Evaluator {table.evaluator}, protocol {table.protocol}"
+    return Section(title, text, table=named_table(columns, _rows(table.rows, names)))
 
 
-def motion_sheet(motion: Mapping[str, Mapping[str, Value]]) -> Sheet:
-    """The table of measures that need no evaluator."""
+def motion_section(motion: Mapping[str, Mapping[str, Value]]) -> Section:
+    """Section with the table of the measures that need no evaluator."""
     names = in_order(motion, MEASURES)
     columns = []
     for name in names:
@@ -138,25 +88,33 @@ def motion_sheet(motion: Mapping[str, Mapping[str, Value]]) -> Sheet:
         unit = f", {measure.unit}" if measure and measure.unit else ""
         columns.append(Column(f"{measure.title}{unit}", ARROWS[measure.better]) if measure else Column(name))
     what = " ".join(f"{MEASURES[name].title}: {MEASURES[name].what}." for name in names if name in MEASURES)
-    return Sheet("Measures of motion", f"They need no evaluator. {what} {_INTERVALS}", columns, _rows(motion, names))
+    text = f"They need no evaluator. {what} {_INTERVALS}"
+    return Section("Measures of motion", text, table=named_table(columns, _rows(motion, names)))
+
+
+def named_table(columns: Sequence[Column], rows: Mapping[str, Sequence[Cell]]) -> Table:
+    """A table with the rows' names in front, under an empty title."""
+    lines = [[Cell(name), *cells] for name, cells in rows.items()]
+    return Table([Column("", numeric=False), *columns], lines, named=True)
 
 
 def in_order(rows: Mapping[str, Mapping[str, object]], known: Mapping[str, object]) -> list[str]:
-    """Keys that some row has: the known ones in their order, then others."""
+    """All keys of the rows: the known ones in their order, then the others."""
     present = dict.fromkeys(name for row in rows.values() for name in row)
     return [name for name in known if name in present] + [name for name in present if name not in known]
 
 
-def _rows(rows: Mapping[str, Mapping[str, Value]], names: Sequence[str]) -> list[tuple[str, list[Cell]]]:
+def _rows(rows: Mapping[str, Mapping[str, Value]], names: Sequence[str]) -> dict[str, list[Cell]]:
+    """A cell for each metric of each row, `Real` first."""
     ordered = sorted(rows, key=lambda name: name != REAL)
-    return [(row, [Cell.of(rows[row].get(name)) for name in names]) for row in ordered]
+    return {row: [value_cell(rows[row].get(name)) for name in names] for row in ordered}
 
 
-# --- what the numbers depend on ---
+# --- settings and inputs ---
 
 
 def facts(result: EvaluationResult) -> dict[str, str]:
-    """Name -> value of all that the numbers depend on, the whole configuration included."""
+    """Inputs and settings that the numbers depend on, by name."""
     model, data = result.model, result.dataset
     parts = {e.kind: ", ".join(e.parts) for e in result.evaluators}
     found = {
@@ -186,36 +144,3 @@ def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
         else:
             found[prefix + key] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return found
-
-
-# --- the two forms ---
-
-
-def to_markdown(page: Document) -> str:
-    lines = [f"# {_escaped(page.title)}", "", _escaped(page.lead), ""]
-    for source, caption in page.pictures:
-        lines += [f"![{_escaped(caption)}]({source})", "", _escaped(caption), ""]
-    for sheet in page.sheets:
-        heads = ["", *(_escaped(f"{c.title} {c.better}".strip()) for c in sheet.columns)]
-        lines += [f"## {_escaped(sheet.title)}", "", _escaped(sheet.text), "", _line(heads)]
-        lines.append(_line(["---", *(["---" if sheet.words else "---:"] * len(sheet.columns))]))
-        for name, cells in sheet.rows:
-            shown = [str(replace(cell, mean=_escaped(cell.mean))) for cell in cells]
-            lines.append(_line([_escaped(name), *shown]))
-        lines.append("")
-    lines += [f"## {_escaped(page.facts_title)}", ""]
-    lines += [f"- {_escaped(name)}: {_escaped(value)}" for name, value in page.facts]
-    return "\n".join(lines) + "\n"
-
-
-def to_html(page: Document) -> str:
-    return fill_template("crossdiff.evaluation", "report.html", page=page)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(text.split()))

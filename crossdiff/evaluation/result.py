@@ -1,18 +1,25 @@
-"""What an evaluation found: one JSON file that says all that its numbers depend on."""
+"""The result of an evaluation: a JSON file with its numbers, settings and inputs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import ValidationError
 
+from crossdiff.checkpoint import weights_hash
 from crossdiff.config import Config
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.files import read_json, write_json
+from crossdiff.models import CrossDiffModel
+from crossdiff.moved import moved_names
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 # Normal deviate of a two-sided interval of 95 %.
 _Z95 = 1.96
@@ -20,7 +27,7 @@ Protocol = Literal["distinct", "classic"]
 
 
 class Value(Config):
-    """A metric over the replications: their mean, and half the width of its 95 % interval, 1.96 std / sqrt(n)."""
+    """A metric's mean over the replications, and half the width of its 95 % interval, 1.96 std / sqrt(n)."""
 
     mean: float
     interval: float
@@ -39,7 +46,7 @@ class Value(Config):
 
 
 class EvaluatorRecord(Config):
-    """Which evaluator made the numbers. `fingerprint` is the hash of its weights and word vectors, all parts."""
+    """The evaluator behind the numbers; fingerprint: hashes of the weights and word vectors of all parts."""
 
     kind: Literal["t2m", "tmr"]
     fingerprint: str
@@ -49,11 +56,11 @@ class EvaluatorRecord(Config):
     parts: tuple[str, ...]
 
 
-class Table(Config):
-    """Rows (`Real` and the model's name) by metric's name, of one evaluator.
+class ScoreTable(Config):
+    """Scores by one evaluator: rows `Real` and the model's name, each with values by metric.
 
-    `protocol` says how the batches of R-precision and MM-Dist were drawn: `classic`, at random, or `distinct`, with
-    no caption shared within a batch. The other metrics do not depend on it.
+    protocol: batches of R-precision and MM-Dist are drawn at random (`classic`) or without shared captions
+    (`distinct`). The other metrics do not depend on it.
     """
 
     evaluator: Literal["t2m", "tmr"]
@@ -62,22 +69,49 @@ class Table(Config):
 
 
 class DatasetRecord(Config):
+    """The split of the evaluation, and the numbers of its clips and distinct captions."""
+
     folder: str
     split: str
     fingerprint: str
     clips: int
     captions: int
 
+    @classmethod
+    def of(cls, data: MocapDataset, clips: Sequence[int] | None = None) -> Self:
+        """clips: indices of the clips that were used; None: all."""
+        chosen = range(len(data)) if clips is None else clips
+        texts = {caption.text for clip in chosen for caption in data.captions[clip]}
+        return cls(
+            folder=str(data.folder),
+            split=data.split,
+            fingerprint=data.fingerprint(),
+            clips=len(chosen),
+            captions=len(texts),
+        )
+
 
 class ModelRecord(Config):
+    """The model that was evaluated; fingerprint: hash of its weights."""
+
     name: str
     folder: str
     fingerprint: str
     parameters: int
 
+    @classmethod
+    def of(cls, model: CrossDiffModel, checkpoint: Path, name: str) -> Self:
+        """checkpoint: the folder that `model` was loaded from."""
+        return cls(
+            name=name,
+            folder=str(checkpoint),
+            fingerprint=weights_hash(checkpoint),
+            parameters=sum(p.numel() for p in model.network.parameters()),
+        )
+
 
 class SavedResult(Config):
-    """A result as a JSON file. made_by: the command that writes it."""
+    """A result in a JSON file; made_by: the command that writes it."""
 
     made_by: ClassVar[str]
 
@@ -86,7 +120,7 @@ class SavedResult(Config):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote, or the folder that holds it as `result.json`."""
+        """Read a file that `save` wrote, or `result.json` in a folder."""
         path = path / "result.json" if path.is_dir() else path
         try:
             return cls.model_validate(read_json(path))
@@ -99,10 +133,12 @@ class SavedResult(Config):
 
 
 class EvaluationResult(SavedResult):
-    """`motion`: rows by measure for those that need no evaluator (see `crossdiff.representation.physics`).
+    """Scores of a model, and everything they depend on.
 
-    config: the resolved evaluation configuration, sampling included. most_frames: where real motion was cut, as long as
-    the model's can be. seconds_per_motion: sampling alone, on `device`.
+    config: the resolved evaluation configuration.
+    most_frames: length that real clips were cropped to, the model's maximum.
+    seconds_per_motion: time of sampling alone, on `device`.
+    motion: values by row and measure (see `crossdiff.representation.physics`), which need no evaluator.
     """
 
     made_by: ClassVar[str] = "crossdiff evaluate"
@@ -117,11 +153,11 @@ class EvaluationResult(SavedResult):
     most_frames: int
     device: str
     seconds_per_motion: float
-    tables: tuple[Table, ...]
+    tables: tuple[ScoreTable, ...]
     motion: dict[str, dict[str, Value]]
 
     def named(self) -> Self:
-        """The same without where things lay on the machine that measured it, to be shared with the model."""
+        """A copy with the names of folders in place of their paths, to be shared with the model."""
         model = self.model.model_copy(update={"folder": Path(self.model.folder).name})
         dataset = self.dataset.model_copy(update={"folder": Path(self.dataset.folder).name})
         return self.model_copy(update={"model": model, "dataset": dataset})

@@ -8,31 +8,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError, PartialFailure
+import numpy as np
+
+from crossdiff.data.motion_files import read_motion
+from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError
 from crossdiff.export.arrays import write_csv, write_npz
 from crossdiff.export.bvh import PER_METRE, Unit, write_bvh
 from crossdiff.export.clean import SIGMA, Cleaned, clean_motion
 from crossdiff.export.glb import write_glb
-from crossdiff.export.read import read_exportable
 from crossdiff.export.rig import Rig
-from crossdiff.export.smpl import body_motion, rest_body, write_smpl
-from crossdiff.export.smpl_mesh import load_skin, write_obj_sequence
+from crossdiff.export.smpl import body_motion, load_skin, rest_body, write_obj_sequence, write_smpl
 from crossdiff.progress import track
-from crossdiff.representation.physics import MEASURES
-from crossdiff.wording import counted, listed
+from crossdiff.representation.physics import FEWEST_FRAMES, MEASURES
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.types import Motion3D
+from crossdiff.wording import Failures, counted
 
 Format = Literal["bvh", "glb", "npz", "csv", "smpl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-# AMASS names its files so; and NAME.npz is taken by the format npz.
+# AMASS's naming; NAME.npz would clash with the format npz.
 _ENDINGS = {name: f".{name}" for name in FORMATS} | {"smpl": "_poses.npz"}
+# Plausible lengths of thigh and shin together, in metres.
+_LEG_RANGE = (0.1, 3.0)
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """formats: what to write; smooth, foot_lock: see `clean_motion`; unit: of lengths in BVH files.
+    """Formats of an export, and how motions are cleaned up.
 
-    body_model: a model of the SMPL family (.npz), whose mean body the format smpl then fits exactly; mesh: also write
-    its skin as OBJ files.
+    formats: the formats to write.
+    smooth, foot_lock: see `clean_motion`.
+    unit: unit of length of BVH files.
+    body_model: a model of the SMPL family (.npz), whose mean body the format smpl uses.
+    mesh: also write its skin as OBJ files.
     """
 
     formats: tuple[Format, ...]
@@ -52,14 +60,14 @@ class ExportOptions:
             raise InputError("a body model and its mesh belong to the format smpl; add --format smpl")
         if self.mesh and self.body_model is None:
             raise MissingDependencyError(
-                "--mesh needs a body model, which may not be passed on: register at https://mano.is.tue.mpg.de, "
+                "--mesh needs a body model, which may not be redistributed: register at https://mano.is.tue.mpg.de, "
                 "download 'Extended SMPL+H model', and name its file with --body-model smplh/female/model.npz"
             )
 
 
 @dataclass
-class ExportSummary:
-    """What was written where, what the motions measured, and what failed why."""
+class ExportSummary(Failures):
+    """The output folder, the exported motions with their measures, and the reasons of those that failed."""
 
     out: Path
     options: ExportOptions
@@ -72,13 +80,14 @@ class ExportSummary:
         return f"{counted(len(self.done), 'motion')} exported as {kinds} to {self.out}{failed}"
 
     def measures(self) -> list[str]:
-        """A line per motion: how far rigid bones moved it, and its measures before and after."""
+        """A line for each motion: its displacement by rigid bones, and its measures before and after."""
         return [f"{name}: {_measured(cleaned)}" for name, cleaned in self.done.items()]
 
-    def raise_failures(self) -> None:
-        if self.failed:
-            kind = PartialFailure if self.done else InputError
-            raise kind(f"{counted(len(self.failed), 'motion')} could not be exported:{listed(self.failed)}")
+    def what_failed(self) -> str:
+        return f"{counted(len(self.failed), 'motion')} could not be exported"
+
+    def has_results(self) -> bool:
+        return bool(self.done)
 
 
 def _measured(cleaned: Cleaned) -> str:
@@ -92,10 +101,10 @@ def _measured(cleaned: Cleaned) -> str:
 
 
 def export_motions(motions: Sequence[Path], out: Path, options: ExportOptions) -> ExportSummary:
-    """Read each motion, clean it up as asked, and write it in every format under its file's name.
+    """Read each motion, clean it up, and write it in every format under its file's name.
 
-    InputError where two motions would be written to one file, or one onto itself; what is wrong with one motion is in
-    `failed`, and the others are done.
+    InputError if two motions would be written to one file, or one onto itself. Motions that fail are listed in
+    `failed`; the others are written.
     """
     _check_names(motions, out, options)
     write_body = _BodyWriter(options) if "smpl" in options.formats else None
@@ -133,7 +142,7 @@ def write_rig(rig: Rig, path: Path, kind: Format, unit: Unit = "cm") -> None:
 
 
 class _BodyWriter:
-    """Writes rigs as SMPL parameters of one body, and its meshes where they are wanted."""
+    """Writes rigs as SMPL parameters of one body, and optionally its meshes."""
 
     def __init__(self, options: ExportOptions) -> None:
         self.body = rest_body(options.body_model)
@@ -152,3 +161,18 @@ def _check_names(motions: Sequence[Path], out: Path, options: ExportOptions) -> 
         raise InputError(f"several motions would be written to {', '.join(twice)}; export them in separate calls")
     if onto := sorted(str(p) for p in motions if p.resolve() in targets):
         raise InputError(f"{', '.join(onto)}: would be overwritten; name another folder with --out")
+
+
+def read_exportable(path: Path) -> Motion3D:
+    """Read a motion of the 22 joints; InputError if it is too short or not of a person's size."""
+    motion = read_motion(path)
+    if motion.skeleton != HUMANML3D:
+        raise InputError(f"{path}: motions of the KIT skeleton cannot be exported; give one of {HUMANML3D.name}")
+    if len(motion.joints) < FEWEST_FRAMES:
+        raise InputError(f"{path}: {len(motion.joints)} frames, need {FEWEST_FRAMES} or more; choose a longer motion")
+    up, down = [HUMANML3D.parents[joint] for joint in HUMANML3D.scaling], list(HUMANML3D.scaling)
+    bones = np.linalg.norm(motion.joints[:, down] - motion.joints[:, up], axis=-1)
+    leg = float(np.median(bones.sum(axis=1)))
+    if not _LEG_RANGE[0] < leg < _LEG_RANGE[1]:
+        raise InputError(f"{path}: a leg is {leg:.3g} m long; joints must be in metres, features not normalised")
+    return motion

@@ -11,22 +11,20 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from crossdiff.export.rest import end_offsets
-from crossdiff.export.rig import Rig
+from crossdiff.export.rig import Rig, end_offsets
 from crossdiff.files import write_text
 
 Unit = Literal["cm", "m"]
 PER_METRE: dict[Unit, float] = {"cm": 100.0, "m": 1.0}
-# As in CMU's and most other files. The letters are also the order in which readers apply the turns, each in the axes
-# that the one before has turned.
+# As in CMU's and most other files: intrinsic rotations in this order.
 _ORDER = "ZXY"
 
 
 def write_bvh(rig: Rig, path: Path, unit: Unit = "cm") -> None:
     """Write the skeleton and its motion: Y up, facing +Z at rest, rotations as ZXY angles in degrees.
 
-    The root has position channels, in the unit, and no offset; every other joint rotates alone. Head, wrists and toes
-    end in end sites.
+    The root has position channels, in the unit, and no offset; other joints have rotations only. Head, wrists and toes
+    have end sites.
     """
     write_text(path, bvh_text(rig, unit))
 
@@ -42,10 +40,10 @@ def bvh_text(rig: Rig, unit: Unit = "cm") -> str:
 
 
 def euler_angles(rotations: Float[ndarray, "f 4"]) -> Float[ndarray, "f 3"]:
-    """Angles about Z, X and Y in degrees, along time without jumps where that can be had.
+    """Angles about Z, X and Y in degrees, continuous in time where possible.
 
-    Of the two ways to write a rotation, and of full turns, those nearest to the frame before are taken, so that what
-    programs compute between frames is right too. At X = +-90 degrees Z and Y cannot be told apart: only frames are.
+    Of the two representations of a rotation, modulo full turns, the nearest to the previous frame is taken, so that
+    interpolation between frames is right. At X = +-90 degrees, Z and Y are not unique.
     """
     w, x, y, z = np.moveaxis(rotations, -1, 0)
     matrix = Rotation.from_quat(np.stack([x, y, z, w], axis=-1)).as_matrix()
@@ -75,7 +73,7 @@ def _children(rig: Rig, joint: int) -> list[int]:
 
 
 def _joint(rig: Rig, joint: int, scale: float, ends: dict[int, ndarray], depth: int) -> Iterator[str]:
-    """The lines of a joint and of all below it."""
+    """The lines of a joint and of its descendants."""
     kind, channels = ("JOINT", "3") if joint else ("ROOT", "6 Xposition Yposition Zposition")
     rotations = " ".join(f"{axis}rotation" for axis in _ORDER)
     yield "\t" * depth + f"{kind} {rig.skeleton.joint_names[joint]}"

@@ -1,4 +1,4 @@
-"""Cleaning a motion up and putting it on a rig: smoothing, bones of constant length, feet that stand still."""
+"""Cleaning up a motion and fitting a rig: smoothing, bones of constant length, feet that do not slide."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from crossdiff.representation.physics import MotionMeasures, measure_motion
 from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion3D
 
-# Of `--smooth`, in frames: takes out the trembling of single frames and leaves steps.
+# Width of `--smooth`, in frames: removes jitter of single frames and keeps steps.
 SIGMA = 1.0
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A motion on a rig, what it measured before and after, and how far its joints went for constant bones.
+    """A motion on a rig, and its measures before and after.
 
-    mean_moved, most_moved: metres, over joints and frames, between the (smoothed) motion and its rigid bones; the
-    feet's lock is not counted.
+    mean_moved, most_moved: mean and largest distance in metres between the (smoothed) joints and those of the rigid
+    bones, before the feet are locked.
     """
 
     rig: Rig
@@ -35,8 +35,7 @@ class Cleaned:
 def clean_motion(motion: Motion3D, sigma: float = 0.0, foot_lock: bool = False) -> Cleaned:
     """Smooth the joints (zero phase, Gaussian of `sigma` frames), make their bones rigid, then hold the feet.
 
-    Smoothing shortens bones and moves feet: hence this order, and feet are best locked after smoothing. Contacts and
-    measures are those of the motion's own frame rate.
+    The order matters, as smoothing shortens bones and moves feet. Contacts and measures use the motion's frame rate.
     """
     skeleton = _at_rate(motion.skeleton, motion.fps)
     smooth = smooth_motion(motion, sigma)
@@ -50,7 +49,7 @@ def clean_motion(motion: Motion3D, sigma: float = 0.0, foot_lock: bool = False) 
 
 
 def _at_rate(skeleton: Skeleton, fps: float) -> Skeleton:
-    """The skeleton for motions of another frame rate: the threshold of contacts is the same speed."""
+    """The skeleton at another frame rate, with the same speed as threshold of contacts."""
     return replace(skeleton, fps=fps, contact_threshold=skeleton.contact_threshold * (skeleton.fps / fps) ** 2)
 
 

@@ -1,29 +1,32 @@
 """Writing a rig as GLB (binary glTF 2.0): a skinned figure of capsules, its skeleton and one animation.
 
-A GLB is one JSON chunk and one of numbers; they are put together here, without a library.
+A GLB has a JSON chunk and a binary chunk, which are assembled here without a library.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
-from crossdiff.export.figure_mesh import FigureMesh, figure_mesh
 from crossdiff.export.rig import Rig
 from crossdiff.files import write_atomically
+from crossdiff.viewing.figure import Body, body_of
 
-# Numbers of the glTF 2.0 specification.
+# Constants of the glTF 2.0 specification.
 _FLOAT, _BYTE, _SHORT, _INT = 5126, 5121, 5123, 5125
 _KINDS = {np.dtype("<f4"): _FLOAT, np.dtype("u1"): _BYTE, np.dtype("<u2"): _SHORT, np.dtype("<u4"): _INT}
 _SHAPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (16,): "MAT4"}
 _VERTICES, _FACES = 34962, 34963
 _JSON_CHUNK, _BINARY_CHUNK = b"JSON", b"BIN\0"
+# Points around a capsule, and rings on the hemisphere at each of its ends.
+_AROUND, _RINGS = 16, 5
 
 
 def write_glb(rig: Rig, path: Path, name: str = "motion") -> None:
@@ -68,7 +71,7 @@ def glb_bytes(rig: Rig, name: str = "motion") -> bytes:
 
 
 class _Numbers:
-    """The binary chunk, and where in it each array lies."""
+    """The binary chunk, and the offsets of its arrays."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -114,7 +117,7 @@ def _joint_nodes(rig: Rig, rest: ndarray) -> list[dict[str, Any]]:
 
 
 def _inverse_bind(rest: Float[ndarray, "j 3"]) -> Float[ndarray, "j 16"]:
-    """Column by column, as glTF wants it."""
+    """Inverse bind matrices, column-major as in glTF."""
     matrices = np.tile(np.eye(4, dtype="<f4"), (len(rest), 1, 1))
     matrices[:, 3, :3] = -rest
     return matrices.reshape(len(rest), 16)
@@ -126,7 +129,7 @@ def _primitive(mesh: FigureMesh, numbers: _Numbers) -> dict[str, Any]:
     attributes = {
         "POSITION": numbers.add(mesh.points.astype("<f4"), _VERTICES, limits=True),
         "NORMAL": numbers.add(mesh.normals.astype("<f4"), _VERTICES),
-        # Colours of a mesh are linear light.
+        # glTF's vertex colours are linear.
         "COLOR_0": numbers.add((mesh.colours**2.2).astype("<f4"), _VERTICES),
         "JOINTS_0": numbers.add(bound, _VERTICES),
         "WEIGHTS_0": numbers.add(weight, _VERTICES),
@@ -136,7 +139,7 @@ def _primitive(mesh: FigureMesh, numbers: _Numbers) -> dict[str, Any]:
 
 
 def _animation(rig: Rig, name: str, numbers: _Numbers) -> dict[str, Any]:
-    """Channels for the root's place and every joint's rotation, which glTF has as (x, y, z, w)."""
+    """Channels for the root's position and every joint's rotation, as (x, y, z, w)."""
     times = numbers.add((np.arange(len(rig.root)) / rig.fps).astype("<f4"), limits=True)
     values = [("translation", 0, rig.root)]
     values += [("rotation", j, rig.rotations[:, j, [1, 2, 3, 0]]) for j in range(rig.skeleton.num_joints)]
@@ -146,3 +149,70 @@ def _animation(rig: Rig, name: str, numbers: _Numbers) -> dict[str, Any]:
         channels.append({"sampler": len(samplers), "target": {"node": joint, "path": kind}})
         samplers.append({"input": times, "interpolation": "LINEAR", "output": numbers.add(array.astype("<f4"))})
     return {"name": name, "samplers": samplers, "channels": channels}
+
+
+@dataclass(frozen=True)
+class FigureMesh:
+    """A mesh at rest.
+
+    points, normals: (V, 3), metres.
+    colours: (V, 3), sRGB in 0..1.
+    faces: (T, 3), counter-clockwise from outside.
+    joint: (V,), the joint that each point moves with.
+    """
+
+    points: Float[ndarray, "v 3"]
+    normals: Float[ndarray, "v 3"]
+    colours: Float[ndarray, "v 3"]
+    faces: Int[ndarray, "t 3"]
+    joint: Int[ndarray, " v"]
+
+
+def figure_mesh(rig: Rig, rest: Float[ndarray, "j 3"]) -> FigureMesh:
+    """The figure around joints at rest (J, 3); a capsule moves with the joint that its bone begins in."""
+    body = body_of(rig.skeleton, rest[None])
+    parts = []
+    for ends, radii, colour, joint in zip(body.capsules(rest), body.radii, body.colours, _owners(body), strict=True):
+        points, normals, faces = _capsule(ends, radii)
+        parts.append((points, normals, np.tile(colour / 255, (len(points), 1)), faces, np.full(len(points), joint)))
+    starts = np.cumsum([0] + [len(part[0]) for part in parts[:-1]])
+    return FigureMesh(
+        np.concatenate([p[0] for p in parts]),
+        np.concatenate([p[1] for p in parts]),
+        np.concatenate([p[2] for p in parts]),
+        np.concatenate([p[3] + start for p, start in zip(parts, starts, strict=True)]),
+        np.concatenate([p[4] for p in parts]),
+    )
+
+
+def _owners(body: Body) -> list[int]:
+    """Joint of each capsule, in the order of `Body.capsules`: bones, head, hands."""
+    return [int(up) for up, _ in body.bones] + [body.head[0]] + [wrist for wrist, _ in body.hands]
+
+
+def _capsule(ends: Float[ndarray, "2 3"], radii: Float[ndarray, " 2"]) -> tuple[ndarray, ndarray, ndarray]:
+    """Points, normals and faces of a tapered capsule: two hemispheres and the surface between them."""
+    along = ends[1] - ends[0]
+    length = float(np.linalg.norm(along))
+    axis = along / length if length > 1e-6 else np.array([0.0, 1.0, 0.0])
+    side = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
+    side /= np.linalg.norm(side)
+    other = np.cross(axis, side)
+    angles = 2 * np.pi * np.arange(_AROUND) / _AROUND
+    around = np.outer(np.cos(angles), side) + np.outer(np.sin(angles), other)
+    # From pole to pole; the middle ring occurs twice, once at each end.
+    polar = np.linspace(-np.pi / 2, np.pi / 2, 2 * _RINGS + 1)
+    polar = np.concatenate([polar[: _RINGS + 1], polar[_RINGS:]])
+    at_end = (np.arange(len(polar)) > _RINGS).astype(int)
+    normals = np.sin(polar)[:, None, None] * axis + np.cos(polar)[:, None, None] * around
+    points = ends[at_end][:, None] + radii[at_end][:, None, None] * normals
+    first = np.arange(_AROUND)
+    following = (first + 1) % _AROUND
+    faces = []
+    for ring in range(len(polar) - 1):
+        low, high = ring * _AROUND, (ring + 1) * _AROUND
+        if ring > 0:  # the ring at the pole is one point
+            faces.append(np.stack([low + first, low + following, high + first], axis=1))
+        if ring < len(polar) - 2:
+            faces.append(np.stack([low + following, high + following, high + first], axis=1))
+    return points.reshape(-1, 3), normals.reshape(-1, 3), np.concatenate(faces)

@@ -11,24 +11,36 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from crossdiff.errors import ClipError
-from crossdiff.export.rest import rest_offsets
 from crossdiff.representation.rotations import between, inverse, multiply, rotate, unit
 from crossdiff.skeleton import HUMANML3D, Skeleton
 from crossdiff.types import Motion3D
 
-# Rounds in which the shape of a branch (its bones' directions) and its rotations are fitted to each other in turn.
+# Iterations that alternate between the shape of a branch (directions of its bones) and its rotations.
 _ROUNDS = 8
 # A bone shorter than this, in metres, has no direction.
 _SHORTEST_BONE = 1e-4
+# Offsets from the parent in centimetres, of a body about 1.7 m tall, towards the joint's own side of the body. Only the
+# directions are used; lengths are those of the motion or of a body.
+_WAYS = {
+    "hip": (6, -8, -1), "knee": (4, -38, 0), "ankle": (-2, -43, -4), "foot": (4, -6, 12), "spine1": (0, 12, -3),
+    "spine2": (0, 14, 2), "spine3": (0, 6, 0), "neck": (0, 21, -3), "head": (0, 9, 5), "collar": (8, 11, -2),
+    "shoulder": (12, 4, -1), "elbow": (26, -1, -3), "wrist": (26, 1, -1),
+}  # fmt: skip
+# From the last joint of a limb to the end of the body, in metres of the same body.
+_ENDS = {"head": (0.0, 0.18, 0.02), "l_foot": (0.0, -0.01, 0.07), "r_foot": (0.0, -0.01, 0.07)}
+_ENDS |= {"l_wrist": (0.17, 0.0, 0.0), "r_wrist": (-0.17, 0.0, 0.0)}
+# Thigh and shin of that body, metres.
+_LEG = 0.82
 
 
 @dataclass(frozen=True)
 class Rig:
     """A skeleton that moves. Y up, metres, quaternions as (w, x, y, z).
 
-    offsets: (J, 3) from each joint's parent at rest, the T-pose facing +Z; root: (F, 3) positions of the root joint;
-    rotations: (F, J, 4) of each joint relative to its parent (the root's: to the world); they turn the bones that
-    begin in the joint, and are the identity at rest.
+    offsets: (J, 3) from each joint's parent at rest, a T-pose facing +Z.
+    root: (F, 3) positions of the root joint.
+    rotations: (F, J, 4) of each joint relative to its parent (the root's: to the world), the identity at rest; they
+    rotate the bones that start at the joint.
     """
 
     offsets: Float[ndarray, "j 3"]
@@ -62,7 +74,7 @@ class Rig:
 
 @dataclass(frozen=True)
 class RigFit:
-    """A rig, and how far its joints are from those of the motion, in metres, over all joints and frames."""
+    """A rig, and the mean and largest distance of its joints from those of the motion, in metres."""
 
     rig: Rig
     mean_error: float
@@ -70,14 +82,14 @@ class RigFit:
 
 
 def fit_rig(motion: Motion3D, offsets: Float[ndarray, "j 3"] | None = None) -> RigFit:
-    """Find the rotations that take a skeleton at rest through the motion.
+    """Find the rotations of a skeleton that reproduce a motion (inverse kinematics).
 
-    offsets: the skeleton at rest, such as a body model's; without it each bone has its median length over the clip, and
-    the bones that leave the pelvis and the upper spine stand to each other as they do in the clip.
-    The root is where the motion has it. Pelvis and upper spine, where three bones begin, are turned so that those fit
-    best (Kabsch); every other bone points from where its parent has come to rest to where the motion has its end, by
-    the shortest turn from its parent's rotation, so no bone is twisted. Joints of rigid bones come back exactly; where
-    lengths drift, an error in one bone is made good by the next as far as its length allows.
+    offsets: the skeleton at rest, such as a body model's; without it bones have their median lengths over the clip, and
+    those at the pelvis and the upper spine their relative directions.
+    The root keeps its positions. Pelvis and upper spine, where three bones start, get the best rotation (Kabsch). Every
+    other bone points from its rotated parent to its end in the motion, by the shortest rotation from its parent's, so
+    bones are not twisted. Joints of rigid bones are reproduced exactly; where lengths vary, a bone compensates the
+    error of its parent as far as its length allows.
     """
     skeleton, joints = motion.skeleton, np.asarray(motion.joints, dtype=np.float64)
     if skeleton is not HUMANML3D:
@@ -98,7 +110,7 @@ def bone_medians(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D
 
 
 def own_offsets(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "j 3"]:
-    """A skeleton at rest for one clip: its median bone lengths, in a T-pose, its branches shaped as in the clip."""
+    """A clip's skeleton at rest: a T-pose with its median bone lengths and the shape of its branches."""
     offsets = rest_offsets(bone_medians(joints, skeleton), skeleton)
     for joint, children in _children(skeleton).items():
         if len(children) > 1:
@@ -108,7 +120,7 @@ def own_offsets(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D)
 
 
 def _children(skeleton: Skeleton) -> dict[int, list[int]]:
-    """The joints that bones begin in, parents first, with those that these end in."""
+    """Children by joint, parents first."""
     children: dict[int, list[int]] = {}
     for parent, joint in skeleton.bones:
         children.setdefault(parent, []).append(joint)
@@ -116,7 +128,7 @@ def _children(skeleton: Skeleton) -> dict[int, list[int]]:
 
 
 def _branch_shape(bones: Float[ndarray, "f c 3"], start: Float[ndarray, "c 3"]) -> Float[ndarray, "c 3"]:
-    """Bones of a branch as one rigid shape: lengths of `start`, directions that fit all frames, turned as `start`."""
+    """Bones of a branch as a rigid shape that fits all frames, with the lengths and orientation of `start`."""
     lengths = np.linalg.norm(start, axis=-1, keepdims=True)
     shape = start
     for _ in range(_ROUNDS):
@@ -131,9 +143,9 @@ def _branch_shape(bones: Float[ndarray, "f c 3"], start: Float[ndarray, "c 3"]) 
 
 
 def _best_rotations(shape: Float[ndarray, "c 3"], bones: Float[ndarray, "f c 3"]) -> Rotation:
-    """Per frame the rotation that takes the shape nearest to the bones (Kabsch)."""
+    """The rotation of the shape that fits the bones best, for each frame (Kabsch)."""
     u, _, vt = np.linalg.svd(np.einsum("fci,cj->fij", bones, shape))
-    # Rotations alone, no mirroring.
+    # Proper rotations only.
     u[..., -1] *= np.linalg.det(u @ vt)[:, None]
     return Rotation.from_matrix(u @ vt)
 
@@ -160,7 +172,29 @@ def _solve(joints: ndarray, offsets: ndarray, skeleton: Skeleton) -> Float[ndarr
 
 
 def _continuous(quaternions: torch.Tensor) -> torch.Tensor:
-    """Of q and -q, the same rotation, the one nearer to the frame before, so that players blend the short way."""
+    """Choose between q and -q, the same rotation, by the previous frame, so that interpolation takes the short way."""
     steps = (quaternions[1:] * quaternions[:-1]).sum(-1)
     flips = torch.where(steps < 0, -1.0, 1.0).to(quaternions).cumprod(0)
     return torch.cat([quaternions[:1], quaternions[1:] * flips[:, None]])
+
+
+def rest_directions(skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "j 3"]:
+    """Unit direction of the bone that ends in each joint; zero for the root."""
+    directions = np.zeros((skeleton.num_joints, 3))
+    for _, joint in skeleton.bones:
+        name = skeleton.joint_names[joint]
+        side = {"l_": 1.0, "r_": -1.0}.get(name[:2])
+        way = np.multiply(_WAYS[name if side is None else name[2:]], (1.0 if side is None else side, 1.0, 1.0))
+        directions[joint] = way / np.linalg.norm(way)
+    return directions
+
+
+def rest_offsets(lengths: Float[ndarray, " j"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "j 3"]:
+    """Offsets from the parents in the T-pose, metres, for bones of these lengths (as in `Skeleton.body`)."""
+    return rest_directions(skeleton) * np.asarray(lengths, dtype=np.float64)[:, None]
+
+
+def end_offsets(offsets: Float[ndarray, "j 3"], skeleton: Skeleton = HUMANML3D) -> dict[int, Float[ndarray, " 3"]]:
+    """From each last joint to the end of the body (crown, finger tips, toes), scaled by the legs."""
+    leg = float(np.linalg.norm(offsets[list(skeleton.scaling)], axis=-1).sum())
+    return {skeleton.index(name): np.array(end) * leg / _LEG for name, end in _ENDS.items()}

@@ -1,4 +1,4 @@
-"""The two-domain denoiser: network, configuration, and the model that is saved and loaded."""
+"""The two-domain denoiser: network, configuration, and the model with its statistics."""
 
 from crossdiff.models.config import ModelConfig
 from crossdiff.models.model import CrossDiffModel

@@ -1,4 +1,4 @@
-"""What a CrossDiff network is made of. The defaults are the paper's full size (85 M parameters)."""
+"""Architecture of a CrossDiff network. The defaults are the paper's full size (85 M parameters)."""
 
 from __future__ import annotations
 
@@ -13,42 +13,54 @@ from crossdiff.types import DOMAINS, Domain
 
 
 class ModelConfig(Config):
-    """Sizes as in the paper and the authors' release; `domain_layers` is L1, `shared_layers` is L2.
-
-    domains: `3d` alone makes a network without the 2D half. shared_encoder: without it every decoder layer attends to
-    the domain encoder's output (the paper's ablation). cross_decoders: without them the encoder's last tokens are the
-    output; then nothing decodes a root of its own, so `decouple_root` must be off too. aligned_decoders: the decoders
-    begin with the encoder's last tokens, frame by frame, added to the learned queries (the paper's), so that what a
-    frame holds need not pass through attention. text: `token` adds the
-    sentence's vector to the condition token; `sequence` lets every encoder layer attend to the words as well.
-    prediction: what the last layer gives from 3D to 3D, `x` (x_start, the paper's) or `v` (Salimans and Ho 2022); the
-    network makes x_start of it either way. Elsewhere it is always x_start: v needs the noise of its own target, which
-    other domains do not have, nor 2D values that were not seen.
-    """
+    """Architecture of a CrossDiff network; sizes default to those of the paper and the authors' release."""
 
     skeleton: Literal["humanml3d", "kit"] = "humanml3d"
+    """Skeleton of the motion."""
     layout_2d: Literal["paper", "official"] = "paper"
+    """Layout of the 2D features: `paper` (132 values), or `official` (134), for the authors' checkpoints."""
     text_encoder: str = "minilm"
+    """`minilm`, or `clip` or `clip:FOLDER`, the paper's."""
     text_dim: int = Field(384, ge=1)
+    """Width of the text embedding."""
     text_fingerprint: str = ""
+    """Hash of the text encoder's weights; set by training."""
     text: Literal["token", "sequence"] = "token"
+    """`token`: the sentence is added to the condition token. `sequence`: encoder layers also attend to its words."""
     domains: Literal["2d+3d", "3d"] = "2d+3d"
+    """`3d`: a network without the 2D half."""
     shared_encoder: bool = True
+    """Off: every decoder layer attends to the domain encoder's output (an ablation of the paper)."""
     cross_decoders: bool = True
+    """Off: the encoder's last tokens are the output; then `decouple_root` must be off too."""
     aligned_decoders: bool = False
+    """Add the encoder's last token of each frame to the decoders' learned queries; off in the paper."""
     decouple_root: bool = True
+    """Off: root and pose features share all layers."""
     prediction: Literal["x", "v"] = "x"
+    """Output of the last layer for 3D -> 3D: `x` (x_start, the paper's) or `v` (Salimans and Ho 2022)."""
     width: int = Field(512, ge=8)
+    """Width of the tokens."""
     heads: int = Field(4, ge=1)
+    """Attention heads."""
     feed_forward: int = Field(1024, ge=8)
+    """Hidden width of the feed-forward layers."""
     domain_layers: int = Field(4, ge=1)
+    """Layers of each domain encoder, L1 of the paper."""
     shared_layers: int = Field(6, ge=2)
+    """Layers of the shared encoder and of each decoder, L2 of the paper."""
     root_layers: int = Field(2, ge=1)
+    """Layers of the root decoders."""
     root_feed_forward: int = Field(512, ge=8)
+    """Hidden width of the root decoders' feed-forward layers."""
     dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout rate."""
     norm_first: bool = False
+    """Pre-norm instead of post-norm layers."""
     max_frames: int = Field(196, ge=1)
+    """Length of the longest motion, in frames."""
     frames_per_token: int = Field(1, ge=1, le=8)
+    """Frames that share a token: more make the network cheaper, and its motion coarser."""
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelConfig:
@@ -74,7 +86,7 @@ class ModelConfig(Config):
 
     @property
     def domain_names(self) -> tuple[Domain, ...]:
-        """The domains that the network has."""
+        """The domains of the network."""
         return DOMAINS if self.domains == "2d+3d" else ("3d",)
 
     def layout(self, domain: Domain) -> FeatureLayout:

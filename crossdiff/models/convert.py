@@ -1,4 +1,4 @@
-"""The authors' released checkpoint and the statistics it was trained with -> a model of ours. Nothing is unpickled."""
+"""Conversion of the authors' released checkpoint and its statistics to our model, without unpickling."""
 
 from __future__ import annotations
 
@@ -23,18 +23,21 @@ from crossdiff.models.official import HEADS, TEXT_ENCODER, load_official, offici
 from crossdiff.text import load_text_encoder
 from crossdiff.types import Domain
 
-# Where a state dict lies in files that hold more than one thing.
+# Keys of the state dict in files that hold other objects too.
 _NESTED = ("state_dict", "model_state_dict", "model")
 # Width of CLIP ViT-B/32's vectors, which the authors use.
 _CLIP_DIM = 512
-# Yaw velocity, x and z velocity, height in HumanML3D's published Std.npy; what others' data have is further off.
+# Yaw velocity, x and z velocity, height in HumanML3D's published Std.npy; other data differ by more.
 _PUBLISHED_ROOT_STD, _NEAR = (0.012826, 0.016927, 0.016927, 0.153766), 0.05
 
 
 @dataclass(frozen=True)
 class Converted:
-    """dropped: entries of the text encoder that were left out; published: whether the 3D statistics are like those
-    that HumanML3D publishes (None where there is nothing to compare)."""
+    """A converted model.
+
+    dropped: number of omitted entries of the text encoder.
+    published: whether the 3D statistics match HumanML3D's published ones; None without any to compare.
+    """
 
     model: CrossDiffModel
     dropped: int
@@ -55,9 +58,9 @@ def convert_official(
 ) -> Converted:
     """The model of an authors' checkpoint (.pt or .safetensors) with the statistics of a folder.
 
-    stats: holds `Mean.npy`, `Std.npy` (3D), and `Mean2d.npy`, `Std2d.npy` or neither of these. A model without 3D
-    statistics is refused where it is to sample, one without 2D statistics where it is to lift or to learn. None: it
-    gets neither. text_encoder: `clip`, or `clip:FOLDER`.
+    stats: folder with `Mean.npy`, `Std.npy` (3D), and perhaps `Mean2d.npy`, `Std2d.npy`; None: no statistics. Sampling
+    needs the 3D statistics, lifting and training also the 2D ones.
+    text_encoder: `clip`, or `clip:FOLDER`.
     """
     state = read_official(path)
     config = _with_encoder(official_config(state, heads, path), text_encoder, path)
@@ -101,15 +104,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 def _read_torch(path: Path) -> Any:
     try:
         with path.open("rb") as handle, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about other kinds of files; the error that follows says enough
+            warnings.simplefilter("ignore")  # of other file formats; the error that follows is enough
             return torch.load(handle, map_location="cpu", weights_only=True)
     except PermissionError:
         raise
-    except Exception as error:  # torch raises many kinds for files that are cut off, changed, or of another kind
+    except Exception as error:  # torch raises many kinds for truncated, modified or other files
         if found := re.search(r"GLOBAL (\S+)", str(error)):
             raise CheckpointError(
-                f"{path}: holds {found[1]} beside tensors, and reading such objects can run any code; nothing was "
-                "read. Where you trust the file, save its state dict with safetensors.torch.save_file and give that"
+                f"{path}: holds {found[1]} beside tensors, and reading such objects can run arbitrary code; nothing "
+                "was read. If you trust the file, save its state dict with safetensors.torch.save_file and give that"
             ) from None
         raise CheckpointError(
             f"{path}: not a readable PyTorch checkpoint ({type(error).__name__}); get the file again"
@@ -117,7 +120,7 @@ def _read_torch(path: Path) -> Any:
 
 
 def read_statistics(folder: Path, config: ModelConfig) -> dict[Domain, tuple[Tensor, Tensor]]:
-    """Mean and deviation of the features; of the 2D features only where the folder has them."""
+    """Mean and standard deviation of the features; of 2D features only if the folder has them."""
     stats: dict[Domain, tuple[Tensor, Tensor]] = {"3d": _mean_and_std(folder, "", config, "3d")}
     if any((folder / f"{name}2d.npy").is_file() for name in ("Mean", "Std")):
         stats["2d"] = _mean_and_std(folder, "2d", config, "2d")
@@ -139,7 +142,7 @@ def _mean_and_std(folder: Path, suffix: str, config: ModelConfig, domain: Domain
         arrays.append(torch.from_numpy(array.astype(np.float32)))
     mean, std = arrays
     if not (std > 0).all():
-        raise InputError(f"{path}: deviations must be above 0, got {std.min():g}; {_remedy(config, domain)}")
+        raise InputError(f"{path}: standard deviations must be above 0, got {std.min():g}; {_remedy(config, domain)}")
     return mean, std
 
 
@@ -150,7 +153,7 @@ def _remedy(config: ModelConfig, domain: Domain) -> str:
 
 
 def _with_encoder(config: ModelConfig, name: str, source: Path) -> ModelConfig:
-    """Bind the model to CLIP: to the weights in a folder by their hash; those of the hub are not fetched for this."""
+    """Bind the model to CLIP, by the hash of the weights if they are in a folder; the hub is not accessed."""
     kind, _, weights = name.partition(":")
     if kind != "clip":
         raise InputError(f"text encoder: the authors' checkpoints read clip or clip:FOLDER, got {name!r}")
@@ -161,7 +164,7 @@ def _with_encoder(config: ModelConfig, name: str, source: Path) -> ModelConfig:
         name, dim, fingerprint = encoder.name, encoder.dim, encoder.fingerprint
     if dim != config.text_dim:
         raise CheckpointError(
-            f"{source}: reads text as {config.text_dim} values, {name} gives {dim}; "
+            f"{source}: needs text of {config.text_dim} values, {name} gives {dim}; "
             "name the CLIP weights that it was trained with: --text-encoder clip:FOLDER"
         )
     return config.model_copy(update={"text_encoder": name, "text_fingerprint": fingerprint})

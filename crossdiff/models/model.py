@@ -1,4 +1,4 @@
-"""The model that is trained, saved and loaded: the network together with the statistics of its features."""
+"""The model that is trained, saved and loaded: a network with the statistics of its features."""
 
 # Annotations stay evaluated here: the hub's mixin decodes `config` by the class in the signature of `__init__`.
 from pathlib import Path
@@ -44,19 +44,19 @@ class CrossDiffModel(
         return self.network.table.device
 
     def set_statistics(self, domain: Domain, mean: Float[Tensor, " d"], std: Float[Tensor, " d"]) -> None:
-        """Take over the statistics of the training data."""
+        """Set the statistics of the training data."""
         dim = self.config.layout(domain).dim
         if mean.shape != (dim,):
             layout = self.config.layout_2d
             remedy = f"run crossdiff prepare with --set layout_2d={layout}" if domain == "2d" else "take its skeleton's"
             raise InputError(
-                f"{domain} statistics: the model ({self.config.skeleton}, 2D layout {layout}) wants {dim} values, "
+                f"{domain} statistics: the model ({self.config.skeleton}, 2D layout {layout}) needs {dim} values, "
                 f"got shape {tuple(mean.shape)}; {remedy}"
             )
         self.normalizers[domain] = Normalizer(mean, std).to(self.device)
 
     def has_statistics(self, domain: Domain) -> bool:
-        """False where features are taken as they are, because no statistics were ever set."""
+        """Whether statistics were set; without them features are not normalised."""
         if domain not in self.normalizers:
             return False
         normalizer = self.normalizers[domain]
@@ -64,14 +64,14 @@ class CrossDiffModel(
         return bool(normalizer.mean.any() or (normalizer.std != 1).any())
 
     def check_statistics(self, source: object, *domains: Domain) -> None:
-        """Raise CheckpointError where one of the domains has none: features would be misread. source: named in it."""
+        """Raise CheckpointError if a domain lacks statistics; source: its name in the message."""
         for domain in domains:
             if domain not in self.normalizers:
-                raise CheckpointError(f"{source}: has no {domain} half; take a model of domains 2d+3d")
+                raise CheckpointError(f"{source}: has no {domain} half; use a model of domains 2d+3d")
             if not self.has_statistics(domain):
                 names = "Mean2d.npy and Std2d.npy" if domain == "2d" else "Mean.npy and Std.npy"
                 raise CheckpointError(
-                    f"{source}: holds no statistics of {domain} features, which it would misread; convert it again "
+                    f"{source}: lacks the statistics of {domain} features; convert it again "
                     f"with {names} in --stats FOLDER"
                 )
 
@@ -84,7 +84,7 @@ class CrossDiffModel(
         return normalizer.inverse(normalized)
 
     def null_text(self, count: int, words: int = 1) -> Float[Tensor, "n *l e"]:
-        """The null condition, in the form in which the network takes text: of `words` words, if it reads words."""
+        """The null condition; for networks that read words, of `words` words."""
         length = (words,) if self.config.text == "sequence" else ()
         return torch.zeros(count, *length, self.config.text_dim, device=self.device)
 
@@ -95,7 +95,7 @@ class CrossDiffModel(
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, strict: bool = True, **rest: Any) -> "CrossDiffModel":
-        """Strictly, which the mixin is not: a weight that is missing would stay random."""
+        """Load strictly, unlike the mixin, which would leave missing weights random."""
         try:
             return super()._from_pretrained(model_id=model_id, strict=True, **rest)
         except RuntimeError as error:
@@ -106,5 +106,5 @@ class CrossDiffModel(
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_file(self.state_dict(), save_directory / "model.safetensors", metadata={"format": "pt"})
-        # The mixin would write the configuration without the key that `crossdiff.checkpoint` reads.
+        # The mixin omits the key of the configuration that `crossdiff.checkpoint` reads.
         write_json(save_directory / "config.json", {"config": self.config.model_dump()})

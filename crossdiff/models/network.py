@@ -1,7 +1,7 @@
 """The network of CrossDiff (paper, section 3.3): two domain encoders, one shared encoder, two cross decoders.
 
-Root and pose features are decoupled: each has layers of its own for input and output, and the root's output is
-decoded from the pose decoder's last layers (paper, section 3.5). `ModelConfig` can leave out each of these parts.
+Root and pose features are decoupled: each has separate input and output layers, and the root's output is decoded
+from the pose decoder's last layers (paper, section 3.5). `ModelConfig` can switch off each of these parts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from crossdiff.models.config import ModelConfig
 from crossdiff.models.prediction import x_start_of_v
 from crossdiff.types import Domain
 
-# Rows of the position table; timesteps are looked up in it too, so it covers the diffusion's 1000.
+# Rows of the position table, which also covers the 1000 timesteps of the diffusion.
 _TABLE_ROWS = 5000
 
 
 def sinusoids(rows: int, width: int) -> Float[Tensor, "rows width"]:
-    """Sine and cosine in turn, wavelengths from 2 pi to 10000 * 2 pi (Vaswani et al. 2017, section 3.5)."""
+    """Alternating sine and cosine, wavelengths from 2 pi to 10000 * 2 pi (Vaswani et al. 2017, section 3.5)."""
     position = torch.arange(rows, dtype=torch.float32)[:, None]
     rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-torch.log(torch.tensor(10000.0)) / width))
     return torch.stack([(position * rate).sin(), (position * rate).cos()], dim=-1).flatten(1)
@@ -30,10 +30,11 @@ def sinusoids(rows: int, width: int) -> Float[Tensor, "rows width"]:
 
 @dataclass(frozen=True)
 class Condition:
-    """What every layer of an encoder is given besides its tokens.
+    """Inputs of an encoder's layers besides the tokens.
 
-    token: time and text as one vector; ignore: tokens that attention must not see, the condition token's first;
-    words: what the layers attend to where text is a sequence, and words_ignore: which of it is padding.
+    token: time and text as one vector.
+    ignore: tokens masked from attention, the condition token first.
+    words, words_ignore: words that the layers attend to if text is a sequence, and their padding mask.
     """
 
     token: Float[Tensor, "b w"]
@@ -49,7 +50,7 @@ class Condition:
 
 
 def encoder_layers(cfg: ModelConfig, count: int, feed_forward: int) -> nn.ModuleList:
-    """Self-attention layers; where text is a sequence they attend to its words too."""
+    """Self-attention layers, which also attend to the words if text is a sequence."""
     layer = nn.TransformerEncoderLayer if cfg.text == "token" else nn.TransformerDecoderLayer
     return nn.ModuleList(_layer(layer, cfg, feed_forward) for _ in range(count))
 
@@ -67,7 +68,7 @@ def _layer(
 def run_encoder(
     layers: nn.ModuleList, tokens: Float[Tensor, "b 1+n w"], condition: Condition
 ) -> Iterator[Float[Tensor, "b 1+n w"]]:
-    """The output of each layer in turn."""
+    """The output of every layer."""
     for layer in layers:
         if condition.words is None:
             tokens = layer(tokens, src_key_padding_mask=condition.ignore)
@@ -82,7 +83,7 @@ def run_encoder(
 
 
 class DomainEncoder(nn.Module):
-    """Tokens of one domain's noisy motion: pose through L1 layers (equation 3), root through a branch of its own."""
+    """Tokens of one domain's noisy motion: pose through L1 layers (equation 3), root through a separate branch."""
 
     def __init__(self, cfg: ModelConfig, domain: Domain) -> None:
         super().__init__()
@@ -97,7 +98,7 @@ class DomainEncoder(nn.Module):
     def forward(
         self, x: Float[Tensor, "b t d"], condition: Condition, table: Float[Tensor, "rows w"]
     ) -> tuple[Float[Tensor, "b 1+n w"], Float[Tensor, "b n w"] | None]:
-        """Pose tokens with the condition token first, and root tokens without it (None where not decoupled)."""
+        """Pose tokens with the condition token first, and root tokens without it (None if not decoupled)."""
         pose = self._tokens(self.pose_in, x[..., self.layout.pose] if self.cfg.decouple_root else x, condition, table)
         *_, pose = run_encoder(self.pose_layers, pose, condition)
         if not self.cfg.decouple_root:
@@ -183,8 +184,8 @@ class CrossDiffNetwork(nn.Module):
         """Clean motion for every (source, target) pair of the given inputs and targets (all domains by default).
 
         inputs: normalised noisy features per domain, all of one length T <= max_frames; t: timesteps 0..999;
-        text: as `crossdiff.text.stack_text` gives it, (B, E) or for a model of word sequences (B, L, E), zeros for
-        the null condition; mask: True where a frame is real. Frames that are not real change no others. The inputs
+        text: from `crossdiff.text.stack_text`, (B, E) or for word sequences (B, L, E), zeros for the null condition;
+        mask: True for real frames. Padding does not affect real frames. The inputs
         of both domains go through the shared encoder as one batch (equation 4).
         """
         frames = next(iter(inputs.values())).shape[1]
@@ -218,12 +219,12 @@ class CrossDiffNetwork(nn.Module):
         if self.cfg.text == "token":
             return Condition(self.time(self.table[t]) + self.text(text), ignore, None, None)
         words = self.text(text)
-        # Rows of zeros are padding, but the sentence's own, which is zero in the null condition, is always seen.
+        # Rows of zeros are padding, except the first, the sentence's, which is zero in the null condition.
         padding = (text == 0).all(-1)
         padding[:, 0] = False
         return Condition(self.time(self.table[t]) + words[:, 0], ignore, words, padding)
 
     def _ignore(self, mask: Tensor, pad: int) -> Tensor:
-        """Tokens that attention must not see (True = ignore), the condition token first."""
+        """Tokens masked from attention (True = ignore), the condition token first."""
         packed = nn.functional.pad(mask, (0, pad)).unflatten(1, (-1, self.cfg.frames_per_token)).any(-1)
         return ~torch.cat([torch.ones_like(packed[:, :1]), packed], dim=1)

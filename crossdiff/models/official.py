@@ -16,14 +16,14 @@ from crossdiff.skeleton import SKELETONS
 from crossdiff.types import Domain
 
 HEADS = 4
-# Entries of the text encoder, which the authors' class holds too; they are no part of the motion network.
+# Entries of the text encoder in the authors' class, which are not part of the motion network.
 TEXT_ENCODER = "clip_model."
 
 _SUFFIX: dict[Domain, str] = {"3d": "m", "2d": "j"}
 _QUERY: dict[Domain, str] = {"3d": "motion_token", "2d": "joint_token"}
-# Position tables, which ours computes.
+# Position tables, which our network computes.
 _IGNORED = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
-# What the sizes are read from.
+# Parameters that give the sizes.
 _SIZED = (
     "motion_token", "joint_token", "p_linear_m.weight", "p_linear_j.weight", "r_linear_m.weight", "r_linear_j.weight",
     "embed_text.weight", "bridge.0.linear1.weight", "r_encoder_m.layers.0.linear1.weight",
@@ -69,7 +69,7 @@ def load_official(
 ) -> None:
     """Copy an official-format state dict into the network, strictly: every name and shape must fit.
 
-    Left out are the text encoder's entries and the position tables, which ours computes. source: named in errors.
+    Entries of the text encoder and position tables are skipped. source: its name in errors.
     """
     names = official_names(network)
     held = {name for name in state if not name.startswith(TEXT_ENCODER)}
@@ -99,7 +99,7 @@ def load_official(
 def official_config(
     state: Mapping[str, Tensor], heads: int = HEADS, source: object = "official checkpoint"
 ) -> ModelConfig:
-    """The sizes of an official-format state dict; the number of attention heads cannot be seen in one."""
+    """The sizes of an official-format state dict, which does not tell the number of attention heads."""
     missing = [name for name in _SIZED if name not in state or state[name].ndim < 2]
     if missing:
         raise CheckpointError(
@@ -131,7 +131,7 @@ def official_config(
 
 
 def _skeleton(state: Mapping[str, Tensor], source: object) -> str:
-    """Whose motion it is, told by the widths of the features."""
+    """The skeleton and 2D layout, by the widths of the features."""
     got = tuple(sum(state[f"{part}_linear_{suffix}.weight"].shape[1] for part in "pr") for suffix in _SUFFIX.values())
     known = {(layout_3d(s).dim, layout_2d(s, "official").dim): name for name, s in SKELETONS.items()}
     if got not in known:
@@ -145,7 +145,7 @@ def _count(state: Mapping[str, Tensor], stem: str) -> int:
 
 
 def _some(names: list[str]) -> str:
-    """`none`, or the first few names and how many there are in all."""
+    """`none`, or the first few names and their total number."""
     if not names:
         return "none"
     return ", ".join(names[:3]) + (f", ... ({len(names)} in all)" if len(names) > 3 else "")

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from crossdiff.moved import moved_names
 from crossdiff.representation.layouts import Layout2D, layout_2d
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
+
 # A bone shorter than this (in the units of the joints) has no direction.
 MIN_BONE = 1e-6
-# Squared displacement per frame, in the units of the joints, below which a foot counts as standing.
+# Squared displacement per frame, in the units of the joints, below which a foot is in contact.
 CONTACT_THRESHOLD = 0.002
 
 
 @cache
 def _bone_table(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tensor]:
-    """For joints 1..J-1: the parent of its bone, and the place among the bones of the one before it.
+    """For joints 1..J-1: the parent, and the index of the previous bone.
 
-    The bone that ends in joint j stands at j - 1; at a chain's start the place is J - 1, one after the last bone.
+    The bone that ends at joint j has index j - 1; at the start of a chain the index is J - 1, after the last bone.
     """
     joints = range(1, skeleton.num_joints)
     parent, previous = {}, {}
@@ -35,23 +40,24 @@ def _bone_table(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tenso
     )
 
 
-def joints_to_features(
+def joints_to_features_2d(
     joints: Float[Tensor, "*b t j 2"],
     skeleton: Skeleton = HUMANML3D,
     layout: Layout2D = "paper",
     valid: Bool[Tensor, "*b t j"] | None = None,
     path_known: bool = True,
 ) -> tuple[Float[Tensor, "*b t-1 d"], Bool[Tensor, "*b t-1 d"]]:
-    """2D features of T - 1 frames from T frames of joints, and a mask of the values that can be trusted.
+    """2D features of T - 1 frames from T frames of joints, and a mask of the reliable values.
 
-    joints: y up, metres (body-scaled where they come from a video); the place of frame 0's root does not matter.
-    valid: True where a joint was seen; all True without it. Row t holds positions and rotations of frame t, root
-    velocity, joint velocities and contacts from t to t + 1. A value is masked when any joint that it is made of
-    was not seen; a zero-length bone has rotation (1, 0) and is masked. Nothing is ever NaN for finite input.
-    path_known: False where the root's path is not known: whatever shows how the body as a whole moved is masked, which
-    is the root, the velocities and the contacts.
+    joints: y up, metres (body-scaled for videos); the position of frame 0's root does not matter.
+    valid: True where a joint is visible; None: all.
+    path_known: False if the root's path is unknown; then root, velocities and contacts are masked.
+
+    Row t has positions and rotations of frame t, and root velocity, joint velocities and contacts from t to t + 1. A
+    value is masked if any joint it depends on is invisible; a zero-length bone has rotation (1, 0) and is masked.
+    Finite input never gives NaN.
     """
-    # A point of the plane is a complex number: products turn it, and one operation does the work of four.
+    # Points are complex numbers: a product rotates them, in one operation instead of four.
     if valid is not None:
         joints = torch.where(valid[..., None], joints, joints.new_zeros(()))
     points = torch.complex(joints[..., 0], joints[..., 1])
@@ -85,7 +91,7 @@ def joints_to_features(
 
 
 def _rotations(points: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
-    """(cos, -sin), as complex numbers, of the angle from the previous bone to each bone, and where it is defined."""
+    """(cos, -sin), as complex numbers, of the angle from the previous bone to each bone; and where it is defined."""
     parents, previous = _bone_table(skeleton, points.device)
     bone = points[..., 1:] - points.index_select(-1, parents)
     square = _squared(bone)
@@ -98,7 +104,7 @@ def _rotations(points: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
 
 
 def _mask(valid: Tensor, directed: Tensor, skeleton: Skeleton, layout: Layout2D) -> Tensor:
-    """Which values are made of seen joints alone."""
+    """Mask of the values that depend on visible joints only."""
     parents, previous = _bone_table(skeleton, valid.device)
     now, both = valid[..., :-1, :], valid[..., 1:, :] & valid[..., :-1, :]
     root = both[..., :1] if layout == "paper" else valid[..., 1:, :1] & valid[..., :1, :1]
@@ -110,12 +116,12 @@ def _mask(valid: Tensor, directed: Tensor, skeleton: Skeleton, layout: Layout2D)
 
 
 def _of_previous(bones: Tensor, previous: Tensor) -> Tensor:
-    """The flag of the bone before each bone; True at the start of a chain."""
+    """The flag of the bone preceding each bone; True at the start of a chain."""
     return torch.cat([bones, torch.ones_like(bones[..., :1])], dim=-1).index_select(-1, previous)
 
 
 def _pairs(points: Tensor) -> Tensor:
-    """(x, y) of complex numbers, one after the other."""
+    """(x, y) of complex numbers, interleaved."""
     return torch.view_as_real(points.resolve_conj()).flatten(-2)
 
 
@@ -124,7 +130,7 @@ def _squared(points: Tensor) -> Tensor:
 
 
 def _neutral(like: Tensor, skeleton: Skeleton, layout: Layout2D) -> Tensor:
-    """What stands in for masked values: no displacement, no rotation."""
+    """Neutral values for masked ones: no displacement, no rotation."""
     neutral = like.new_zeros(like.shape[-1])
     neutral[layout_2d(skeleton, layout).rotations][0::2] = 1.0
     return neutral
@@ -133,7 +139,7 @@ def _neutral(like: Tensor, skeleton: Skeleton, layout: Layout2D) -> Tensor:
 def features_to_joints(
     features: Float[Tensor, "*b t d"], skeleton: Skeleton = HUMANML3D, layout: Layout2D = "paper"
 ) -> Float[Tensor, "*b t j 2"]:
-    """Joints (y up, metres) of the T frames that the features describe; frame 0's root lies at the origin."""
+    """Joints (y up, metres) of the T frames that the features describe; frame 0's root is at the origin."""
     slices = layout_2d(skeleton, layout)
     root_part = features[..., slices.root]
     moved = root_part.cumsum(-2) if layout == "paper" else root_part

@@ -5,14 +5,20 @@ Lengths are in the skeleton's feature unit: metres for HumanML3D, `skeleton.metr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from crossdiff.moved import moved_names
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.representation.rotations import between, inverse, multiply, rotate, to_6d, unit, yaw_quaternion
 from crossdiff.skeleton import HUMANML3D, Skeleton
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 _UP, _FORWARD = (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 # HumanML3D smooths the facing direction along time with this sigma, in frames, cut at 4 sigma.
@@ -30,8 +36,8 @@ def retarget(
 ) -> Float[Tensor, "*b t j 3"]:
     """Put the motion on a body with these bone lengths: same bone directions, root path scaled by leg length.
 
-    Equal to HumanML3D's detour over inverse and forward kinematics, whose rotations take each rest direction to
-    the bone's direction. The source's leg length is that of frame 0.
+    Equal to HumanML3D's inverse and forward kinematics, whose rotations map each rest direction to the bone's
+    direction. The source's leg length is that of frame 0.
     """
     shin = list(skeleton.scaling)
     legs = bone_lengths(joints[..., 0, :, :], skeleton)[..., shin].sum(-1)
@@ -57,17 +63,17 @@ def canonicalise(joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML
     return rotate(turn[..., None, None, :], moved)
 
 
-def joints_to_features(
+def joints_to_features_3d(
     joints: Float[Tensor, "*b t j 3"], skeleton: Skeleton = HUMANML3D, parity: bool = True
 ) -> Float[Tensor, "*b t-1 d"]:
-    """Features of T - 1 frames from T frames of joints (Y up; any place and heading).
+    """Features of T - 1 frames from T frames of joints (Y up; any position and heading).
 
     Row t: [yaw velocity (half angle per frame), root x and z velocity in the root frame, root height | local
     positions | local 6D rotations | joint velocities | foot contacts], as in HumanML3D's published features.
 
-    parity: keep a flaw of theirs: in the frame where the heading passes straight behind the first one, the yaw
-    velocity has the wrong sign, so the path bends there when it is read back. Without it every motion is read back
-    as it was.
+    parity: keep a flaw of the published features: in the frame where the heading passes exactly opposite the first one,
+    the yaw velocity has the wrong sign, so that the reconstructed path bends there. Without it, all motions are
+    reconstructed exactly.
     """
     joints = canonicalise(joints, skeleton)
     root_turn = _root_rotations(joints, skeleton)
@@ -77,7 +83,7 @@ def joints_to_features(
     velocity = rotate(then, step[..., 0, :])[..., [0, 2]]
     turn = multiply(then, inverse(now))
     if not parity:
-        # Of the two quaternions of this turn, the one whose arcsin has the right sign.
+        # Of the two quaternions of this rotation, the one whose arcsin has the right sign.
         turn = torch.where(turn[..., :1] < 0, -turn, turn)
     yaw = turn[..., 2:3].clamp(-1.0, 1.0).asin()
     height = joints[..., :-1, 0, 1:2]
@@ -103,8 +109,8 @@ def joints_to_features(
 def _root_rotations(joints: Tensor, skeleton: Skeleton) -> Tensor:
     """Rotation per frame that makes the smoothed facing direction +Z; the identity in frame 0.
 
-    The hips are swapped here (left minus right), as in the code that made HumanML3D, and the direction is smoothed
-    before it is normalised: both are needed for parity with the published data.
+    As in HumanML3D's code, the hips are swapped (left minus right), and the direction is smoothed before it is
+    normalised; both are needed to match the published data.
     """
     r_hip, l_hip, r_shoulder, l_shoulder = skeleton.facing
     across = unit(
@@ -141,7 +147,7 @@ def features_to_joints(features: Float[Tensor, "*b t d"], skeleton: Skeleton = H
     unturn = inverse(yaw_quaternion(half_angle))
 
     ground = torch.stack([velocity[..., 0], torch.zeros_like(height), velocity[..., 1]], dim=-1)
-    # The velocity of row t belongs to the step to t + 1 and stands in the root frame of t + 1.
+    # The velocity of row t is that of the step to t + 1, in the root frame of t + 1.
     arrived = rotate(unturn[..., 1:, :], ground[..., :-1, :])
     path = torch.cat([torch.zeros_like(ground[..., :1, :]), arrived.cumsum(-2)], dim=-2)
     position = path + height[..., None] * height.new_tensor(_UP)
@@ -164,5 +170,5 @@ def features_to_joints_and_next(
 
 
 def _exclusive_sum(x: Tensor) -> Tensor:
-    """Sum of all rows before each row."""
+    """Cumulative sum along time, exclusive."""
     return torch.cat([torch.zeros_like(x[..., :1, :]), x[..., :-1, :].cumsum(-2)], dim=-2)

@@ -1,4 +1,4 @@
-"""Holding feet still while they touch the floor: contacts found, the feet's way changed, the legs bent to follow."""
+"""Locking feet while they touch the floor: detect contacts, adjust foot trajectories, solve the legs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from scipy.linalg import solveh_banded
 from scipy.sparse import diags_array
 
 from crossdiff.errors import InputError
+from crossdiff.masks import true_runs
 from crossdiff.representation.physics import CONTACT_HEIGHT, FLOOR_PERCENTILE
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
-# A contact that is interrupted for this many frames or fewer goes on; one of so many or fewer is none.
+# Interruptions of contacts of up to this many frames are closed, and contacts of up to this many are dropped.
 _GAP = 2
-# How much what is wanted of a foot counts against a smooth way there: in contact it is held, elsewhere it is drawn back
+# Weights of a foot's target positions against the smoothness of its path: in contact it is held, elsewhere it returns
 # softly, over about three frames.
 _HELD, _FREE = 1e2, 1e-2
-# A leg is stretched to this share of its length at most: a knee that is straightened further jerks.
+# Largest stretch of a leg, relative to its length: straighter knees jerk.
 _STRETCH = 0.99
-# A knee stands at least this far, in metres, in front of the line from hip to ankle before it tells where it points.
+# Smallest distance in metres of a knee from the line between hip and ankle that gives a reliable direction.
 _POINTS = 0.03
 
 
@@ -42,17 +43,17 @@ def legs(skeleton: Skeleton = HUMANML3D) -> tuple[Leg, Leg]:
         knee = skeleton.parents[ankle]
         hip = skeleton.parents[knee]
         if skeleton.parents[toe] != ankle or skeleton.parents[hip] != 0:
-            raise InputError(f"foot lock: knows the legs of {HUMANML3D.name} alone, got the skeleton {skeleton.name}")
+            raise InputError(f"foot lock: expected the skeleton {HUMANML3D.name}, got {skeleton.name}")
         found.append(Leg(hip, knee, ankle, toe))
     return found[0], found[1]
 
 
 def contacts(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Bool[ndarray, "f 2"]:
-    """In which frames the left and the right toes stand on the floor.
+    """Contacts of the left and the right toes with the floor, by frame.
 
-    They do where they are within `CONTACT_HEIGHT` of the clip's floor, as in `physics.skating`, and slower than the
-    features' contacts are (`Skeleton.contact_threshold`), which lets feet slide by 0.9 m/s. Short interruptions are
-    closed and short contacts dropped.
+    Toes are in contact within `CONTACT_HEIGHT` of the clip's floor, as in `physics.skating`, and below the speed limit
+    of the features' contacts (`Skeleton.contact_threshold`, 0.9 m/s). Short interruptions are closed and short contacts
+    dropped.
     """
     toes = joints[:, [leg.toe for leg in legs(skeleton)]]
     floor = np.percentile(joints[:, list(skeleton.feet), 1].min(axis=1), FLOOR_PERCENTILE)
@@ -66,28 +67,22 @@ def contacts(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) ->
 
 def _tidied(touching: Bool[ndarray, " f"]) -> Bool[ndarray, " f"]:
     done = touching.copy()
-    for start, stop in _spans(~done):
+    for start, stop in true_runs(~done):
         if stop - start <= _GAP and start > 0 and stop < len(done):
             done[start:stop] = True
-    for start, stop in _spans(done):
+    for start, stop in true_runs(done):
         if stop - start <= _GAP:
             done[start:stop] = False
     return done
 
 
-def _spans(mask: Bool[ndarray, " f"]) -> list[tuple[int, int]]:
-    """First frame, and the one after the last, of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
 def lock_feet(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "f j 3"]:
-    """Hold the toes of each contact in one place over the floor, metres, Y up; returns new joints.
+    """Keep the toes at one position on the floor during each contact, metres, Y up; returns new joints.
 
-    Each toe is drawn to its mean place over the contact; between contacts its shift is the smoothest curve that leads
-    from one to the next, or back to nothing. Heights stay. The foot is moved as a whole, and the leg
-    follows by bending the knee (two-bone inverse kinematics), so every bone keeps the length that it has in its frame
-    and the knee points where it did. Where a leg is too short, the foot stays within its reach.
+    Each toe is moved to its mean position over the contact; between contacts, its displacement is the smoothest curve
+    from one to the next, or back to zero. Heights are kept. The foot moves rigidly, and the leg follows by two-bone
+    inverse kinematics, which keeps the bones' lengths in each frame and the direction of the knee. If a leg is too
+    short, the foot stays within its reach.
     """
     joints = np.asarray(joints, dtype=np.float64)
     if joints.ndim != 3 or joints.shape[1:] != (skeleton.num_joints, 3):
@@ -101,16 +96,16 @@ def lock_feet(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -
 
 
 def _shift(toe: Float[ndarray, "f 3"], touching: Bool[ndarray, " f"]) -> Float[ndarray, "f 3"]:
-    """How far the foot is moved in each frame, along the floor."""
+    """Displacement of the foot along the floor in each frame."""
     wanted = np.zeros_like(toe)
-    for start, stop in _spans(touching):
+    for start, stop in true_runs(touching):
         wanted[start:stop] = toe[start:stop].mean(axis=0) - toe[start:stop]
     wanted[:, 1] = 0
     return _smoothest(wanted, np.where(touching, _HELD, _FREE))
 
 
 def _smoothest(wanted: Float[ndarray, "f 3"], weight: Float[ndarray, " f"]) -> Float[ndarray, "f 3"]:
-    """The curve with the least sum of squared second differences and of weighted squared distances from what is wanted.
+    """The curve with the least sum of squared second differences and of weighted squared distances from the targets.
 
     Whittaker's smoother: (W + D'D) s = W y, with D the second differences.
     """
@@ -127,19 +122,19 @@ def _smoothest(wanted: Float[ndarray, "f 3"], weight: Float[ndarray, " f"]) -> F
 
 
 def _forward(joints: Float[ndarray, "f j 3"], skeleton: Skeleton) -> Float[ndarray, "f 3"]:
-    """Where the pelvis faces: unit vectors."""
+    """Facing directions of the pelvis: unit vectors."""
     left, right = legs(skeleton)
     up = joints[:, skeleton.parents.index(0, 3)] - joints[:, 0]
     return _unit(np.cross(joints[:, left.hip] - joints[:, right.hip], up))
 
 
 def _move_foot(joints: ndarray, leg: Leg, shift: Float[ndarray, "f 3"], forward: Float[ndarray, "f 3"]) -> None:
-    """Move ankle and toe, in place, as far as the leg reaches, and put the knee where both of its bones fit."""
+    """Move ankle and toe, in place, as far as the leg reaches, and solve for the knee."""
     hip, knee, ankle, toe = (joints[:, j].copy() for j in (leg.hip, leg.knee, leg.ankle, leg.toe))
     thigh, shin = np.linalg.norm(knee - hip, axis=-1), np.linalg.norm(ankle - knee, axis=-1)
     reach = ankle + shift - hip
     before = np.linalg.norm(ankle - hip, axis=-1)
-    # A leg that was stretched further already may stay so.
+    # A leg that was already straighter may stay so.
     longest = np.maximum(_STRETCH * (thigh + shin), before)
     distance = np.clip(np.linalg.norm(reach, axis=-1), np.abs(thigh - shin) + 1e-6, longest)
     axis = _unit(reach)
@@ -156,10 +151,10 @@ def _move_foot(joints: ndarray, leg: Leg, shift: Float[ndarray, "f 3"], forward:
 def _pole(
     knee: Float[ndarray, "f 3"], old: Float[ndarray, "f 3"], new: Float[ndarray, "f 3"], forward: Float[ndarray, "f 3"]
 ) -> Float[ndarray, "f 3"]:
-    """Unit vectors at right angles to the new line from hip to ankle, in which the knee stands out from it.
+    """Unit vectors perpendicular to the new line from hip to ankle, in the direction of the knee.
 
-    It stood out from the old line in that direction. A leg that is nearly straight, or bent backwards by an error, does
-    not tell: the less it stands out to the front, the more it is drawn there.
+    The knee keeps its direction from the old line. For nearly straight or backward-bent legs that direction is
+    unreliable, so it is blended towards the pelvis' forward axis.
     """
     ahead = _unit(_across(forward, new))
     bend = _across(_across(knee, old), new)
@@ -168,7 +163,7 @@ def _pole(
 
 
 def _across(vector: ndarray, axis: ndarray) -> ndarray:
-    """The part of a vector at right angles to a unit axis."""
+    """The component of a vector perpendicular to a unit axis."""
     return vector - axis * (vector * axis).sum(axis=-1, keepdims=True)
 
 

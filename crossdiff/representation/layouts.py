@@ -1,4 +1,4 @@
-"""Named slices of the feature vectors, so that no other file holds a width or an index."""
+"""Named slices of the feature vectors, the only place with widths and indices."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class FeatureLayout:
 
     @cached_property
     def moving(self) -> Bool[ndarray, " d"]:
-        """True for the values that tell how the body as a whole moved: the root's, the velocities, the contacts."""
+        """True for the values that depend on the global path: root, velocities and contacts."""
         mask = np.zeros(self.dim, dtype=bool)
         for group in (self.root, self.velocities, self.contacts):
             mask[group] = True

@@ -1,4 +1,4 @@
-"""Features of the mirrored motion: left and right change places."""
+"""Features of the mirrored motion, with left and right exchanged."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 from crossdiff.representation.layouts import FeatureLayout
 from crossdiff.skeleton import Skeleton
 
-# What happens to the values of a point, a rotation and the root when x becomes -x.
+# Signs of the values of a point, a rotation and the root when x becomes -x.
 _POINT = {2: (-1, 1), 3: (-1, 1, 1)}
 # The first two columns of a rotation R become those of M R M, where M mirrors x.
 _ROTATION_3D = (1, -1, -1, -1, 1, 1)
-# (cos, -sin) of the angle between two bones; a chain's first bone is measured from the x axis, which turns round.
+# (cos, -sin) of the angle between two bones; a chain's first bone is measured from the x axis, which is reversed.
 _ROTATION_2D, _FIRST_2D = (1, -1), (-1, 1)
 _ROOT = {2: (-1, 1), 3: (-1, -1, 1, 1)}
 
@@ -25,9 +25,9 @@ _ROOT = {2: (-1, 1), 3: (-1, -1, 1, 1)}
 def mirror_features(
     features: Float[Tensor, "*b d"], layout: FeatureLayout, skeleton: Skeleton
 ) -> Float[Tensor, "*b d"]:
-    """Features (not normalised) of the mirrored motion, of 2D or of 3D motion as the layout says.
+    """Features (not normalised) of the mirrored motion, of 2D or 3D motion by the layout.
 
-    A 2D motion's mirror image shows the mirrored 3D motion from the mirrored side.
+    A mirrored 2D motion is a view of the mirrored 3D motion from the mirrored side.
     """
     places, signs = _tables(layout, skeleton)
     return features[..., torch.from_numpy(places)] * torch.from_numpy(signs).to(features)
@@ -40,7 +40,7 @@ def mirror_mask(mask: Bool[Tensor, "*b d"], layout: FeatureLayout, skeleton: Ske
 
 @cache
 def _tables(layout: FeatureLayout, skeleton: Skeleton) -> tuple[ndarray, ndarray]:
-    """For each mirrored value: the place of the one that it comes from, and its sign."""
+    """For each mirrored value, the index of its source and its sign."""
     places, signs = np.arange(layout.dim), np.ones(layout.dim)
     dims = layout.position_dim
     signs[layout.root] = _ROOT[dims]

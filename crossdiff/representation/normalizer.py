@@ -1,4 +1,4 @@
-"""Feature statistics and the map to zero mean and unit deviation, with its inverse."""
+"""Feature statistics, and normalisation to zero mean and unit standard deviation, with its inverse."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from crossdiff.errors import InputError
 from crossdiff.representation.layouts import FeatureLayout
 
-# Keeps constant values (a contact that never changes, say) from dividing by zero.
+# Avoids division by zero for constant values, such as a contact that never changes.
 MIN_STD = 1e-4
 
 
 class Normalizer(nn.Module):
-    """(x - mean) / std, stored as buffers so that it is saved with the model that needs it."""
+    """(x - mean) / std, with buffers that are saved with the model."""
 
     mean: Tensor
     std: Tensor
@@ -48,7 +48,7 @@ class Normalizer(nn.Module):
 
 
 class RunningStatistics:
-    """Mean and deviation over many clips without keeping them; values that are masked out do not count."""
+    """Mean and standard deviation over many clips in a stream, without masked values."""
 
     def __init__(self, dim: int) -> None:
         self._count = np.zeros(dim)
@@ -63,12 +63,14 @@ class RunningStatistics:
         self._square += (x * x * seen).sum(0)
 
     def result(self, layout: FeatureLayout) -> tuple[Float[ndarray, " d"], Float[ndarray, " d"]]:
-        """Mean per value; deviation averaged over each group, as HumanML3D does it, so groups keep their shape.
+        """Mean of each value, and standard deviation averaged over each group, as in HumanML3D.
 
-        The root's deviation is averaged over its own parts: yaw, x and z velocity, height (3D); x and y (2D).
+        The root's is averaged over its parts: yaw, x and z velocity, height (3D); x and y (2D).
         """
         if not self._count.all():
-            raise InputError("statistics: some feature values were never seen; the dataset is empty or fully masked")
+            raise InputError(
+                "statistics: some feature values are masked in all clips; the dataset is empty or fully masked"
+            )
         mean = self._sum / self._count
         std = np.sqrt(np.maximum(self._square / self._count - mean**2, 0.0))
         for part in (*_root_parts(layout), *(s for n, s in layout.groups.items() if n != "root")):

@@ -1,4 +1,4 @@
-"""Measures of a motion that need no evaluator: how its feet, floor, smoothness and bones look."""
+"""Measures of a motion without an evaluator: feet, floor, smoothness and bones."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from numpy import ndarray
 from crossdiff.errors import InputError
 from crossdiff.skeleton import Skeleton
 
-# A foot joint this near the clip's floor, in metres, touches it.
+# Height above the clip's floor, in metres, up to which a foot joint is in contact.
 CONTACT_HEIGHT = 0.05
-# The clip's floor: this percentile, over the frames, of the height of the lowest foot joint. One bad frame is no floor.
+# The clip's floor: this percentile over frames of the lowest foot joint's height, which ignores single bad frames.
 FLOOR_PERCENTILE = 5.0
-# A touching foot joint faster than this, in m/s, slides: 2.5 cm per frame at 20 fps.
+# Speed in m/s above which a foot joint in contact slides: 2.5 cm per frame at 20 fps.
 SLIDING_SPEED = 0.5
 # The third difference takes four frames.
 FEWEST_FRAMES = 4
-# A bone shorter than this, in metres, is two joints in one place: its length says nothing.
+# Length in metres below which a bone's two joints coincide, and its length is not measured.
 _SHORTEST_BONE = 1e-4
 
 
 @dataclass(frozen=True)
 class MotionMeasures:
-    """Of one clip; `MEASURES` says what each is."""
+    """Measures of one clip; `MEASURES` defines them."""
 
     skating_share: float
     skating_speed: float
@@ -37,7 +37,7 @@ class MotionMeasures:
 
 @dataclass(frozen=True)
 class Measure:
-    """title: the column's name; unit: empty for a share; better: a lower value, or one like that of real motion."""
+    """A measure. title: the column's name; unit: empty for a fraction; better: lower, or like real motion."""
 
     title: str
     unit: str
@@ -68,7 +68,7 @@ MEASURES = {
 def measure_motion(joints: Float[ndarray, "frames joints 3"], skeleton: Skeleton) -> MotionMeasures:
     """Measure one clip: joint positions in metres, Y up, at the skeleton's frame rate.
 
-    Turning the clip about Y, or moving it in x and z, changes nothing.
+    Invariant to rotation about Y and to translation in x and z.
     """
     joints = _checked(joints, skeleton)
     share, speed = skating(joints, skeleton)
@@ -76,7 +76,7 @@ def measure_motion(joints: Float[ndarray, "frames joints 3"], skeleton: Skeleton
 
 
 def skating(joints: Float[ndarray, "frames joints 3"], skeleton: Skeleton) -> tuple[float, float]:
-    """Share of contacts that slide, and mean horizontal speed of all contacts in cm/s; (0, 0) without contacts.
+    """Fraction of contacts that slide, and mean horizontal speed of all contacts in cm/s; (0, 0) without contacts.
 
     A contact is a foot joint and a pair of neighbouring frames, in both of which it is at most `CONTACT_HEIGHT`
     above the clip's floor. Real walking is not at 0, since a swinging toe may pass that low: compare with `Real`.

@@ -1,4 +1,4 @@
-"""From 3D joints to views: the cameras that make 2D motion out of 3D motion (paper, section 3.2)."""
+"""Projection of 3D joints to 2D views (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from crossdiff.errors import ConfigError
 
-# Degrees that the camera walks around the person, from the front towards the person's left side.
+# Yaw of the camera around the person in degrees, from the front towards the person's left side.
 VIEW_YAW = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}
 VIEWS = (*VIEW_YAW, "top")
 
@@ -21,9 +21,9 @@ _DISTANCE = 1.0 / _TAN_HALF_FOV + 10.0
 
 
 def rotate_y(joints: Float[Tensor, "*b 3"], degrees: float | Tensor) -> Float[Tensor, "*b 3"]:
-    """Turn the scene so that the camera at this yaw looks along -z; a tensor of yaws broadcasts over `*b`."""
+    """Rotate the scene so that the camera at this yaw looks along -z; a tensor of yaws broadcasts over `*b`."""
     angle = torch.deg2rad(torch.as_tensor(degrees, dtype=torch.float64))
-    # In double precision a right angle's cosine is nothing; in single precision it moves points by micrometres.
+    # In double precision, because a right angle's cosine in single precision moves points by micrometres.
     cos, sin = angle.cos().to(joints), angle.sin().to(joints)
     x, y, z = torch.broadcast_tensors(*joints.unbind(-1), cos)[:3]
     return torch.stack([x * cos - z * sin, y, x * sin + z * cos], dim=-1)

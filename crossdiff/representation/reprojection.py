@@ -1,4 +1,4 @@
-"""How well a 3D motion explains the 2D motion it was lifted from: the view that fits best, and what is left over."""
+"""Agreement of a lifted 3D motion with its 2D motion: the best-fitting view, and the residual error."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor
 
 from crossdiff.representation.projection import rotate_y
 
-# Of the body that HumanML3D brings every motion to, in metres: SMPL's mean male shape, as in `pipeline.motion`.
+# Height of HumanML3D's target body in metres: SMPL's mean male shape, as in `pipeline.motion`.
 BODY_HEIGHT = 1.70
-# Degrees between the yaws that are tried first; the sum of squares has two minima at most, never this near.
+# Degrees between the yaws of the initial grid; the sum of squares has at most two minima, which are further apart.
 _GRID = 5.0
 _NEWTON_STEPS = 5
 
@@ -18,17 +18,18 @@ _NEWTON_STEPS = 5
 def fit_yaw(
     joints3d: Float[Tensor, "*b t j 3"], joints2d: Float[Tensor, "*b t j 2"], valid: Bool[Tensor, "*b t j"]
 ) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
-    """Yaw in degrees, in [0, 360), from which a resting orthographic camera sees each 3D clip most like its 2D clip,
-    and the error there: mean distance of the joints in the picture, in body heights.
+    """Yaw of a static orthographic camera whose view of each 3D clip fits its 2D clip best, and the error of the fit.
 
-    joints3d, joints2d: metres, y up, joint 0 the root; each frame is compared relative to its root, so neither path
-    matters. The yaw minimises the sum of squared distances; see `projection.rotate_y` for its sense. Joints that are
-    not valid, and frames whose root is not, do not count; a clip without any joint that counts has error NaN.
+    The yaw is in degrees, in [0, 360), and minimises the sum of squared distances; see `projection.rotate_y` for its
+    sense. The error is the mean distance of the joints in the picture, in body heights.
+
+    joints3d, joints2d: metres, y up, joint 0 the root; frames are compared relative to the root, so paths do not
+    matter. Invalid joints, and frames with an invalid root, are ignored; without any valid joint the error is NaN.
     """
     solid = (joints3d[..., 1:, :] - joints3d[..., :1, :]).double()
     flat = (joints2d[..., 1:, :] - joints2d[..., :1, :]).double()
     counts = valid[..., 1:] & valid[..., :1]
-    # A value that does not count may be anything, NaN too.
+    # Ignored values may be NaN.
     solid, flat = (torch.where(counts[..., None], x, 0.0) for x in (solid, flat))
     yaw = _best_yaw(solid, flat[..., 0])
     seen = rotate_y(solid, yaw[..., None, None])[..., :2]
@@ -37,7 +38,7 @@ def fit_yaw(
 
 
 def _best_yaw(solid: Float[Tensor, "*b t j 3"], across: Float[Tensor, "*b t j"]) -> Float[Tensor, "*b"]:
-    """Degrees: the smallest of sum (x cos - z sin - across)^2, on a grid and then by Newton's method."""
+    """Minimise sum (x cos - z sin - across)^2, on a grid and then by Newton's method; degrees."""
     x, z = solid[..., 0], solid[..., 2]
     xx, zz, xz, xu, zu = (product.sum((-2, -1))[..., None] for product in (x * x, z * z, x * z, x * across, z * across))
 
@@ -46,7 +47,7 @@ def _best_yaw(solid: Float[Tensor, "*b t j 3"], across: Float[Tensor, "*b t j"])
         return xx * c * c + zz * s * s - 2 * xz * c * s - 2 * xu * c + 2 * zu * s
 
     def derivatives(angle: Tensor) -> tuple[Tensor, Tensor]:
-        """First and second, both halved."""
+        """First and second derivative, both halved."""
         c, s = angle.cos(), angle.sin()
         first = (zz - xx) * c * s - xz * (c * c - s * s) + xu * s + zu * c
         return first, (zz - xx) * (c * c - s * s) + 4 * xz * c * s + xu * c - zu * s

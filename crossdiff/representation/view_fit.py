@@ -1,4 +1,4 @@
-"""Lifted motion moved to where it was seen: a picture says how far across and how high each joint is."""
+"""Moving lifted joints to their observed positions in the picture, across and upwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crossdiff.representation.projection import rotate_y
 from crossdiff.representation.reprojection import fit_yaw
 from crossdiff.skeleton import Skeleton
 
-# Frames over which the difference between seen and lifted is smoothed: it is a pose's, a detector's is noise.
+# Frames over which the offsets are smoothed, which leaves out the detector's noise.
 _SIGMA = 2.0
 
 
@@ -24,13 +24,13 @@ def fit_to_view(
 ) -> Float[Tensor, "t j 3"]:
     """Joints (metres, Y up) of one clip whose orthographic projection from the best yaw is nearer to the 2D joints.
 
-    Across the picture and upwards a joint goes where it was seen, relative to the root; its depth stays as lifted.
-    Left and right hip, collar and shoulder move across together, so that the body keeps its heading. Where the path is
-    known the root follows it in the picture, at the mean height that was lifted. Joints that were not seen move as
-    their parents do. Bones change their lengths: see `features3d.retarget`.
+    Across the picture and upwards, joints get their observed positions relative to the root; their depth is kept. Left
+    and right hip, collar and shoulder move across together, so that the body keeps its heading. If the path is known,
+    the root follows it in the picture, at the mean lifted height. Invisible joints move with their parents. Bones
+    change their lengths: see `features3d.retarget`.
     """
     yaw, error = fit_yaw(joints3d, joints2d, valid)
-    if not torch.isfinite(error):  # nothing is seen
+    if not torch.isfinite(error):  # no joint is visible
         return joints3d
     placed = rotate_y(joints3d, yaw)
     off = _differences(placed, joints2d, valid, skeleton)
@@ -44,7 +44,7 @@ def fit_to_view(
 
 
 def _differences(placed: Tensor, joints2d: Tensor, valid: Tensor, skeleton: Skeleton) -> Float[Tensor, "t j 2"]:
-    """How far each joint is off in the picture, relative to the root, smoothed over the frames that show it."""
+    """Offset of each joint in the picture, relative to the root, smoothed over the frames that show it."""
     off = (joints2d - joints2d[:, :1]) - (placed - placed[:, :1])[..., :2]
     seen = (valid & valid[:, :1])[..., None].to(off.dtype).expand_as(off)
     off = torch.where(seen > 0, off, 0.0)

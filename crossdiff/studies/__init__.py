@@ -1,1 +1,1 @@
-"""Experiments that train and evaluate several models, and tables of what they found."""
+"""Experiments that train and evaluate several models, and their tables."""

@@ -9,20 +9,23 @@ from typing import Any, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from crossdiff.config import Config, load_config
+from crossdiff.data.batches import make_batch
+from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.compare import compare
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
-from crossdiff.evaluation.result import EvaluationResult, Table
-from crossdiff.files import write_text
-from crossdiff.studies.compute import step_flops
-from crossdiff.studies.tables import markdown
+from crossdiff.evaluation.result import EvaluationResult, ScoreTable
 from crossdiff.training.config import TrainConfig
+from crossdiff.training.draws import draw
 from crossdiff.training.launch import check_one_process
-from crossdiff.training.stages import train
+from crossdiff.training.losses import cross_losses
+from crossdiff.training.stages import mocap_batches, new_model, train
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.plots import draw_intervals, saved_figure
 
@@ -32,29 +35,37 @@ _COLUMNS = {
     "MM-Dist": "MM-Dist ↓",
     "Diversity": "Diversity → Real",
 }
+_PROBES = 6
+# Words of the caption, for networks that read words.
+_WORDS = 16
 
 
 class Ablation(Config):
-    """One row. `train` holds what differs from the study's settings; `paper` is the row's name there, if it has one."""
+    """A row of a study: settings that differ from the study's."""
 
     label: str
+    """Name in the table."""
     group: str
+    """Heading that the row belongs to."""
     paper: str = ""
+    """Name of the row in the paper's table 2; empty where it has none."""
     train: dict[str, Any] = Field(default_factory=dict)
+    """Settings of training that differ."""
 
 
 class AblationStudy(Config):
-    """rows: names of shipped files, of `ablations/` where they name no folder, or paths.
-
-    stage1, stage2: settings that all rows share; without stage2 what stage I made is evaluated. equal_compute: all
-    rows get as many operations for stage I as the first, whose steps are `stage1`'s, and so other numbers of steps.
-    """
+    """Models that are trained and evaluated alike, but for one difference each."""
 
     rows: tuple[str, ...]
+    """Names of shipped files, in `ablations/` where they name no folder, or paths."""
     stage1: dict[str, Any]
+    """Settings of stage I that all rows share."""
     stage2: dict[str, Any] | None = None
+    """Settings of stage II that all rows share; null: the models of stage I are evaluated."""
     equal_compute: bool = False
+    """Give all rows as many operations for stage I as the first has, by their numbers of steps."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    """Settings of the evaluation."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -89,10 +100,10 @@ def run_ablations(
     devices: tuple[str, ...] = ("cpu",),
     only: Sequence[str] = (),
 ) -> AblationSummary:
-    """Train and evaluate the rows (`only` these, where given), each in a folder of its name, and write the table.
+    """Train and evaluate all rows, or `only` some, each in a folder of its name, and write the table.
 
-    Whatever was finished before is kept: training goes on from its states, evaluations from their replications. The
-    table holds all rows of the study that have a result.
+    Finished work is kept: trainings resume from their states, evaluations after their replications. The table has all
+    rows of the study that have a result.
     """
     unknown = set(only) - set(study.rows)
     if unknown:
@@ -118,23 +129,15 @@ def run_ablations(
         if (path := out / Path(name).stem / "evaluation" / "result.json").is_file()
     ]
     compare([result for _, result in found])  # refuses results of other evaluators, data or protocols
-    table = ablation_table(found)
-    write_text(out / "ablations.md", table)
     _plot(out / "ablations.png", found)
     sections = [Section(_title(t), table=_frame(found, number)) for number, t in enumerate(found[0][1].tables)]
     picture = Figure("ablations.png", "R-precision and FID of every row, with 95 % intervals")
-    write_page(out / "ablations.html", Page("Ablations", sections=[Section("Overview", videos=[picture]), *sections]))
+    page = Page("Ablations", sections=[Section("Overview", figures=[picture]), *sections])
+    write_page(out / "ablations.html", page, with_markdown=True)
     return AblationSummary(out, len(found))
 
 
-def ablation_table(found: Sequence[tuple[Ablation, EvaluationResult]]) -> str:
-    """Markdown: one table per evaluator and protocol, rows by group, Real first."""
-    return "\n".join(
-        f"### {_title(table)}\n\n{markdown(_frame(found, number))}" for number, table in enumerate(found[0][1].tables)
-    )
-
-
-def _title(table: Table) -> str:
+def _title(table: ScoreTable) -> str:
     batches = "no caption shared within a batch" if table.protocol == "distinct" else "batches drawn at random"
     return f"Evaluator {table.evaluator}, {table.protocol} protocol ({batches})"
 
@@ -171,9 +174,26 @@ def _file_of(name: str) -> str:
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`changes` over `base`, nested values too."""
+    """`base` updated with `changes`, recursively."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)
         merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return merged
+
+
+def step_flops(cfg: TrainConfig, data: Path) -> float:
+    """Mean floating-point operations of a training step, forward and backward, over steps spread over the run."""
+    dataset = MocapDataset(data, "train", cfg.model.layout_2d)
+    model = new_model(cfg.model, dataset, cfg.seed)
+    batches = mocap_batches(cfg, dataset, cfg.batch_size, min(cfg.max_frames, cfg.model.max_frames))
+    objective = cfg.objective()
+    # Other attention kernels are not counted.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        for probe in range(_PROBES):
+            batch = make_batch(batches, (2 * probe + 1) * cfg.steps // (2 * _PROBES))
+            text = model.null_text(cfg.batch_size, _WORDS) + 1
+            draws = draw((cfg.seed, probe), batch.rows, 0.0)
+            terms = cross_losses(model.network, model, batch, text, objective.pairs, draws)
+            objective.clip_losses(terms, batch).mean().backward()
+    return counter.get_total_flops() / _PROBES

@@ -1,4 +1,4 @@
-"""What a pose detector would make of motion that is known in 3D: its projection, with a detector's faults."""
+"""A simulated pose detector: projections of known 3D motion with a detector's errors."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from crossdiff.representation.projection import project_orthographic
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 
-# Size in metres of the person that is seen, by which errors are scaled: HumanML3D's body.
+# Height of the person in metres (HumanML3D's body), which errors are scaled by.
 BODY_HEIGHT = 1.70
 _SEEN, _UNSEEN = 0.9, 0.05
-# Detectors are surest of the trunk; hands and feet err more.
+# Detectors are most accurate on the trunk; hands and feet have larger errors.
 _ENDS = {"wrist": 2.0, "ankle": 1.5, "foot": 2.0, "elbow": 1.3, "knee": 1.3, "head": 1.2}
-_TRUNK_LOST = 0.2  # how often joints of the trunk are lost, beside those of the head and the limbs
-_GUESS = 5.0  # deviations of the jitter by which a lost joint's guessed place is off
+_TRUNK_LOST = 0.2  # rate of losing trunk joints, relative to head and limbs
+_GUESS = 5.0  # error of a lost joint's guessed position, in standard deviations of the jitter
 _SWAPPED = (("knee", "ankle", "foot"), ("elbow", "wrist"))
 
 
 class DetectorNoise(Config):
-    """Faults of a detector. `strength` 0 leaves the projection as it is, 1 is what the other values say; errors grow
-    with it, and so do the chances and shares of clips.
-
-    height: pixels that the person is tall, drawn from this range.
-    jitter_pixels, jitter: deviation of a keypoint of the trunk in pixels and in body heights, added: small figures are
-    seen worse, and hands and feet err twice as much.
-    drift: the same in body heights, of an error that lasts for about half a second.
-    drops: chance per second that a joint of the head or a limb is lost (of the trunk: a fifth), for drop_seconds on
-    average.
-    swaps: chance per second that left and right arms (or legs) are exchanged for a few frames.
-    no_toes: share of clips whose detector knows no toes.
-    camera_moves: share of clips whose camera pans, by at most camera_path body heights; camera_lost: share of these in
-    which its movement could not be told; camera_error: body heights by which that of the others is off after a second.
-    """
+    """Errors of a simulated pose detector. All grow with `strength`, as do the rates and fractions."""
 
     strength: float = Field(1.0, ge=0)
+    """Scale of all errors: 0 leaves the projection as it is, 1 applies the other values as given."""
     height: tuple[float, float] = (120.0, 500.0)
+    """Range of the person's height, in pixels, from which each clip draws."""
     jitter_pixels: float = Field(1.0, ge=0)
+    """Standard deviation of a trunk keypoint, in pixels; hands and feet have twice as much."""
     jitter: float = Field(0.005, ge=0)
+    """The same in body heights, added to that."""
     drift: float = Field(0.007, ge=0)
+    """Standard deviation of an error that lasts about half a second, in body heights."""
     drops: float = Field(0.08, ge=0)
+    """Rate per second at which a joint of the head or a limb is lost; of the trunk, a fifth of it."""
     drop_seconds: float = Field(0.4, gt=0)
+    """Mean duration of such a loss, in seconds."""
     swaps: float = Field(0.1, ge=0)
+    """Rate per second at which left and right arms or legs are exchanged for a few frames."""
     no_toes: float = Field(0.3, ge=0, le=1)
+    """Fraction of clips whose detector has no toes."""
     camera_moves: float = Field(0.3, ge=0, le=1)
+    """Fraction of clips whose camera pans."""
     camera_path: float = Field(0.5, ge=0)
+    """Longest pan, in body heights."""
     camera_lost: float = Field(0.5, ge=0, le=1)
+    """Fraction of the panning clips in which the camera's movement is unknown."""
     camera_error: float = Field(0.01, ge=0)
+    """Error of the camera's movement in the other panning clips, in body heights after a second."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not 0 < self.height[0] <= self.height[1]:
-            raise ValueError(f"height: expected two rising numbers of pixels, got {self.height}")
+            raise ValueError(f"height: expected two increasing numbers of pixels, got {self.height}")
         return self
 
 
@@ -70,8 +70,7 @@ def observe(
 ) -> Keypoints2D:
     """Keypoints of a motion (metres, Y up) as seen by an orthographic camera at this yaw (degrees), in its pixels.
 
-    The keypoints are the 22 joints (set `humanml3d22`). The camera's movement, where the clip has one and it is known,
-    stands in `camera`.
+    The keypoints are the 22 joints (set `humanml3d22`). A known camera movement is in `camera`.
     """
     flat = project_orthographic(torch.from_numpy(np.ascontiguousarray(joints)).double(), yaw).numpy()
     scale = rng.uniform(*noise.height) / BODY_HEIGHT
@@ -108,8 +107,8 @@ def observe(
 
 
 def faults(noise: DetectorNoise) -> dict[str, DetectorNoise]:
-    """Each fault of `noise` alone; those that only some clips have, in every clip."""
-    always = 1.0 / noise.strength if noise.strength else 0.0  # of a share, which the strength multiplies
+    """Each kind of error alone; those that affect only some clips are applied to all."""
+    always = 1.0 / noise.strength if noise.strength else 0.0  # a fraction is multiplied by the strength
     none = dict.fromkeys(("jitter_pixels", "jitter", "drift", "drops", "swaps", "no_toes", "camera_moves"), 0.0)
     alone = {
         "jitter": {"jitter_pixels": noise.jitter_pixels, "jitter": noise.jitter, "drift": noise.drift},
@@ -123,14 +122,14 @@ def faults(noise: DetectorNoise) -> dict[str, DetectorNoise]:
 
 
 def _pan(frames: int, fps: float, rng: Generator) -> Float[ndarray, "f 2"]:
-    """A smooth way from the origin in the plane that goes at most 1 away from it."""
+    """A smooth path in the plane from the origin, at most 1 away from it."""
     way = gaussian_filter1d(rng.standard_normal((frames, 2)), fps, axis=0, mode="nearest")
     way -= way[0]
     return way * rng.random() / max(float(np.linalg.norm(way, axis=1).max()), 1e-9)
 
 
 def _slow(shape: tuple[int, ...], frames: float, rng: Generator) -> ndarray:
-    """Noise of deviation 1 along axis 0 that is like itself for about this many frames (first-order autoregression)."""
+    """Noise of unit variance along axis 0, correlated over about this many frames (first-order autoregression)."""
     keep = np.exp(-1 / max(frames, 1e-6))
     out = rng.standard_normal(shape)
     for n in range(1, shape[0]):
@@ -139,7 +138,7 @@ def _slow(shape: tuple[int, ...], frames: float, rng: Generator) -> ndarray:
 
 
 def _stretches(shape: tuple[int, ...], chance: ndarray | float, length: float, rng: Generator) -> ndarray:
-    """True over stretches along axis 0 that begin with this chance per frame; their length is exponential, or 1."""
+    """True over intervals along axis 0 that start at this rate per frame, of exponential length or 1."""
     out = np.zeros(shape, dtype=bool)
     for start, *rest in np.argwhere(rng.random(shape) < chance):
         stop = start + 1 + int(rng.exponential(length))
@@ -148,7 +147,7 @@ def _stretches(shape: tuple[int, ...], chance: ndarray | float, length: float, r
 
 
 def _swapped(xy: ndarray, chance: float, rng: Generator) -> ndarray:
-    """Arms, and legs, exchanged for a few frames here and there."""
+    """Exchange left and right arms, and legs, for a few frames at random."""
     mirror = np.array(HUMANML3D.mirror)
     for parts in _SWAPPED:
         limb = [j for j, name in enumerate(HUMANML3D.joint_names) if name[2:] in parts]

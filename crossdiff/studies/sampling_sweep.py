@@ -1,4 +1,4 @@
-"""Which solver, how many steps, how much guidance: quality beside time, with 1000 steps of DDPM to compare with."""
+"""Quality and time of sampling by solver, steps and guidance, compared with 1000 steps of DDPM."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from pydantic import Field
 
 from crossdiff.checkpoint import load_model
 from crossdiff.config import Config
-from crossdiff.diffusion.sampling import SamplingOptions, sample
-from crossdiff.diffusion.schedule import Solver
+from crossdiff.diffusion.config import GuidanceScale, NumSteps, SamplingConfig, Solver
+from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError
-from crossdiff.evaluation.config import EvaluationConfig, SamplingConfig
+from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.protocol import find_evaluators
 from crossdiff.evaluation.result import EvaluationResult, Value
 from crossdiff.files import read_json, write_json, write_text
-from crossdiff.studies.tables import markdown
+from crossdiff.viewing.page import Table
+from crossdiff.viewing.palette import AMBER, BAND, BLUE, GREEN, RED
 from crossdiff.viewing.plots import saved_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {"dpm++": "#2b5cad", "ddim": "#3c8a4e", "ddpm": "#e0a33a"}
-# FID this many times the reference's is as good as it; the band of the plot.
+_COLOURS = {"dpm++": BLUE, "ddim": GREEN, "ddpm": AMBER}
+# Largest FID, relative to the reference's, that counts as equally good; the band of the plot.
 _AS_GOOD = 1.1
 _TIMES = 3
 _WORDS = 16
@@ -39,24 +40,29 @@ class Grid(Config):
     """Every number of steps with every guidance scale."""
 
     solver: Solver
-    steps: tuple[int, ...] = Field(min_length=1)
-    guidance_scale: tuple[float, ...] = Field((2.5,), min_length=1)
+    """Solver."""
+    steps: tuple[NumSteps, ...] = Field(min_length=1)
+    """Numbers of denoising steps."""
+    guidance_scale: tuple[GuidanceScale, ...] = Field((SamplingConfig().guidance_scale,), min_length=1)
+    """Guidance scales."""
 
 
 class SamplingSweep(Config):
-    """grids: what is tried; reference: what it is compared with, in so many replications (it takes long).
-
-    evaluation: its `sampling` is replaced by each row's. frames: of the motion whose sampling is timed.
-    """
+    """Settings of sampling that are tried, and a reference to compare them with."""
 
     grids: tuple[Grid, ...] = Field(min_length=1)
-    reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm", guidance_scale=2.5)
+    """Combinations that are tried."""
+    reference: SamplingConfig = SamplingConfig(steps=1000, solver="ddpm")
+    """Sampling that the others are compared with."""
     reference_replications: int = Field(1, ge=1)
+    """Replications of the reference, which is slow."""
     evaluation: EvaluationConfig = EvaluationConfig(split="val")
+    """Settings of every evaluation; its `sampling` is replaced by each row's."""
     frames: int = Field(120, ge=8)
+    """Length of the motion whose sampling is timed, in frames."""
 
     def rows(self) -> list[SamplingConfig]:
-        """What is tried, the reference last; each once."""
+        """All combinations without repetitions, the reference last."""
         tried = [
             SamplingConfig(solver=grid.solver, steps=steps, guidance_scale=scale)
             for grid in self.grids
@@ -68,7 +74,7 @@ class SamplingSweep(Config):
 
 @dataclass(frozen=True)
 class SweepRow:
-    """What one way to sample gave, and the seconds that it took for one motion alone."""
+    """The result of one way to sample, and its time for a single motion, in seconds."""
 
     sampling: SamplingConfig
     result: EvaluationResult
@@ -79,7 +85,7 @@ class SweepRow:
 
 
 @dataclass(frozen=True)
-class SweepSummary:
+class SamplingSweepSummary:
     out: Path
     rows: int
 
@@ -95,10 +101,10 @@ def run_sampling_sweep(
     out: Path,
     devices: tuple[str, ...] = ("cpu",),
     only: Sequence[str] = (),
-) -> SweepSummary:
-    """Evaluate every row (`only` these solvers' and `reference`, where given) and write the table and its plot.
+) -> SamplingSweepSummary:
+    """Evaluate all rows, or `only` those of some solvers or `reference`, and write the table and its plot.
 
-    What was evaluated before is kept. Times are of one motion at a time on the first device, the fastest of three.
+    Finished evaluations are kept. Times are for a single motion on the first device, the fastest of three.
     """
     names = [*dict.fromkeys(grid.solver for grid in cfg.grids), "reference"]
     if unknown := set(only) - set(names):
@@ -114,25 +120,31 @@ def run_sampling_sweep(
                 few = cfg.evaluation.protocol.model_copy(update={"replications": cfg.reference_replications})
                 evaluation = evaluation.model_copy(update={"protocol": few})
             evaluate(evaluation, checkpoint, data, evaluators, folder, devices, _name(sampling))
-            seconds = {"seconds": time_of_one(checkpoint, sampling.options(), cfg.frames, devices[0])}
+            seconds = {"seconds": time_of_one(checkpoint, sampling, cfg.frames, devices[0])}
             write_json(folder / "time.json", seconds)
         if (folder / "result.json").is_file() and (folder / "time.json").is_file():
             seconds = read_json(folder / "time.json")
             rows.append(SweepRow(sampling, EvaluationResult.load(folder), float(seconds["seconds"])))
     if len({(row.result.model.fingerprint, row.result.dataset.fingerprint) for row in rows}) > 1:
         raise ConfigError(f"{out}: holds rows of several models or datasets; give another --out")
-    write_text(out / "sampling.md", markdown(sweep_table(rows, cfg.reference)))
+    write_text(out / "sampling.md", Table.of(sweep_table(rows, cfg.reference)).to_markdown())
     _plot(out / "sampling.png", rows, cfg.reference)
-    return SweepSummary(out, len(rows))
+    return SamplingSweepSummary(out, len(rows))
 
 
-def time_of_one(checkpoint: Path, options: SamplingOptions, frames: int, device: str) -> float:
-    """Seconds to sample one motion of a text of so many words; which words does not matter."""
+def time_of_one(checkpoint: Path, options: SamplingConfig, frames: int, device: str) -> float:
+    """Seconds to sample one motion (dummy text of 16 words)."""
     model = load_model(checkpoint, device)
     text = model.null_text(1, _WORDS) + 1
-    sample(model, text, [frames], SamplingOptions(2, options.guidance_scale, options.solver), [0])
+    sample(
+        model,
+        text,
+        [frames],
+        SamplingConfig(steps=2, guidance_scale=options.guidance_scale, solver=options.solver),
+        [0],
+    )
     found = []
-    for _ in range(1 if options.num_inference_steps >= 500 else _TIMES):
+    for _ in range(1 if options.steps >= 500 else _TIMES):
         start = time.perf_counter()
         sample(model, text, [frames], options, [0]).cpu()  # waits for the device
         found.append(time.perf_counter() - start)
@@ -140,7 +152,7 @@ def time_of_one(checkpoint: Path, options: SamplingOptions, frames: int, device:
 
 
 def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataFrame:
-    """A line per way to sample, real motion first; FID also as a multiple of the reference's, where that was made."""
+    """A row for each way to sample, after real motion; FID also relative to the reference, if it was evaluated."""
     real = rows[0].result.tables[0].rows[REAL]
     known = next((row.value("FID").mean for row in rows if row.sampling == reference), None)
     head = {"solver": REAL, "steps": "", "guidance": ""}
@@ -164,7 +176,7 @@ def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataF
 
 
 def _text(value: Value) -> str:
-    """With its interval, where there is more than one replication."""
+    """A value with its interval, which needs more than one replication."""
     return str(value) if len(value.values) > 1 else f"{value.mean:.3f}"
 
 
@@ -173,7 +185,7 @@ def _name(sampling: SamplingConfig) -> str:
 
 
 def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> None:
-    """FID over time for each solver, at the guidance that most rows have; FID and R-precision over guidance."""
+    """FID over time for each solver, at the most frequent guidance scale; FID and R-precision over guidance."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     scale = Counter(row.sampling.guidance_scale for row in rows).most_common(1)[0][0]
@@ -192,8 +204,8 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
                 left.annotate(str(row.sampling.steps), (x, v.mean), (3, 5), textcoords="offset points", fontsize=7)
         known = [row.value("FID").mean for row in rows if row.sampling == reference]
         for value in known:
-            left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color="#dddddd", zorder=0, label="reference, ± 10 %")
-        left.set(xscale="log", yscale="log", xlabel="seconds a motion, by itself", ylabel="FID")
+            left.axhspan(value / _AS_GOOD, value * _AS_GOOD, color=BAND, zorder=0, label="reference, ± 10 %")
+        left.set(xscale="log", yscale="log", xlabel="seconds a motion, one at a time", ylabel="FID")
         for axis in (left.xaxis, left.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
             axis.set_major_formatter("{x:g}")
@@ -204,7 +216,7 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
 
 
 def _plot_guidance(ax: Axes, rows: Sequence[SweepRow]) -> None:
-    """Of the solver and number of steps that were tried with the most scales."""
+    """FID and R-precision over guidance, of the solver and steps with the most scales."""
     groups: dict[tuple[str, int], list[SweepRow]] = {}
     for row in rows:
         groups.setdefault((row.sampling.solver, row.sampling.steps), []).append(row)
@@ -212,7 +224,7 @@ def _plot_guidance(ax: Axes, rows: Sequence[SweepRow]) -> None:
     line = sorted(line, key=lambda r: r.sampling.guidance_scale)
     scales = [row.sampling.guidance_scale for row in line]
     other = ax.twinx()
-    for axes, metric, colour in ((ax, "FID", "#2b5cad"), (other, "R-precision top 3", "#c8402f")):
+    for axes, metric, colour in ((ax, "FID", BLUE), (other, "R-precision top 3", RED)):
         values = [row.value(metric) for row in line]
         axes.errorbar(
             scales, [v.mean for v in values], yerr=[v.interval for v in values], fmt="o-", markersize=4, capsize=2,

@@ -1,4 +1,4 @@
-"""What a training run is made of. Defaults are the paper's; the shipped YAML files hold sizes for other machines."""
+"""Settings of training. Defaults are the paper's; the shipped YAML files have settings for other machines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from crossdiff.training.losses import Objective, Pair, Weighting
 
 
 class LossWeights(Config):
-    """Weights of equation 8: `w23` is 2D -> 3D, `w32` is 3D -> 2D, `w22` is 2D -> 2D, `w33` is 3D -> 3D."""
+    """Weights of equation 8, by source and target domain; the first digit is the source."""
 
     w33: float = Field(1.0, ge=0)
+    """Weight of 3D -> 3D."""
     w23: float = Field(1.0, ge=0)
+    """Weight of 2D -> 3D."""
     w32: float = Field(1.0, ge=0)
+    """Weight of 3D -> 2D."""
     w22: float = Field(1.0, ge=0)
+    """Weight of 2D -> 2D."""
 
     @model_validator(mode="after")
     def _any(self) -> Self:
@@ -39,44 +43,60 @@ class LossWeights(Config):
 
 
 class LoopConfig(Config):
-    """What every kind of training shares. `steps` counts optimiser steps.
-
-    weighting: what timesteps count in the loss of 3D -> 3D; see `timestep_weights`.
-    velocity_weight: what steps from frame to frame count in losses of 3D motion; the paper has 0.
-    batch_size: clips per step on all devices together. precision: `auto` is bf16-mixed on a GPU or CPU that has
-    instructions for it, else 32-true. validate_every: steps between losses on `validate_batches` batches held out
-    (0: never); the model with the lowest is kept beside the last ones. sample_every: steps between videos sampled from
-    `sample_prompts` (0: never), by default captions of the held-out clips. checkpoint_every, keep: how often a state to
-    resume from is written, and how many are kept. workers: processes that make batches ahead of time; 0 makes them in
-    the training process. devices, num_nodes: GPUs (or CPU processes) per machine, and machines.
-    """
+    """Settings that every kind of training shares."""
 
     steps: int = Field(ge=1)
+    """Optimizer steps of the whole run."""
     batch_size: int = Field(32, ge=1)
+    """Clips per step, on all devices together."""
     learning_rate: float = Field(1e-4, gt=0)
+    """Peak learning rate of AdamW."""
     warmup_steps: int = Field(500, ge=0)
+    """Steps over which the learning rate rises linearly to its peak."""
     decay: Literal["constant", "cosine"] = "constant"
+    """Learning rate after the warm-up: constant, or down a half cosine to 1 %."""
     weight_decay: float = Field(0.0, ge=0)
+    """Weight decay of AdamW."""
     gradient_clip: float = Field(1.0, gt=0)
+    """Largest norm of the gradients; larger ones are scaled down to it."""
     ema_decay: float = Field(0.999, ge=0, lt=1)
+    """Decay of the moving average of the weights, which is the model that is saved."""
     text_dropout: float = Field(0.1, ge=0, le=1)
+    """Probability that a clip's caption is replaced by the empty text, for classifier-free guidance."""
     weights: LossWeights = LossWeights()
+    """Weight of the loss in each direction between the domains."""
     weighting: Weighting = "uniform"
+    """Weight of each timestep in the loss of 3D -> 3D; see `timestep_weights`."""
     velocity_weight: float = Field(0.0, ge=0)
+    """Weight of differences between successive frames in the losses of 3D motion; 0 in the paper."""
     views: ViewConfig = ViewConfig()
+    """2D views of the 3D clips, and what is hidden in them."""
     max_frames: int = Field(196, ge=8)
+    """Length of the longest training window, in frames."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """`auto`: bf16-mixed where the GPU or CPU has instructions for it, else 32-true."""
     seed: int = Field(0, ge=0)
+    """Seed of the weights, the batches and the noise."""
     log_every: int = Field(20, ge=1)
+    """Steps between rows of `loss.csv`."""
     validate_every: int = Field(1000, ge=0)
+    """Steps between validation losses; the model with the lowest is kept in `best/`. 0: never."""
     validate_batches: int = Field(8, ge=1)
+    """Held-out batches of a validation loss."""
     sample_every: int = Field(0, ge=0)
+    """Steps between videos of sampled motion. 0: never."""
     sample_prompts: tuple[str, ...] = ()
+    """Prompts of these videos; without any, captions of held-out clips."""
     checkpoint_every: int = Field(500, ge=1)
+    """Steps between states that a run resumes from."""
     keep: int = Field(2, ge=1)
+    """Number of such states that are kept."""
     workers: int = Field(0, ge=0)
+    """Processes that prepare batches; 0: the training process does it."""
     devices: int = Field(1, ge=1)
+    """GPUs, or CPU processes, of each machine."""
     num_nodes: int = Field(1, ge=1)
+    """Machines."""
 
     @model_validator(mode="after")
     def _whole_shares(self) -> Self:
@@ -88,27 +108,32 @@ class LoopConfig(Config):
 
 
 class ShortWindows(Config):
-    """Stretches of at most `frames` frames in the first `share` of the steps, whole clips after."""
+    """Short training windows in the first part of a run, whole clips after it."""
 
     frames: int = Field(ge=8)
+    """Longest window in the first part, in frames."""
     share: float = Field(gt=0, lt=1)
+    """Fraction of the steps that make up the first part."""
 
 
 class TrainConfig(LoopConfig):
-    """Stage I trains all four directions; stage II goes on from its checkpoint with 3D -> 3D alone (equation 9).
+    """Stage I trains all directions; stage II continues from its checkpoint with 3D -> 3D alone (equation 9).
 
-    `weights` count in stage I, for a network of both domains.
-    share_3d of the dataset's clips are used with their 3D motion, and those up to share_2d by their 2D views alone
-    (paper, table 2: "50 % 3D + 100 % 2D" is 0.5 and 1). extra_ratio: part of a batch that comes from a pipeline run
-    of 2D clips, where one is given. short_windows: learning from short stretches first.
+    `weights` apply to stage I of a network with both domains.
     """
 
     stage: Literal[1, 2] = 1
+    """1: all directions between 2D and 3D. 2: 3D -> 3D alone, from a stage-I checkpoint."""
     model: ModelConfig = ModelConfig()
+    """Architecture of the network."""
     share_3d: float = Field(1.0, gt=0, le=1)
+    """Fraction of the dataset's clips whose 3D motion is used."""
     share_2d: float = Field(1.0, gt=0, le=1)
+    """Fraction whose 2D views are used; in the paper's table 2, `50 % 3D + 100 % 2D` is 0.5 and 1."""
     extra_ratio: float = Field(0.5, gt=0, lt=1)
+    """Fraction of a batch that comes from the 2D clips of a pipeline run, where one is given."""
     short_windows: ShortWindows | None = None
+    """Short windows first; null: whole clips from the start."""
 
     @model_validator(mode="after")
     def _ordered_shares(self) -> Self:
@@ -124,27 +149,34 @@ class TrainConfig(LoopConfig):
 
 
 class FinetuneConfig(LoopConfig):
-    """Learning from wild clips (paper, section 4.3): the cross terms count a tenth, half of a batch is wild.
-
-    weights count for wild clips, weights_3d for those of the 3D dataset. wild_held_out: share of the wild clips that
-    is kept for validation, where there are at least 20. by_quality: pseudo labels count by their quality.
-    refresh_every: steps after which the model in training labels the wild clips anew (0: the teacher's labels stay);
-    labels: how, as in `pseudo-label`.
-    """
+    """Fine-tuning on wild clips (paper, section 4.3): cross terms weigh a tenth, half of a batch is wild."""
 
     steps: int = Field(1000, ge=1)
+    """Optimizer steps of the whole run."""
     batch_size: int = Field(8, ge=1)
+    """Clips per step, on all devices together."""
     learning_rate: float = Field(1e-5, gt=0)
+    """Peak learning rate of AdamW."""
     warmup_steps: int = Field(50, ge=0)
+    """Steps over which the learning rate rises linearly to its peak."""
     weights: LossWeights = LossWeights(w33=1, w23=0.1, w32=0.1, w22=1)
+    """Weight of each direction for wild clips."""
     weights_3d: LossWeights = LossWeights()
+    """Weight of each direction for clips of the 3D dataset."""
     validate_every: int = Field(250, ge=0)
+    """Steps between validation losses; the model with the lowest is kept in `best/`. 0: never."""
     checkpoint_every: int = Field(100, ge=1)
+    """Steps between states that a run resumes from."""
     wild_ratio: float = Field(0.5, gt=0, le=1)
+    """Fraction of a batch that is wild, where a 3D dataset is given."""
     wild_held_out: float = Field(0.1, ge=0, lt=1)
+    """Fraction of the wild clips held out for validation, where there are at least 20."""
     by_quality: bool = False
+    """Whether pseudo labels are weighted by their quality."""
     refresh_every: int = Field(0, ge=0)
+    """Steps after which the model relabels the wild clips. 0: the teacher's labels are kept."""
     labels: LabelConfig = LabelConfig()
+    """Settings of this relabelling, as in `pseudo-label`."""
 
     @model_validator(mode="after")
     def _labels_are_here(self) -> Self:

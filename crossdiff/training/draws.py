@@ -1,7 +1,6 @@
-"""What chance decides in a training step, for each row of a batch by itself.
+"""The random numbers of a training step, independent for each row of a batch.
 
-A row's draws depend on the run's seed, the step and the row alone: not on what was drawn before, which makes resuming
-exact, nor on which device the row is on, which makes several devices agree with one.
+They depend only on the run's seed, the step and the row. So resuming is exact, and several devices agree with one.
 """
 
 from __future__ import annotations
@@ -19,14 +18,19 @@ from crossdiff.diffusion.schedule import NUM_STEPS
 
 @dataclass(frozen=True)
 class Draws:
-    """t: a timestep per row; keep_text: False where the caption is dropped; seeds: of each row's noise."""
+    """Random numbers of some rows.
+
+    t: timestep of each row.
+    keep_text: False where the caption is dropped.
+    seeds: seeds of each row's noise.
+    """
 
     t: Int[Tensor, " b"]
     keep_text: Bool[Tensor, " b"]
     seeds: list[int]
 
     def noise(self, lengths: Sequence[int], dim: int, stream: int, device: torch.device) -> Float[Tensor, "b t d"]:
-        """Normal values for each row's real frames, zeros after them; `stream`, 0 or 1, tells domains apart."""
+        """Normal values for each row's real frames, zeros after them; stream: 0 or 1, by domain."""
         generator = torch.Generator(device)
         rows = [
             torch.randn(n, dim, generator=generator.manual_seed(2 * seed + stream), device=device)
@@ -36,7 +40,7 @@ class Draws:
 
 
 def draw(key: Sequence[int], rows: Sequence[int], text_dropout: float) -> Draws:
-    """Draws of some rows; key: the run's seed, the step, and what else tells one batch from another."""
+    """Draws of some rows; key: the run's seed, the step, and other numbers that identify the batch."""
     rngs = [np.random.default_rng((*key, row)) for row in rows]
     return Draws(
         torch.tensor([int(rng.integers(NUM_STEPS)) for rng in rngs]),

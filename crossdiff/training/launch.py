@@ -16,9 +16,9 @@ from crossdiff.training.config import LoopConfig
 
 
 def launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
-    """Start the other processes, where there are to be some, and find the device of this one.
+    """Start the other processes of a distributed run, and find the device of this one.
 
-    all_learn: whether every parameter gets a gradient in every step.
+    all_learn: every parameter gets a gradient in every step.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     mixed = precision_of(cfg) == "bf16-mixed"
@@ -36,9 +36,9 @@ def launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
 
 
 class _Autocast(MixedPrecision):
-    """bf16 within the layers alone: the network gets its inputs as they are.
+    """bf16 inside the layers only; inputs keep their precision.
 
-    Rounded to bf16, x_t would spoil the x_start that v-prediction makes of it at small t.
+    Rounding x_t to bf16 would spoil the x_start computed from v-prediction at small t.
     """
 
     def convert_input(self, data: Any) -> Any:
@@ -46,16 +46,16 @@ class _Autocast(MixedPrecision):
 
 
 def check_one_process(cfg: LoopConfig, folder: Path) -> None:
-    """Refuse several processes where training is a part of something: each of them would do all the rest too."""
+    """Refuse several processes in a larger workflow, which each of them would repeat."""
     if cfg.devices * cfg.num_nodes > 1:
         raise ConfigError(
             f"{folder}: expected a training of one process, got {cfg.devices} devices and {cfg.num_nodes} nodes; "
-            "set both to 1, or first train into that folder by `crossdiff train`, from where this goes on"
+            "set both to 1, or first train into that folder with `crossdiff train`"
         )
 
 
 def precision_of(cfg: LoopConfig) -> Literal["32-true", "bf16-mixed"]:
-    """What `auto` means on this machine: bf16 where the device, a GPU or else the CPU, has instructions for it."""
+    """The precision that `auto` selects: bf16 if the GPU, or else the CPU, has instructions for it."""
     if cfg.precision != "auto":
         return cfg.precision
     on_gpu = torch.cuda.is_available()
@@ -64,6 +64,6 @@ def precision_of(cfg: LoopConfig) -> Literal["32-true", "bf16-mixed"]:
 
 
 def _cpu_has_bf16() -> bool:
-    """A CPU without these instructions takes dozens of times as long in bf16 as in float32."""
-    ask = getattr(torch.cpu, "get_capabilities", None)  # older releases of torch do not tell
+    """Whether the CPU has bf16 instructions; without them bf16 is dozens of times slower than float32."""
+    ask = getattr(torch.cpu, "get_capabilities", None)  # missing in older releases of torch
     return ask is not None and any(ask().get(name, False) for name in ("amx_bf16", "avx512_bf16"))

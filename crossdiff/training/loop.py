@@ -1,7 +1,7 @@
 """One training loop for stage I, stage II and wild fine-tuning: what differs is the batches and the weights.
 
-Everything random in step k is drawn from seeds made of the run's seed and k, so a run that was killed and resumed
-takes the very steps that it would have taken.
+Random numbers in step k depend only on the run's seed and k, so a resumed run takes the same steps as an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,14 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
-from crossdiff.checkpoint import (
-    drop_leftovers,
-    keep_newest,
-    latest_state,
-    load_state,
-    save_model,
-    save_state,
-)
+from crossdiff.checkpoint import save_model
 from crossdiff.data.batch import MotionBatch
 from crossdiff.data.batches import BatchSource, load_steps, make_batch
 from crossdiff.errors import ConfigError, CrossDiffError
@@ -44,11 +36,12 @@ from crossdiff.training.losses import KINDS, Network, Objective, StepLosses, cro
 from crossdiff.training.optimisation import moving_average, rate
 from crossdiff.training.preview import add_video, render_samples
 from crossdiff.training.record import pin
+from crossdiff.training.state import Best, StateFolder
 from crossdiff.training.teacher import OwnTeacher
 
 log = logging.getLogger(__name__)
 
-# What tells the random draws of training and of validation apart.
+# Parts of the seeds that separate training, validation and dropout.
 _TRAIN, _VALIDATE, _DROPOUT = 0, 1, 2
 _PREVIEWS = 4
 
@@ -58,16 +51,8 @@ class DivergedError(CrossDiffError):
 
 
 @dataclass(frozen=True)
-class Best:
-    """The lowest validation loss so far, and the step that it was measured at."""
-
-    step: int
-    loss: float
-
-
-@dataclass(frozen=True)
 class TrainSummary:
-    """Where the model lies and how the loss went: mean over the last logged steps, in total and per direction."""
+    """The model's folder, and its mean loss over the last logged steps, in total and per direction."""
 
     out: Path
     steps: int
@@ -93,24 +78,25 @@ def fit(
     start_over: bool = False,
     teacher: OwnTeacher | None = None,
 ) -> TrainSummary:
-    """Train until `cfg.steps`, going on from the newest state in `out/state`; leaves the averaged model in `out`.
+    """Train up to `cfg.steps`, from the newest state in `out/state`; writes the averaged model to `out`.
 
     out: gets `model.safetensors` and `config.json`, the same in `best/` for the model with the lowest loss on
     `validation`, `train.yaml`, `loss.csv`, `validation.csv`, `state/`, `samples/` and TensorBoard files in `log/`.
-    cache: folder that keeps the text embeddings for other runs. inputs: what else the result depends on (hashes of
-    data and starting model). A run is gone on with only under the configuration and inputs that it was started with;
-    `start_over` begins anew where they differ instead of raising ConfigError. teacher: labels clips anew as the model
-    learns.
+    cache: folder of text embeddings, shared by runs.
+    inputs: hashes of the data and the starting model.
+    start_over: training resumes only with the configuration and inputs it was started with; where they differ, start
+    from scratch instead of raising ConfigError.
+    teacher: relabels clips as the model learns.
     """
     pin(cfg, inputs, out, start_over)
     trainer = Trainer(model, cfg, objective, out, cache, validation)
     trainer.resume()
     trainer.check_agreement()
     if trainer.step >= cfg.steps:
-        return trainer.finish()  # again, in case it was killed before it did
+        return trainer.finish()  # again, in case the run was killed before that
     if teacher is not None:
         teacher.resume(trainer.step, trainer.fabric.device)
-        # Due at the end of a run that now goes on, and not done there.
+        # Labels that were due at the end of the run that is now extended.
         teacher.renew(trainer.step, trainer.averaged)
     trainer.open_board()
     trainer.embed([*batches.captions(), *validation.captions(), *trainer.prompts])
@@ -146,6 +132,7 @@ class Trainer:
         validation: BatchSource,
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
+        self.states = StateFolder(out / "state", cfg.keep)
         self.objective = objective
         sources, targets = ({pair[side] for pair in objective.pairs} for side in (0, 1))
         # Stage II leaves the 2D half of the network without gradients.
@@ -170,12 +157,12 @@ class Trainer:
         self._recent: dict[str, list[float]] = {}
 
     def open_board(self) -> None:
-        """What was shown after the state that a run resumes from is taken back."""
+        """Open TensorBoard's log; entries after the resumed state are purged."""
         if self.fabric.is_global_zero:
             self.board = SummaryWriter(str(self.out / "log"), purge_step=self.step + 1)
 
     def embed(self, captions: Sequence[str]) -> None:
-        """Encode all captions that there are, in the first process; the others find them on disk."""
+        """Encode all captions in the first process; the others read them from disk."""
         if self.fabric.is_global_zero:
             self.embeddings.add(captions)
         self.fabric.barrier()
@@ -197,7 +184,7 @@ class Trainer:
             self.network, self.optimizer, max_norm=self.cfg.gradient_clip, error_if_nonfinite=False
         )
         assert norm is not None
-        # One wait for the device and one exchange between devices in place of one for each number.
+        # One transfer and one exchange between devices, instead of one for each number.
         values = torch.cat([norm.detach()[None], parts.values])
         gradient, *reduced = self.fabric.all_reduce(values, reduce_op="mean").tolist()
         means = parts.means(reduced)
@@ -218,7 +205,7 @@ class Trainer:
         captions = [c if keep else "" for c, keep in zip(batch.captions, draws.keep_text.tolist(), strict=True)]
         device = self.fabric.device
         text = self.embeddings(captions, self.model.config.text_dim).to(device)
-        # On a CPU the fused attention's backward pass takes half of a step's time in bf16; in float32 it is as fast.
+        # On CPUs, fused attention's backward pass takes half of a step in bf16; in float32 both are equally fast.
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             batch = batch.to(device)
             pairs, velocity = self.objective.pairs, self.cfg.velocity_weight
@@ -226,13 +213,13 @@ class Trainer:
         return StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
 
     def _diverged(self, what: str) -> DivergedError:
-        """The average does not hold the step that went wrong; it is kept as a model to go on from."""
+        """Save the averaged model, which does not include the failed step."""
         kept = self.out / "last_good"
         if self.fabric.is_global_zero:
             save_model(self.averaged.eval(), kept)
         self.fabric.barrier()  # when one process ends, the others are killed
         return DivergedError(
-            f"{self.out}: {what} at step {self.step}; the weights of the steps before are in {kept}: go on from them "
+            f"{self.out}: {what} at step {self.step}; the weights before it are in {kept}: resume from them "
             f"with --checkpoint {kept}, a lower learning_rate or precision 32-true, and another --out"
         )
 
@@ -248,13 +235,13 @@ class Trainer:
 
     @property
     def averaged(self) -> CrossDiffModel:
-        """The model with averaged weights; the model itself as long as there is no average."""
+        """The model with averaged weights, or the model itself before there is an average."""
         model = self.average.module if int(self.average.n_averaged) else self.model
         assert isinstance(model, CrossDiffModel)
         return model
 
     def validate(self) -> None:
-        """Loss of the averaged model on batches, timesteps and noise that are the same every time."""
+        """Loss of the averaged model on fixed batches, timesteps and noise."""
         if self.fabric.is_global_zero:
             model, found = self.averaged.eval(), []
             with torch.no_grad(), self.fabric.autocast():
@@ -279,7 +266,7 @@ class Trainer:
         return None if lowest is None else Best(int(lowest["step"]), lowest["loss"])
 
     def preview(self) -> None:
-        """Sample and draw what the averaged model makes of a few prompts. What cannot be drawn ends no training."""
+        """Render samples of the averaged model; a failure to draw them does not stop training."""
         if isinstance(self.board, SummaryWriter) and self.prompts:
             model = self.averaged.eval()
             text = self.embeddings(self.prompts, model.config.text_dim)
@@ -304,8 +291,7 @@ class Trainer:
             "validations": self.validations,
             "recent": self._recent,
         }
-        save_state(self.out / "state" / f"step_{self.step:08d}.pt", state)
-        keep_newest(self.out / "state", self.cfg.keep)
+        self.states.save(self.step, state)
         for name, rows in (("loss.csv", self.history), ("validation.csv", self.validations)):
             table = io.StringIO()
             pd.DataFrame(rows).to_csv(table, index=False)
@@ -313,11 +299,10 @@ class Trainer:
 
     def resume(self) -> None:
         if self.fabric.is_global_zero:
-            drop_leftovers(self.out / "state")
-        path = latest_state(self.out / "state")
-        if path is None:
+            self.states.drop_leftovers()
+        state = self.states.load()
+        if state is None:
             return
-        state: Any = load_state(path)
         self.model.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -325,11 +310,11 @@ class Trainer:
         self.history, self.validations = state["history"], state["validations"]
 
     def check_agreement(self) -> None:
-        """Raise where the processes do not go on from one state: then they would not learn the same."""
+        """Raise if the processes resume from different states: their weights would diverge."""
         steps = self.fabric.all_gather(torch.tensor(self.step, device=self.fabric.device))
         if len(set(steps.flatten().tolist())) > 1:
             raise ConfigError(
-                f"{self.out}: the processes go on from different steps ({steps.flatten().tolist()}); "
+                f"{self.out}: the processes resume from different steps ({steps.flatten().tolist()}); "
                 "all machines must see this folder on one shared disk"
             )
 
@@ -347,7 +332,7 @@ class Trainer:
 
 
 class _NoBoard:
-    """Where processes other than the first write what TensorBoard shows."""
+    """Discards the log of all processes but the first."""
 
     def __enter__(self) -> None: ...
 
@@ -357,7 +342,7 @@ class _NoBoard:
 
 
 def _note(row: dict[str, float]) -> str:
-    """The loss and, where clips of both kinds are learnt from, what each has of it."""
+    """The loss and, in mixed batches, that of each kind of clip."""
     kinds = ", ".join(f"{kind} {row[kind]:.4f}" for kind in KINDS if kind in row)
     return f"loss {row['loss']:.4f}" + (f" ({kinds})" if kinds else "")
 

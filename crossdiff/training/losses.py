@@ -26,9 +26,9 @@ _MOST_SNR = 5.0
 
 @dataclass(frozen=True)
 class Objective:
-    """What each (source, target) counts, for clips with measured 3D motion and for wild ones.
+    """Weights of each (source, target), for clips with measured 3D motion and for wild ones.
 
-    by_quality: whether what is learnt from or towards a wild clip's pseudo label counts by the label's quality.
+    by_quality: weight the terms that use a pseudo label by the label's quality.
     """
 
     mocap: Mapping[Pair, float]
@@ -37,7 +37,7 @@ class Objective:
 
     @property
     def pairs(self) -> list[Pair]:
-        """Every direction that counts somewhere."""
+        """All directions with a weight above 0."""
         return [p for p in dict.fromkeys([*self.mocap, *self.wild]) if self.mocap.get(p) or self.wild.get(p)]
 
     def clip_losses(
@@ -46,9 +46,9 @@ class Objective:
         batch: MotionBatch,
         by_timestep: Float[Tensor, " b"] | float = 1.0,
     ) -> Float[Tensor, " b"]:
-        """The weighted sum for each clip of a batch. by_timestep: what 3D -> 3D counts besides.
+        """The weighted sum for each clip of a batch; by_timestep: extra weight of 3D -> 3D.
 
-        Elsewhere the error does not go to zero with the noise: across domains, and of 2D values that were not seen.
+        Other errors do not vanish with the noise: those across domains, and those of hidden 2D values.
         """
         total = torch.zeros_like(next(iter(terms.values())))
         for pair, loss in terms.items():
@@ -61,13 +61,13 @@ class Objective:
         return total
 
 
-# Clips whose 3D motion was measured, and those whose 2D motion alone was.
+# Clips with measured 3D motion, and those with measured 2D motion only.
 KINDS = ("mocap", "wild")
 
 
 @dataclass(frozen=True)
 class StepLosses:
-    """The loss that is minimised, and the numbers of a batch that are shown, in the order of `names`."""
+    """The loss that is minimised, and the logged numbers of a batch, in the order of `names`."""
 
     loss: Float[Tensor, ""]
     names: tuple[str, ...]
@@ -81,9 +81,9 @@ class StepLosses:
         batch: MotionBatch,
         by_timestep: Float[Tensor, " b"] | float = 1.0,
     ) -> StepLosses:
-        """Means over the clips; of each kind of clip, its part of the loss and of the batch.
+        """Means over the clips, and the parts of each kind of clip in the loss and in the batch.
 
-        by_timestep: as in `Objective.clip_losses`; counts in the loss but not in the numbers of the directions.
+        by_timestep: as in `Objective.clip_losses`; applied to the loss, not to the numbers of the directions.
         """
         clips = objective.clip_losses(terms, batch, by_timestep)
         wild = batch.wild.to(clips.dtype)
@@ -97,7 +97,7 @@ class StepLosses:
         return cls(clips.mean(), tuple(numbers), torch.stack([n.detach().mean() for n in numbers.values()]))
 
     def means(self, values: Sequence[float]) -> dict[str, float]:
-        """`values`, perhaps means over devices, by name; what kinds of clips have only where there are both."""
+        """`values`, perhaps averaged over devices, by name; kinds of clips are listed only in mixed batches."""
         found = dict(zip(self.names, values, strict=True))
         share = found.pop("share")
         for kind, part in zip(KINDS, (1 - share, share), strict=True):
@@ -108,10 +108,10 @@ class StepLosses:
 
 
 def timestep_weights(t: Int[Tensor, " b"], weighting: Weighting) -> Float[Tensor, " b"]:
-    """What the squared error of x_start counts at each timestep.
+    """Weights of the squared error of x_start at each timestep.
 
-    `min-snr`: the signal-to-noise ratio, at most 5 (Hang et al. 2023, equation 8); `v`: what makes it the error of v
-    (Salimans and Ho 2022, section 4), 1 / (1 - alpha-bar).
+    `min-snr`: the signal-to-noise ratio, clipped to 5 (Hang et al. 2023, equation 8).
+    `v`: 1 / (1 - alpha-bar), which makes it the error of v (Salimans and Ho 2022, section 4).
     """
     kept = kept_signal(t)
     if weighting == "min-snr":
@@ -122,7 +122,7 @@ def timestep_weights(t: Int[Tensor, " b"], weighting: Weighting) -> Float[Tensor
 def masked_mse(
     predicted: Float[Tensor, "b t d"], target: Float[Tensor, "b t d"], trusted: Bool[Tensor, "b t d"]
 ) -> Float[Tensor, " b"]:
-    """Mean over the trusted values of each clip; 0 where there are none."""
+    """Mean over the trusted values of each clip; 0 if there are none."""
     weight = trusted.to(predicted.dtype)
     error = (predicted - target).square() * weight
     return error.sum((1, 2)) / weight.sum((1, 2)).clamp_min(1.0)
@@ -137,14 +137,14 @@ def cross_losses(
     draws: Draws,
     velocity_weight: float = 0.0,
 ) -> dict[Pair, Float[Tensor, " b"]]:
-    """The loss of each clip per (source, target) that is asked for.
+    """The loss of each clip in each requested (source, target).
 
-    network: `model.network`, perhaps wrapped. velocity_weight: what the error of the steps from frame to frame counts
-    beside that of the values, for 3D motion (Tevet et al. 2023, equation 5, here of all features).
+    network: `model.network`, perhaps wrapped.
+    velocity_weight: weight of the error of differences between frames, for 3D motion (Tevet et al. 2023, equation 5,
+    here of all features).
 
-    Both domains of a clip get the same timestep and noise of their own.
-    2D values that were not seen enter the network as their mean. A clip without 3D counts as 0 in every direction
-    from or to 3D: where half of a batch has 3D, these directions weigh half as much.
+    Both domains of a clip share a timestep and have separate noise. Hidden 2D values are replaced by their mean. A clip
+    without 3D has loss 0 in every direction from or to 3D, so these weigh less in a batch with such clips.
     """
     sources = sorted({s for s, _ in pairs})
     targets = sorted({t for _, t in pairs})

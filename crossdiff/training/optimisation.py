@@ -1,4 +1,4 @@
-"""How the learning rate goes over a run, and how weights are averaged."""
+"""The learning rate's schedule and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crossdiff.training.config import LoopConfig
 
 
 def rate(step: int, cfg: LoopConfig) -> float:
-    """Share of the learning rate: linear warm-up, then constant or down a half cosine to 1 %."""
+    """Factor of the learning rate: linear warm-up, then constant or a half cosine down to 1 %."""
     if step < cfg.warmup_steps:
         return (step + 1) / cfg.warmup_steps
     if cfg.decay == "constant":
@@ -22,7 +22,7 @@ def rate(step: int, cfg: LoopConfig) -> float:
 
 
 def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Exponential average whose decay rises to its value, so that a short run is not all first weights."""
+    """Exponential average with a decay that rises to its value, so that the first weights do not dominate it."""
 
     @torch.no_grad()
     def update(averaged: Any, current: Any, updates: Any) -> None:

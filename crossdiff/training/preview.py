@@ -1,4 +1,4 @@
-"""Videos of what a model in training makes of a few prompts: as .mp4, and in TensorBoard."""
+"""Videos of motion sampled during training, as .mp4 and in TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from crossdiff.diffusion.sampling import SamplingOptions, sample
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.sampling import sample
 from crossdiff.models import CrossDiffModel
 from crossdiff.types import Motion3D
 from crossdiff.video import VideoReader
 from crossdiff.viewing.video import render_motion
 
-_OPTIONS = SamplingOptions(num_inference_steps=20)
+_OPTIONS = SamplingConfig(steps=20)
 _MOST_FRAMES = 120
 _SIZE = 240
 
@@ -26,7 +27,7 @@ _SIZE = 240
 def render_samples(
     model: CrossDiffModel, prompts: Sequence[str], text: Float[Tensor, "b *l e"], path: Path, seed: int
 ) -> Path:
-    """Sample a motion of up to six seconds per prompt, and write all side by side into one video."""
+    """Sample a motion of up to six seconds for each prompt, and render them side by side in one video."""
     frames = min(_MOST_FRAMES, model.config.max_frames)
     seeds = range(seed, seed + len(prompts))
     features = sample(model, text, [frames] * len(prompts), _OPTIONS, list(seeds))
@@ -36,7 +37,7 @@ def render_samples(
 
 
 def add_video(writer: SummaryWriter, name: str, path: Path, step: int) -> None:
-    """Show a video in TensorBoard, where it plays as a GIF of every second frame."""
+    """Add a video to TensorBoard, as a GIF of every second frame."""
     pictures = [Image.fromarray(frame) for n, frame in enumerate(VideoReader(path).frames()) if n % 2 == 0]
     gif = io.BytesIO()
     pictures[0].save(gif, "GIF", save_all=True, append_images=pictures[1:], duration=100, loop=0)

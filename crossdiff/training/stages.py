@@ -11,7 +11,7 @@ import torch
 from numpy import ndarray
 
 from crossdiff.checkpoint import find_checkpoint, load_model, weights_hash
-from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches, places
+from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches, split_positions
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ConfigError, InputError
@@ -25,9 +25,9 @@ from crossdiff.training.teacher import OwnTeacher
 
 log = logging.getLogger(__name__)
 
-# One device measures the validation loss, however many share a batch in training.
+# One device measures the validation loss, even if several share a batch in training.
 _MOST_HELD_OUT = 64
-# Of fewer wild clips none is held out.
+# With fewer wild clips, none are held out.
 _FEW = 20
 
 
@@ -41,12 +41,12 @@ def train(
 ) -> TrainSummary:
     """Train on a HumanML3D folder (from `crossdiff prepare`). Stage II starts from a stage-I checkpoint.
 
-    With a checkpoint its network is used; `cfg.model` must not ask for another. extra_2d: a pipeline run whose 2D
-    clips fill `cfg.extra_ratio` of each batch; they teach 2D -> 2D alone. Resumes by itself when `out` holds a state.
+    With a checkpoint its network is used, and `cfg.model` must not ask for another. Resumes from a state in `out`.
+    extra_2d: a pipeline run whose 2D clips fill `cfg.extra_ratio` of each batch; they train 2D -> 2D only.
     """
     _check_out(out, checkpoint)
     if cfg.stage == 2 and checkpoint is None:
-        raise ConfigError("stage 2 goes on from a stage-1 model: give --checkpoint FOLDER")
+        raise ConfigError("stage 2 continues from a stage-1 model: give --checkpoint FOLDER")
     if checkpoint is not None:
         model = load_model(checkpoint)
         model.check_statistics(checkpoint, *model.config.domain_names)
@@ -56,32 +56,32 @@ def train(
     else:
         dataset = MocapDataset(data, "train", cfg.model.layout_2d)
         model = new_model(cfg.model, dataset, cfg.seed)
-    cfg = cfg.model_copy(update={"model": model.config})  # so that the record says what was trained
+    cfg = cfg.model_copy(update={"model": model.config})  # so that the record has the trained network
     if extra_2d is not None and (cfg.batch_size < 2 or ("2d", "2d") not in cfg.objective().wild):
         raise ConfigError("--extra-2d: its clips teach 2D -> 2D beside 3D clips: needs stage 1, w22 and batch_size > 1")
-    most = min(cfg.max_frames, model.config.max_frames)
+    max_frames = min(cfg.max_frames, model.config.max_frames)
     inputs = {"data": dataset.fingerprint(), "checkpoint": weights_hash(checkpoint) if checkpoint else "", "extra": ""}
     count = cfg.batch_size
     if extra_2d is not None:
         count -= min(cfg.batch_size - 1, max(1, round(cfg.batch_size * cfg.extra_ratio)))
-    mocap = mocap_batches(cfg, dataset, count, most)
+    mocap = mocap_batches(cfg, dataset, count, max_frames)
     batches: BatchSource = mocap
     if extra_2d is not None:
         extra = WildDataset(extra_2d, labelled=False)
         _check_wild(model, extra, extra_2d)
         inputs["extra"] = extra.fingerprint()
-        batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, most, cfg.seed), mocap)
-    validation = _held_out(dataset, cfg.batch_size, most, cfg)
+        batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, max_frames, cfg.seed), mocap)
+    validation = _held_out(dataset, cfg.batch_size, max_frames, cfg)
     return fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
 
 
-def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, most: int) -> MocapBatches:
-    """Batches of `count` clips, of at most `most` frames, as the configuration wants them."""
+def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, max_frames: int) -> MocapBatches:
+    """Batches of `count` clips, of at most `max_frames` frames, by the configuration."""
     short = cfg.short_windows
-    first = None if short is None else (round(short.share * cfg.steps), min(short.frames, most))
-    # Clips for 2D alone would teach nothing where nothing trains 2D.
+    first = None if short is None else (round(short.share * cfg.steps), min(short.frames, max_frames))
+    # Clips with 2D only are useless if nothing trains 2D.
     share_2d = cfg.share_2d if ("2d", "2d") in cfg.objective().mocap else cfg.share_3d
-    return MocapBatches(dataset, count, most, cfg.views, cfg.seed, cfg.share_3d, share_2d, first)
+    return MocapBatches(dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first)
 
 
 def finetune(
@@ -94,14 +94,14 @@ def finetune(
 ) -> TrainSummary:
     """Fine-tune on a run's wild clips and pseudo labels; `wild_ratio` of a batch is wild where 3D data is given.
 
-    Resumes by itself when `out` holds a state of the same labels, model and configuration; see `fit` for others.
+    Resumes from a state in `out` with the same labels, model and configuration; see `fit` for others.
     """
     _check_out(out, checkpoint)
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
-    most = min(cfg.max_frames, model.config.max_frames)
+    max_frames = min(cfg.max_frames, model.config.max_frames)
     wild = WildDataset(run)
-    judged = wild.copy()  # labels of clips for validation stay as they are
+    judged = wild.copy()  # validation keeps the first labels
     _check_wild(model, wild, run)
     inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
     if data is None:
@@ -110,16 +110,16 @@ def finetune(
         count = min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
         rest = cfg.batch_size - count
     learnt, held_out = _parted(wild, cfg)
-    seen = WildBatches(wild, count, most, cfg.seed, learnt)
-    unseen = WildBatches(judged, count, most, cfg.seed + 1, held_out)
+    seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
+    unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
     batches: BatchSource = seen
     validation: BatchSource = unseen
     if data is not None and rest:
         dataset = MocapDataset(data, "train", model.config.layout_2d)
         _check_data(model, dataset)
         inputs["data"] = dataset.fingerprint()
-        batches = MixedBatches(seen, MocapBatches(dataset, rest, most, cfg.views, cfg.seed))
-        validation = MixedBatches(unseen, _held_out(dataset, rest, most, cfg))
+        batches = MixedBatches(seen, MocapBatches(dataset, rest, max_frames, cfg.views, cfg.seed))
+        validation = MixedBatches(unseen, _held_out(dataset, rest, max_frames, cfg))
     teacher = None
     if cfg.refresh_every:
         longest = int(wild.lengths[learnt].max())
@@ -136,12 +136,12 @@ def finetune(
 
 
 def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
-    """Clips to learn from and clips for validation; few clips are used for both, with other crops and noise."""
+    """Indices of training and validation clips; a few clips are used for both, with other windows and noise."""
     every = np.arange(len(wild))
     if len(wild) < _FEW:
         return every, every
-    # Tracks and pieces of one video go together: their names are VIDEO_tTRACK_PIECE.
-    place = places([name.rsplit("_t", 1)[0] for name in wild.ids], cfg.seed)
+    # Tracks and pieces of one video stay together: their names are VIDEO_tTRACK_PIECE.
+    place = split_positions([name.rsplit("_t", 1)[0] for name in wild.ids], cfg.seed)
     chosen, left = [], cfg.wild_held_out * len(wild)
     for video, count in zip(*np.unique(place, return_counts=True), strict=True):
         if count <= left:
@@ -151,17 +151,17 @@ def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
     return every[~held_out], every[held_out] if chosen else every
 
 
-def _held_out(dataset: MocapDataset, batch_size: int, most: int, cfg: LoopConfig) -> MocapBatches:
-    """Batches of the validation split; of the training split, with other crops, where there is none."""
+def _held_out(dataset: MocapDataset, batch_size: int, max_frames: int, cfg: LoopConfig) -> MocapBatches:
+    """Batches of the validation split, or of other windows of the training split if there is none."""
     try:
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
     except InputError as error:
         log.warning("%s; the validation loss is measured on training clips", error)
-    return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), most, cfg.views, cfg.seed + 1)
+    return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), max_frames, cfg.views, cfg.seed + 1)
 
 
 def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffModel:
-    """A network with fresh weights and the dataset's statistics, bound to its text encoder."""
+    """A model with new weights, the dataset's statistics and its text encoder's hash."""
     encoder = load_text_encoder(cfg.text_encoder)
     torch.manual_seed(seed)
     bound = cfg.model_copy(update={"text_dim": encoder.dim, "text_fingerprint": encoder.fingerprint})
@@ -179,17 +179,17 @@ def _check_out(out: Path, checkpoint: Path | None) -> None:
 
 
 def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
-    """Refuse another skeleton, and say how many clips could not be read."""
+    """Refuse another skeleton, and warn of unreadable clips."""
     _warn_skipped(dataset.folder, dataset.skipped)
     if model.skeleton != dataset.skeleton:
         raise ConfigError(
-            f"{dataset.folder}: holds {dataset.skeleton.name} motion, the model wants {model.skeleton.name}; "
+            f"{dataset.folder}: has the skeleton {dataset.skeleton.name}, the model {model.skeleton.name}; "
             "use a model or a dataset of the same skeleton"
         )
 
 
 def _check_wild(model: CrossDiffModel, wild: WildDataset, run: Path) -> None:
-    """Refuse features of another layout, and say how many clips could not be read, or have no caption."""
+    """Refuse features of another layout, and warn of clips that are unreadable or have no caption."""
     _warn_skipped(run, wild.skipped)
     if uncaptioned := wild.uncaptioned:
         log.warning(
@@ -199,12 +199,12 @@ def _check_wild(model: CrossDiffModel, wild: WildDataset, run: Path) -> None:
         )  # fmt: skip
     if model.skeleton != HUMANML3D:
         raise ConfigError(
-            f"{run}: holds motion of {HUMANML3D.name}, the model is of {model.skeleton.name}; use a model of the former"
+            f"{run}: has the skeleton {HUMANML3D.name}, the model {model.skeleton.name}; use a model of the former"
         )
     wanted = {d: model.config.layout(d).dim for d in wild.dims}
     if wild.dims != wanted:
         raise ConfigError(
-            f"{run}: holds features of {wild.dims} values, the model wants {wanted}; "
+            f"{run}: has features of {wild.dims} values, the model needs {wanted}; "
             f"build the run again with --set layout={model.config.layout_2d}, and label it with this model"
         )
 

@@ -1,4 +1,4 @@
-"""Pseudo labels that a model in training makes anew for itself as it learns."""
+"""Pseudo labels that a model in training renews as it learns."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _BATCH = 16
 
 
 class OwnTeacher:
-    """Labels clips of a run (their numbers in `wild`) anew every so many steps, by the averaged model of that step.
+    """Relabels clips of a run (indices in `wild`) every few steps with the averaged model of that step.
 
-    That model is kept in `folder` until the next one: a run that goes on has the labels that it had.
+    The model is kept in `folder` until the next one, so that a resumed run has the same labels.
     """
 
     def __init__(self, wild: WildDataset, clips: Sequence[int], every: int, cfg: LabelConfig, folder: Path) -> None:
         self.wild, self.clips, self.every, self.cfg, self.folder = wild, clips, every, cfg, folder
 
     def renew(self, step: int, model: CrossDiffModel) -> bool:
-        """Label the clips at the steps at which it is due, where that was not done, and say whether it was."""
+        """Relabel the clips if it is due at this step and not yet done; returns whether it was."""
         if not step or step % self.every or is_checkpoint(self._of(step)):
             return False
         training = model.training
@@ -36,12 +36,12 @@ class OwnTeacher:
         self._label(model)
         model.train(training)
         for old in self._steps():
-            if old < step - self.every:  # a run that is stopped before it saves this step goes on with the one before
+            if old < step - self.every:  # a run killed before it saves this step resumes with the previous one
                 shutil.rmtree(self._of(old), ignore_errors=True)
         return True
 
     def resume(self, step: int, device: torch.device) -> None:
-        """Labels as they were at this step; those of models that came later are dropped."""
+        """Restore the labels of this step; models of later steps are deleted."""
         for later in self._steps():
             if later > step:
                 shutil.rmtree(self._of(later), ignore_errors=True)

@@ -12,13 +12,13 @@ from scipy.ndimage import gaussian_filter1d
 from crossdiff.skeleton import Skeleton
 
 FOCAL = 1.9  # in picture heights: about 30 degrees of view, little distortion of the body
-AZIMUTH, ELEVATION = np.radians(38), np.radians(13)  # from the person's front towards their right; above the floor
-SAFE = 0.455  # half of the picture that the figure may fill, as a share of the picture's size
+AZIMUTH, ELEVATION = np.radians(38), np.radians(13)  # from the person's front to their right; above the floor
+SAFE = 0.455  # distance from the middle that the figure may fill, relative to the picture's size
 FOLLOW_SECONDS = 0.35  # width of the filter that turns the root's path into the camera's
 
 
 @dataclass(frozen=True)
-class Camera:
+class SceneCamera:
     """Looks at `target` (3,) from `distance`, both in metres; `axes` (3, 3): right, up and forward in the world.
 
     width, height: of the picture in pixels; focal: in pixels.
@@ -61,7 +61,7 @@ def view_axes(facing: Float[ndarray, "3"], azimuth: float = AZIMUTH, elevation: 
 
 
 def facing_of(joints: Float[ndarray, "j 3"], skeleton: Skeleton) -> Float[ndarray, "3"]:
-    """Horizontal unit vector in which a pose faces; +z where hips and shoulders give none."""
+    """Horizontal unit vector that a pose faces; +z if hips and shoulders are degenerate."""
     r_hip, l_hip, r_shoulder, l_shoulder = skeleton.facing
     across = joints[r_hip] - joints[l_hip] + joints[r_shoulder] - joints[l_shoulder]
     forward = np.cross([0.0, 1.0, 0.0], across)
@@ -70,7 +70,7 @@ def facing_of(joints: Float[ndarray, "j 3"], skeleton: Skeleton) -> Float[ndarra
 
 
 def smooth_path(root: Float[ndarray, "f d"], fps: float) -> Float[ndarray, "f d"]:
-    """The path of the camera: the root's, without its sway."""
+    """The path of the camera: the root's, smoothed."""
     return gaussian_filter1d(root, sigma=FOLLOW_SECONDS * fps, axis=0, mode="nearest")
 
 

@@ -1,6 +1,6 @@
-"""A small painter of shaded capsules that hide each other by their depth at each pixel.
+"""A renderer of shaded capsules with a depth buffer.
 
-Each is shaded in the box around it, an array for each quantity: small enough for the processor's caches.
+Each capsule is shaded in its bounding box, with an array per quantity, small enough for the processor's caches.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-# As float32, which numpy takes up faster than Python's numbers. Light comes from upper left (right, up, away).
+# As float32, which is faster in numpy than Python's numbers. Light comes from the upper left (right, up, away).
 _LIGHT = (np.array([-0.45, 0.72, -0.53]) / np.linalg.norm([-0.45, 0.72, -0.53])).astype(np.float32)
 _DARK, _DIFFUSE, _RIM, _GLOSS = np.array([0.66, 0.42, 0.16, 46], dtype=np.float32)
 _HALF, _NONE, _ALL = np.float32(0.5), np.array(0, dtype=np.float32), np.array(1, dtype=np.float32)
@@ -23,7 +23,7 @@ class Capsules:
     """Tapered capsules as a camera sees them, the farthest first.
 
     ends: (N, 2, 2) pixels; radius: (N, 2) pixels; depth: (N, 2) metres; colours: (N, 3);
-    focal: of the camera in pixels; blur: metres over which two that cross blend.
+    focal: of the camera in pixels; blur: metres over which intersecting capsules blend.
     """
 
     ends: Float[ndarray, "n 2 2"]
@@ -57,7 +57,7 @@ class Capsules:
     def _blend(self, n: int, planes: list[ndarray], nearest: ndarray, x: ndarray, y: ndarray) -> None:
         """Paint capsule n into the three planes (h, w) of a box, whose pixels are at x (w,) and y (h, 1), in place.
 
-        nearest: (h, w) depth in metres of what is seen there, brought up to date.
+        nearest: (h, w) depth buffer in metres, updated.
         """
         cover, depth, shade, gloss = self._shade(n, x, y)
         before = nearest - depth
@@ -73,10 +73,9 @@ class Capsules:
             plane += ink
 
     def _shade(self, n: int, x: ndarray, y: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-        """Of each pixel, were capsule n alone, (h, w) each.
+        """Coverage, depth in metres, brightness and gloss of capsule n at each pixel, (h, w) each.
 
-        The share that is covered, depth in metres, what its colour is multiplied with, and the gloss that is added.
-        Arrays that are needed no more take up what comes next, which is faster.
+        Arrays are reused, which is faster.
         """
         step = self.ends[n, 1] - self.ends[n, 0]
         span = max(float(np.hypot(*step)), 1e-3)
@@ -128,5 +127,5 @@ class Capsules:
 
 
 def _share(value: ndarray) -> ndarray:
-    """Kept between 0 and 1, in place."""
+    """Clip to 0..1, in place."""
     return value.clip(_NONE, _ALL, out=value)

@@ -9,12 +9,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.skeleton import Skeleton
-from crossdiff.viewing.camera import Camera
+from crossdiff.viewing.camera import SceneCamera
 from crossdiff.viewing.capsules import Capsules
+from crossdiff.viewing.palette import LEFT, NEUTRAL, RIGHT
 
-LEFT, RIGHT, NEUTRAL = (52, 120, 196), (222, 112, 58), (150, 158, 170)  # blue and orange: told apart by everyone
-
-# Radius of the body at each joint, in metres, for the leg length below; `l_` and `r_` are left off the names.
+# Radius of the body at each joint, in metres, for the leg length below; names without `l_` and `r_`.
 _RADII = {
     "pelvis": 0.098, "spine": 0.1, "spine1": 0.1, "spine2": 0.104, "spine3": 0.108, "chest": 0.108, "neck": 0.056,
     "head": 0.05, "hip": 0.085, "knee": 0.056, "ankle": 0.041, "heel": 0.038, "foot": 0.033, "collar": 0.075,
@@ -54,7 +53,7 @@ class Body:
 
 
 def body_of(skeleton: Skeleton, joints: Float[ndarray, "f j 3"]) -> Body:
-    """Size a figure to the person: every thickness grows with the length of the leg."""
+    """Scale a figure to the person, by the length of the leg."""
     parents, names = skeleton.parents, skeleton.joint_names
     lengths = [np.linalg.norm(joints[:, j] - joints[:, parents[j]], axis=-1) for j in skeleton.scaling]
     scale = float(np.clip(np.median(sum(lengths)) / _LEG, 0.2, 5.0))
@@ -77,7 +76,7 @@ def body_of(skeleton: Skeleton, joints: Float[ndarray, "f j 3"]) -> Body:
 
 
 def side_colour(name: str) -> tuple[int, int, int]:
-    """RGB of the side of the body that a joint's name gives."""
+    """RGB of a joint's side of the body, by its name."""
     return {"l_": LEFT, "r_": RIGHT}.get(name[:2], NEUTRAL)
 
 
@@ -86,15 +85,15 @@ def bone_colour(name: str) -> tuple[int, int, int]:
     return NEUTRAL if name[2:] in _TRUNK else side_colour(name)
 
 
-def draw_figure(canvas: ndarray, camera: Camera, body: Body, joints: Float[ndarray, "j 3"]) -> None:
-    """Paint one pose into `canvas` (H, W, 3) uint8, in place; capsules hide each other by their depth at each pixel."""
+def draw_figure(canvas: ndarray, camera: SceneCamera, body: Body, joints: Float[ndarray, "j 3"]) -> None:
+    """Paint one pose into `canvas` (H, W, 3) uint8, in place, with a depth buffer."""
     ends = body.capsules(joints)
     xy, depth = camera.project(ends)
     shown = np.flatnonzero(depth.min(axis=1) > 0.2 * camera.distance)
     shown = shown[np.argsort(-depth[shown].mean(axis=1))]
     xy, depth = xy[shown], depth[shown]
     radius = body.radii[shown] * camera.focal / depth
-    blur = camera.distance / camera.focal  # about one pixel, in metres: crossing capsules blend over it
+    blur = camera.distance / camera.focal  # about one pixel, in metres, over which intersecting capsules blend
     Capsules(xy, radius, depth, body.colours[shown], camera.focal, blur).paint(canvas)
 
 

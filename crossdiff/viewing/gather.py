@@ -1,4 +1,4 @@
-"""What becomes of several motions that are shown together, of which some cannot be read."""
+"""Motions that are shown together, and those among them that cannot be read."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from crossdiff.errors import CrossDiffError, InputError, PartialFailure
+from crossdiff.errors import CrossDiffError, InputError
 from crossdiff.progress import track
-from crossdiff.wording import counted, listed
+from crossdiff.wording import Failures, counted, listed
 
 T = TypeVar("T")
 
 
 @dataclass
-class ShownMotions:
-    """Where motions are shown, how many, and which could not be, with the reasons."""
+class ShownMotions(Failures):
+    """The file that shows the motions, their number, and the reasons of those that could not be shown."""
 
     path: Path
     motions: int = 0
@@ -25,13 +25,11 @@ class ShownMotions:
     def __str__(self) -> str:
         return f"{counted(self.motions, 'motion')} in {self.path} ({self.path.stat().st_size / 1e6:.1f} MB)"
 
-    def raise_failures(self) -> None:
-        """PartialFailure that names each that could not be shown, where there is one."""
-        if self.failed:
-            raise PartialFailure(f"{counted(len(self.failed), 'motion')} could not be shown:{listed(self.failed)}")
+    def what_failed(self) -> str:
+        return f"{counted(len(self.failed), 'motion')} could not be shown"
 
     def gather(self, readers: Sequence[tuple[str, Callable[[], T]]]) -> list[T]:
-        """What the readers of the named motions give, counted here; InputError where none gives anything."""
+        """Call the readers of the named motions and count their results; InputError where all fail."""
         read: list[T] = []
         for name, reader in track(readers, "read"):
             try:

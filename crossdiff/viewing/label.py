@@ -1,4 +1,4 @@
-"""A pseudo label beside what it was made of: the video, the 2D motion, the lifted figure from two sides, in step."""
+"""A pseudo label with its sources, in step: the video, the 2D motion, the lifted figure from two sides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crossdiff.viewing.encode import Image
 from crossdiff.viewing.paper import Paper
 from crossdiff.viewing.video import MotionView, side_by_side
 
-_ELEVATION = np.radians(6)  # enough to see the floor; the fit has none
+_ELEVATION = np.radians(6)  # enough to see the floor; the fitted view has none
 _FORWARD = np.array([0.0, 0.0, 1.0])
 _LETTERS = 1.5  # several of these videos stand side by side on a page
 _TITLES = (("video", "2D motion"), ("3D as the camera sees it", "3D from the side"))
@@ -22,10 +22,11 @@ _TITLES = (("video", "2D motion"), ("3D as the camera sees it", "3D from the sid
 def label_frames(
     source: Iterable[Image], flat: Motion2D, solid: Motion3D, yaw: float, size: int = 300
 ) -> Iterator[Image]:
-    """Pictures of two by two panels, each `size` pixels square below its title.
+    """Frames of two by two panels, each `size` pixels square below its title.
 
-    source: one picture of the video, square, for each frame of `solid`; flat: of as many frames or more; yaw:
-    degrees from which the camera sees `solid`, as `fit_yaw` finds it.
+    source: a square picture of the video for each frame of `solid`.
+    flat: 2D motion of at least as many frames.
+    yaw: the camera's yaw about `solid` in degrees, from `fit_yaw`.
     """
     paper = Paper(flat)
     views = [MotionView(solid, axes_of_yaw(y)) for y in (yaw, yaw + 90.0)]
@@ -40,5 +41,5 @@ def label_frames(
 
 
 def axes_of_yaw(yaw: float) -> np.ndarray:
-    """Right, up and forward of the camera of `project_orthographic` at this yaw (degrees), a little raised."""
+    """Right, up and forward of the camera of `project_orthographic` at this yaw (degrees), slightly elevated."""
     return view_axes(_FORWARD, -np.radians(yaw), _ELEVATION)

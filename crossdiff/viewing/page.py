@@ -1,7 +1,8 @@
-"""One web page that shows a run: videos side by side, facts, tables and commands, in a single file."""
+"""Pages of figures, facts, tables and commands: one HTML file, or Markdown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from crossdiff.errors import InputError
 from crossdiff.files import write_text
 from crossdiff.templates import fill_template
+from crossdiff.viewing.palette import page_colours
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
 _VIDEOS = {".mp4", ".webm"}
@@ -42,13 +44,70 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A value in a table; interval: half its width, empty without one; best: marked as the best of its column."""
+
+    text: str
+    interval: str = ""
+    best: bool = False
+
+    def __str__(self) -> str:
+        """As Markdown."""
+        text = _escaped(self.text) + (f" ± {self.interval}" if self.interval else "")
+        return f"**{text}**" if self.best else text
+
+
+@dataclass(frozen=True)
+class Column:
+    """better: an arrow behind the title, empty where no direction is better; numeric: aligned as numbers are."""
+
+    title: str
+    better: str = ""
+    numeric: bool = True
+
+    def __str__(self) -> str:
+        """As Markdown."""
+        return _escaped(f"{self.title} {self.better}".strip())
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, and rows with a cell for each of them; named: whether the first column holds the rows' names."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    named: bool = False
+
+    def __post_init__(self) -> None:
+        wrong = {len(row) for row in self.rows} - {len(self.columns)}
+        if wrong:
+            raise InputError(f"table: expected {len(self.columns)} cells in every row, got {min(wrong)} in one")
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Table:
+        """A data frame. A named index, or one that is not just 0, 1, 2 ..., becomes the first column."""
+        if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
+            frame = frame.reset_index(names=frame.index.name or "")
+        numeric = [is_numeric_dtype(kind) and not is_bool_dtype(kind) for kind in frame.dtypes]
+        columns = [Column(str(name), numeric=number) for name, number in zip(frame.columns, numeric, strict=True)]
+        rows = [[Cell(_text(value)) for value in row] for row in frame.itertuples(index=False, name=None)]
+        return cls(columns, rows)
+
+    def to_markdown(self) -> str:
+        """Lines of a Markdown table."""
+        rules = ["---:" if column.numeric else "---" for column in self.columns]
+        lines = [[str(column) for column in self.columns], rules, *([str(cell) for cell in row] for row in self.rows)]
+        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the page. text: paragraphs, split at empty lines; facts: (name, value); code: commands, one a line."""
 
     title: str
     text: str = ""
-    videos: Sequence[Figure] = ()
-    table: pd.DataFrame | None = None
+    figures: Sequence[Figure] = ()
+    table: pd.DataFrame | Table | None = None
     facts: Sequence[tuple[str, str]] = ()
     code: str = ""
 
@@ -58,39 +117,39 @@ class Section:
 
     @property
     def rows(self) -> Table | None:
-        return None if self.table is None or not len(self.table.columns) else Table.of(self.table)
+        """The table, unless it has no columns."""
+        table = Table.of(self.table) if isinstance(self.table, pd.DataFrame) else self.table
+        return table if table is not None and table.columns else None
+
+    def to_markdown(self) -> str:
+        parts = [f"## {_escaped(self.title)}", *map(_escaped, self.paragraphs)]
+        parts += [f"![{_escaped(figure.caption)}]({figure.url})" for figure in self.figures]
+        parts += ["\n".join(f"- {_escaped(name)}: {_escaped(value)}" for name, value in self.facts)] * bool(self.facts)
+        parts += [self.rows.to_markdown().rstrip()] if self.rows is not None else []
+        parts += [f"```\n{self.code}\n```"] if self.code else []
+        return "\n\n".join(parts)
 
 
 @dataclass(frozen=True)
 class Page:
-    """What `write_page` writes. lead: one sentence under the title."""
+    """A document of sections, as HTML or Markdown. lead: one sentence under the title."""
 
     title: str
     lead: str = ""
     sections: Sequence[Section] = field(default_factory=list)
     footer: str = ""
 
+    def to_html(self) -> str:
+        return fill_template("crossdiff.viewing", "page.html", page=self, colours=page_colours())
 
-@dataclass(frozen=True)
-class Table:
-    """A data frame as text: column names, which of them hold numbers, and rows of cells."""
-
-    columns: list[str]
-    numeric: list[bool]
-    cells: list[list[str]]
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame) -> Table:
-        """A named index, or one that is not just 0, 1, 2 ..., becomes the first column."""
-        if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
-            frame = frame.reset_index(names=frame.index.name or "")
-        numeric = [is_numeric_dtype(kind) and not is_bool_dtype(kind) for kind in frame.dtypes]
-        cells = [[_text(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-        return cls([str(name) for name in frame.columns], numeric, cells)
+    def to_markdown(self) -> str:
+        texts = [f"# {_escaped(self.title)}", _escaped(self.lead)]
+        texts += [*(section.to_markdown() for section in self.sections), _escaped(self.footer)]
+        return "\n\n".join(text for text in texts if text) + "\n"
 
 
 def _text(value: object) -> str:
-    """A cell: floats to four digits, a dash for a missing value."""
+    """A cell's text: floats to four digits, a dash for a missing value."""
     if value is None or value is pd.NaT or value is pd.NA or value != value:
         return "-"
     if isinstance(value, bool):
@@ -100,17 +159,24 @@ def _text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _escaped(text: str) -> str:
+    """Text that Markdown shows unchanged."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(text.split()))
+
+
 def check_page(path: Path) -> None:
-    """InputError where a page may not have this name."""
+    """InputError if the name does not end in .html."""
     if path.suffix.lower() != ".html":
         raise InputError(f"{path}: pages are written as .html; change the name")
 
 
-def write_page(path: Path, page: Page) -> Path:
-    """Write the page as one HTML file; every figure must already lie beside it."""
+def write_page(path: Path, page: Page, with_markdown: bool = False) -> Path:
+    """Write the page as one HTML file; every figure must already be beside it. with_markdown: also as .md."""
     check_page(path)
-    missing = [f.src for s in page.sections for f in s.videos if not (path.parent / f.src).is_file()]
+    missing = [f.src for s in page.sections for f in s.figures if not (path.parent / f.src).is_file()]
     if missing:
         raise InputError(f"{path}: no such file beside the page: {', '.join(missing)}; write the figures first")
-    write_text(path, fill_template("crossdiff.viewing", "page.html", page=page))
+    write_text(path, page.to_html())
+    if with_markdown:
+        write_text(path.with_suffix(".md"), page.to_markdown())
     return path

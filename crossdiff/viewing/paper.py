@@ -11,7 +11,7 @@ from crossdiff.types import Motion2D
 from crossdiff.viewing.camera import smooth_path
 from crossdiff.viewing.encode import Image
 from crossdiff.viewing.figure import bone_colour, side_colour
-from crossdiff.viewing.stage import PAPER
+from crossdiff.viewing.palette import PAPER
 
 _LINE = (232, 235, 240)
 _CELL = 0.5  # metres
@@ -19,7 +19,7 @@ _SHIFT = 4
 
 
 class Paper:
-    """One 2D motion and the part of the plane that its pictures show; the view follows the person."""
+    """One 2D motion and the view of it, which follows the person."""
 
     def __init__(self, motion: Motion2D) -> None:
         self.skeleton = motion.skeleton
@@ -31,11 +31,11 @@ class Paper:
         self.centre = smooth_path(self._middle(), motion.fps)
         away = np.abs(self.joints - self.centre[:, None])[self.valid]
         self.extent = max(float(away.max()), 0.2)  # half the picture's side, in metres, without margin
-        # The nearer side is unknown in 2D; torso last keeps it readable.
+        # Depth is unknown in 2D; drawing the torso last keeps the figure readable.
         self.bones = sorted(self.skeleton.bones, key=lambda b: self.skeleton.joint_names[b[1]][:2] not in ("l_", "r_"))
 
     def _middle(self) -> ndarray:
-        """(F, 2) middle of the valid joints' box; frames without any take their neighbours'."""
+        """(F, 2) centre of the valid joints' box, interpolated over frames without any."""
         seen = np.flatnonzero(self.valid.any(axis=1))
         boxes = [self.joints[f, self.valid[f]] for f in seen]
         middle = np.array([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes])

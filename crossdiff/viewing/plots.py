@@ -11,25 +11,26 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from crossdiff.data.distributions import FILE, SEEN, joint_speeds
 from crossdiff.data.sources import SPLITS
+from crossdiff.data.tally import FILE, SEEN, joint_speeds
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, load_npz, read_json, write_atomically
 from crossdiff.skeleton import SKELETONS, Skeleton
+from crossdiff.viewing.palette import AMBER, BLUE, GREEN, RED, REFERENCE, RULE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# How each way of seeing is drawn, as in the paper: space in blue, the front in red, the side in green.
+# Styles as in the paper: space in blue, the front in red, the side in green.
 _STYLE = {
-    "3d": ("in space", "#2b5cad", "-"),
-    "front": ("seen from the front", "#c8402f", "--"),
-    "left": ("seen from the left", "#3c8a4e", "--"),
+    "3d": ("in space", BLUE, "-"),
+    "front": ("seen from the front", RED, "--"),
+    "left": ("seen from the left", GREEN, "--"),
 }
-_SPLIT_COLOURS = ("#2b5cad", "#e0a33a", "#c8402f")
+_SPLIT_COLOURS = (BLUE, AMBER, RED)
 _PARTS = {"hands": ("wrist",), "feet": ("foot",)}
-# Clips among which the one is looked for whose views differ most from space.
+# Candidates for the clip whose views differ most from space.
 _CANDIDATES = 64
 
 
@@ -63,7 +64,7 @@ def draw_lengths(ax: Axes, seconds: dict[str, ndarray]) -> None:
 
 
 def draw_speeds(ax: Axes, counts: Float[ndarray, "3 b"], edges: Float[ndarray, " b+1"], part: str) -> None:
-    """Share of frames that a part of the body is at least this fast, in space and in the views. counts: as SEEN."""
+    """Fraction of frames in which a part of the body is at least this fast; counts: in the order of SEEN."""
     for name, row in zip(SEEN, counts, strict=True):
         label, colour, line = _STYLE[name]
         at_least = row[::-1].cumsum()[::-1] / max(1, row.sum())
@@ -73,7 +74,7 @@ def draw_speeds(ax: Axes, counts: Float[ndarray, "3 b"], edges: Float[ndarray, "
 
 
 def draw_example(axes: ndarray, dataset: Path, skeleton: Skeleton) -> None:
-    """Figure 5b of the paper: the hands of one clip over time, relative to what else moves in the frame."""
+    """Figure 5b of the paper: the hands of one clip over time, relative to the whole body in the frame."""
     ids = (dataset / "train.txt").read_text(encoding="utf-8").split()[:_CANDIDATES]
     clips = {i: relative_speeds(load_npy(dataset / "new_joints" / f"{i}.npy"), skeleton) for i in ids}
     hands = [skeleton.index(f"{side}_wrist") for side in "lr"]
@@ -101,7 +102,7 @@ def _parts(skeleton: Skeleton) -> dict[str, list[int]]:
 
 @contextmanager
 def saved_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of this size (inches) that is written to `path` at the end."""
+    """A figure of this size (inches) that is saved to `path` on exit."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -119,12 +120,15 @@ def draw_intervals(
     real: float,
     label: str = "real motion",
 ) -> None:
-    """A point with its interval for each name, from top to bottom; a dashed line at the value of real motion, or of
-    what `label` says. halves: how far the intervals reach; of shape (2, N) where they reach otherwise down than up."""
+    """Draw a point with its interval for each name, from top to bottom, and a dashed line at the value of real motion.
+
+    halves: half-widths of the intervals, of shape (2, N) if they are asymmetric.
+    label: name of the dashed line.
+    """
     places = np.arange(len(names))
-    ax.axvline(real, color="#888888", linestyle="--", linewidth=1, label=label)
-    ax.errorbar(means, places, xerr=halves, fmt="o", color="#2b5cad", capsize=3, markersize=5)
+    ax.axvline(real, color=REFERENCE, linestyle="--", linewidth=1, label=label)
+    ax.errorbar(means, places, xerr=halves, fmt="o", color=BLUE, capsize=3, markersize=5)
     ax.set_yticks(places, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.grid(axis="x", color="#eeeeee")
+    ax.grid(axis="x", color=RULE)
     ax.set_axisbelow(True)

@@ -6,28 +6,38 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy import ndarray
+
+from crossdiff.data.motion_files import caption_of, motion_files, read_motion
 from crossdiff.errors import InputError
 from crossdiff.types import Motion3D
+from crossdiff.viewing.encode import Image
 from crossdiff.viewing.gather import ShownMotions
-from crossdiff.viewing.motion_files import caption_of, motion_files, read_motion
-from crossdiff.viewing.sheet import render_sheet
-from crossdiff.viewing.video import render_motion
+from crossdiff.viewing.palette import PAPER
+from crossdiff.viewing.stills import evenly_spaced, write_picture
+from crossdiff.viewing.titles import title_band
+from crossdiff.viewing.video import MotionView, check_motions, render_motion, side_by_side
 from crossdiff.wording import counted
 
-# Pixels along a panel. GIFs pack badly, and moments stand side by side.
+# Pixels along a panel. GIFs compress poorly, and moments are side by side.
 SIZES = {".mp4": 480, ".gif": 320, ".png": 240}
-_WIDEST = 8192  # pixels: beyond this, players and browsers give up
+_WIDEST = 8192  # pixels: players and browsers fail beyond this
 MOMENTS = 6
+_TITLE, _TIME = 1.6, 1.2  # font sizes relative to a video with panels of the same size
+_FINER = 2  # supersampling, for smooth edges in stills
 
 
 def render_files(
     paths: Sequence[Path], out: Path, titles: Sequence[str] = (), size: int | None = None, moments: int | None = None
 ) -> ShownMotions:
-    """Draw motion files, and all of those in folders, as `out` says: .mp4, .gif, or .png (moments on a sheet).
+    """Render motion files, and all in folders, by the suffix of `out`: .mp4, .gif, or .png (moments on a sheet).
 
-    titles: one for each motion; without them captions that lie beside the files, else the files' names. size: pixels
-    along a panel; moments: of each motion, in a .png alone. What cannot be read is in `failed`, and the rest is drawn;
-    InputError where nothing can be, or what is asked for does not fit together.
+    titles: one for each motion; by default captions beside the files, else the files' names.
+    size: pixels along a panel.
+    moments: moments of each motion, for .png only.
+    Unreadable files are listed in `failed`, and the others rendered; InputError if none can be, or if options conflict.
     """
     kind = out.suffix.lower()
     if kind not in SIZES:
@@ -57,3 +67,33 @@ def render_files(
 
 def _titled(file: Path, title: str) -> tuple[Motion3D, str]:
     return read_motion(file), title
+
+
+def render_sheet(
+    motions: Sequence[Motion3D], path: Path, titles: Sequence[str] = (), moments: int = 6, size: int = 240
+) -> Path:
+    """Write a picture of evenly spaced moments of each motion, from its first frame to its last.
+
+    Each is `size` pixels square, below its time in seconds. All are drawn as in `render_motion`, at one scale; a
+    motion of fewer frames than `moments` shows all of them.
+    """
+    check_motions([len(motion.joints) for motion in motions], titles, size)
+    if moments < 1:
+        raise InputError(f"{path}: {moments} moments to show; ask for one or more")
+    views = [MotionView(motion) for motion in motions]
+    distance = max(view.distance for view in views)
+    rows = [_row(view, motion.fps, distance, moments, size) for view, motion in zip(views, motions, strict=True)]
+    width = max(row.shape[1] for row in rows)
+    parts: list[ndarray] = []
+    for row, title in zip(rows, titles or [""] * len(rows), strict=True):
+        blank = np.full((row.shape[0], width - row.shape[1], 3), PAPER, dtype=np.uint8)
+        parts += [title_band([title], [width], round(_TITLE * size)), np.concatenate([row, blank], axis=1)]
+    return write_picture(np.concatenate(parts), path)
+
+
+def _row(view: MotionView, fps: float, distance: float, moments: int, size: int) -> Image:
+    """Moments of one motion side by side, below their times."""
+    stage = view.stage(_FINER * size, distance)
+    frames = evenly_spaced(len(view.joints), moments)
+    pictures = [cv2.resize(view.draw(stage, n), (size, size), interpolation=cv2.INTER_AREA) for n in frames]
+    return next(side_by_side(iter([pictures]), [f"{n / fps:.1f} s" for n in frames], size, _TIME))

@@ -13,10 +13,10 @@ from crossdiff.errors import ClipError, InputError
 from crossdiff.files import write_atomically
 from crossdiff.types import Motion3D
 from crossdiff.video import VideoReader
-from crossdiff.viewing.camera import Camera, distance_to_hold, facing_of, view_axes
+from crossdiff.viewing.camera import SceneCamera, distance_to_hold, facing_of, view_axes
 from crossdiff.viewing.encode import Image
 from crossdiff.viewing.figure import body_of, draw_figure
-from crossdiff.viewing.stage import Stage
+from crossdiff.viewing.scene import Scene
 
 _GAP = 6  # pixels between the cells of a sheet
 _LENS = (
@@ -127,18 +127,18 @@ def _apart(poses: ndarray, axes: ndarray, scale: float) -> ndarray:
     return poses + (place - root * (1, 0, 1))[:, None]
 
 
-def _wide_stage(poses: ndarray, ends: ndarray, radii: ndarray, axes: ndarray, height: int) -> tuple[Stage, Camera]:
+def _wide_stage(poses: ndarray, ends: ndarray, radii: ndarray, axes: ndarray, height: int) -> tuple[Scene, SceneCamera]:
     """A stage as wide as the row of poses needs, and the camera in front of its middle."""
     low, high = poses[..., 1].min() - radii.min(), poses[..., 1].max()
     middle = (poses[:, 0].min(axis=0) + poses[:, 0].max(axis=0)) / 2
     middle[1] = centre = low + 0.52 * (high - low)
     distance = distance_to_hold(ends - middle, radii, axes, _LENS, wide=True)
 
-    def stand(width: int, target: ndarray) -> tuple[Stage, Camera]:
-        stage = Stage(width, height, axes, distance, low, centre, _LENS)
+    def stand(width: int, target: ndarray) -> tuple[Scene, SceneCamera]:
+        stage = Scene(width, height, axes, distance, low, centre, _LENS)
         return stage, stage.camera(target[0], target[2])
 
-    def sides(camera: Camera) -> tuple[float, float]:
+    def sides(camera: SceneCamera) -> tuple[float, float]:
         xy, depth = camera.project(ends)
         edge = radii * camera.focal / depth
         return float((xy[..., 0] - edge).min()), float((xy[..., 0] + edge).max())

@@ -1,4 +1,4 @@
-"""Titles above the pictures, in a real typeface: OpenCV's own has no proportional letters."""
+"""Titles above pictures, in a proportional typeface, which OpenCV lacks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from crossdiff.viewing.stage import PAPER
+from crossdiff.viewing.palette import PAPER
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
@@ -18,7 +18,7 @@ _INK, _MAX_LINES = (44, 52, 64), 4
 def title_band(titles: Sequence[str], widths: Sequence[int], size: int) -> ndarray:
     """One row of wrapped, centred titles over panels of the given pixel widths; shape (H, sum of widths, 3) uint8.
 
-    H is even and fits the longest title, at most four lines; a longer one ends in an ellipsis. No titles: H is 0.
+    H is even and fits the longest title, up to four lines; longer titles end in an ellipsis. H is 0 without titles.
     """
     if not any(title.strip() for title in titles):
         return np.zeros((0, sum(widths), 3), dtype=np.uint8)
@@ -39,7 +39,7 @@ def title_band(titles: Sequence[str], widths: Sequence[int], size: int) -> ndarr
 
 
 def _balanced(text: str, font: Font, width: float) -> list[str]:
-    """The wrapping with the fewest lines whose widest line is shortest: no single word left over."""
+    """The wrapping with the fewest lines, and among these the narrowest, which avoids single words on the last line."""
     if not text.strip():
         return []
     best = wrap(text, font, width)
@@ -52,7 +52,7 @@ def _balanced(text: str, font: Font, width: float) -> list[str]:
 
 
 def wrap(text: str, font: Font, width: float) -> list[str]:
-    """Break a title at spaces, and inside words that are wider than a line."""
+    """Wrap a title at spaces, and inside words wider than a line."""
     lines = [""]
     for word in text.split():
         while font.getlength(word) > width and len(word) > 1:

@@ -16,19 +16,20 @@ from crossdiff.viewing.camera import distance_to_hold, facing_of, smooth_path, v
 from crossdiff.viewing.encode import Image, write_video
 from crossdiff.viewing.figure import body_of, draw_figure
 from crossdiff.viewing.overlay import render_overlay
+from crossdiff.viewing.palette import PAPER
 from crossdiff.viewing.paper import Paper
-from crossdiff.viewing.stage import PAPER, Stage
+from crossdiff.viewing.scene import Scene
 from crossdiff.viewing.stills import contact_sheet, motion_strip
 from crossdiff.viewing.titles import title_band
 
 __all__ = ["contact_sheet", "motion_strip", "render_2d", "render_motion", "render_overlay", "write_video"]
 
-_FURTHEST = 16.0  # metres per body size: a motion that flies apart is cut off rather than shown as a dot
+_FURTHEST = 16.0  # metres per body size: a diverging motion is cropped rather than shown as a dot
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """OpenCV by itself: pictures this small are drawn faster so, and the encoder gets the other core."""
+    """Run OpenCV single-threaded: faster for small frames, and it leaves a core to the encoder."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -41,7 +42,7 @@ def _one_thread() -> Iterator[None]:
 def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str] = (), size: int = 480) -> Path:
     """Write a video (.mp4, or .gif) of motions side by side, in step, each `size` pixels square below its title.
 
-    All are seen from three-quarters right of where they face first, at one scale; a shorter motion holds its last pose.
+    The view is three-quarters right of where they first face, at one scale; shorter motions hold their last pose.
     """
     check_motions([len(motion.joints) for motion in motions], titles, size)
     fps = _common_rate([motion.fps for motion in motions])
@@ -57,7 +58,7 @@ def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str]
 
 @_one_thread()
 def render_2d(motions: Sequence[Motion2D], path: Path, titles: Sequence[str] = (), size: int = 480) -> Path:
-    """Write a video of 2D motions (metres, y up) side by side on paper; joints that are not valid are not drawn."""
+    """Write a video of 2D motions (metres, y up) side by side on paper; invalid joints are not drawn."""
     check_motions([len(motion.joints) for motion in motions], titles, size)
     fps = _common_rate([motion.fps for motion in motions])
     sheets = [Paper(motion) for motion in motions]
@@ -68,7 +69,7 @@ def render_2d(motions: Sequence[Motion2D], path: Path, titles: Sequence[str] = (
 
 
 def check_motions(lengths: Sequence[int], titles: Sequence[str], size: int) -> None:
-    """InputError or ClipError where motions of these numbers of frames cannot be drawn, each below its title."""
+    """InputError or ClipError if motions of these lengths cannot be drawn with these titles."""
     if not lengths:
         raise InputError("no motions to draw; give at least one")
     if titles and len(titles) != len(lengths):
@@ -95,7 +96,7 @@ def side_by_side(
     band: ndarray | None = None
     for row in panels:
         if band is None:
-            # Each title is as wide as its panel and the gap after it; the last has none.
+            # A title spans its panel and the gap after it, but for the last.
             widths = [size + gap] * (len(row) - 1) + [size]
             band = title_band(list(titles) or [""] * len(row), widths, round(letters * size))
             blank = np.full((size, gap, 3), PAPER, dtype=np.uint8)
@@ -106,8 +107,8 @@ def side_by_side(
 class MotionView:
     """One motion with its figure and a camera that follows it: path (F, 2), x and z in metres; heights in metres.
 
-    axes: of the camera, as `view_axes` makes them; without them it sees the person from three-quarters right.
-    distance: the smallest from which the figure stays in the picture in every frame.
+    axes: of the camera, from `view_axes`; by default three-quarters right of the person.
+    distance: the smallest that keeps the figure in the picture in every frame.
     """
 
     def __init__(self, motion: Motion3D, axes: ndarray | None = None) -> None:
@@ -120,7 +121,7 @@ class MotionView:
         self.distance, self.centre = self._frame()
 
     def _frame(self) -> tuple[float, float]:
-        """Distance and height of the camera's target. Seen from above, the best height is not the person's middle."""
+        """Distance of the camera and height of its target, which is not the person's middle for a raised camera."""
         ends = np.stack([self.body.capsules(pose) for pose in self.joints])
         ends[..., ::2] -= self.path[:, None, None]
         heights = np.linspace(self.floor, self.joints[..., 1].max(), 13)[3:9].tolist()
@@ -128,10 +129,10 @@ class MotionView:
         distance, centre = min(zip(distances, heights, strict=True))
         return min(distance, _FURTHEST * self.body.scale), centre
 
-    def stage(self, size: int, distance: float) -> Stage:
-        return Stage(size, size, self.axes, distance, self.floor, self.centre)
+    def stage(self, size: int, distance: float) -> Scene:
+        return Scene(size, size, self.axes, distance, self.floor, self.centre)
 
-    def draw(self, stage: Stage, frame: int) -> Image:
+    def draw(self, stage: Scene, frame: int) -> Image:
         """The picture of one frame, (size, size, 3)."""
         camera = stage.camera(*self.path[frame])
         joints = self.joints[frame]

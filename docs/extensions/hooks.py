@@ -1,4 +1,4 @@
-"""What the site needs beyond its theme: pages and files from outside this folder, the notebook as a page, formulas.
+"""What the site needs beyond its theme: pages from outside this folder, the notebook, formulas, tables of options.
 
 Links are written so that they work where the files are read (on GitHub, in an editor); here they become the site's.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from os.path import normpath, relpath
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from nbconvert import MarkdownExporter
+
+from crossdiff.options import option_table
 
 REPO = Path(__file__).resolve().parents[2]
 # Files of the repository that are pages of the site.
@@ -30,6 +33,8 @@ SOURCES = {page: source for source, page in PAGES.items()}
 FILES = "files"
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)([^)\s#]+)")
 _FORMULA = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
+# Where a page wants the table of a configuration's options.
+_OPTIONS = re.compile(r"<!-- options: (?P<module>crossdiff\.[\w.]+)\.(?P<name>\w+) -->")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
@@ -47,7 +52,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point links that leave this folder to their place in the site."""
+    """Put in tables of options, and point links that leave this folder to their place in the site."""
     here = PurePosixPath(page.file.src_uri).parent
 
     def placed(match: re.Match[str]) -> str:
@@ -56,12 +61,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return match[1]
         return relpath(_place(path), here)
 
-    return _LINK.sub(placed, markdown)
+    return _LINK.sub(placed, _OPTIONS.sub(_options, markdown))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Formulas as MathML, which browsers draw without a script."""
     return _FORMULA.sub(lambda match: convert(_unescaped(match[1])), html)
+
+
+def _options(match: re.Match[str]) -> str:
+    return option_table(getattr(import_module(match["module"]), match["name"]))
 
 
 def _page_of(path: Path) -> tuple[str, dict[str, bytes]]:

@@ -1,19 +1,34 @@
-"""A signature for every configuration class in the API pages: its settings with types, defaults and limits."""
+"""The constructor of every configuration class in the API pages, and a table of its options."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import griffe
+
+from crossdiff.options import option_table
 
 CONFIG = "crossdiff.config.Config"
 
 
 class ConfigSignatures(griffe.Extension):
-    """Gives classes derived from `Config` the constructor that pydantic makes when they are imported."""
+    """Gives classes derived from `Config` the constructor that pydantic makes, and their options as one table."""
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: object) -> None:
         for cls in _classes(pkg):
             if "__init__" not in cls.members and any(base.path == CONFIG for base in _bases(cls)):
                 cls.set_member("__init__", _constructor(cls))
+                _tabulate(cls)
+
+
+def _tabulate(cls: griffe.Class) -> None:
+    """Put the table of options in place of an entry for each described field."""
+    if cls.docstring is None or not any(a.docstring for a in cls.attributes.values()):
+        return
+    table = option_table(getattr(import_module(cls.module.path), cls.name))
+    cls.docstring.value = f"{cls.docstring.value.rstrip()}\n\n{table}"
+    for attribute in cls.attributes.values():
+        attribute.docstring = None
 
 
 def _classes(module: griffe.Module) -> list[griffe.Class]:

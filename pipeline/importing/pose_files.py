@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from crossdiff.annotations.captions import VideoCaption, read_captions
+from crossdiff.annotations.captions import VideoCaption, read_caption_csv
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, CrossDiffError, InputError
 from crossdiff.files import npz_names
@@ -76,7 +76,7 @@ def read_poses(source: Path, captions: Path | None = None, options: ImportOption
     Raises InputError where an option is missing that all depends on, and where most people are upside down.
     """
     options = options or ImportOptions()
-    given = read_captions(captions) if captions is not None else {}
+    given = read_caption_csv(captions) if captions is not None else {}
     if source.is_file() and source.suffix != ".json" and set(JHMDB_ARRAYS) <= set(npz_names(source)):
         return _read_jhmdb(source, given, options)
     files = find_pose_files(source)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_captions
+from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_caption_csv
 from crossdiff.annotations.actions import known_action, label_words, names_something
 from crossdiff.annotations.captions import by_span, plain_name, read_rates
 from crossdiff.errors import InputError
@@ -120,7 +120,7 @@ def test_a_line_always_has_four_fields(text):
 def test_captions_of_a_file(tmp_path):
     path = tmp_path / "captions.csv"
     path.write_text('\ufeffvideo,caption\na.mp4,"one, two"\na.mp4,three\nb.mp4,four\n', encoding="utf-8")
-    assert read_captions(path) == {
+    assert read_caption_csv(path) == {
         "a.mp4": [VideoCaption("one, two"), VideoCaption("three")],
         "b.mp4": [VideoCaption("four")],
     }
@@ -130,7 +130,7 @@ def test_captions_of_parts_of_a_video(tmp_path):
     (tmp_path / "captions.csv").write_text(
         "start,end,video,caption\n0,2.5,a,one\n2.5,,a,two\n,,a,three\n2.5,0,a,four\n"
     )
-    found = read_captions(tmp_path / "captions.csv")["a"]
+    found = read_caption_csv(tmp_path / "captions.csv")["a"]
     assert [tuple(c[:3]) for c in found] == [("one", 0, 2.5), ("two", 2.5, 0), ("three", 0, 0), ("four", 2.5, 0)]
     assert by_span(found) == {(0, 2.5): ["one"], (2.5, 0): ["two", "four"], (0, 0): ["three"]}
 
@@ -149,19 +149,19 @@ def test_captions_of_parts_of_a_video(tmp_path):
 def test_files_that_cannot_be_used(tmp_path, content, said):
     (tmp_path / "captions.csv").write_text(content)
     with pytest.raises(InputError, match=said):
-        read_captions(tmp_path / "captions.csv")
+        read_caption_csv(tmp_path / "captions.csv")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        read_captions(tmp_path / "captions.csv")
+        read_caption_csv(tmp_path / "captions.csv")
 
 
 def test_true_frame_rates_come_from_the_column_fps(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text("video,caption,fps\na,one,120\na,two,\nb,three,\nc,four,29.97\n")
     assert read_rates(path) == {"a": 120.0, "c": 29.97}
-    assert read_captions(path)["a"] == [("one", 0, 0), ("two", 0, 0)]
+    assert read_caption_csv(path)["a"] == [("one", 0, 0), ("two", 0, 0)]
     path.write_text("video,caption\na,one\n")
     assert read_rates(path) == {}
 
@@ -204,13 +204,13 @@ def test_other_names_of_a_label_and_generic_words_beside_it(label):
 def test_a_file_in_another_encoding_is_told_how_to_save_it(tmp_path, content, encoding):
     (tmp_path / "captions.csv").write_text(content, encoding=encoding)
     with pytest.raises(InputError, match=r"captions\.csv: not UTF-8 text; save it as UTF-8"):
-        read_captions(tmp_path / "captions.csv")
+        read_caption_csv(tmp_path / "captions.csv")
 
 
 def test_spellings_of_a_path_are_one_video(tmp_path):
     path = tmp_path / "captions.csv"
     path.write_text("video,caption\n./gym/a.mp4,one\ngym\\a.mp4,two\ngym//x/../a.mp4,three\ncafe\u0301,four\n", "utf-8")
-    found = read_captions(path)
+    found = read_caption_csv(path)
     assert {name: [c.text for c in captions] for name, captions in found.items()} == {
         "gym/a.mp4": ["one", "two", "three"], "caf\u00e9": ["four"]
     }  # fmt: skip

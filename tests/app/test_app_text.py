@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from crossdiff.app.text import Line, make_motions, read_lines
-from crossdiff.diffusion.sampling import SamplingOptions
+from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 
-FEW = SamplingOptions(num_inference_steps=2)
+FEW = SamplingConfig(steps=2)
 
 
 def test_a_line_is_a_motion_with_its_own_seconds_or_those_of_all():
@@ -28,8 +28,8 @@ def test_a_line_is_a_motion_with_its_own_seconds_or_those_of_all():
     [
         (" \n\n", "got none"),
         ("a person walks | soon", "'a person walks | soon'"),
-        ("a person walks |", "seconds behind the bar"),
-        ("a person walks | -3", "seconds behind the bar"),
+        ("a person walks |", "seconds after the bar"),
+        ("a person walks | -3", "seconds after the bar"),
         ("a person walks\n" * 9, "at most 8 lines, got 9"),
     ],
 )
@@ -64,7 +64,7 @@ def test_one_motion_needs_no_archive(models, tmp_path):
 
 
 def test_mixture_samples_with_the_model_of_both_domains(models, tmp_path):
-    options = SamplingOptions(num_inference_steps=2, mixture=True, switch_step=100)
+    options = SamplingConfig(steps=2, mixture=True, switch_step=100)
     make_motions(models, "a person walks", 1.0, options, 3, tmp_path, lambda *_: None)
     (expected,) = models.pipeline("lift")(
         "a person walks", 20, seed=3, num_inference_steps=2, mixture=True, switch_step=100
@@ -80,9 +80,9 @@ def test_seconds_beyond_the_model_are_refused_before_sampling(models, tmp_path):
 
 
 def test_a_short_motion_that_cannot_be_exported_is_shown_with_a_note(models, tmp_path, monkeypatch):
-    from crossdiff.export import read
+    from crossdiff.export import batch
 
-    monkeypatch.setattr(read, "_LEG", (5.0, 6.0))
+    monkeypatch.setattr(batch, "_LEG_RANGE", (5.0, 6.0))
     result = make_motions(models, "a person walks", 1.0, FEW, 0, tmp_path, lambda *_: None)
     assert [file.suffix for file in result.files] == [".html", ".mp4", ".npy"]
     (note,) = result.notes

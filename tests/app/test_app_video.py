@@ -11,6 +11,8 @@ from wild import write_video
 from crossdiff.app import video as app_video
 from crossdiff.app.video import lift_video
 from crossdiff.errors import ClipError
+from crossdiff.pipeline import labelling
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
 
 
 def test_a_video_becomes_motion_beside_its_pictures(models, pose, jumper, tmp_path, told):
@@ -41,21 +43,19 @@ def test_what_the_filter_refuses_is_said_with_the_limit(models, pose, tmp_path):
 
 
 def test_a_doubtful_label_is_shown_and_said_to_be_so(models, pose, jumper, tmp_path, monkeypatch):
-    strict = app_video.pseudo_label
+    strict = labelling.pseudo_label
 
-    def with_limit(run, checkpoint, device):
-        from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
-
+    def with_limit(run, checkpoint, cfg, device):
         return strict(run, checkpoint, PseudoLabelConfig(max_jerk=0.001), device)
 
-    monkeypatch.setattr(app_video, "pseudo_label", with_limit)
+    monkeypatch.setattr(labelling, "pseudo_label", with_limit)
     result = lift_video(models, jumper, "", pose, tmp_path, lambda *_: None)
     (note,) = result.notes
     assert note.startswith("jumping_jacks_t0_0 is doubtful: ") and result.viewer
 
 
 def test_of_many_motions_the_first_are_shown(models, pose, tmp_path, monkeypatch):
-    monkeypatch.setattr(app_video, "MOST_MOTIONS", 1)
+    monkeypatch.setattr(app_video, "MAX_MOTIONS", 1)
     long = write_video(tmp_path / "long.mp4", frames=300)
     result = lift_video(models, long, "", pose, tmp_path / "work", lambda *_: None)
     assert result.viewer.count("<h2") == 1

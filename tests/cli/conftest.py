@@ -16,12 +16,12 @@ from processes import PATIENCE
 from synthetic import person, small_model
 
 from crossdiff import checkpoint
-from crossdiff.cli.demo_clip import fetch_demo_clip
 from crossdiff.errors import InputError
-from crossdiff.representation.features2d import joints_to_features as features_2d
-from crossdiff.representation.features3d import joints_to_features as features_3d
+from crossdiff.representation.features2d import joints_to_features_2d
+from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.representation.projection import project_orthographic
 from crossdiff.training import stages
+from crossdiff.workflows.demo_clip import fetch_demo_clip
 
 # Instead of the thousand and more that a command takes when no number of steps is given.
 FEW_STEPS = 4
@@ -32,8 +32,8 @@ def save_tiny(folder: Path, **changes: Any) -> Path:
     sizes = {"text_encoder": "minilm", "text_dim": 384, "max_frames": 196, "frames_per_token": 4}
     model = small_model(**(sizes | changes))
     joints = person(120, model.skeleton)
-    flat = features_2d(project_orthographic(joints, "front"), model.skeleton, model.config.layout_2d)[0]
-    for domain, x in (("2d", flat), ("3d", features_3d(joints, model.skeleton))):
+    flat = joints_to_features_2d(project_orthographic(joints, "front"), model.skeleton, model.config.layout_2d)[0]
+    for domain, x in (("2d", flat), ("3d", joints_to_features_3d(joints, model.skeleton))):
         model.set_statistics(domain, x.mean(0), x.std(0).clamp_min(0.05))
     return checkpoint.save_model(model, folder)
 

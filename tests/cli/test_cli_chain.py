@@ -4,18 +4,16 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from command import copy_to, crossdiff, state_of
 
-from crossdiff.cli import chain
-from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import load_npz
 from crossdiff.pipeline.filter import FilterConfig
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.run import Run
+from crossdiff.workflows import chain
 
 
 def test_four_commands_make_motion_from_a_folder_of_videos(finished):
@@ -90,40 +88,9 @@ def test_run_keeps_what_the_run_was_lifted_and_fine_tuned_with(labelled):
     assert (labelled / "finetuned/model.safetensors").read_bytes() == model
 
 
-def test_lifting_and_sampling_are_done_where_the_chain_is_told(tmp_path, monkeypatch):
-    stages = {
-        name: Mock()
-        for name in ("extract_2d", "filter_clips", "build_2d", "pseudo_label", "finetune", "sample_to_folder")
-    }
-    for name, stage in stages.items():
-        monkeypatch.setattr(chain, name, stage)
-    chain.run_chain([], Run(tmp_path), tmp_path, ["a"], chain.ChainConfig(device="cuda:1"), Mock())
-    assert stages["pseudo_label"].call_args.args[-1] == "cuda:1"
-    assert stages["sample_to_folder"].call_args.kwargs["device"] == "cuda:1"
-
-
-def test_without_prompts_and_captions_nothing_is_sampled(tmp_path, monkeypatch):
-    for name in ("extract_2d", "filter_clips", "build_2d", "pseudo_label", "finetune", "sample_to_folder"):
-        monkeypatch.setattr(chain, name, Mock())
-    report = Mock()
-    result = chain.run_chain([], Run(tmp_path), tmp_path, [], chain.ChainConfig(), report)
-    assert result.samples is None and not chain.sample_to_folder.called
-    stage, said = report.call_args.args
-    assert stage == "sample" and "the run has no captions; give a prompt" in said
-
-
-def test_what_stops_the_chain_is_said_with_what_had_failed_before(tmp_path, monkeypatch):
-    extracted = Mock()
-    extracted.raise_failures.side_effect = PartialFailure("a.mp4: no person in it")
-    monkeypatch.setattr(chain, "extract_2d", Mock(return_value=extracted))
-    monkeypatch.setattr(chain, "filter_clips", Mock(side_effect=InputError("nothing to filter")))
-    with pytest.raises(InputError, match=r"(?s)nothing to filter.*extract-2d: a\.mp4: no person in it"):
-        chain.run_chain([], Run(tmp_path), tmp_path, ["a"], chain.ChainConfig(), Mock())
-
-
 @pytest.mark.slow
 def test_demo_writes_a_page_whose_videos_are_there(run, monkeypatch):
-    monkeypatch.setattr("crossdiff.cli.demo_page.ChainConfig", partial(chain.ChainConfig, frames=40))
+    monkeypatch.setattr("crossdiff.workflows.demo.ChainConfig", partial(chain.ChainConfig, frames=40))
     said = crossdiff("demo", "--video", "videos/jumping_jacks.mp4", "--out", run, "--steps", "2").ok().out
     page = (run / "index.html").read_text()
     assert f"Look at {(run / 'index.html').resolve()}" in said.splitlines()[-1]

@@ -12,9 +12,9 @@ from command import crossdiff, crossdiff_process, state_of
 from synthetic import small_config
 
 from crossdiff.cli import main
-from crossdiff.cli.common import model_name
 from crossdiff.pipeline.run import Run
 from crossdiff.viewing.encode import write_video
+from crossdiff.workflows.defaults import model_name
 
 
 def grey_video(path: Path, frames: int = 5) -> Path:
@@ -34,7 +34,7 @@ def test_without_a_run(here, command):
 def test_without_videos(here, command):
     crossdiff(*command, "nowhere").failed("nowhere: no such file or folder; name")
     if command != ["demo", "--video"]:
-        crossdiff(*command, ".").failed("holds no videos", "mp4")
+        crossdiff(*command, ".").failed("holds no videos", "give another folder")
     assert not list(here.iterdir())
 
 

@@ -102,11 +102,11 @@ def test_mistakes_are_explained(words, message, prepared, evaluators, tmp_path, 
 def test_a_released_evaluator_is_converted(tmp_path):
     import numpy as np
 
-    from crossdiff.evaluation.networks import MovementEncoder, RecurrentEncoder, TextEncoder
+    from crossdiff.evaluators.networks import MovementEncoder, RecurrentEncoder, RecurrentTextEncoder
 
     states = {
         "movement_encoder": MovementEncoder(156, 6, 5).state_dict(),
-        "text_encoder": TextEncoder(6, 15, 8, 7).state_dict(),
+        "text_encoder": RecurrentTextEncoder(6, 15, 8, 7).state_dict(),
         "motion_encoder": RecurrentEncoder(5, 9, 9, 7).state_dict(),
     }
     torch.save(states, tmp_path / "finest.tar")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from command import crossdiff
 
-from crossdiff.studies.lift_result import LiftResult
+from crossdiff.studies.lift.result import LiftResult
 
 FEW = ["split=train", "clips=1", "bootstrap=20", "examples=0", "nearest.poses=20", "variants={}"]
 

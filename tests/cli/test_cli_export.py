@@ -6,7 +6,7 @@ from command import crossdiff
 from synthetic import person
 
 from crossdiff.data.bvh import read_bvh
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import joints_to_features_3d
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def motions(tmp_path, monkeypatch):
     """An empty folder to work in, with a motion, features, and a file that is neither."""
     monkeypatch.chdir(tmp_path)
     np.save(tmp_path / "walk.npy", person(40).numpy())
-    np.save(tmp_path / "turn.npy", joints_to_features(person(40, seed=1)).numpy())
+    np.save(tmp_path / "turn.npy", joints_to_features_3d(person(40, seed=1)).numpy())
     np.save(tmp_path / "bad.npy", np.zeros((5, 7)))
     return tmp_path
 

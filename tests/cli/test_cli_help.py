@@ -11,6 +11,7 @@ from command import crossdiff
 from processes import PATIENCE
 
 from crossdiff import __version__
+from crossdiff.cli import COMMANDS as TABLE
 from crossdiff.cli import app
 
 TOP = dict(typer.main.get_command(app).commands)
@@ -60,6 +61,31 @@ print("heavy:", sorted(heavy & set(sys.modules)))
         [sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_a_command_is_imported_alone_and_by_its_topic():
+    code = """
+import sys
+from crossdiff.cli import COMMANDS, main
+sys.argv = ["crossdiff", "status", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+modules = {target.partition(":")[0] for names in COMMANDS.values() for target in names.values()}
+print(sorted(name for name in modules if f"crossdiff.cli.{name}" in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "['status']"
+
+
+def test_topics_are_panels_of_the_help():
+    said = crossdiff("--help").ok().out
+    places = [said.index(f"─ {topic} ─") for topic in TABLE]
+    assert places == sorted(places)
+    for topic, names in TABLE.items():
+        panel = said[said.index(f"─ {topic} ─") :].split("╰")[0]
+        assert all(f"│ {name.split()[0]} " in panel for name in names)
 
 
 def test_version():

@@ -29,11 +29,11 @@ def test_failures_of_every_stage_are_said(broken, monkeypatch):
     from crossdiff.pipeline.pseudo_label import PseudoLabelSummary
 
     made = {
-        "filter.filter_clips": FilterSummary(2, failed={"a": "gone"}),
-        "build.build_2d": BuildSummary(2, failed={"b": "no size"}),
-        "pseudo_label.pseudo_label": PseudoLabelSummary(Path("teacher"), 1, failed={"c": "too long"}),
+        "filter_clips": FilterSummary(2, failed={"a": "gone"}),
+        "build_2d": BuildSummary(2, failed={"b": "no size"}),
+        "pseudo_label": PseudoLabelSummary(Path("teacher"), 1, failed={"c": "too long"}),
     }
     for name, result in made.items():
-        monkeypatch.setattr(f"crossdiff.pipeline.{name}", lambda *_, result=result: result)
+        monkeypatch.setattr(f"crossdiff.pipeline.labelling.{name}", lambda *_, result=result: result)
     said = crossdiff("pseudo-label").failed("a: gone", "b: no size", "c: too long", code=3)
     assert [line.split(":")[0] for line in said.out.splitlines()[-3:]] == ["filter", "build-2d", "pseudo-label"]

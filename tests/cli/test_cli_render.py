@@ -9,7 +9,7 @@ from PIL import Image
 from synthetic import person
 
 from crossdiff.files import save_npy, save_npz, write_json
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.video import VideoReader
 from crossdiff.viewing import render
 
@@ -62,7 +62,7 @@ def test_a_gif_loops_in_time(samples, titles):
 
 
 def test_a_picture_shows_moments_of_features_and_labels_too(samples, titles):
-    features = joints_to_features(person(12)).numpy()
+    features = joints_to_features_3d(person(12)).numpy()
     save_npy(Path("vectors.npy"), features)
     save_npz(Path("label.npz"), features=features, fps=np.float64(10))
     motions = ["samples/00_walk.npy", "vectors.npy", "label.npz"]

@@ -9,9 +9,9 @@ import torch
 from command import crossdiff, state_of
 from synthetic import person
 
-from crossdiff.cli import steps
+from crossdiff.data.motion_files import caption_of
 from crossdiff.representation.features3d import canonicalise
-from crossdiff.viewing.motion_files import caption_of
+from crossdiff.workflows import samples
 
 SQUATS = ["sample", "a person squats", "--mixture", "--switch-step", "1", "--frames", "120", "--seed", "0"]
 
@@ -72,7 +72,7 @@ def test_what_was_stopped_while_drawing_is_sampled_again(here, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "render_motion", interrupted)
+        patch.setattr(samples, "render_motion", interrupted)
         assert crossdiff(*quick, "--seed", "1").code == 130
     assert Path("samples/00_a.npy").read_bytes() != first and caption_of(Path("samples/00_b.npy")) == "b"
     crossdiff(*quick).ok()
@@ -163,9 +163,9 @@ def test_every_solver_samples_both_ways(here, solver):
     [
         (["--frames", "0"], ["expected 1 to 196", "got 0"]),
         (["--frames", "500"], ["expected 1 to 196", "got 500"]),
-        (["--solver", "euler"], ["dpm++, ddim, ddpm", "euler"]),
-        (["--guidance", "-1"], ["0 or more", "-1"]),
-        (["--guidance", "nan"], ["0 or more", "nan"]),
+        (["--solver", "euler"], ["'dpm++', 'ddim' or 'ddpm'", "euler"]),
+        (["--guidance", "-1"], ["greater than or equal to 0", "-1"]),
+        (["--guidance", "nan"], ["finite", "nan"]),
         (["--steps", "0"], ["1 to 1000", "got 0"]),
         (["--switch-step", "300"], ["belongs to mixture sampling", "--mixture"]),
         (["--mixture", "--switch-step", "1000"], ["0 to 999", "got 1000"]),

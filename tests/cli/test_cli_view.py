@@ -10,7 +10,7 @@ from command import crossdiff
 from synthetic import person
 
 from crossdiff.files import save_npy, save_npz, write_json
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import joints_to_features_3d
 
 pytest.importorskip("jupyter_threejs_sage", reason="the view extra is not installed")
 
@@ -41,7 +41,7 @@ def test_a_folder_becomes_one_page_with_the_prompts(samples):
 
 
 def test_features_and_labels_stand_beside_joints(samples):
-    features = joints_to_features(person(40)).numpy()
+    features = joints_to_features_3d(person(40)).numpy()
     save_npy(Path("vectors.npy"), features)
     save_npz(Path("label.npz"), features=features, fps=np.float64(20))
     crossdiff("view", "samples/00_walk.npy", "vectors.npy", "label.npz").ok()
@@ -68,9 +68,9 @@ def test_without_anything_good_there_is_no_page(samples):
 
 
 def test_what_is_wrong_with_the_page_is_said_before_motions_are_read(samples, monkeypatch):
-    monkeypatch.setattr("crossdiff.cli.view_page.read_motion", None)
+    monkeypatch.setattr("crossdiff.workflows.view.read_motion", None)
     crossdiff("view", "samples", "--out", "labels").failed("labels: pages are written as .html")
-    monkeypatch.setattr("crossdiff.viewing.view._PACKAGE", "no_such_package")
+    monkeypatch.setattr("crossdiff.viewing.player.view._PACKAGE", "no_such_package")
     crossdiff("view", "samples").failed("three.js is not installed")
 
 

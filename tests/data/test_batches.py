@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from synthetic import person, write_run
 from torch.testing import assert_close
 
-from crossdiff.data.batch import Crop, collate
-from crossdiff.data.batches import MixedBatches, MocapBatches, WildBatches, load_steps, make_batch, places
+from crossdiff.data.batch import ClipWindow, collate
+from crossdiff.data.batches import MixedBatches, MocapBatches, WildBatches, load_steps, make_batch, split_positions
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, save_npz, write_text
-from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.projection import project_orthographic
 
 ALL_VIEWS = ViewConfig(yaw_jitter=20, hide=0.5)
@@ -139,7 +139,7 @@ def test_a_crop_is_a_stretch_of_the_clip_seen_in_one_view(prepared):
         start = int(np.flatnonzero((features == crop.features["3d"][0]).all(1))[0])
         starts.add(start)
         np.testing.assert_array_equal(crop.features["3d"], features[start : start + 40])
-        flat, mask = joints_to_features(project_orthographic(joints[start : start + 41], "left"))
+        flat, mask = joints_to_features_2d(project_orthographic(joints[start : start + 41], "left"))
         np.testing.assert_array_equal(crop.features["2d"], flat.numpy())
         np.testing.assert_array_equal(crop.seen, mask.numpy())
     assert len(starts) > 5
@@ -291,13 +291,13 @@ def test_wild_clips_with_their_captions(run):
 
 def test_the_authors_root_is_measured_from_the_first_frame_of_a_crop(tmp_path):
     joints = project_orthographic(person(61), "left")
-    features, mask = joints_to_features(joints, layout="official")
+    features, mask = joints_to_features_2d(joints, layout="official")
     save_npz(tmp_path / "features2d" / "a.npz", features=features.numpy(), mask=mask.numpy())
     save_npz(tmp_path / "pseudo3d" / "a.npz", features=np.zeros((60, 263), np.float32))
     crop = WildDataset(tmp_path).crop(0, 20, np.random.default_rng(0))
     start = int(np.flatnonzero((features.numpy()[:, 2:] == crop.features["2d"][0, 2:]).all(1))[0])
     assert start > 0
-    expected, _ = joints_to_features(joints[start : start + 21], layout="official")
+    expected, _ = joints_to_features_2d(joints[start : start + 21], layout="official")
     np.testing.assert_allclose(crop.features["2d"], expected, atol=1e-5)
 
 
@@ -348,15 +348,15 @@ def test_a_run_without_labels_says_how_to_make_them(tmp_path):
 def test_crops_of_unequal_lengths_or_masks_are_refused():
     x2, x3 = np.zeros((4, 132), np.float32), np.zeros((5, 263), np.float32)
     with pytest.raises(ClipError, match="as many 2D as 3D"):
-        Crop({"2d": x2, "3d": x3}, {"2d": x2 == 0, "3d": x3 == 0}, x2 == 0, "")
+        ClipWindow({"2d": x2, "3d": x3}, {"2d": x2 == 0, "3d": x3 == 0}, x2 == 0, "")
     with pytest.raises(ClipError, match=r"2d masks of shape \(4, 132\)"):
-        Crop({"2d": x2, "3d": x3[:4]}, {"2d": x2 == 0, "3d": x3[:4] == 0}, x2[:3] == 0, "")
+        ClipWindow({"2d": x2, "3d": x3[:4]}, {"2d": x2 == 0, "3d": x3[:4] == 0}, x2[:3] == 0, "")
 
 
 def test_collating_pads_to_the_longest():
-    def crop(frames: int) -> Crop:
+    def crop(frames: int) -> ClipWindow:
         x2, x3 = np.ones((frames, 132), np.float32), np.ones((frames, 263), np.float32)
-        return Crop({"2d": x2, "3d": x3}, {"2d": x2 > 0, "3d": x3 > 0}, x2 > 0, str(frames))
+        return ClipWindow({"2d": x2, "3d": x3}, {"2d": x2 > 0, "3d": x3 > 0}, x2 > 0, str(frames))
 
     batch = collate([crop(3), crop(7), crop(1)])
     assert batch.features["3d"].shape == (3, 7, 263)
@@ -384,13 +384,13 @@ def test_devices_share_a_batch_row_by_row(prepared, run, kind):
 
 def test_places_are_even_and_mirrored_copies_share_them():
     ids = [f"{n:03d}" for n in range(50)] + [f"M{n:03d}" for n in range(50)] + ["Mary"]
-    place = places(ids, seed=0)
+    place = split_positions(ids, seed=0)
     assert sorted(place[:50])[-1] < 1
     assert len(set(place)) == 51
     np.testing.assert_array_equal(place[:50], place[50:100])
-    np.testing.assert_array_equal(place, places(ids, seed=0))
-    assert (place != places(ids, seed=1)).any()
-    reordered = places(ids[::-1], seed=0)[::-1]
+    np.testing.assert_array_equal(place, split_positions(ids, seed=0))
+    assert (place != split_positions(ids, seed=1)).any()
+    reordered = split_positions(ids[::-1], seed=0)[::-1]
     np.testing.assert_array_equal(place, reordered)
 
 

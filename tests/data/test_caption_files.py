@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crossdiff.data.captions import Caption, mirror_caption, parse_caption, read_captions
+from crossdiff.data.captions import Caption, mirror_caption, parse_caption, read_caption_file
 from crossdiff.errors import ClipError
 
 
@@ -29,12 +29,12 @@ def test_other_lines_are_refused_and_shown(line):
 def test_files_with_blank_lines_and_missing_files(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("a#a/DET#0.0#0.0\n\nb#b/X#0.0#0.0\n")
-    assert [c.text for c in read_captions(path)] == ["a", "b"]
+    assert [c.text for c in read_caption_file(path)] == ["a", "b"]
     with pytest.raises(ClipError, match="no caption file"):
-        read_captions(tmp_path / "b.txt")
+        read_caption_file(tmp_path / "b.txt")
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ClipError, match=r"a\.txt: not readable"):
-        read_captions(path)
+        read_caption_file(path)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from crossdiff.data.sources import open_source
 from crossdiff.data.tally import Tally
 from crossdiff.errors import InputError
 from crossdiff.files import read_json
-from crossdiff.representation.features2d import joints_to_features as features_2d
-from crossdiff.representation.features3d import bone_lengths, canonicalise, features_to_joints, joints_to_features
+from crossdiff.representation.features2d import joints_to_features_2d
+from crossdiff.representation.features3d import bone_lengths, canonicalise, features_to_joints, joints_to_features_3d
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.projection import project_orthographic
 from crossdiff.representation.rotations import rotate, yaw_quaternion
@@ -41,7 +41,7 @@ def test_a_humanml3d_folder_is_written(prepared):
         assert features.shape == (frames - 1, 263)
         assert joints.shape == (frames, 22, 3)
         torch.testing.assert_close(canonicalise(joints), joints, atol=1e-5, rtol=0)
-        np.testing.assert_allclose(joints_to_features(joints).numpy()[:, :259], features[:, :259], atol=1e-4)
+        np.testing.assert_allclose(joints_to_features_3d(joints).numpy()[:, :259], features[:, :259], atol=1e-4)
         torch.testing.assert_close(bone_lengths(joints)[0], torch.tensor(HUMANML3D.body), atol=1e-4, rtol=0)
     record = read_json(prepared / "dataset.json")
     assert record["clips"] == {"train": 8, "val": 4, "test": 4}
@@ -61,7 +61,10 @@ def test_statistics_are_numpys_over_the_training_clips(prepared):
     for clip_id in ids_of(prepared, "train"):
         solid.append(np.load(prepared / "new_joint_vecs" / f"{clip_id}.npy"))
         joints = torch.from_numpy(np.load(prepared / "new_joints" / f"{clip_id}.npy"))
-        flat += [features_2d(project_orthographic(joints, v))[0].numpy() for v in ("front", "left", "back", "right")]
+        flat += [
+            joints_to_features_2d(project_orthographic(joints, v))[0].numpy()
+            for v in ("front", "left", "back", "right")
+        ]
     for suffix, clips, layout in (("", solid, layout_3d()), ("2d", flat, layout_2d())):
         every = np.concatenate(clips).astype(np.float64)
         np.testing.assert_allclose(np.load(prepared / f"Mean{suffix}.npy"), every.mean(0), atol=1e-5)

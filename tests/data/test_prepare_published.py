@@ -13,8 +13,8 @@ from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.prepare import PrepareConfig, prepare
 from crossdiff.errors import InputError
 from crossdiff.files import read_json
-from crossdiff.representation.features2d import joints_to_features as features_2d
-from crossdiff.representation.features3d import features_to_joints, joints_to_features
+from crossdiff.representation.features2d import joints_to_features_2d
+from crossdiff.representation.features3d import features_to_joints, joints_to_features_3d
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import HUMANML3D, KIT, Skeleton
@@ -30,7 +30,7 @@ def write_published(folder: Path, frames: list[int], skeleton: Skeleton = HUMANM
     for n, count in enumerate(frames):
         for clip_id in (f"{n:05d}", f"M{n:05d}"):
             moved = person(count + 1, skeleton, seed=n) / skeleton.metres_per_unit
-            features = joints_to_features(moved, skeleton)
+            features = joints_to_features_3d(moved, skeleton)
             np.save(folder / "new_joint_vecs" / f"{clip_id}.npy", features.numpy())
             if joints:
                 np.save(folder / "new_joints" / f"{clip_id}.npy", features_to_joints(features, skeleton).numpy())
@@ -48,7 +48,7 @@ def in_metres(folder: Path, ids: list[str], skeleton: Skeleton) -> np.ndarray:
     rows = []
     for clip_id in ids:
         joints = torch.from_numpy(np.load(folder / "new_joints" / f"{clip_id}.npy")) * skeleton.metres_per_unit
-        rows += [features_2d(project_orthographic(joints, view), skeleton)[0].numpy() for view in VIEW_YAW]
+        rows += [joints_to_features_2d(project_orthographic(joints, view), skeleton)[0].numpy() for view in VIEW_YAW]
     return np.concatenate(rows)
 
 
@@ -126,7 +126,7 @@ def test_folders_without_joints_statistics_or_lists_get_them(tmp_path):
     features = np.load(source / "new_joint_vecs" / "00000.npy")
     joints = np.load(tmp_path / "data" / "new_joints" / "00000.npy")
     assert joints.shape == (51, 22, 3)
-    np.testing.assert_allclose(joints_to_features(torch.from_numpy(joints))[:, :259], features[:, :259], atol=1e-4)
+    np.testing.assert_allclose(joints_to_features_3d(torch.from_numpy(joints))[:, :259], features[:, :259], atol=1e-4)
     ids = (tmp_path / "data" / "train.txt").read_text().split()
     every = np.concatenate([np.load(source / "new_joint_vecs" / f"{i}.npy") for i in ids])
     np.testing.assert_allclose(np.load(tmp_path / "data" / "Mean.npy"), every.mean(0), atol=1e-5)
@@ -191,7 +191,7 @@ def test_2d_statistics_of_the_layout_asked_for(tmp_path):
     flat = []
     for clip_id in ("00000", "M00000"):
         joints = torch.from_numpy(np.load(tmp_path / "data" / "new_joints" / f"{clip_id}.npy"))
-        flat += [features_2d(project_orthographic(joints, v), layout="official")[0].numpy() for v in VIEW_YAW]
+        flat += [joints_to_features_2d(project_orthographic(joints, v), layout="official")[0].numpy() for v in VIEW_YAW]
     mean, std = (np.load(tmp_path / "data" / f"{name}2d.npy") for name in ("Mean", "Std"))
     assert mean.shape == std.shape == (134,)
     np.testing.assert_allclose(mean, np.concatenate(flat).mean(0), atol=1e-4)

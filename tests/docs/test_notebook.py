@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crossdiff.cli.demo_clip import fetch_demo_clip
 from crossdiff.errors import InputError
+from crossdiff.workflows.demo_clip import fetch_demo_clip
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "video_to_motion.ipynb"
 MOST_BYTES = 450_000

@@ -12,8 +12,8 @@ import pytest
 from small_evaluators import random_evaluator
 
 from crossdiff.data.prepare import PrepareConfig, prepare
-from crossdiff.evaluation.evaluators import save_evaluator
-from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.evaluators import save_evaluator
+from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import load_npz
 
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]

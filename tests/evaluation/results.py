@@ -11,7 +11,7 @@ from crossdiff.evaluation.result import (
     EvaluationResult,
     EvaluatorRecord,
     ModelRecord,
-    Table,
+    ScoreTable,
     Value,
 )
 
@@ -40,14 +40,14 @@ def value(mean: float, replications: int = 20, spread: float = 0.01) -> Value:
     return Value.of(list(mean + spread * np.linspace(-1, 1, replications))) if replications > 1 else Value.of([mean])
 
 
-def table(name: str, evaluator: str = "t2m", protocol: str = "classic", **means: float) -> Table:
+def table(name: str, evaluator: str = "t2m", protocol: str = "classic", **means: float) -> ScoreTable:
     """means: changes of the model's, with `_` for a space or hyphen of the metric's name."""
     changed = {key: means.get(key.replace(" ", "_").replace("-", "_"), own) for key, (_, own) in MEANS.items()}
     rows = {
         name: {key: value(own) for key, own in changed.items()},
         "Real": {key: value(real) for key, (real, _) in MEANS.items() if real is not None},
     }
-    return Table.model_validate({"evaluator": evaluator, "protocol": protocol, "rows": rows})
+    return ScoreTable.model_validate({"evaluator": evaluator, "protocol": protocol, "rows": rows})
 
 
 def result(name: str = "crossdiff", **changes: Any) -> EvaluationResult:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from crossdiff.cli import app
 from crossdiff.errors import InputError
-from crossdiff.evaluation.compare import best_row, compare, html, markdown, unique_names, write_comparison
+from crossdiff.evaluation.compare import best_row, compare, comparison_page, markdown, unique_names, write_comparison
 from crossdiff.evaluation.report import MISSING
 
 
@@ -34,7 +34,7 @@ def test_bold_is_the_best_where_it_is_clear():
     assert bold(text, "b") == ["R-precision top 1 ↑", "FID ↓"]
     assert bold(text, "Real") == []
     assert "Bold: the best value" in text and "Bold" not in markdown(compare([result("a"), result("b")]))
-    assert 'class="number best"' in html(compare([result("a"), other]))
+    assert 'class="number best"' in comparison_page(compare([result("a"), other])).to_html()
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,11 @@ def test_no_results_are_refused():
 def test_both_forms_are_written(tmp_path):
     comparison = compare([result("a"), result("b")])
     page = write_comparison(comparison, tmp_path / "out")
-    assert page.read_text(encoding="utf-8") == html(comparison)
+    assert page.read_text(encoding="utf-8") == comparison_page(comparison).to_html()
     assert page.with_suffix(".md").read_text(encoding="utf-8") == markdown(comparison)
 
 
 def test_the_command_reads_files_and_folders(tmp_path):
-    import crossdiff.cli.compare  # noqa: F401 - adds the command
-
     for name in ("a", "b"):
         result(name).save(tmp_path / name / "result.json")
     out = tmp_path / "out"

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from results import result, table, value
 
-from crossdiff.evaluation.report import Cell, html, markdown, write_report
+from crossdiff.evaluation.report import markdown, report_page, value_cell, write_report
 from crossdiff.evaluation.result import EvaluationResult
 
 
@@ -44,7 +44,7 @@ def test_absent_metrics_have_no_column_and_unknown_ones_come_last():
     assert first[0][1:] == ["FID ↓", "Other"]
 
 
-@pytest.mark.parametrize("form", [markdown, html])
+@pytest.mark.parametrize("form", [markdown, lambda result: report_page(result).to_html()])
 def test_both_forms_say_what_the_numbers_depend_on(form):
     text = form(result())
     said = (
@@ -73,7 +73,7 @@ class _Balanced(HTMLParser):
 
 
 def test_the_page_is_well_formed_self_contained_and_escaped():
-    page = html(result("<b>a</b>|b"))
+    page = report_page(result("<b>a</b>|b")).to_html()
     parser = _Balanced()
     parser.feed(page)
     assert not parser.open
@@ -85,13 +85,12 @@ def test_names_do_not_break_markdown():
 
 
 def test_cells():
-    assert str(Cell.of(None)) == "-"
-    assert str(Cell.of(value(0.5, 1))) == "0.500"
-    assert str(Cell("0.5", "0.1", best=True)) == "**0.5 ± 0.1**"
+    assert str(value_cell(None)) == "-"
+    assert str(value_cell(value(0.5, 1))) == "0.500"
 
 
 def test_the_folder_holds_result_and_both_forms(tmp_path):
     page = write_report(result(), tmp_path / "evaluation")
     assert sorted(p.name for p in page.parent.iterdir()) == ["report.html", "report.md", "result.json"]
     assert EvaluationResult.load(page.parent) == result()
-    assert page.read_text(encoding="utf-8") == html(result())
+    assert page.read_text(encoding="utf-8") == report_page(result()).to_html()

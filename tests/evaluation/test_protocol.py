@@ -16,9 +16,9 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError, CrossDiffError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
-from crossdiff.evaluation.evaluators import save_evaluator
-from crossdiff.evaluation.protocol import Bench, Generator, Request, replication_path
+from crossdiff.evaluation.protocol import Generator, ReplicationRunner, SampleRequest, replication_path
 from crossdiff.evaluation.result import EvaluationResult
+from crossdiff.evaluators.evaluators import save_evaluator
 from crossdiff.files import load_npz
 
 
@@ -94,28 +94,28 @@ def test_a_process_that_cannot_start_is_said(prepared, checkpoint, random_evalua
 
 def test_a_damaged_record_is_another_evaluation(prepared, checkpoint, random_evaluators, tmp_path):
     (tmp_path / "evaluation.yaml").write_text("config: [")
-    with pytest.raises(ConfigError, match="holds an evaluation of something else"):
+    with pytest.raises(ConfigError, match="other settings or data"):
         evaluate(config(), checkpoint, prepared, random_evaluators, tmp_path)
 
 
 def test_a_motion_does_not_depend_on_the_batch(prepared, checkpoint, random_evaluators):
-    bench = Bench(config(), checkpoint, prepared, random_evaluators, "cpu")
-    requests = [Request(i, 0, (0, 0, 0, i)) for i in range(5)]
-    together, _ = bench.generator(requests, lambda count: None)
-    alone, _ = bench.generator(requests[3:4], lambda count: None)
+    runner = ReplicationRunner(config(), checkpoint, prepared, random_evaluators, "cpu")
+    requests = [SampleRequest(i, 0, (0, 0, 0, i)) for i in range(5)]
+    together, _ = runner.generator(requests, lambda count: None)
+    alone, _ = runner.generator(requests[3:4], lambda count: None)
     np.testing.assert_allclose(together[3], alone[0], atol=1e-4)
-    assert [len(m) for m in together] == [stop - start for start, stop in (bench.real.span(i, 0) for i in range(5))]
+    assert [len(m) for m in together] == [stop - start for start, stop in (runner.real.span(i, 0) for i in range(5))]
 
 
 def test_motions_are_as_long_as_the_real_ones_and_batches_are_whole(prepared, checkpoint, random_evaluators):
-    bench = Bench(config(batch_size=5), checkpoint, prepared, random_evaluators, "cpu")
-    plan = bench.plan(0)
+    runner = ReplicationRunner(config(batch_size=5), checkpoint, prepared, random_evaluators, "cpu")
+    plan = runner.plan(0)
     assert len(plan.order) == 5  # of eight clips: the last, partial batch is dropped
-    again = bench.plan(0)
+    again = runner.plan(0)
     np.testing.assert_array_equal(plan.order, again.order)
-    assert bench.plan(1).order.tolist() != plan.order.tolist()
+    assert runner.plan(1).order.tolist() != plan.order.tolist()
     for batch in plan.distinct:
-        assert not np.triu(bench.real.shared.between(batch), 1).any()
+        assert not np.triu(runner.real.shared.between(batch), 1).any()
 
 
 def test_another_model_or_setting_is_not_mixed_in(prepared, checkpoint, random_evaluators, tmp_path):
@@ -131,20 +131,20 @@ def test_another_model_or_setting_is_not_mixed_in(prepared, checkpoint, random_e
 
 
 def test_real_embeddings_are_kept_and_depend_on_the_evaluator(prepared, checkpoint, random_evaluators, tmp_path):
-    bench = Bench(config(), checkpoint, prepared, random_evaluators, "cpu")
-    known = bench.real_embeddings["t2m-all"]
+    runner = ReplicationRunner(config(), checkpoint, prepared, random_evaluators, "cpu")
+    known = runner.real_embeddings["t2m-all"]
     kept = [p for p in prepared.glob("real_train_*.npz") if np.array_equal(load_npz(p)["embeddings"], known)]
     assert len(kept) == 1
     save_evaluator(random_evaluator("t2m", seed=5), tmp_path / "t2m-all")
-    other = Bench(config(), checkpoint, prepared, tmp_path, "cpu")
+    other = ReplicationRunner(config(), checkpoint, prepared, tmp_path, "cpu")
     assert not np.allclose(other.real_embeddings["t2m-all"], known)
 
 
 def test_what_cannot_be_evaluated_is_named(prepared, checkpoint, random_evaluators, tmp_path):
     with pytest.raises(InputError, match="crossdiff train-evaluator"):
-        Bench(config(), checkpoint, prepared, tmp_path, "cpu")
-    with pytest.raises(InputError, match=r"8 clips in train\.txt, a batch needs 32"):
-        Bench(config(batch_size=32), checkpoint, prepared, random_evaluators, "cpu")
+        ReplicationRunner(config(), checkpoint, prepared, tmp_path, "cpu")
+    with pytest.raises(InputError, match=r"8 clips in train\.txt, need 32 for a batch"):
+        ReplicationRunner(config(batch_size=32), checkpoint, prepared, random_evaluators, "cpu")
     assert len(MocapDataset(prepared)) == 8
 
 
@@ -164,5 +164,5 @@ def test_real_motion_sent_through_the_protocol_scores_as_real(
 
 
 def test_a_protocol_that_the_split_is_too_small_for_is_refused_first(prepared, checkpoint, random_evaluators):
-    with pytest.raises(InputError, match=r"protocol\.diversity_pairs: got 300, but there are 8"):
-        Bench(config(diversity_pairs=300), checkpoint, prepared, random_evaluators, "cpu")
+    with pytest.raises(InputError, match=r"protocol\.diversity_pairs: expected at most 8, .* got 300"):
+        ReplicationRunner(config(diversity_pairs=300), checkpoint, prepared, random_evaluators, "cpu")

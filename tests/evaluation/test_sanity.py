@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.evaluation.evaluators import load_evaluator
-from crossdiff.evaluation.metrics import frechet_distance
+from crossdiff.evaluation.metrics import frechet_distance, matching_scores
 from crossdiff.evaluation.real import RealClips
-from crossdiff.evaluation.scores import matching_scores
-from crossdiff.representation.features3d import features_to_joints_and_next, joints_to_features
+from crossdiff.evaluators.evaluators import load_evaluator
+from crossdiff.representation.features3d import features_to_joints_and_next, joints_to_features_3d
 from crossdiff.representation.physics import measure_motion
 from crossdiff.skeleton import HUMANML3D
 
@@ -59,7 +58,7 @@ def joints_of(features: np.ndarray) -> torch.Tensor:
 
 
 def spoilt(scene: Scene, change: Callable[[torch.Tensor], torch.Tensor]) -> list[np.ndarray]:
-    return [joints_to_features(change(joints_of(m))).numpy() for m in scene.motions]
+    return [joints_to_features_3d(change(joints_of(m))).numpy() for m in scene.motions]
 
 
 def test_real_motion_matches_its_captions_far_above_chance(scene):

@@ -6,8 +6,7 @@ import numpy as np
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from crossdiff.export.rest import rest_offsets
-from crossdiff.export.rig import Rig
+from crossdiff.export.rig import Rig, rest_offsets
 from crossdiff.skeleton import HUMANML3D
 
 BODY = np.array(HUMANML3D.body)

@@ -9,7 +9,7 @@ from synthetic import person
 
 from crossdiff.errors import InputError
 from crossdiff.export.arrays import write_npz
-from crossdiff.export.read import read_exportable
+from crossdiff.export.batch import read_exportable
 
 
 def test_a_motion_of_a_person_is_taken_as_it_is(tmp_path):

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from moving import random_rig
 from scipy.spatial.transform import Rotation
 
-from crossdiff.export.figure_mesh import figure_mesh
-from crossdiff.export.glb import glb_bytes, write_glb
+from crossdiff.export.glb import figure_mesh, glb_bytes, write_glb
 from crossdiff.skeleton import HUMANML3D
 
 TYPES = {5126: "<f4", 5121: "u1", 5123: "<u2", 5125: "<u4"}

@@ -12,8 +12,7 @@ from scipy.spatial.transform import Rotation
 from synthetic import person
 
 from crossdiff.errors import ClipError
-from crossdiff.export.rest import end_offsets, rest_offsets
-from crossdiff.export.rig import Rig, bone_medians, fit_rig
+from crossdiff.export.rig import Rig, bone_medians, end_offsets, fit_rig, rest_offsets
 from crossdiff.representation.features3d import retarget
 from crossdiff.skeleton import HUMANML3D, KIT
 from crossdiff.types import Motion3D

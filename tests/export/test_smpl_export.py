@@ -10,9 +10,8 @@ from moving import BODY, random_rig
 
 from crossdiff.data.amass import load_body_model, read_amass
 from crossdiff.errors import InputError
-from crossdiff.export.rest import rest_offsets
-from crossdiff.export.smpl import body_motion, rest_body, write_smpl
-from crossdiff.export.smpl_mesh import load_skin, write_obj_sequence
+from crossdiff.export.rig import rest_offsets
+from crossdiff.export.smpl import body_motion, load_skin, rest_body, write_obj_sequence, write_smpl
 from crossdiff.files import write_text
 from crossdiff.skeleton import HUMANML3D
 

@@ -13,7 +13,7 @@ from crossdiff.pipeline.filter import FilterConfig, Verdict, filter_clips, refus
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
 from crossdiff.pipeline.run import Run
-from crossdiff.representation.features3d import joints_to_features
+from crossdiff.representation.features3d import joints_to_features_3d
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def labelled(run) -> Run:
             made = refused(made, Verdict("feet slide", 0.1, 0.05))
         folder = run.pseudo3d if state == "done" else run.pseudo3d_filtered
         frames = len(load_npz(run.features2d / f"{row.id}.npz")["features"])
-        save_npz(folder / f"{row.id}.npz", features=joints_to_features(person(frames + 1)).numpy())
+        save_npz(folder / f"{row.id}.npz", features=joints_to_features_3d(person(frames + 1)).numpy())
         run.ledger.put([made])
     run.record_config("pseudo-label", PseudoLabelConfig(max_skate=0.05).model_dump())
     return run

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from wild import FakeBackend, write_video
 
-from crossdiff.cli.common import run_of
+from crossdiff.cli.printing import print_default
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
 from crossdiff.pipeline.build import build_2d
@@ -21,6 +21,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.tracking import TrackingConfig
 from crossdiff.types import Keypoints2D
 from crossdiff.wording import printable
+from crossdiff.workflows.defaults import run_of_inputs
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def extract(*paths: str, out: Path | None = None, cfg: PeopleConfig | None = Non
     """What `extract-2d` does with its run; returns that."""
     pose, selection = FakeBackend(), Selection.of([Path(path) for path in paths])
     pose.identity |= backend
-    run = run_of(selection, out, pose.identity, cfg)
+    run = run_of_inputs(selection, out, pose.identity, cfg, print_default)
     extract_2d(selection, run, pose, cfg=cfg)
     return run.root
 
@@ -75,7 +76,7 @@ def test_a_run_that_was_stopped_before_its_first_video_is_gone_on_with(here):
 
     selection = Selection.of([Path("videos")])
     with pytest.raises(KeyboardInterrupt):
-        extract_2d(selection, run_of(selection, None, Stopped().identity), Stopped())
+        extract_2d(selection, run_of_inputs(selection, None, Stopped().identity), Stopped())
     assert extract("videos") == Path("runs/0001")
 
 

@@ -14,7 +14,7 @@ from crossdiff.pipeline.measures import body_size
 from crossdiff.pipeline.motion import MotionConfig, to_motions
 from crossdiff.pipeline.people import People, PeopleConfig, find_people
 from crossdiff.pipeline.shots import ShotConfig, ShotDetector
-from crossdiff.pipeline.video import Video
+from crossdiff.video import VideoReader
 
 SIZE = (320, 240)
 
@@ -137,7 +137,7 @@ def test_two_players_are_not_mixed(shared):
     video = shared / "videos" / "people" / "basketball_two_players.mp4"
     tracks = _find(video, MediaPipeBackend()).tracks
     long = [t for t in tracks if len(t.frame) >= 40]
-    frames = list(Video(video).frames())
+    frames = list(VideoReader(video).frames())
     shirts = []
     for track in long:
         people = [Person.from_keypoints(xy, score) for xy, score in zip(track.xy, track.score, strict=True)]

@@ -20,7 +20,7 @@ from crossdiff.pipeline.label_scores import LABEL_MEASURES, ScoreConfig, quality
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, pseudo_label
 from crossdiff.pipeline.run import Run
-from crossdiff.representation.features2d import joints_to_features
+from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.physics import measure_motion
 from crossdiff.representation.projection import project_orthographic
@@ -34,7 +34,7 @@ LENGTHS = {"a": 20, "b": 24, "c": 9}
 def build(run: Run, name: str, frames: int, layout: str = "paper", key: str = "k1") -> None:
     valid = torch.rand(frames + 1, 22, generator=torch.Generator().manual_seed(frames)) < 0.9
     flat = project_orthographic(person(frames + 1, seed=frames), "left")
-    features, mask = joints_to_features(flat, layout=layout, valid=valid)
+    features, mask = joints_to_features_2d(flat, layout=layout, valid=valid)
     arrays = {"features": features.numpy(), "mask": mask.numpy(), "fps": np.float64(20), "layout": np.array(layout)}
     save_npz(run.features2d / f"{name}.npz", **arrays)
     Motion2D(flat.numpy(), valid.numpy() | (np.arange(22) == 0), 20.0).save(run.motion2d / f"{name}.npz")

@@ -16,7 +16,7 @@ from crossdiff.representation.features3d import (
     bone_lengths,
     features_to_joints,
     features_to_joints_and_next,
-    joints_to_features,
+    joints_to_features_3d,
     retarget,
 )
 from crossdiff.representation.filters import gaussian_in_time
@@ -31,7 +31,7 @@ def rebuild(features: torch.Tensor, sigma: float, skeleton: Skeleton = HUMANML3D
 
 
 def clean(frames: int = 60, seed: int = 0) -> torch.Tensor:
-    return joints_to_features(retarget(person(frames, seed=seed), BODY))
+    return joints_to_features_3d(retarget(person(frames, seed=seed), BODY))
 
 
 def test_a_clean_motion_stays_as_it_is_without_smoothing():
@@ -56,7 +56,7 @@ def predictions(draw) -> torch.Tensor:
     frames, seed = draw(st.integers(2, 70)), draw(st.integers(0, 1000))
     motion = person(frames, seed=seed, swing=draw(st.floats(0, 0.5)), turn=draw(st.floats(-2, 2)))
     noise = torch.randn(frames - 1, 263, generator=torch.Generator().manual_seed(seed))
-    return joints_to_features(retarget(motion, BODY)) + draw(st.floats(0, 0.08)) * noise
+    return joints_to_features_3d(retarget(motion, BODY)) + draw(st.floats(0, 0.08)) * noise
 
 
 sigmas = st.floats(0.3, 4) | st.just(0.0)
@@ -80,7 +80,7 @@ def test_a_label_is_one_body_with_clear_contacts_and_real_rotations(features, si
 def test_positions_velocities_rotations_and_contacts_of_a_label_agree(features, sigma):
     label = rebuild(features, sigma)
     joints = features_to_joints_and_next(label)
-    again = joints_to_features(joints, parity=False)
+    again = joints_to_features_3d(joints, parity=False)
     contacts = layout_3d().contacts
     assert_close(again[:, : contacts.start], label[:, : contacts.start], atol=1e-4, rtol=0)
     # At the threshold itself, rounding may decide.
@@ -91,7 +91,7 @@ def test_positions_velocities_rotations_and_contacts_of_a_label_agree(features, 
 
 @given(st.integers(0, 1000), sigmas)
 def test_smoothing_shifts_nothing_in_time(seed, sigma):
-    features = joints_to_features(retarget(person(90, seed=seed), BODY))
+    features = joints_to_features_3d(retarget(person(90, seed=seed), BODY))
     before, after = (features_to_joints(f) for f in (features, rebuild(features, sigma)))
     before, after = (j[..., 1] - j[:, :1, 1] for j in (before, after))  # heights about the root: no turn, no path
     before, after = (h.diff(dim=0) for h in (before, after))
@@ -113,7 +113,7 @@ def test_smoothing_takes_out_jitter():
 
 
 def test_a_skeleton_without_a_body_keeps_its_bones():
-    features = joints_to_features(person(20, KIT), KIT)
+    features = joints_to_features_3d(person(20, KIT), KIT)
     again = rebuild(features, 0.0, KIT)
     assert_close(
         bone_lengths(features_to_joints(again, KIT), KIT)[0], bone_lengths(person(1, KIT), KIT)[0], atol=1e-4, rtol=0

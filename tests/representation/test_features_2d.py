@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from synthetic import person
 from torch.testing import assert_close
 
-from crossdiff.representation.features2d import features_to_joints, joints_to_features
+from crossdiff.representation.features2d import features_to_joints, joints_to_features_2d
 from crossdiff.representation.layouts import layout_2d
 from crossdiff.representation.projection import project_orthographic, project_perspective
 from crossdiff.skeleton import HUMANML3D, KIT
@@ -30,7 +30,7 @@ def test_views_and_features_are_the_authors(shared):
                 flat = project_perspective(joints, name)
                 flat = flat - flat[:1, :1]
                 assert_close(flat, torch.from_numpy(z[f"{clip}/joints2d"][view]), atol=1e-5, rtol=0)
-                features, mask = joints_to_features(flat, layout="official")
+                features, mask = joints_to_features_2d(flat, layout="official")
                 assert mask.all()
                 assert_close(features, torch.from_numpy(z[f"{clip}/feats"][view]), atol=1e-5, rtol=0)
 
@@ -44,7 +44,7 @@ def flat_person(frames: int, skeleton=HUMANML3D, seed: int = 0) -> torch.Tensor:
 def test_reading_features_back_gives_the_joints_from_the_first_root(skeleton, layout):
     for seed in range(5):
         joints = flat_person(30, skeleton, seed)
-        features, mask = joints_to_features(joints, skeleton, layout)
+        features, mask = joints_to_features_2d(joints, skeleton, layout)
         assert mask.all()
         again = features_to_joints(features, skeleton, layout)
         assert_close(again, (joints - joints[:1, :1])[:-1], atol=1e-5, rtol=0)
@@ -59,7 +59,7 @@ def test_features_are_finite_for_any_finite_joints_and_any_mask(skeleton, layout
     joints = torch.from_numpy(data.draw(hnp.arrays(np.float32, (*shape, 2), elements=elements)))
     valid = torch.from_numpy(data.draw(hnp.arrays(bool, shape)))
     joints[~valid] = float("nan")  # what a detector may leave there
-    features, mask = joints_to_features(joints, skeleton, layout, valid)
+    features, mask = joints_to_features_2d(joints, skeleton, layout, valid)
     assert features.shape == mask.shape == (frames - 1, layout_2d(skeleton, layout).dim)
     assert torch.isfinite(features).all()
     assert torch.isfinite(features_to_joints(features, skeleton, layout)).all()
@@ -70,7 +70,7 @@ def test_a_bone_without_length_is_not_turned_and_masked_with_the_bone_after_it(l
     joints = flat_person(6)
     knee, hip, ankle = (HUMANML3D.index(n) for n in ("l_knee", "l_hip", "l_ankle"))
     joints[:, knee] = joints[:, hip]
-    features, mask = joints_to_features(joints, layout=layout)
+    features, mask = joints_to_features_2d(joints, layout=layout)
     turns = features[:, layout_2d(layout=layout).rotations].unflatten(-1, (21, 2))
     known = mask[:, layout_2d(layout=layout).rotations].unflatten(-1, (21, 2))
     assert (turns[:, knee - 1] == torch.tensor([1.0, 0.0])).all()
@@ -105,7 +105,7 @@ def test_a_hidden_joint_masks_exactly_the_values_made_of_it(skeleton, layout):
     for joint in range(skeleton.num_joints):
         valid = torch.ones(6, skeleton.num_joints, dtype=torch.bool)
         valid[3, joint] = False
-        features, mask = joints_to_features(joints, skeleton, layout, valid)
+        features, mask = joints_to_features_2d(joints, skeleton, layout, valid)
         assert torch.isfinite(features).all()
         wanted = torch.ones_like(mask)
         made = depends_on(skeleton, layout, joint)
@@ -129,7 +129,7 @@ def test_where_a_hidden_joint_lies_does_not_matter():
     valid = torch.rand(8, 22, generator=torch.Generator().manual_seed(0)) < 0.7
     elsewhere = torch.where(valid[..., None], joints, 1e4 * torch.ones_like(joints))
     for one, other in zip(
-        joints_to_features(joints, valid=valid), joints_to_features(elsewhere, valid=valid), strict=True
+        joints_to_features_2d(joints, valid=valid), joints_to_features_2d(elsewhere, valid=valid), strict=True
     ):
         assert torch.equal(one, other)
 
@@ -139,9 +139,9 @@ def test_where_a_hidden_joint_lies_does_not_matter():
 def test_a_batch_is_its_clips_one_by_one(skeleton, layout):
     clips = torch.stack([flat_person(7, skeleton, seed) for seed in range(6)]).unflatten(0, (3, 2))
     valid = torch.rand(clips.shape[:-1], generator=torch.Generator().manual_seed(1)) < 0.9
-    features, mask = joints_to_features(clips, skeleton, layout, valid)
+    features, mask = joints_to_features_2d(clips, skeleton, layout, valid)
     for i, j in np.ndindex(3, 2):
-        one, seen = joints_to_features(clips[i, j], skeleton, layout, valid[i, j])
+        one, seen = joints_to_features_2d(clips[i, j], skeleton, layout, valid[i, j])
         torch.testing.assert_close(features[i, j], one, rtol=0, atol=1e-6)  # vector units round their tails apart
         assert torch.equal(mask[i, j], seen)
 
@@ -152,7 +152,7 @@ def test_rotation_is_cosine_and_minus_sine_from_the_bone_before():
     joints[:, hip] = torch.tensor([0.0, 2.0])  # a quarter turn to the left of (1, 0)
     joints[:, knee] = torch.tensor([3.0, 2.0])  # a quarter turn to the right
     joints[:, ankle] = torch.tensor([4.0, 3.0])  # an eighth of a turn to the left
-    features, _ = joints_to_features(joints)
+    features, _ = joints_to_features_2d(joints)
     turns = features[0, layout_2d().rotations].unflatten(-1, (21, 2))
     assert_close(turns[[hip - 1, knee - 1]], torch.tensor([[0.0, -1.0], [0.0, 1.0]]))
     assert_close(turns[ankle - 1], torch.tensor([0.5**0.5, -(0.5**0.5)]))
@@ -160,7 +160,7 @@ def test_rotation_is_cosine_and_minus_sine_from_the_bone_before():
 
 def test_the_two_layouts_count_the_root_differently():
     joints = flat_person(5)
-    paper, official = (joints_to_features(joints, layout=name)[0] for name in ("paper", "official"))
+    paper, official = (joints_to_features_2d(joints, layout=name)[0] for name in ("paper", "official"))
     step = joints[1:, 0] - joints[:-1, 0]
     assert_close(paper[:, :2], step)
     assert_close(official[:, :2], joints[1:, 0] - joints[:1, 0])
@@ -174,8 +174,8 @@ def test_the_two_layouts_count_the_root_differently():
 def test_a_motion_whose_path_is_unknown_gives_the_same_values_wherever_it_goes(layout):
     joints = person(40)[..., :2]
     away = joints + torch.randn(40, 1, 2, generator=torch.Generator().manual_seed(0))
-    here, mask = joints_to_features(joints, HUMANML3D, layout, path_known=False)
-    there, _ = joints_to_features(away, HUMANML3D, layout, path_known=False)
+    here, mask = joints_to_features_2d(joints, HUMANML3D, layout, path_known=False)
+    there, _ = joints_to_features_2d(away, HUMANML3D, layout, path_known=False)
     torch.testing.assert_close(here, there, atol=1e-5, rtol=0)
     slices = layout_2d(HUMANML3D, layout)
     assert mask[:, slices.positions].all() and not mask[:, slices.root].any()

@@ -19,7 +19,7 @@ from crossdiff.representation.features3d import (
     canonicalise,
     features_to_joints,
     features_to_joints_and_next,
-    joints_to_features,
+    joints_to_features_3d,
     retarget,
 )
 from crossdiff.representation.layouts import layout_3d
@@ -47,7 +47,7 @@ def test_features_are_those_of_humanml3d(shared):
     for clip in clips.values():
         moved = retarget(clip["joints"], lengths)
         assert_close(canonicalise(moved), clip["global_positions"], atol=1e-4, rtol=0)
-        features = joints_to_features(moved)
+        features = joints_to_features_3d(moved)
         assert features.shape == clip["feats"].shape
         assert_close(features, clip["feats"], atol=1e-4, rtol=0)
 
@@ -70,7 +70,7 @@ def test_the_body_that_motions_are_put_on_is_humanml3ds(shared):
 def test_reading_features_back_gives_the_canonical_pose(skeleton):
     for seed in range(5):
         joints = person(50, skeleton, seed)
-        features = joints_to_features(joints, skeleton)
+        features = joints_to_features_3d(joints, skeleton)
         canonical = canonicalise(joints, skeleton)
         assert_close(features_to_joints(features, skeleton), canonical[:-1], atol=1e-5, rtol=0)
         assert_close(features_to_joints_and_next(features, skeleton), canonical, atol=1e-5, rtol=0)
@@ -78,7 +78,7 @@ def test_reading_features_back_gives_the_canonical_pose(skeleton):
 
 def test_one_row_of_features_holds_two_frames():
     joints = person(2)
-    again = features_to_joints_and_next(joints_to_features(joints))
+    again = features_to_joints_and_next(joints_to_features_3d(joints))
     assert_close(again, canonicalise(joints), atol=1e-5, rtol=0)
 
 
@@ -87,7 +87,7 @@ def test_a_spin_of_several_turns_is_read_back_without_parity():
     still = person(1, swing=0.0).expand(120, -1, -1)
     spun = rotate(yaw_quaternion(torch.arange(120) * 0.06)[:, None], still)
     spun = spun + torch.linspace(0, 5, 120)[:, None, None] * torch.tensor([0.0, 0.0, 1.0])
-    features, published = joints_to_features(spun, parity=False), joints_to_features(spun)
+    features, published = joints_to_features_3d(spun, parity=False), joints_to_features_3d(spun)
     assert_close(features_to_joints(features), canonicalise(spun)[:-1], atol=1e-4, rtol=0)
     differ = (features - published).abs() > 1e-5
     assert not differ[:, 1:].any()
@@ -103,7 +103,7 @@ def test_place_and_heading_do_not_matter(skeleton, seed, angle, shift):
     joints = person(20, skeleton, seed)
     turned = rotate(yaw_quaternion(torch.tensor(angle / 2)), joints) + torch.from_numpy(shift)
     contacts = layout_3d(skeleton).contacts
-    before, after = joints_to_features(joints, skeleton), joints_to_features(turned, skeleton)
+    before, after = joints_to_features_3d(joints, skeleton), joints_to_features_3d(turned, skeleton)
     assert_close(before[:, : contacts.start], after[:, : contacts.start], atol=2e-3, rtol=0)
 
 
@@ -113,7 +113,7 @@ def test_features_are_finite_for_any_finite_joints(skeleton, data, frames):
     shape = (frames, skeleton.num_joints, 3)
     elements = st.floats(-1e3, 1e3, width=32) | st.sampled_from([0.0, 1.0])
     joints = torch.from_numpy(data.draw(hnp.arrays(np.float32, shape, elements=elements)))
-    features = joints_to_features(joints, skeleton)
+    features = joints_to_features_3d(joints, skeleton)
     assert features.shape == (frames - 1, layout_3d(skeleton).dim)
     assert torch.isfinite(features).all()
     assert torch.isfinite(features_to_joints_and_next(features, skeleton)).all()
@@ -123,11 +123,11 @@ def test_features_are_finite_for_any_finite_joints(skeleton, data, frames):
 @both_skeletons
 def test_repeated_frames_and_joints_in_one_point_are_finite(skeleton):
     still = person(1, skeleton).expand(5, -1, -1)
-    features = joints_to_features(still, skeleton)
+    features = joints_to_features_3d(still, skeleton)
     assert torch.isfinite(features).all()
     assert (features[:, layout_3d(skeleton).velocities].abs() < 1e-6).all()
     assert (features[:, layout_3d(skeleton).contacts] == 1).all()
-    assert torch.isfinite(joints_to_features(torch.zeros(3, skeleton.num_joints, 3), skeleton)).all()
+    assert torch.isfinite(joints_to_features_3d(torch.zeros(3, skeleton.num_joints, 3), skeleton)).all()
 
 
 @both_skeletons
@@ -135,7 +135,7 @@ def test_a_clip_that_starts_facing_backwards_is_turned_half_around(skeleton):
     joints = person(10, skeleton, swing=0.0, turn=0.0)
     backwards = joints * torch.tensor([-1.0, 1.0, -1.0])
     assert_close(canonicalise(backwards, skeleton), canonicalise(joints, skeleton), atol=1e-5, rtol=0)
-    assert torch.isfinite(joints_to_features(backwards, skeleton)).all()
+    assert torch.isfinite(joints_to_features_3d(backwards, skeleton)).all()
 
 
 def test_canonical_pose_is_on_the_floor_over_the_origin_facing_z():
@@ -156,7 +156,7 @@ def test_mirroring_twice_changes_nothing_and_once_swaps_the_sides(skeleton: Skel
     joints = person(15, skeleton, seed=2)
     flipped = joints[:, mirror] * flip
     assert_close(canonicalise(flipped, skeleton), canonicalise(joints, skeleton)[:, mirror] * flip, atol=1e-5, rtol=0)
-    one, other = joints_to_features(joints, skeleton), joints_to_features(flipped, skeleton)
+    one, other = joints_to_features_3d(joints, skeleton), joints_to_features_3d(flipped, skeleton)
     assert_close(other[:, 0], -one[:, 0], atol=1e-5, rtol=0)  # turns the other way
     contacts = layout_3d(skeleton).contacts
     assert_close(other[:, contacts], one[:, contacts][:, [2, 3, 0, 1]])
@@ -165,9 +165,9 @@ def test_mirroring_twice_changes_nothing_and_once_swaps_the_sides(skeleton: Skel
 @both_skeletons
 def test_a_batch_is_its_clips_one_by_one(skeleton):
     clips = torch.stack([person(12, skeleton, seed) for seed in range(6)]).unflatten(0, (2, 3))
-    features = joints_to_features(clips, skeleton)
+    features = joints_to_features_3d(clips, skeleton)
     for i, j in np.ndindex(2, 3):
-        assert_close(features[i, j], joints_to_features(clips[i, j], skeleton), atol=1e-6, rtol=0)
+        assert_close(features[i, j], joints_to_features_3d(clips[i, j], skeleton), atol=1e-6, rtol=0)
     assert_close(
         features_to_joints_and_next(features, skeleton)[1, 2],
         features_to_joints_and_next(features[1, 2], skeleton),
@@ -192,5 +192,5 @@ def test_contacts_mark_the_feet_that_stand_still():
     joints = person(1).repeat(4, 1, 1)
     l_toe = HUMANML3D.feet[1]
     joints[1:, l_toe, 0] += torch.tensor([0.05, 0.10, 0.15])
-    contacts = joints_to_features(joints)[:, layout_3d().contacts]
+    contacts = joints_to_features_3d(joints)[:, layout_3d().contacts]
     assert contacts.tolist() == [[1, 0, 1, 1]] * 3

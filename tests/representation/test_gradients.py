@@ -20,8 +20,8 @@ def test_gradients_are_finite_and_reach_every_joint(skeleton: Skeleton, case: st
     if case == "still":
         joints = joints[:1].expand(30, -1, -1).clone()
     joints.requires_grad_(True)
-    flat, _ = features2d.joints_to_features(project_orthographic(joints, 30.0), skeleton)
-    solid = features3d.joints_to_features(joints, skeleton)
+    flat, _ = features2d.joints_to_features_2d(project_orthographic(joints, 30.0), skeleton)
+    solid = features3d.joints_to_features_3d(joints, skeleton)
     back = features3d.features_to_joints(solid, skeleton)
     (flat.square().sum() + solid.square().sum() + back.square().sum()).backward()
     assert joints.grad is not None and torch.isfinite(joints.grad).all()

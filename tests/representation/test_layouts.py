@@ -74,9 +74,9 @@ def test_masked_values_do_not_count():
     assert (std == np.float32(MIN_STD)).all()  # constant values do not divide by zero
 
 
-def test_values_that_were_never_seen_are_an_error():
+def test_values_that_are_always_masked_are_an_error():
     stats = RunningStatistics(layout_2d().dim)
-    with pytest.raises(InputError, match="never seen"):
+    with pytest.raises(InputError, match="masked in all clips"):
         stats.result(layout_2d())
 
 

@@ -26,7 +26,7 @@ def mirrored(joints: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
 def test_of_3d_motion(seed, turn):
     joints = person(12, HUMANML3D, seed, turn=turn)
     straight, turned = (
-        features3d.joints_to_features(j, HUMANML3D, parity=False) for j in (joints, mirrored(joints, HUMANML3D))
+        features3d.joints_to_features_3d(j, HUMANML3D, parity=False) for j in (joints, mirrored(joints, HUMANML3D))
     )
     assert_close(mirror_features(straight, layout_3d(), HUMANML3D), turned, atol=1e-4, rtol=1e-4)
 
@@ -38,8 +38,8 @@ def test_of_2d_motion_with_its_mask(skeleton, layout, seed, yaw):
     joints = project_orthographic(person(9, skeleton, seed), yaw)
     valid = torch.rand(joints.shape[:-1], generator=torch.Generator().manual_seed(seed)) < 0.8
     valid_turned = valid[:, list(skeleton.mirror)]
-    straight, seen = features2d.joints_to_features(joints, skeleton, layout, valid)
-    turned, seen_turned = features2d.joints_to_features(mirrored(joints, skeleton), skeleton, layout, valid_turned)
+    straight, seen = features2d.joints_to_features_2d(joints, skeleton, layout, valid)
+    turned, seen_turned = features2d.joints_to_features_2d(mirrored(joints, skeleton), skeleton, layout, valid_turned)
     named = layout_2d(skeleton, layout)
     assert torch.equal(mirror_mask(seen, named, skeleton), seen_turned)
     again = mirror_features(straight, named, skeleton)

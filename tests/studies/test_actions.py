@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossdiff.studies.actions import ActionClassifier
+from crossdiff.studies.held_out.actions import ActionClassifier
 
 
 def clusters(rng: np.random.Generator, counts: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:

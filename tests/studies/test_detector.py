@@ -133,5 +133,5 @@ def test_only_some_clips_have_what_only_some_have():
 def test_a_range_that_falls_is_refused():
     from crossdiff.config import load_config
 
-    with pytest.raises(ConfigError, match="two rising numbers"):
+    with pytest.raises(ConfigError, match="two increasing numbers"):
         load_config(DetectorNoise, None, ["height=[200, 100]"])

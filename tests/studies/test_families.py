@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
-from crossdiff.data.captions import read_captions
+from crossdiff.data.captions import read_caption_file
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.files import write_text
-from crossdiff.studies.families import Family, family_of, part
+from crossdiff.studies.held_out.families import Family, family_of, split_by_family
 
 WAVE = Family(name="wave", captions=r"\bwav(e|es|ing)\b", sides=True)
 
@@ -56,7 +56,7 @@ def test_copies_go_where_their_originals_go_and_nothing_is_lost(writable, tmp_pa
     say(data, original, "someone waves")
     say(data, f"M{original}", "nothing that a pattern finds")
     say(data, splits["test"][0], "a person is waving")
-    parted = part(data, tmp_path / "parts", [WAVE])
+    parted = split_by_family(data, tmp_path / "parts", [WAVE])
     new = MocapDataset(parted.new)
     assert {original, f"M{original}"} <= set(new.ids)
     assert parted.counts["wave"]["train"] == 2
@@ -64,10 +64,10 @@ def test_copies_go_where_their_originals_go_and_nothing_is_lost(writable, tmp_pa
         names = [(folder / f"{split}.txt").read_text().split() for folder in (parted.known, parted.new)]
         assert set(ids) <= set(names[0]) | set(names[1])
         assert not set(names[0]) & set(names[1])
-    held = {c.text for i in MocapDataset(parted.known).ids for c in read_captions(data / "texts" / f"{i}.txt")}
+    held = {c.text for i in MocapDataset(parted.known).ids for c in read_caption_file(data / "texts" / f"{i}.txt")}
     assert not any(WAVE.holds([text]) for text in held)
 
 
 def test_a_family_without_a_training_clip_is_an_error(prepared, tmp_path):
     with pytest.raises(InputError, match="no training clip of flying"):
-        part(prepared, tmp_path, [Family(name="flying", captions="flies")])
+        split_by_family(prepared, tmp_path, [Family(name="flying", captions="flies")])

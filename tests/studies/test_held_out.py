@@ -11,10 +11,10 @@ from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.evaluation.result import Value
-from crossdiff.evaluation.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
 from crossdiff.files import load_npz, write_text
-from crossdiff.studies.held_out import HeldOutStudy, observed, run_held_out
-from crossdiff.studies.held_out_report import verdicts
+from crossdiff.studies.held_out.report import outcomes
+from crossdiff.studies.held_out.study import HeldOutStudy, observed, run_held_out
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1}
 SMALL |= {"root_feed_forward": 16, "dropout": 0.0}
@@ -48,13 +48,13 @@ def scores(r: tuple[float, float, float], fid: tuple[float, float, float], known
     ],
 )
 def test_success_is_nearer_to_the_upper_bound_with_the_old_actions_kept(r, fid, known, success):
-    (verdict,) = verdicts(scores(r, fid, known))
+    (verdict,) = outcomes(scores(r, fid, known))
     assert verdict.success is success
     assert ("success" if success else "falls short") in str(verdict)
 
 
 def test_shares_of_the_way():
-    (verdict,) = verdicts(scores((0.2, 0.5, 0.8), (10.0, 2.0, 2.0), (0.8, 0.76)))
+    (verdict,) = outcomes(scores((0.2, 0.5, 0.8), (10.0, 2.0, 2.0), (0.8, 0.76)))
     assert verdict.r_precision == pytest.approx(0.5)
     assert verdict.fid == pytest.approx(1.0)
     assert verdict.lost == pytest.approx(0.05)
@@ -129,7 +129,7 @@ def test_a_tiny_study_writes_its_tables_and_goes_on(data, tmp_path, monkeypatch)
         "| before, standard |",
         "| after, mixture |",
         "Accuracy",
-        "of the way from before to full",
+        "of the gap from before to full",
     ):
         assert part in text
     page = (out / "held-out.html").read_text()

@@ -16,11 +16,11 @@ from crossdiff.checkpoint import save_model
 from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError, InputError
-from crossdiff.representation.features3d import canonicalise, features_to_joints, joints_to_features
+from crossdiff.representation.features3d import canonicalise, features_to_joints, joints_to_features_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic, rotate_y
-from crossdiff.studies import lift_accuracy
 from crossdiff.studies.detector import DetectorNoise
-from crossdiff.studies.lift_accuracy import (
+from crossdiff.studies.lift import accuracy
+from crossdiff.studies.lift.accuracy import (
     CONDITIONS,
     LIFTED,
     MEAN,
@@ -29,10 +29,10 @@ from crossdiff.studies.lift_accuracy import (
     observe_all,
     total_errors,
 )
-from crossdiff.studies.lift_metrics import METRICS, Estimate, Totals, aligned, errors
-from crossdiff.studies.lift_report import write_lift_report
-from crossdiff.studies.lift_result import LiftResult
-from crossdiff.studies.nearest_pose import NearestPose, local_poses, training_poses
+from crossdiff.studies.lift.metrics import METRICS, Estimate, Totals, aligned, errors
+from crossdiff.studies.lift.nearest_pose import NearestPose, local_poses, training_poses
+from crossdiff.studies.lift.report import write_lift_report
+from crossdiff.studies.lift.result import LiftResult
 
 MOTION = person(60)
 EXACT = DetectorNoise(strength=0)
@@ -116,7 +116,7 @@ def test_lost_clips_count_for_nothing():
 
 
 def test_the_nearest_pose_finds_a_training_pose_again():
-    poses = local_poses(joints_to_features(person(200, swing=0.6)), small_model().skeleton)[::20]
+    poses = local_poses(joints_to_features_3d(person(200, swing=0.6)), small_model().skeleton)[::20]
     nearest = NearestPose(poses, yaws=8)
     for number, yaw in ((0, 45.0), (4, 180.0), (7, 315.0)):
         flat = project_orthographic(poses[number] + torch.tensor([0.4, 0.9, 0.0]), yaw)[None]
@@ -156,7 +156,7 @@ def config(**changes) -> LiftStudyConfig:
 
 def test_true_joints_score_zero_through_the_whole_path(prepared):
     dataset, cfg = MocapDataset(prepared, "train"), config()
-    clips = lift_accuracy.choose(dataset, cfg)
+    clips = accuracy.choose(dataset, cfg)
     assert [dataset.ids[n] for n in clips] == [i for i in dataset.ids if not i.startswith("M")]
     seen = observe_all(dataset, clips, True, EXACT, cfg)
     assert (seen.seen, seen.lost) == (len(clips) * len(VIEW_YAW), 0)
@@ -167,7 +167,7 @@ def test_true_joints_score_zero_through_the_whole_path(prepared):
         flat = project_orthographic(canonicalise(piece.true), yaws)
         off = (flat - flat[:, :1, :1]) - torch.from_numpy(piece.motion.joints[:-1])
         assert off.norm(dim=-1).flatten(1).median(1).values.min() < 0.04
-        predicted.append(features_to_joints(joints_to_features(rotate_y(piece.true, 77.0), parity=False)))
+        predicted.append(features_to_joints(joints_to_features_3d(rotate_y(piece.true, 77.0), parity=False)))
     exact = total_errors(seen.pieces, [rotate_y(p.true, 77.0) + 1.0 for p in seen.pieces], len(clips))
     assert all((t.sums / t.counts < 1e-3).all() for t in exact.values())
     # Features and back again, but for the last frame, which features do not hold.
@@ -178,7 +178,7 @@ def test_true_joints_score_zero_through_the_whole_path(prepared):
 
 def test_a_clip_that_is_seen_late_is_compared_with_its_own_frames(prepared, monkeypatch):
     dataset, cfg = MocapDataset(prepared, "train"), config(motion={"min_frames": 10})
-    observe = lift_accuracy.observe
+    observe = accuracy.observe
 
     def late(*args):
         keypoints = observe(*args)
@@ -186,7 +186,7 @@ def test_a_clip_that_is_seen_late_is_compared_with_its_own_frames(prepared, monk
         keypoints.score[25:37, 0] = 0
         return keypoints
 
-    monkeypatch.setattr(lift_accuracy, "observe", late)
+    monkeypatch.setattr(accuracy, "observe", late)
     longest = int(dataset.lengths.argmax())
     seen = observe_all(dataset, [longest], True, EXACT, cfg)
     assert len(seen.pieces) == 2 * len(VIEW_YAW)
@@ -205,7 +205,7 @@ def test_what_is_lost_is_counted(prepared):
 
 def test_a_study_is_written_and_read_again(prepared, model, tmp_path):
     cfg = config(variants={"without imputation": {"impute": False}}, clips=2)
-    result, examples = lift_accuracy.study_lifting(cfg, model, prepared)
+    result, examples = accuracy.study_lifting(cfg, model, prepared)
     assert len(examples) == 2
     out = tmp_path / "out"
     write_lift_report(result, examples, out)
@@ -223,12 +223,12 @@ def test_a_study_is_written_and_read_again(prepared, model, tmp_path):
     for word in ("accuracy.png", "| lifted |", "| nearest training pose |", "| no toes |", "| without imputation |"):
         assert word in text
     assert "examples.png" in (out / "report.html").read_text()
-    again, _ = lift_accuracy.study_lifting(cfg, model, prepared)
+    again, _ = accuracy.study_lifting(cfg, model, prepared)
     assert again.rows == result.rows
 
 
 def test_without_examples_there_are_no_pictures_of_them(prepared, model, tmp_path):
-    result, examples = lift_accuracy.study_lifting(config(examples=0, clips=1), model, prepared)
+    result, examples = accuracy.study_lifting(config(examples=0, clips=1), model, prepared)
     write_lift_report(result, examples, tmp_path / "out")
     assert not (tmp_path / "out" / "examples.png").exists()
     text = (tmp_path / "out" / "report.md").read_text()
@@ -238,11 +238,11 @@ def test_without_examples_there_are_no_pictures_of_them(prepared, model, tmp_pat
 def test_mistakes_are_explained(prepared, model, tmp_path):
     short = save_model(small_model(), tmp_path / "short")
     with pytest.raises(ConfigError, match=r"takes motions of at most 25 frames; set motion\.max_frames=25"):
-        lift_accuracy.study_lifting(config(), short, prepared)
+        accuracy.study_lifting(config(), short, prepared)
     with pytest.raises(InputError, match="a teacher for the skeleton kit"):
-        lift_accuracy.study_lifting(config(), save_model(small_model(skeleton="kit"), tmp_path / "kit"), prepared)
-    with pytest.raises(InputError, match=r"nothing of 8 views came through.*lower motion\.min_frames"):
-        lift_accuracy.study_lifting(config(clips=2, motion={"min_frames": 100}), model, prepared)
+        accuracy.study_lifting(config(), save_model(small_model(skeleton="kit"), tmp_path / "kit"), prepared)
+    with pytest.raises(InputError, match=r"nothing of 8 views passed.*lower motion\.min_frames"):
+        accuracy.study_lifting(config(clips=2, motion={"min_frames": 100}), model, prepared)
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(InputError, match="not a result of `crossdiff evaluate-lift`"):
         LiftResult.load(tmp_path)
@@ -251,7 +251,7 @@ def test_mistakes_are_explained(prepared, model, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("variants={lifted: {mirror: false}}", "name it otherwise"),
+        ("variants={lifted: {mirror: false}}", "choose another"),
         ("variants={other: {mirrors: false}}", "mirrors"),
         ("motion.fps=25", "expected 20"),
         ("clips=0", "greater than"),

@@ -14,7 +14,7 @@ import torch
 from synthetic import StubEncoder, small_model
 
 import crossdiff.text
-from crossdiff.data.batch import Crop
+from crossdiff.data.batch import ClipWindow
 from crossdiff.data.batches import BatchSource, MocapBatches
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.training.config import LoopConfig, LossWeights
@@ -51,7 +51,7 @@ class Meddled:
         self.source, self.at, self.error, self.hang = source, at, error, hang
         self.batch_size = source.batch_size
 
-    def crops(self, step: int, rows: Sequence[int]) -> list[Crop]:
+    def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         crops = self.source.crops(step, rows)
         if step != self.at:
             return crops

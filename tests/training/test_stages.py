@@ -76,7 +76,7 @@ def test_stage_two_needs_a_checkpoint(prepared, tmp_path):
 
 
 def test_another_skeleton_than_the_datas_is_refused(prepared, tmp_path):
-    with pytest.raises(ConfigError, match="holds humanml3d motion, the model wants kit"):
+    with pytest.raises(ConfigError, match="has the skeleton humanml3d, the model kit"):
         train(stage1(model=small_config(skeleton="kit")), prepared, tmp_path / "out")
 
 

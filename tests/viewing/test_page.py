@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from crossdiff.errors import InputError
-from crossdiff.viewing.page import Figure, Page, Section, Table, write_page
+from crossdiff.viewing.page import Cell, Column, Figure, Page, Section, Table, write_page
 
 NASTY = "<script>alert(\"x\")</script> & 'more'"
 
@@ -53,7 +53,7 @@ def page(tmp_path: Path) -> Page:
         lead=NASTY,
         sections=[
             Section("Videos", f"First.\n\nSecond {NASTY}", [Figure("a.mp4", NASTY), Figure("b c#.mp4", "two")]),
-            Section("Still", videos=[Figure("strip.png", "")]),
+            Section("Still", figures=[Figure("strip.png", "")]),
             Section("Numbers", table=table, facts=[("frames", "230"), (NASTY, NASTY)], code=f"crossdiff demo {NASTY}"),
             Section("Nothing"),
         ],
@@ -101,9 +101,30 @@ def test_sections_are_labelled_and_pictures_described(html: str) -> None:
 def test_table_cells() -> None:
     frame = pd.DataFrame({"x": [1.5, 12345.6], "n": [1, 20000], "ok": [True, None], "s": ["a", None]}, index=["p", "q"])
     table = Table.of(frame)
-    assert table.columns == ["", "x", "n", "ok", "s"]
-    assert table.numeric == [False, True, True, False, False]
-    assert table.cells == [["p", "1.5", "1", "yes", "a"], ["q", "12,346", "20,000", "-", "-"]]
+    assert [column.title for column in table.columns] == ["", "x", "n", "ok", "s"]
+    assert [column.numeric for column in table.columns] == [False, True, True, False, False]
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["p", "1.5", "1", "yes", "a"],
+        ["q", "12,346", "20,000", "-", "-"],
+    ]
+
+
+def test_a_table_as_markdown() -> None:
+    table = Table([Column("name", numeric=False), Column("FID", "↓")], [[Cell("a|b"), Cell("0.5", "0.1", best=True)]])
+    assert table.to_markdown() == "| name | FID ↓ |\n| --- | ---: |\n| a\\|b | **0.5 ± 0.1** |\n"
+    with pytest.raises(InputError, match="expected 2 cells in every row, got 1"):
+        Table(table.columns, [[Cell("alone")]])
+
+
+def test_a_page_as_markdown() -> None:
+    sections = [
+        Section("Still", "First.\n\nSecond.", [Figure("a b.png", "a strip")]),
+        Section("Facts", facts=[("frames", "230"), ("*", "<x>")], code="crossdiff demo"),
+    ]
+    assert Page("Demo", "A clip.", sections, "The end.").to_markdown().split("\n\n") == [
+        "# Demo", "A clip.", "## Still", "First.", "Second.", "![a strip](a%20b.png)",
+        "## Facts", "- frames: 230\n- \\*: \\<x\\>", "```\ncrossdiff demo\n```", "The end.\n",
+    ]  # fmt: skip
 
 
 def test_bad_figures_are_refused(tmp_path: Path) -> None:
@@ -113,6 +134,6 @@ def test_bad_figures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must end in"):
         Figure("a.exe", "caption")
     with pytest.raises(InputError, match=r"none\.mp4"):
-        write_page(tmp_path / "index.html", Page("t", sections=[Section("s", videos=[Figure("none.mp4", "c")])]))
+        write_page(tmp_path / "index.html", Page("t", sections=[Section("s", figures=[Figure("none.mp4", "c")])]))
     with pytest.raises(InputError, match=r"\.html"):
         write_page(tmp_path / "index.txt", Page("t"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from synthetic import person
 
-from crossdiff.data.distributions import SPEED_EDGES, Distributions, joint_speeds
+from crossdiff.data.tally import SPEED_EDGES, Distributions, joint_speeds
 from crossdiff.files import load_npz
 from crossdiff.skeleton import HUMANML3D, KIT
 from crossdiff.viewing.plots import plot_dataset, relative_speeds

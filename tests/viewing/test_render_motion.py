@@ -12,7 +12,7 @@ from crossdiff.types import Motion2D, Motion3D
 from crossdiff.video import VideoReader
 from crossdiff.viewing.camera import facing_of, view_axes
 from crossdiff.viewing.figure import LEFT, RIGHT, draw_figure
-from crossdiff.viewing.stage import Stage
+from crossdiff.viewing.scene import Scene
 from crossdiff.viewing.video import MotionView, render_2d, render_motion
 
 Walking = Callable[..., Motion3D]
@@ -73,7 +73,7 @@ def test_camera_axes_are_right_handed_and_in_front_of_the_person(walking: Walkin
 def test_nearer_capsules_hide_farther_ones(walking: Walking) -> None:
     view = MotionView(walking(1, 0.0))
     axes = view_axes(np.array([0.0, 0.0, 1.0]), azimuth=np.pi / 2, elevation=0.0)
-    stage = Stage(200, 200, axes, view.distance, view.floor, view.centre)
+    stage = Scene(200, 200, axes, view.distance, view.floor, view.centre)
     canvas = np.full((200, 200, 3), 255, dtype=np.uint8)
     draw_figure(canvas, stage.camera(0, 0), view.body, view.joints[0])
     assert is_like(canvas, RIGHT).sum() > 10 * is_like(canvas, LEFT).sum()

@@ -10,7 +10,7 @@ from PIL import Image
 from crossdiff.errors import ClipError, InputError
 from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion3D
-from crossdiff.viewing.sheet import render_sheet
+from crossdiff.viewing.render import render_sheet
 
 Walking = Callable[..., Motion3D]
 

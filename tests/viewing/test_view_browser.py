@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from processes import PATIENCE
 
-from crossdiff.viewing.view import Shown, write_view
+from crossdiff.viewing.player.view import Shown, write_view
 
 pytest.importorskip("jupyter_threejs_sage", reason="the view extra is not installed")
 

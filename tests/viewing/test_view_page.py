@@ -14,9 +14,9 @@ from numpy.testing import assert_allclose
 
 from crossdiff.errors import ClipError, InputError, MissingDependencyError
 from crossdiff.types import Motion3D
-from crossdiff.viewing import view as view_module
-from crossdiff.viewing.view import Shown, write_view
-from crossdiff.viewing.view_data import motion_data
+from crossdiff.viewing.player import view as view_module
+from crossdiff.viewing.player.data import motion_data
+from crossdiff.viewing.player.view import Shown, write_view
 
 NASTY = "</script><!-- <script>alert('x')</script> & \"more\" {{ 7 * 7 }} \u2028 шаг"
 

@@ -1,0 +1,39 @@
+"""What commands print: the defaults that were taken, a line per stage, and the summary. File names are made safe."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import typer
+
+from crossdiff.wording import printable
+
+# How launchers number the processes of one training run on a machine, and the machines.
+_RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
+
+
+def print_text(text: str, **style: Any) -> None:
+    """Text that may hold names of files; style: as `typer.secho` takes it."""
+    typer.secho(printable(text), **style)
+
+
+def print_default(name: str, value: object, why: str) -> None:
+    """A default that was taken, such as `run = runs/0003  (the latest run)`."""
+    if _is_first_process():
+        print_text(f"  {name} = {value}  ({why})", dim=True)
+
+
+def print_summary(result: object) -> None:
+    """The line that ends a command."""
+    if _is_first_process():
+        print_text(str(result), fg=typer.colors.GREEN)
+
+
+def print_stage(stage: str, result: object) -> None:
+    """The summary of one stage of several."""
+    print_summary(f"{stage}: {result}")
+
+
+def _is_first_process() -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in _RANKS)

@@ -1,0 +1,98 @@
+"""T2M's released evaluators (`finest.tar`): a torch file with the state of each network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crossdiff.errors import CheckpointError, InputError
+from crossdiff.evaluators.body_parts import PARTS, Part, part_contacts, part_indices
+from crossdiff.evaluators.evaluators import EvaluatorConfig, T2MEvaluator
+from crossdiff.evaluators.words import load_word_vectors
+from crossdiff.files import load_npy
+from crossdiff.skeleton import SKELETONS
+
+_NETWORKS = ("movement_encoder", "motion_encoder", "text_encoder")
+
+
+def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
+    """Read a released file without unpickling objects; sizes and body part follow from the weights.
+
+    stats: folder with the evaluator's `mean.npy` and `std.npy` (T2M's `meta` folder), used unchanged.
+    words: the word vectors that it was trained with (npz).
+    Raises CheckpointError and InputError for files that do not fit.
+    """
+    if words.suffix != ".npz":
+        raise InputError(f"{words}: expected an npz with words and vectors, those that {path.name} was trained with")
+    states = _read(path)
+    movement, motion, text = (states[name] for name in _NETWORKS)
+    try:
+        seen = movement["main.0.weight"].shape[1]
+        skeleton, part = _find_part(seen, path)
+        vectors = load_word_vectors(words)
+        config = EvaluatorConfig(
+            kind="t2m",
+            part=part,
+            skeleton=skeleton,
+            dim=motion["output_net.3.weight"].shape[0],
+            movement_width=movement["main.0.weight"].shape[0],
+            movement_dim=movement["out_net.weight"].shape[0],
+            motion_width=motion["input_emb.weight"].shape[0],
+            text_width=text["input_emb.weight"].shape[0],
+            words=vectors.name,
+            word_dim=text["input_emb.weight"].shape[1],
+            trained_on=path.name,
+        )
+        evaluator = T2MEvaluator(config, vectors)
+        for name, state in zip(_NETWORKS, (movement, motion, text), strict=True):
+            getattr(evaluator, name).load_state_dict(state)
+    except (KeyError, AttributeError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{path}: not T2M's evaluator of this architecture ({reason})") from None
+    for name, buffer in (("mean", evaluator.mean), ("std", evaluator.std)):
+        buffer.copy_(_statistics(stats, name, evaluator))
+    return evaluator.eval()
+
+
+def _read(path: Path) -> dict[str, dict[str, Tensor]]:
+    try:
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except Exception as error:  # torch raises many kinds
+        raise CheckpointError(
+            f"{path}: cannot be read as weights alone ({type(error).__name__}); give the released finest.tar"
+        ) from None
+    missing = [n for n in _NETWORKS if not isinstance(found, dict) or not isinstance(found.get(n), dict)]
+    if missing:
+        has = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
+        raise CheckpointError(
+            f"{path}: expected the keys {', '.join(_NETWORKS)}, lacks {', '.join(missing)}; has {has}"
+        )
+    return {name: found[name] for name in _NETWORKS}
+
+
+def _find_part(seen: int, path: Path) -> tuple[str, Part]:
+    """The skeleton and part whose number of values, without contacts, is the movement encoder's input width."""
+    widths = {
+        (name, part): len(part_indices(part, skeleton)) - part_contacts(part)
+        for name, skeleton in SKELETONS.items()
+        for part in PARTS
+    }
+    for key, width in widths.items():
+        if width == seen:
+            return key
+    raise CheckpointError(f"{path}: reads {seen} values a frame; expected one of {sorted(set(widths.values()))}")
+
+
+def _statistics(folder: Path, name: str, evaluator: T2MEvaluator) -> Tensor:
+    values = load_npy(folder / f"{name}.npy").astype("float32")
+    chosen = part_indices(evaluator.config.part, evaluator.config.body)
+    if values.shape == (len(part_indices("all", evaluator.config.body)),):
+        values = values[chosen]
+    if values.shape != (len(chosen),):
+        raise InputError(f"{folder / name}.npy: expected {len(chosen)} values, got {values.shape}")
+    return torch.from_numpy(values)

@@ -1,0 +1,1 @@
+"""The interactive page of `crossdiff view`: figures in space, played in step."""

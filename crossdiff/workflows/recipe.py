@@ -1,0 +1,160 @@
+"""From motion files to models that are worth sharing: prepare, evaluators, trainings, evaluation, export."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from pydantic import Field, field_validator
+
+from crossdiff.checkpoint import EVALUATION, load_model, save_model
+from crossdiff.config import Config, load_config
+from crossdiff.data.prepare import PrepareConfig, prepare
+from crossdiff.errors import ConfigError
+from crossdiff.evaluation.compare import compare, write_comparison
+from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.evaluate import evaluate
+from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.files import read_json, write_json
+from crossdiff.moved import moved_names
+from crossdiff.training.config import TrainConfig
+from crossdiff.training.launch import check_one_process
+from crossdiff.training.stages import train
+from crossdiff.workflows.evaluators import choose_evaluators
+from crossdiff.workflows.reporting import StageCallback, silent
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
+
+T = TypeVar("T")
+RECORD = "recipe.json"
+_OTHER_FOLDERS = ("dataset", "evaluators", "evaluations", "pretrained")
+
+
+class RecipeTraining(Config):
+    """One training of a recipe."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Name of its folder and of the model."""
+    config: str
+    """Its configuration: a shipped file or a path."""
+
+
+class TrainingRecipe(Config):
+    """Everything between motion files and models with their evaluation."""
+
+    prepare: PrepareConfig = PrepareConfig()
+    """How the motion is prepared."""
+    evaluator: str = "evaluator-small.yaml"
+    """Configuration of the evaluators: a shipped file or a path."""
+    training: tuple[RecipeTraining, ...] = Field(min_length=1)
+    """Trainings in order; each starts from the model of the one before."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """How every model is evaluated."""
+
+    @field_validator("training")
+    @classmethod
+    def _a_folder_each(cls, trainings: tuple[RecipeTraining, ...]) -> tuple[RecipeTraining, ...]:
+        taken = set(_OTHER_FOLDERS)
+        for name in (t.name for t in trainings):
+            if name in taken:
+                raise ValueError(f"the folder {name} is taken: give each training its own name, not {name}")
+            taken.add(name)
+        return trainings
+
+
+@dataclass(frozen=True)
+class RecipeSummary:
+    """The models that a recipe made."""
+
+    out: Path
+    models: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.out}: {', '.join(self.models)}, in float16; compare.md and recipe.json beside them"
+
+
+def run_recipe(
+    recipe: TrainingRecipe,
+    source: Path | None,
+    out: Path,
+    devices: tuple[str, ...] = ("cpu",),
+    on_stage: StageCallback = silent,
+    data: Path | None = None,
+) -> RecipeSummary:
+    """Make the recipe's models from the motion in `source`. A stopped run is resumed by the same call.
+
+    source: motion that `prepare` reads without further options. data: a dataset of `prepare`, used instead of it.
+    out: receives `dataset/` (from `source`), `evaluators/`, one folder per training, `evaluations/`, `pretrained/NAME`
+    for each model with its evaluation, `compare.md`, and `recipe.json` with the time that each step took. devices:
+    where motion is sampled for the evaluation; training uses the GPU if there is one.
+    """
+    configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them, before hours of work
+    for name, cfg in configs.items():
+        check_one_process(cfg, out / name)
+    if next(iter(configs.values())).stage != 1:
+        raise ConfigError(f"{recipe.training[0].name}: is of stage 2; put the stage-1 training that it needs before it")
+    evaluator_cfg = load_config(EvaluatorTraining, recipe.evaluator)
+    motion = data or source
+    if motion is None or (source and data):
+        raise ConfigError(
+            "recipe: give either --source, motion to prepare, or --data, a dataset of `crossdiff prepare`"
+        )
+    steps = _TimedSteps(out / RECORD, recipe, str(motion.resolve()), on_stage)
+    dataset, evaluators = data or out / "dataset", out / "evaluators"
+    if source is not None and not (dataset / "dataset.json").is_file():
+        steps("prepare", partial(prepare, source, dataset, recipe.prepare))
+    for kind, part in choose_evaluators():
+        folder = evaluators / f"{kind}-{part}"
+        steps(folder.name, partial(train_evaluator, evaluator_cfg, dataset, folder, kind, part, device=devices[0]))
+    before: Path | None = None
+    for training in recipe.training:
+        folder = out / training.name
+        steps(training.name, partial(train, configs[training.name], dataset, folder, before))
+        before = folder
+    results = []
+    for name in configs:
+        place = out / "evaluations" / name
+        # The exported file is evaluated: its hash is in the result.
+        exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
+        work = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, place, devices, name)
+        results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
+        results[-1].named().save(exported / EVALUATION)
+    write_comparison(compare(results), out)
+    return RecipeSummary(out / "pretrained", tuple(configs))
+
+
+class _TimedSteps:
+    """Runs steps and records the machine and each step's wall time, summed over all calls, in `recipe.json`."""
+
+    def __init__(self, path: Path, recipe: TrainingRecipe, motion: str, on_stage: StageCallback) -> None:
+        dumped = recipe.model_dump(mode="json")
+        self._path, self._on_stage = path, on_stage
+        self._record: dict[str, Any] = {"recipe": dumped, "motion": motion, "device": _device(), "seconds": {}}
+        if path.is_file():
+            self._record = read_json(path)
+            if (self._record["recipe"], self._record.get("motion")) != (dumped, motion):
+                raise ConfigError(f"{path.parent}: holds the work of another recipe or motion; give another --out")
+
+    def __call__(self, name: str, work: Callable[[], T], describe: Callable[[T], str] = str) -> T:
+        start = time.perf_counter()
+        try:
+            result = work()
+        finally:
+            seconds = self._record["seconds"]
+            seconds[name] = round(seconds.get(name, 0.0) + time.perf_counter() - start, 1)
+            write_json(self._path, self._record)
+        self._on_stage(name, describe(result))
+        return result
+
+
+def _device() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} CPU threads, {platform.machine()}"

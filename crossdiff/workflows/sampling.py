@@ -1,0 +1,94 @@
+"""Text to motion as one request: prompts from sentences, a file or a run, sampled into a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crossdiff.checkpoint import Task
+from crossdiff.device import pick_device
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.errors import InputError
+from crossdiff.pipeline.run import Run
+from crossdiff.workflows.defaults import find_run, resolve_checkpoint, resolve_out
+from crossdiff.workflows.reporting import DefaultCallback, silent
+from crossdiff.workflows.samples import EditFile, SampleSummary, run_captions, sample_to_folder
+from crossdiff.workflows.sweep import PromptSet, PromptSweepSummary, sample_sweep
+
+_FRAMES = 120
+
+
+@dataclass(frozen=True)
+class SamplingRequest:
+    """What to sample, with which model, and where to write it. What is None takes its default, which is reported."""
+
+    prompts: tuple[str, ...] = ()
+    """Sentences; without any, those of `prompt_set`, else captions of the run."""
+    prompt_set: PromptSet | None = None
+    """Prompts, and the switch steps of a sweep."""
+    sweep: bool = False
+    """Sample each prompt of `prompt_set` the standard way and by mixture at each of its switch steps."""
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """Solver, steps, guidance and mixture."""
+    frames: int | None = None
+    """Length of each motion; None: the edited motion's, else 120."""
+    seed: int = 0
+    """Prompt i takes `seed` + i."""
+    edit: EditFile | None = None
+    """A motion of which a part is kept."""
+    run: Path | None = None
+    """Run whose model and captions to use; None: the latest, if there is one."""
+    checkpoint: str | None = None
+    """Model; None: the run's fine-tuned model, else the shipped one."""
+    out: Path | None = None
+    """Folder for the motions; None: RUN/samples, else samples."""
+    device: str = "auto"
+    """Device of torch; auto: the GPU if there is one."""
+    video: bool = True
+    """Also draw each motion as an .mp4."""
+
+    def __post_init__(self) -> None:
+        if self.prompt_set is not None and self.prompts:
+            raise InputError("prompts: expected sentences or --prompts FILE, got both; leave one out")
+        changed = self.sampling.mixture or self.sampling.switch_step != 1
+        if self.sweep and (self.prompt_set is None or self.edit is not None or changed):
+            raise InputError("--sweep: needs --prompts FILE, which says which switch steps, and no --mixture or --edit")
+        if changed and not self.sampling.mixture:
+            step = self.sampling.switch_step
+            raise InputError(f"--switch-step {step}: belongs to mixture sampling; add --mixture, or leave it out")
+
+
+def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) -> SampleSummary | PromptSweepSummary:
+    """Sample what is requested: .npy of joints (frames, 22, 3), metres, Y up, and an .mp4 of each.
+
+    Nothing is sampled again where the folder already holds these very motions.
+    """
+    cfg, edit = request.sampling, request.edit
+    frames = request.frames
+    if frames is None:
+        frames = _FRAMES if edit is None else edit.num_frames
+    run = find_run(request.run, on_default)
+    prompts = _prompts(request, run, on_default)
+    out = resolve_out(request.out, Path("samples") if run is None else run.root / "samples", on_default)
+    device = pick_device(request.device)
+    task: Task = "lift" if cfg.mixture or request.sweep else "text"
+    model = resolve_checkpoint(request.checkpoint, run, task, on_default)
+    settings = f"{frames} frames, seed {request.seed}, {cfg.steps} steps of {cfg.solver}, guidance {cfg.guidance_scale}"
+    on_default("settings", settings, "see --help")
+    if request.sweep and request.prompt_set is not None:
+        steps = request.prompt_set.switch_steps
+        return sample_sweep(prompts, steps, frames, request.seed, cfg, model, out, request.video, device)
+    return sample_to_folder(prompts, frames, request.seed, cfg, model, out, request.video, device, edit)
+
+
+def _prompts(request: SamplingRequest, run: Run | None, on_default: DefaultCallback) -> list[str]:
+    """The sentences of the request, else those of its prompt set, else captions of the run."""
+    if request.prompts:
+        return list(request.prompts)
+    if request.prompt_set is not None:
+        return list(request.prompt_set.prompts)
+    captions = run_captions(run) if run is not None else []
+    if not captions:
+        raise InputError('no prompt, and no run with captions to take one from; try: crossdiff sample "a person walks"')
+    on_default("prompts", "; ".join(captions), "captions of the run")
+    return captions

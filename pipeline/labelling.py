@@ -1,0 +1,34 @@
+"""From tracks to pseudo labels: the stages after extraction, chained in one place.
+
+They belong to the pipeline, not to `crossdiff.workflows`, because studies, which lie below workflows, chain them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from crossdiff.pipeline.build import BuildConfig, BuildSummary, build_2d
+from crossdiff.pipeline.filter import FilterConfig, FilterSummary, filter_clips
+from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, pseudo_label
+from crossdiff.pipeline.run import Run
+
+LabellingSummary = FilterSummary | BuildSummary | PseudoLabelSummary
+
+
+def label_stages(
+    run: Run,
+    teacher: Path,
+    filter_cfg: FilterConfig | None = None,
+    build_cfg: BuildConfig | None = None,
+    label_cfg: PseudoLabelConfig | None = None,
+    device: str = "cpu",
+) -> Iterator[tuple[str, LabellingSummary]]:
+    """filter, build-2d and pseudo-label, one after the other; yields each stage's name and summary when it is done.
+
+    A stage runs when the next pair is asked for, so that a caller may stop in between. A configuration of None means
+    the one that the run recorded, or the defaults. teacher: checkpoint of the model that lifts.
+    """
+    yield "filter", filter_clips(run, filter_cfg)
+    yield "build-2d", build_2d(run, build_cfg)
+    yield "pseudo-label", pseudo_label(run, teacher, label_cfg, device)
