@@ -31,7 +31,7 @@ from crossdiff.viewing.video import MotionView, side_by_side
 SIZE = 264  # pixels: three panels and the gaps between them are 800 wide
 LETTERS = 1.45
 LOOP = range(24, 60)  # frames
-FINER = 3  # supersampling of the keypoints
+FINER = 2  # supersampling of the keypoints
 MARGIN = 1.25  # side of the keypoints' panel relative to the person's extent
 
 
