@@ -18,7 +18,7 @@ from page_process import Served, start_page
 from wild import FakeBackend, write_video
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One page for all tests that look at it; it ends as asked, and nothing that was uploaded is left."""
     folder = tmp_path_factory.mktemp("served")

@@ -112,7 +112,7 @@ def test_the_text_encoders_weights_are_left_out_and_that_is_said(here):
 def test_without_statistics_a_model_is_made_that_nothing_samples_with(here):
     said = crossdiff("convert", "model.pt", "--heads", 2, "--out", "bare").ok()
     assert "3D statistics = none" in said.out and "--stats FOLDER" in said.out
-    crossdiff("sample", "a person walks", "--checkpoint", "bare").failed("bare: holds no statistics of 3d features")
+    crossdiff("sample", "a person walks", "--checkpoint", "bare").failed("bare: lacks the statistics of 3d features")
 
 
 def test_what_is_odd_about_statistics_is_said(here):
@@ -129,9 +129,9 @@ def test_what_is_odd_about_statistics_is_said(here):
     [
         ("Mean", np.zeros(251), ["Mean.npy: expected 263 numbers (humanml3d, 3d)", "(251,)", "published"]),
         ("Std", np.full(263, np.nan), ["Std.npy: holds NaN or infinite"]),
-        ("Std", np.r_[0.0, np.ones(262)], ["Std.npy: deviations must be above 0, got 0"]),
+        ("Std", np.r_[0.0, np.ones(262)], ["Std.npy: standard deviations must be above 0, got 0"]),
         ("Mean2d", np.zeros(132), ["Mean2d.npy: expected 134 numbers", "prepare SOURCE --set layout_2d=official"]),
-        ("Std2d", -np.ones(134), ["Std2d.npy: deviations must be above 0, got -1"]),
+        ("Std2d", -np.ones(134), ["Std2d.npy: standard deviations must be above 0, got -1"]),
         ("Std2d", None, ["Std2d.npy: no such file"]),
         ("Mean", None, ["Mean.npy: no such file"]),
         ("Mean", np.array(["a"] * 263), ["Mean.npy: expected 263 numbers"]),
@@ -197,7 +197,7 @@ def some(state: dict, *stems: str) -> dict:
         (lambda s: s | {"bridge.0.extra": torch.zeros(1)}, ["missing none; unexpected bridge.0.extra"]),
         (lambda s: s | {"embed_text.bias": torch.zeros(3)}, ["embed_text.bias: expected shape (16,), got (3,)"]),
         (lambda s: s | {"embed_text.bias": torch.full((16,), torch.nan)}, ["embed_text.bias: holds NaN"]),
-        (lambda s: s | {"embed_text.weight": torch.zeros(16, 768)}, ["text as 768 values", "clip gives 512"]),
+        (lambda s: s | {"embed_text.weight": torch.zeros(16, 768)}, ["text of 768 values", "clip gives 512"]),
         (lambda s: s | {"p_linear_j.weight": torch.zeros(16, 130)}, ["263 and 132 values", "263 and 134", "(kit)"]),
         (lambda s: some(s, "decoder_j.1.", "bridge.1.", "decoder_m.1."), ["shared_layers", "greater than or equal"]),
         (lambda s: {k: v for k, v in s.items() if "_j." not in k and k != "joint_token"}, ["lacks joint_token"]),

@@ -94,7 +94,7 @@ def test_interrupted_says_how_to_go_on(labelled, tiny, monkeypatch):
     said = crossdiff("finetune", labelled, "--checkpoint", tiny, "--out", "stopped", *settings)
     signal.signal(signal.SIGINT, before)
     assert [path.name for path in Path("stopped/state").iterdir()] == ["step_00000005.pt"]
-    assert said.code == 130 and said.err.splitlines()[-1].endswith("run the same command again to go on")
+    assert said.code == 130 and said.err.splitlines()[-1].endswith("run the same command again to resume")
     assert "Traceback" not in said.err
 
 

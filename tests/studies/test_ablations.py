@@ -85,7 +85,7 @@ def test_a_tiny_study_writes_its_table_and_goes_on(prepared, tmp_path):
 
 
 def test_rows_at_equal_compute_get_as_many_operations(prepared, monkeypatch):
-    monkeypatch.setattr("crossdiff.studies.compute._PROBES", 2)  # one in each half of a run
+    monkeypatch.setattr("crossdiff.studies.ablations._PROBES", 2)  # one in each half of a run
     study = load_config(AblationStudy, "equal-compute")
     assert study.equal_compute
     rows = {row: study.stages(load_config(Ablation, row)) for row in study.rows}

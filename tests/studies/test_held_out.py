@@ -103,7 +103,7 @@ def test_a_detector_sees_every_clip_from_a_side_of_its_own(data):
 
 
 def test_a_tiny_study_writes_its_tables_and_goes_on(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("crossdiff.studies.held_out_pictures._FRAMES", 20)
+    monkeypatch.setattr("crossdiff.studies.held_out.pictures._FRAMES", 20)
     phases = {name: {"steps": 1, "batch_size": 4} for name in ("movement", "matching")}
     sizes = {"dim": 4, "movement_width": 8, "movement_dim": 8, "motion_width": 8, "text_width": 8}
     cfg = EvaluatorTraining.model_validate({"evaluator": sizes, **phases})
