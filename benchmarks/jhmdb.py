@@ -2,8 +2,8 @@
 
 python benchmarks/jhmdb.py RUN [--after RUN/finetuned] [--out docs/img]
 
-RUN is made by the commands of docs/experiments/jhmdb.md. Prints the tables of labels and samples; draws jhmdb_labels.jpg and
-jhmdb_samples.jpg. Samples: the first caption of every action, 60 frames, seeds 0 to 2.
+RUN is made by the commands of docs/experiments/jhmdb.md. Prints the tables of labels and samples; draws
+jhmdb_labels.jpg and jhmdb_samples.jpg. Samples: the first caption of every action, 60 frames, seeds 0 to 2.
 """
 
 from __future__ import annotations
