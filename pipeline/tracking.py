@@ -89,7 +89,7 @@ def join(
         begun = [t for t in begun if frame - t.frames[-1] <= 1 or time[frame] - time[t.frames[-1]] <= cfg.max_gap]
         new = set(range(len(people)))
         if begun and people:
-            expected = [_expected(track, frame, time, to_first, from_first[frame]) for track in begun]
+            expected = [_expected(track, frame, time, from_first[frame], to_first) for track in begun]
             unseen = [track.frames[-1] for track in begun]
             unlike = difference(np.stack([track.colours for track in begun]), worn[frame]) / cfg.max_colour
             cost = _costs(expected, people, unlike, frame - np.array(unseen), time[frame] - time[unseen], mirror, cfg)
@@ -108,10 +108,13 @@ def _expected(
     track: Track,
     frame: int,
     time: Float[ndarray, " f"],
-    to_first: Float[ndarray, "f 3 3"],
     to_here: Float[ndarray, "3 3"],
+    to_first: Float[ndarray, "f 3 3"],
 ) -> Person:
-    """A track's last person, moved as the camera did since, and on to the next frame as the person went lately."""
+    """A track's last person, moved as the camera did since, and on to the next frame as the person went lately.
+
+    to_here: from the pixels of the first frame to those of `frame`.
+    """
     last, person = track.frames[-1], _moved(track.people[-1], to_here @ to_first[track.frames[-1]])
     first = max(0, len(track.frames) - _TREND)
     if frame - last > 1 or track.frames[first] == last:  # nobody knows where somebody unseen went

@@ -32,6 +32,7 @@ _SAME_BOX = 0.6  # or the overlap of their boxes (intersection over union)
 _PART = 1.3  # ratio of the sizes of two regions, beyond which one may be of a part of the other's body
 _HIDDEN = 0.5  # share of the smaller box that another covers, beyond which nobody new is believed
 _DEFORMED = 0.08  # mean change of a pose from frame to frame, beyond a shift, after which it is checked
+_PAUSE, _LONGEST_PAUSE, _MOST_REFUSED = 8, 128, 32
 _RETRY = 1.2  # region of a second look at a detection, in sizes of the first
 _TRIAL = 2  # further frames in which somebody new is checked
 _DOUBTS = 3  # checks in a row in which the model disagreed with itself: there is nobody
@@ -210,6 +211,16 @@ class _Lost:
         return number % (2 if number - self.since < _SOON else 6) == 1
 
 
+@dataclass(frozen=True, eq=False)
+class _Refused:
+    """A place where the detector saw somebody and the model nobody. pause: frames after `since` in which it is skipped;
+    longer each time, for what is a chair stays one."""
+
+    region: Region
+    since: int
+    pause: int
+
+
 class Follower:
     """People of one video, frame after frame.
 
@@ -224,6 +235,7 @@ class Follower:
         self._model, self._cfg = model, cfg
         self._followed: list[_Followed] = []
         self._lost: list[_Lost] = []
+        self._refused: list[_Refused] = []
         self._turns: Iterator[View] | None = None
         self._number = -1
 
@@ -320,7 +332,14 @@ class Follower:
             self._followed[number] = replace(self._followed[number], confirmed=self._number)
         if known or len(self._followed) >= self._cfg.max_people or not self._large_enough(frame, region):
             return
+        refused = next((one for one in self._refused if one.region.shows_same(region)), None)
+        if refused is not None and self._number < refused.since + refused.pause:
+            return
         pose = self._settle(frame, region) or self._settle(frame, region.scaled(_RETRY))
+        self._refused = [one for one in self._refused if one is not refused]
+        if pose is None:
+            pause = _PAUSE if refused is None else min(2 * refused.pause, _LONGEST_PAUSE)
+            self._refused = [*self._refused, _Refused(region, self._number, pause)][-_MOST_REFUSED:]
         if pose is not None and not any(pose.shows_same(one.pose) or pose.hides(one.pose) for one in self._followed):
             self._followed.append(_Followed(pose, _Steady.begin(pose.region), self._number))
             self._lost = [one for one in self._lost if not pose.region.shows_same(one.region)]
