@@ -13,7 +13,7 @@ from crossdiff.annotations.captions import VideoCaption, by_span, caption_line
 from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import remove_leftovers, save_npz, write_text
 from crossdiff.pipeline.ledger import Row, key_of
-from crossdiff.pipeline.motion import MotionConfig, to_motions
+from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D

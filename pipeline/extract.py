@@ -25,8 +25,8 @@ from crossdiff.pipeline.inputs import (
     warn_uncaptioned,
 )
 from crossdiff.pipeline.ledger import Row, State, Video, key_of
-from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.tracks.people import PeopleConfig
 from crossdiff.progress import progress_bar
 from crossdiff.wording import counted, listed
 

@@ -10,16 +10,16 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from crossdiff.config import Config
 from crossdiff.errors import ClipError, InputError, PartialFailure
-from crossdiff.pipeline.duplicates import find_duplicates, signature
 from crossdiff.pipeline.ledger import Row, key_of
-from crossdiff.pipeline.measures import measure
+from crossdiff.pipeline.motion2d.duplicates import find_duplicates, signature
+from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.wording import counted, listed
 
 
 class FilterConfig(Config):
-    """Limits on the measures of `pipeline.measures.measure`, checked in this order; the first missed is the reason.
+    """Limits on the measures of `motion2d.measures.measure`, checked in this order; the first one missed is the reason.
 
     Units: frames per second; frames at 20 fps; pixels; scores and shares in [0, 1]; bones, jitter and
     min_difference in body heights, camera and motion in body heights per second. seen_score: a keypoint below it

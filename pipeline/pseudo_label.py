@@ -16,7 +16,7 @@ from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import load_npz, remove_leftovers, save_npz
 from crossdiff.models import CrossDiffModel
 from crossdiff.pipeline.filter import judge, refused
-from crossdiff.pipeline.label_scores import LABEL_MEASURES, LABEL_REASONS, ScoreConfig, measure_label, quality
+from crossdiff.pipeline.label_quality import LABEL_MEASURES, LABEL_REASONS, LabelQualityConfig, measure_label, quality
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
@@ -25,7 +25,7 @@ from crossdiff.types import Motion2D
 from crossdiff.wording import counted, listed
 
 
-class PseudoLabelConfig(LabelConfig, ScoreConfig):
+class PseudoLabelConfig(LabelConfig, LabelQualityConfig):
     """batch_size: clips that are lifted together."""
 
     batch_size: int = Field(16, ge=1)
@@ -92,7 +92,7 @@ def pseudo_label(
         _drop_others(run, {row.id for row in built})
         stale, known = [], {row.id: row for row in run.ledger.rows("pseudo")}
         for row in built:
-            key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *ScoreConfig.model_fields}))
+            key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *LabelQualityConfig.model_fields}))
             before = known.get(row.id)
             if before is not None and before.key == key and _judge_again(run, before, cfg, summary):
                 summary.unchanged += 1
@@ -113,7 +113,7 @@ def _finish(
     clip: _Clip,
     pseudo: Label,
     teacher: str,
-    cfg: ScoreConfig,
+    cfg: LabelQualityConfig,
     summary: PseudoLabelSummary,
 ) -> None:
     """Measure, judge and write a new label."""
@@ -129,7 +129,7 @@ def _finish(
     summary.reasons.update([row.reason] if row.reason else [])
 
 
-def _judged(row: Row, cfg: ScoreConfig) -> Row:
+def _judged(row: Row, cfg: LabelQualityConfig) -> Row:
     """The row of a label that was measured, with its quality: done, or filtered by the first limit that it misses."""
     measures = {**row.measures, "quality": quality(row.measures, cfg)}
     row = replace(row, state="done", reason=None, value=None, threshold=None, measures=measures)
@@ -137,7 +137,7 @@ def _judged(row: Row, cfg: ScoreConfig) -> Row:
     return row if missed is None else refused(row, missed)
 
 
-def _judge_again(run: Run, before: Row, cfg: ScoreConfig, summary: PseudoLabelSummary) -> bool:
+def _judge_again(run: Run, before: Row, cfg: LabelQualityConfig, summary: PseudoLabelSummary) -> bool:
     """Judge a label that is there by the limits of now; False where it, or what was measured of it, is not there."""
     if not LABEL_MEASURES.keys() <= before.measures.keys():
         return False

@@ -16,7 +16,7 @@ from numpy import ndarray
 from pydantic import Field
 
 from crossdiff.config import Config
-from crossdiff.pipeline.boxes import box_iou
+from crossdiff.pipeline.tracks.boxes import box_iou
 
 # (left, top, right, bottom) in pixels of the frame.
 View = tuple[int, int, int, int]

@@ -20,7 +20,7 @@ from crossdiff.errors import CheckpointError, InputError, MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.convert import read_pose_state
 from crossdiff.pipeline.backends.topdown import Crop, TopDownBackend, TopDownConfig
-from crossdiff.pipeline.mapping import keypoint_set_of
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
 class MMPoseConfig(TopDownConfig):

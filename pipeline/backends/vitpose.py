@@ -15,7 +15,7 @@ from torch import Tensor
 
 from crossdiff.pipeline.backends.hub import load_pretrained
 from crossdiff.pipeline.backends.topdown import Crop, TopDownBackend, TopDownConfig
-from crossdiff.pipeline.mapping import keypoint_set_of
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
 class VitPoseConfig(TopDownConfig):

@@ -16,7 +16,7 @@ from typing import Any
 
 from crossdiff.errors import CrossDiffError, MissingDependencyError, VideoError
 from crossdiff.pipeline.backends import PoseBackend, create_backend
-from crossdiff.pipeline.people import PeopleConfig, Tick, find_people
+from crossdiff.pipeline.tracks.people import PeopleConfig, Tick, find_people
 from crossdiff.video import FrameSource, VideoReader
 
 log = logging.getLogger(__name__)

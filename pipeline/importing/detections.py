@@ -14,8 +14,8 @@ from crossdiff.errors import InputError
 from crossdiff.pipeline.backends.base import Person
 from crossdiff.pipeline.importing.imports import largest_score
 from crossdiff.pipeline.importing.picture import upside_down
-from crossdiff.pipeline.mapping import KeypointSet, keypoint_set_in_file, keypoint_set_named
-from crossdiff.pipeline.tracking import TrackingConfig, join
+from crossdiff.pipeline.motion2d.mapping import KeypointSet, keypoint_set_in_file, keypoint_set_named
+from crossdiff.pipeline.tracks.tracking import TrackingConfig, join
 from crossdiff.types import Keypoints2D
 
 # Networks give the height of a heat map's peak as a score. Trained towards 1 it passes that by a few hundredths, and

@@ -19,7 +19,7 @@ from crossdiff.files import remove_leftovers
 from crossdiff.pipeline.engines.base import track_name
 from crossdiff.pipeline.inputs import LONGEST_ID, default_captions, warn_uncaptioned
 from crossdiff.pipeline.ledger import Row, Video, key_of
-from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D

@@ -17,7 +17,7 @@ class _Instance(Schema):
     track: Any = Field(None, validation_alias=AliasChoices("track_id", "instance_id", "tracking_id"))
 
 
-class _Frame(Schema):
+class _FrameOfPeople(Schema):
     frame_id: int
     instances: list[_Instance]
 
@@ -29,10 +29,10 @@ class _Meta(Schema):
 
 class _Demo(Schema):
     meta_info: _Meta = _Meta()
-    instance_info: list[_Frame]
+    instance_info: list[_FrameOfPeople]
 
 
-_INSTANCES, _FRAMES, _DEMO = TypeAdapter(list[_Instance]), TypeAdapter(list[_Frame]), TypeAdapter(_Demo)
+_INSTANCES, _FRAMES, _DEMO = TypeAdapter(list[_Instance]), TypeAdapter(list[_FrameOfPeople]), TypeAdapter(_Demo)
 
 
 def is_frame(value: Any) -> bool:

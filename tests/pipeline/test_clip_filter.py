@@ -12,8 +12,8 @@ from crossdiff.config import load_config
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import DUPLICATE, ENOUGH, REASONS, FilterConfig, filter_clips, judge
-from crossdiff.pipeline.mapping import BLAZEPOSE33
-from crossdiff.pipeline.measures import measure
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
+from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 

@@ -19,13 +19,13 @@ from wild import FakeBackend, write_video
 
 from crossdiff.errors import InputError
 from crossdiff.files import load_npz
-from crossdiff.pipeline import people
 from crossdiff.pipeline.engines import Job, Recipe, create_engine, local
 from crossdiff.pipeline.engines.base import LostError, gpu_is_lost
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.tracks import people
+from crossdiff.pipeline.tracks.people import PeopleConfig
 
 
 def contents(run: Run) -> tuple[dict, dict, list]:

@@ -14,7 +14,7 @@ from crossdiff.pipeline.build import build_2d
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import filter_clips
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, import_keypoints, placed
-from crossdiff.pipeline.report import write_report
+from crossdiff.pipeline.report.report import write_report
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 

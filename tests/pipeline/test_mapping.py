@@ -7,7 +7,7 @@ import pytest
 from wild import standing
 
 from crossdiff.errors import ClipError
-from crossdiff.pipeline.mapping import KEYPOINT_SETS, to_joints
+from crossdiff.pipeline.motion2d.mapping import KEYPOINT_SETS, to_joints
 from crossdiff.skeleton import HUMANML3D
 
 J = HUMANML3D.index

@@ -12,9 +12,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from scipy.optimize import linear_sum_assignment
 
 from crossdiff.config import Config
-from crossdiff.pipeline.appearance import Colours, difference
 from crossdiff.pipeline.backends.base import Person
-from crossdiff.pipeline.boxes import box_iou
+from crossdiff.pipeline.tracks.appearance import Colours, difference
+from crossdiff.pipeline.tracks.boxes import box_iou
 
 _TREND = 5  # frames over which a person's movement is measured
 _COLOUR_WEIGHT = 0.1  # of a new frame's colours in their average

@@ -11,9 +11,9 @@ from numpy import ndarray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crossdiff.errors import ClipError
-from crossdiff.pipeline.cleaning import CleanConfig, clean
-from crossdiff.pipeline.mapping import to_joints
-from crossdiff.pipeline.smoothing import SmoothConfig, smooth
+from crossdiff.pipeline.motion2d.cleaning import CleanConfig, clean
+from crossdiff.pipeline.motion2d.mapping import to_joints
+from crossdiff.pipeline.motion2d.smoothing import SmoothConfig, smooth
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Camera, Keypoints2D, Motion2D
 

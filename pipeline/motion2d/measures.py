@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import median_filter
 
-from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 

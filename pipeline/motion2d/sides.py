@@ -26,7 +26,7 @@ from numpy import ndarray
 from pydantic import NonNegativeFloat
 
 from crossdiff.config import Config
-from crossdiff.pipeline.mapping import KeypointSet
+from crossdiff.pipeline.motion2d.mapping import KeypointSet
 
 # Keypoints that a detector swaps together. The upper body (first two parts), the lower, and all are one swap as well.
 PARTS = (

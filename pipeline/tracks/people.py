@@ -14,12 +14,12 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.config import Config
-from crossdiff.pipeline.appearance import colours
 from crossdiff.pipeline.backends import Person, PoseBackend
-from crossdiff.pipeline.camera import CameraConfig, CameraTracker
-from crossdiff.pipeline.mapping import KeypointSet, keypoint_set_named
-from crossdiff.pipeline.shots import ShotConfig, ShotDetector
-from crossdiff.pipeline.tracking import Track, TrackingConfig, join
+from crossdiff.pipeline.motion2d.mapping import KeypointSet, keypoint_set_named
+from crossdiff.pipeline.tracks.appearance import colours
+from crossdiff.pipeline.tracks.camera import CameraConfig, CameraTracker
+from crossdiff.pipeline.tracks.shots import ShotConfig, ShotDetector
+from crossdiff.pipeline.tracks.tracking import Track, TrackingConfig, join
 from crossdiff.types import Keypoints2D
 from crossdiff.video import FrameSource, VideoInfo, VideoReader
 from crossdiff.video.timeline import frame_rate, pauses

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from pydantic import NonNegativeFloat, PositiveFloat
 
-from crossdiff.pipeline.mapping import keypoint_set_named
-from crossdiff.pipeline.measures import body_size, row_rate
-from crossdiff.pipeline.sides import SwapConfig, pairs, swapped
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
+from crossdiff.pipeline.motion2d.measures import body_size, row_rate
+from crossdiff.pipeline.motion2d.sides import SwapConfig, pairs, swapped
 from crossdiff.types import Keypoints2D
 
 _SPREAD = 1.4826  # standard deviation of a normal distribution, in median absolute deviations

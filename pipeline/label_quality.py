@@ -34,7 +34,7 @@ LABEL_REASONS = {
 }
 
 
-class ScoreConfig(Config):
+class LabelQualityConfig(Config):
     """Scales of the quality, and limits on what is measured of a label (None: off), checked in this order.
 
     The quality is the product of exp(-measure / scale) over four measures: 1 where all are 0, and 1/e as much for
@@ -74,7 +74,7 @@ def measure_label(label: Label, motion: Motion2D, skeleton: Skeleton) -> dict[st
     return {name: round(value, 4) for name, value in measured.items()}
 
 
-def quality(measures: Mapping[str, float], cfg: ScoreConfig) -> float:
-    """In [0, 1]; see `ScoreConfig`."""
+def quality(measures: Mapping[str, float], cfg: LabelQualityConfig) -> float:
+    """In [0, 1]; see `LabelQualityConfig`."""
     scales = {name: getattr(cfg, f"scale_{name}") for name in LABEL_MEASURES if name != "quality"}
     return round(math.exp(-sum(measures[name] / scale for name, scale in scales.items())), 4)
