@@ -72,7 +72,7 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     if not judged:
         raise InputError(f"{run.root}: nothing filtered yet; run `crossdiff filter {run.root}` first")
     summary = BuildSummary(fps=cfg.fps)
-    with run.alone("build-2d"):
+    with run.lock("build-2d"):
         run.record_config("build", cfg.model_dump())
         for folder in (run.motion2d, run.features2d, run.texts):
             remove_leftovers(folder)
@@ -108,8 +108,8 @@ def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cf
     except (ClipError, InputError) as error:
         missing = replace(missing, state="failed", reason=str(error), threshold=None)
     new = [f"{clip}_{n}" for n in range(len(motions))]
-    _begin(run, clip, old.union(new))
-    _unlabel(run, old.union(new))
+    _mark_interrupted(run, clip, old.union(new))
+    _delete_labels(run, old.union(new))
     _remove(run, old.difference(new))
     rows = [_write(run, name, clip, key, *motion, cfg) for name, motion in zip(new, motions, strict=True)] or [missing]
     run.ledger.put(rows, replace=("build", clip))
@@ -122,7 +122,7 @@ def _overlaps(keypoints: Keypoints2D, span: tuple[float, float]) -> bool:
     return start <= keypoints.time[-1] and (end == 0 or end > keypoints.time[0])
 
 
-def _begin(run: Run, clip: str, names: Iterable[str]) -> None:
+def _mark_interrupted(run: Run, clip: str, names: Iterable[str]) -> None:
     """Rows that know of every file of a clip while some are written and others removed: none counts if that ends."""
     rows = [Row("build", name, "failed", "", clip, reason="interrupted; run build-2d again") for name in names]
     run.ledger.put(rows, replace=("build", clip))
@@ -176,7 +176,7 @@ def _drop_others(run: Run, kept: set[str]) -> None:
     """Forget what an earlier build made of clips that are filtered now, or gone."""
     stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
     # Before their rows, so that no end of this process leaves files behind that no row speaks of.
-    _unlabel(run, stale)
+    _delete_labels(run, stale)
     _remove(run, stale)
     run.ledger.drop("build", stale)
 
@@ -191,7 +191,7 @@ def _remove(run: Run, names: Iterable[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _unlabel(run: Run, names: Iterable[str]) -> None:
+def _delete_labels(run: Run, names: Iterable[str]) -> None:
     """Drop the pseudo labels of motions that are others now: training must not pair them."""
     run.drop_labels(names)
     run.ledger.drop("pseudo", names)

@@ -64,7 +64,7 @@ DUPLICATE, ENOUGH = "duplicate", "enough of this label"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Rejection:
     """The first limit that a clip missed, with what was measured."""
 
     reason: str
@@ -99,7 +99,9 @@ class FilterSummary:
         raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
 
 
-def judge(measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str] = REASONS) -> Verdict | None:
+def first_violation(
+    measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str] = REASONS
+) -> Rejection | None:
     """The first limit missed; None for what is to be kept. A limit `min_x` or `max_x` is on the measure `x`.
 
     reasons: by the limits' names, in the order in which they are checked; one that is None in `cfg` is off.
@@ -109,7 +111,7 @@ def judge(measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str]
         if threshold is None:
             continue
         if value < threshold if limit.startswith("min_") else value > threshold:
-            return Verdict(reason, value, threshold)
+            return Rejection(reason, value, threshold)
     return None
 
 
@@ -172,18 +174,18 @@ def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | Non
         # A limit means the same whether a value comes from the track or from the ledger.
         measures = {name: round(value, 4) for name, value in measured.items()}
     row = Row("filter", clip.id, "done", key, clip.parent, measures=measures)
-    missed = judge(measures, cfg)
-    return row if missed is None else refused(row, missed)
+    missed = first_violation(measures, cfg)
+    return row if missed is None else rejected(row, missed)
 
 
-def refused(row: Row, verdict: Verdict, **more: str) -> Row:
+def rejected(row: Row, rejection: Rejection, **more: str) -> Row:
     """The row with why it was filtered."""
     return replace(
         row,
         state="filtered",
-        reason=verdict.reason,
-        value=verdict.value,
-        threshold=verdict.threshold,
+        reason=rejection.reason,
+        value=rejection.value,
+        threshold=rejection.threshold,
         measures={**row.measures, **more},
     )
 
@@ -202,8 +204,8 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
             except (ClipError, InputError) as error:
                 judged[row.id] = replace(row, state="failed", reason=str(error), measures={})
         for name, found in find_duplicates(poses, cfg.min_difference).items():
-            verdict = Verdict(DUPLICATE, round(found.distance, 4), cfg.min_difference)
-            judged[name] = refused(rows[name], verdict, duplicate_of=found.of)
+            rejection = Rejection(DUPLICATE, round(found.distance, 4), cfg.min_difference)
+            judged[name] = rejected(rows[name], rejection, duplicate_of=found.of)
     if cfg.per_label is not None:
         counts: Counter[str] = Counter()
         for row in sorted(kept, key=lambda row: (-row.measures["score"], row.id)):
@@ -211,7 +213,7 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
                 counts[labels[row.id]] += 1
                 rank = counts[labels[row.id]]
                 if rank > cfg.per_label:
-                    judged[row.id] = refused(row, Verdict(ENOUGH, rank, cfg.per_label))
+                    judged[row.id] = rejected(row, Rejection(ENOUGH, rank, cfg.per_label))
     return judged
 
 

@@ -15,7 +15,7 @@ from crossdiff.diffusion.lifting import Label, LabelConfig, label
 from crossdiff.errors import ClipError, InputError, PartialFailure
 from crossdiff.files import load_npz, remove_leftovers, save_npz
 from crossdiff.models import CrossDiffModel
-from crossdiff.pipeline.filter import judge, refused
+from crossdiff.pipeline.filter import first_violation, rejected
 from crossdiff.pipeline.label_quality import LABEL_MEASURES, LABEL_REASONS, LabelQualityConfig, measure_label, quality
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
@@ -85,7 +85,7 @@ def pseudo_label(
     model, teacher = load_model(checkpoint, device), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
     summary = PseudoLabelSummary(checkpoint)
-    with run.alone("pseudo-label"):
+    with run.lock("pseudo-label"):
         run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
         for folder in (run.pseudo3d, run.pseudo3d_filtered):
             remove_leftovers(folder)
@@ -133,8 +133,8 @@ def _judged(row: Row, cfg: LabelQualityConfig) -> Row:
     """The row of a label that was measured, with its quality: done, or filtered by the first limit that it misses."""
     measures = {**row.measures, "quality": quality(row.measures, cfg)}
     row = replace(row, state="done", reason=None, value=None, threshold=None, measures=measures)
-    missed = judge(measures, cfg, LABEL_REASONS)
-    return row if missed is None else refused(row, missed)
+    missed = first_violation(measures, cfg, LABEL_REASONS)
+    return row if missed is None else rejected(row, missed)
 
 
 def _judge_again(run: Run, before: Row, cfg: LabelQualityConfig, summary: PseudoLabelSummary) -> bool:

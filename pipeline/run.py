@@ -136,7 +136,7 @@ class Run:
             return False
 
     @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
+    def lock(self, what: str) -> Iterator[None]:
         """While a stage writes files: one process at a time does `what`. Raises where another one is at it."""
         lock = FileLock(self.root / f".{what}.lock")
         try:

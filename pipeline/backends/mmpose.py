@@ -19,7 +19,7 @@ from numpy import ndarray
 from crossdiff.errors import CheckpointError, InputError, MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.convert import read_pose_state
-from crossdiff.pipeline.backends.topdown import Crop, TopDownBackend, TopDownConfig
+from crossdiff.pipeline.backends.topdown import PersonCrop, TopDownBackend, TopDownConfig
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
@@ -51,7 +51,7 @@ class MMPoseBackend(TopDownBackend):
         }
 
     @torch.no_grad()
-    def keypoints(self, crops: Sequence[Crop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
+    def keypoints(self, crops: Sequence[PersonCrop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
         from mmengine.dataset import pseudo_collate
 
         found = self._model.test_step(pseudo_collate([self._prepared(*crop) for crop in crops]))

@@ -20,7 +20,7 @@ from crossdiff.pipeline.backends.base import Person, PoseBackend
 from crossdiff.pipeline.backends.detector import PersonDetector
 
 # One person of one frame: the frame, and the box in it.
-Crop = tuple[ndarray, Float[ndarray, "4"]]
+PersonCrop = tuple[ndarray, Float[ndarray, "4"]]
 
 
 class TopDownConfig(Config):
@@ -59,7 +59,7 @@ class TopDownBackend(PoseBackend):
         }
 
     @abstractmethod
-    def keypoints(self, crops: Sequence[Crop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
+    def keypoints(self, crops: Sequence[PersonCrop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
         """Positions in the pixels of each crop's frame, and heights of the heat maps' peaks."""
 
     def estimate(self, frames: Iterable[ndarray]) -> Iterator[list[Person]]:
@@ -84,7 +84,7 @@ class TopDownBackend(PoseBackend):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
-def _person(crop: Crop, xy: Float[ndarray, "k 2"], peak: Float[ndarray, " k"]) -> Person:
+def _person(crop: PersonCrop, xy: Float[ndarray, "k 2"], peak: Float[ndarray, " k"]) -> Person:
     """Peaks are about 1 where a network is sure; keypoints outside the frame are guesses and get score 0."""
     frame, box = crop
     inside = ((xy >= 0) & (xy < frame.shape[1::-1])).all(axis=1)

@@ -14,7 +14,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from crossdiff.pipeline.backends.hub import load_pretrained
-from crossdiff.pipeline.backends.topdown import Crop, TopDownBackend, TopDownConfig
+from crossdiff.pipeline.backends.topdown import PersonCrop, TopDownBackend, TopDownConfig
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
@@ -47,7 +47,7 @@ class VitPoseBackend(TopDownBackend):
         self._pairs = torch.tensor([(i, j) for i, j in enumerate(table.mirror) if i < j], device=self.device)
         self.identity |= {"transformers": transformers.__version__, "weights": loaded.fingerprint}
 
-    def keypoints(self, crops: Sequence[Crop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
+    def keypoints(self, crops: Sequence[PersonCrop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
         heatmaps = self.heatmaps(np.stack([self._cut(*crop) for crop in crops]))
         boxes = [[_corner_and_size(box) for _, box in crops]]
         (found,) = self._processor.post_process_pose_estimation(SimpleNamespace(heatmaps=heatmaps), boxes)

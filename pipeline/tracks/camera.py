@@ -58,10 +58,10 @@ class CameraTracker:
         else:
             fresh = len(self._at) < self._wanted
             if fresh:
-                self._begin(self._last, self._last_boxes)
+                self._start_key_frame(self._last, self._last_boxes)
             movement = self._follow(grey, boxes)
             if movement is None and not fresh:  # the key frame is out of reach: try from the last frame
-                self._begin(self._last, self._last_boxes)
+                self._start_key_frame(self._last, self._last_boxes)
                 movement = self._follow(grey, boxes)
             if movement is None:
                 self._at = self._at[:0]
@@ -74,7 +74,7 @@ class CameraTracker:
         self.to_first.append(to_first)
         self.known.append(known)
 
-    def _begin(self, grey: ndarray, boxes: ndarray) -> None:
+    def _start_key_frame(self, grey: ndarray, boxes: ndarray) -> None:
         """Make the last frame the key frame: find corners outside of its people."""
         import cv2
 

@@ -61,7 +61,7 @@ class Track:
         self.colours = np.where(np.isnan(averaged), np.where(np.isnan(colours), self.colours, colours), averaged)
 
 
-def join(
+def link_tracks(
     found: Sequence[Sequence[Person]],
     time: Float[ndarray, " f"],
     cfg: TrackingConfig,
@@ -115,17 +115,17 @@ def _expected(
 
     to_here: from the pixels of the first frame to those of `frame`.
     """
-    last, person = track.frames[-1], _moved(track.people[-1], to_here @ to_first[track.frames[-1]])
+    last, person = track.frames[-1], shift_person(track.people[-1], to_here @ to_first[track.frames[-1]])
     first = max(0, len(track.frames) - _TREND)
     if frame - last > 1 or track.frames[first] == last:  # nobody knows where somebody unseen went
         return person
-    earlier = _moved(track.people[first], to_here @ to_first[track.frames[first]])
+    earlier = shift_person(track.people[first], to_here @ to_first[track.frames[first]])
     way = np.median(person.xy, axis=0) - np.median(earlier.xy, axis=0)
     step = way * (time[frame] - time[last]) / (time[last] - time[track.frames[first]])
     return Person(person.xy + step, person.score, person.box + np.tile(step, 2))
 
 
-def _moved(person: Person, move: Float[ndarray, "3 3"]) -> Person:
+def shift_person(person: Person, move: Float[ndarray, "3 3"]) -> Person:
     xy, corners = (points @ move[:2, :2].T + move[:2, 2] for points in (person.xy, person.box.reshape(2, 2)))
     return Person(xy, person.score, corners.ravel())
 
@@ -150,8 +150,8 @@ def _costs(
     old_size, new_size = (np.maximum((b[:, 2:] - b[:, :2]).max(axis=1), 1.0) for b in (old, new))
     reach = (cfg.slack + cfg.speed * seconds) * old_size
     overlap, scale = box_iou(old, new), new_size / old_size[:, None]
-    exchanged = similarity(before, after[:, list(mirror)], score, reach)
-    alike = np.maximum(similarity(before, after, score, reach), np.where(overlap >= cfg.min_iou, exchanged, 0))
+    exchanged = oks(before, after[:, list(mirror)], score, reach)
+    alike = np.maximum(oks(before, after, score, reach), np.where(overlap >= cfg.min_iou, exchanged, 0))
     centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (old, new)]
     near = np.linalg.norm(centres[0][:, None] - centres[1], axis=-1) <= np.minimum(reach, _FARTHEST * old_size)[:, None]
     stayed = (alike >= cfg.min_similarity) & (overlap >= cfg.min_iou)
@@ -162,7 +162,7 @@ def _costs(
     return np.where(allowed, 2 - alike - overlap + np.nan_to_num(unlike), np.inf)
 
 
-def similarity(
+def oks(
     before: Float[ndarray, "t k 2"], after: Float[ndarray, "p k 2"], score: Float[ndarray, "t p k"], reach: ndarray
 ) -> Float[ndarray, "t p"]:
     """Mean over keypoints of exp(-(distance / reach)^2 / 2), weighted by score. reach: in pixels, shape (t,)."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from command import crossdiff
 
-from crossdiff.pipeline.ledger import Row, Video
+from crossdiff.pipeline.ledger import Row, VideoRecord
 from crossdiff.pipeline.run import Run
 
 
@@ -13,7 +13,7 @@ from crossdiff.pipeline.run import Run
 def broken(here) -> Run:
     """A run of one clip, whose keypoints are gone."""
     run = Run.create(here / "runs" / "0001")
-    run.ledger.put_video(Video("a", Path("a.mp4"), "", "waving", ()))
+    run.ledger.put_video(VideoRecord("a", Path("a.mp4"), "", "waving", ()))
     run.ledger.put([Row("track", "a_t0", "done", "k", parent="a")])
     return run
 

@@ -11,7 +11,7 @@ from wild import FakeBackend, keypoints, shade_of, standing, waving, write_video
 from crossdiff.config import load_config
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.filter import DUPLICATE, ENOUGH, REASONS, FilterConfig, filter_clips, judge
+from crossdiff.pipeline.filter import DUPLICATE, ENOUGH, REASONS, FilterConfig, filter_clips, first_violation
 from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
 from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
@@ -33,7 +33,7 @@ def test_measures_of_a_good_clip():
     assert found["score"] == pytest.approx(0.9) and found["whole"] == 1 and found["edge"] == 0
     assert found["height"] == pytest.approx(75, abs=2)  # shoulders to ankles of a body of 100
     assert found["jitter"] < 0.01 < found["motion"]
-    assert judge(found, FilterConfig()) is None
+    assert first_violation(found, FilterConfig()) is None
 
 
 def test_jitter_grows_with_noise_and_motion_hardly():
@@ -123,13 +123,13 @@ def test_one_frame_has_measures_too():
 def test_each_limit_refuses_what_is_beyond_it_and_keeps_what_is_on_it(limit):
     cfg = FilterConfig()
     threshold, worse = getattr(cfg, limit), -1 if limit.startswith("min") else 1
-    assert judge(GOOD | {limit[4:]: threshold}, cfg) is None
-    missed = judge(GOOD | {limit[4:]: threshold + worse * 0.001}, cfg)
+    assert first_violation(GOOD | {limit[4:]: threshold}, cfg) is None
+    missed = first_violation(GOOD | {limit[4:]: threshold + worse * 0.001}, cfg)
     assert missed is not None and missed.reason == REASONS[limit] and missed.threshold == threshold
 
 
 def test_the_first_limit_missed_is_the_reason():
-    missed = judge(GOOD | {"motion": 0.0, "fps": 5.0}, FilterConfig())
+    missed = first_violation(GOOD | {"motion": 0.0, "fps": 5.0}, FilterConfig())
     assert missed is not None and missed.reason == "source frame rate too low" and missed.value == 5
 
 

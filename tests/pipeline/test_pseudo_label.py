@@ -286,7 +286,7 @@ def test_teachers_that_cannot_lift_a_run_are_refused_before_anything_changes(run
     model = small_model()
     dim = model.config.layout("2d").dim
     model.set_statistics("2d", torch.zeros(dim), torch.ones(dim))
-    with pytest.raises(CheckpointError, match=r"no statistics of 2d features.*Mean2d\.npy"):
+    with pytest.raises(CheckpointError, match=r"lacks the statistics of 2d features.*Mean2d\.npy"):
         pseudo_label(run, save_model(model, tmp_path / "bare"))
     with pytest.raises(CheckpointError, match=r"has no 2d half"):
         pseudo_label(run, save_model(small_model(domains="3d"), tmp_path / "solid"))
