@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from crossdiff.annotations.captions import VideoCaption, by_span, caption_line
-from crossdiff.errors import ClipError, InputError, PartialFailure
+from crossdiff.errors import ClipError, InputError
 from crossdiff.files import remove_leftovers, save_npz, write_text
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import ClipSummary
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 # Of the files that are written: where it is another one, a run's motions are built anew.
 _VERSION = 4
@@ -31,34 +31,19 @@ class BuildConfig(MotionConfig):
 
 
 @dataclass
-class BuildSummary:
-    """What building did, in clips and in the motions that they gave."""
+class BuildSummary(ClipSummary):
+    """Counts of clips, and of the motions and frames that were built from them."""
 
-    clips: int = 0
-    unchanged: int = 0
+    work = "made into motion"
     motions: int = 0
     frames: int = 0
     fps: float = 20.0
-    filtered: Counter[str] = field(default_factory=Counter)
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.filtered.most_common())
         return (
             f"{counted(self.motions, 'motion')} ({self.frames / self.fps / 60:.1f} min) "
-            f"from {counted(self.clips, 'clip')}; "
-            f"{self.filtered.total()} filtered{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; "
-            f"{self.unchanged} unchanged"
+            f"from {counted(self.clips, 'clip')}; {self.losses()}; {self.unchanged} unchanged"
         )
-
-    def raise_failures(self) -> None:
-        """One line per clip that failed; `InputError` where all did."""
-        if not self.failed:
-            return
-        lines = listed(self.failed)
-        if len(self.failed) == self.clips:
-            raise InputError(f"no clip could be made into motion; mend them, or give others:{lines}")
-        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
 
 
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
@@ -109,7 +94,7 @@ def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cf
         missing = replace(missing, state="failed", reason=str(error), threshold=None)
     new = [f"{clip}_{n}" for n in range(len(motions))]
     _mark_interrupted(run, clip, old.union(new))
-    _delete_labels(run, old.union(new))
+    run.drop_labels(old.union(new))
     _remove(run, old.difference(new))
     rows = [_write(run, name, clip, key, *motion, cfg) for name, motion in zip(new, motions, strict=True)] or [missing]
     run.ledger.put(rows, replace=("build", clip))
@@ -176,7 +161,7 @@ def _drop_others(run: Run, kept: set[str]) -> None:
     """Forget what an earlier build made of clips that are filtered now, or gone."""
     stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
     # Before their rows, so that no end of this process leaves files behind that no row speaks of.
-    _delete_labels(run, stale)
+    run.drop_labels(stale)
     _remove(run, stale)
     run.ledger.drop("build", stale)
 
@@ -189,12 +174,6 @@ def _remove(run: Run, names: Iterable[str]) -> None:
     for name in names:
         for path in _files(run, name):
             path.unlink(missing_ok=True)
-
-
-def _delete_labels(run: Run, names: Iterable[str]) -> None:
-    """Drop the pseudo labels of motions that are others now: training must not pair them."""
-    run.drop_labels(names)
-    run.ledger.drop("pseudo", names)
 
 
 def _count(summary: BuildSummary, rows: list[Row]) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from crossdiff.annotations.captions import VideoCaption
-from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
 from crossdiff.pipeline.engines import Engine, ExtractResult, InProcess, Job, WorkerConfig
@@ -26,9 +25,10 @@ from crossdiff.pipeline.inputs import (
 )
 from crossdiff.pipeline.ledger import Row, State, VideoRecord, key_of
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import StageSummary
 from crossdiff.pipeline.tracks.people import PeopleConfig
 from crossdiff.progress import progress_bar
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -37,22 +37,20 @@ _READER = 2
 
 
 @dataclass
-class ExtractSummary:
-    """What extraction did. unchanged: videos left alone, as their content and the configuration are the same.
-
-    failed: by the video's path, why; quarantined: how many of these ended, or hung, the processes that read them;
-    damaged: videos of which some frames could not be decoded, and the others were used.
-    """
+class ExtractSummary(StageSummary):
+    """Counts of videos, frames and tracks. Failures are listed by the video's path."""
 
     videos: int = 0
-    unchanged: int = 0
     frames: int = 0
+    """Frames that were read now."""
     seconds: float = 0.0
+    """Time that reading them took."""
     tracks: int = 0
     quarantined: int = 0
+    """Failed videos that crashed or hung the processes that read them."""
     damaged: int = 0
+    """Videos of which some frames could not be decoded; the others were used."""
     without_person: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         good = self.videos - len(self.failed) - len(self.without_person)
@@ -65,15 +63,16 @@ class ExtractSummary:
             f"{self.unchanged} unchanged{rate}"
         )
 
-    def raise_failures(self) -> None:
-        """One line per input that gave nothing; `InputError` where none gave a track."""
-        useless = dict.fromkeys(sorted(self.without_person), "no person found") | dict(sorted(self.failed.items()))
-        if not useless:
-            return
-        lines = listed(useless)
-        if len(useless) == self.videos:
-            raise InputError(f"no video could be used; give others that show a whole person, or re-encode:{lines}")
-        raise PartialFailure(f"{len(useless)} of {self.videos} videos could not be used, the others are done:{lines}")
+    def reasons(self) -> Mapping[str, str]:
+        return dict.fromkeys(sorted(self.without_person), "no person found") | dict(super().reasons())
+
+    def what_failed(self) -> str:
+        if self.has_results():
+            return f"{len(self.reasons())} of {self.videos} videos could not be used, the others are done"
+        return "no video could be used; give others that show a whole person, or re-encode"
+
+    def has_results(self) -> bool:
+        return len(self.reasons()) < self.videos
 
 
 def extract_2d(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from crossdiff.config import Config
-from crossdiff.errors import ClipError, InputError, PartialFailure
+from crossdiff.errors import ClipError, InputError
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.duplicates import find_duplicates, signature
 from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import ClipSummary, no_clips
 from crossdiff.progress import track
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 
 class FilterConfig(Config):
@@ -73,30 +74,14 @@ class Rejection:
 
 
 @dataclass
-class FilterSummary:
-    """What the filter did. reasons: how many clips were refused for each."""
+class FilterSummary(ClipSummary):
+    """Counts of clips that were kept, filtered, or could not be read."""
 
-    clips: int = 0
+    work = "read"
     kept: int = 0
-    unchanged: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
-        return (
-            f"{self.kept} of {counted(self.clips, 'clip')} kept; {self.reasons.total()} filtered"
-            f"{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; {self.unchanged} unchanged"
-        )
-
-    def raise_failures(self) -> None:
-        """One line per clip that failed; `InputError` where all did."""
-        if not self.failed:
-            return
-        lines = listed(self.failed)
-        if len(self.failed) == self.clips:
-            raise InputError(f"no clip could be read:{lines}")
-        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
+        return f"{self.kept} of {counted(self.clips, 'clip')} kept; {self.losses()}; {self.unchanged} unchanged"
 
 
 def first_violation(
@@ -125,7 +110,7 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
     cfg = cfg or run.recorded("filter", FilterConfig)
     tracks = run.ledger.rows("track")
     if not tracks:
-        raise InputError(f"{run.root}: {_why_none(run)}")
+        raise no_clips(run)
     run.record_config("filter", cfg.model_dump())
     videos = run.ledger.videos()
     labels = {clip.id: videos[clip.parent].label for clip in tracks}
@@ -150,16 +135,6 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
 def _is_judged(row: Row, old: Row | None) -> bool:
     """Whether a clip was judged before, from the same content by the same limits."""
     return old is not None and old.key == row.key and "failed" not in (old.state, row.state)
-
-
-def _why_none(run: Run) -> str:
-    add = f"`crossdiff extract-2d VIDEOS --out {run.root}`"
-    if tried := run.ledger.rows("extract"):
-        return (
-            f"none of its videos ({len(tried)}) could be used; see `crossdiff status {run.root} "
-            f"--stage extract`, and add other videos with {add}"
-        )
-    return f"holds no clips; run {add} first"
 
 
 def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
@@ -222,6 +197,6 @@ def _count(summary: FilterSummary, row: Row) -> None:
     if row.state == "done":
         summary.kept += 1
     elif row.state == "filtered":
-        summary.reasons[str(row.reason)] += 1
+        summary.filtered[str(row.reason)] += 1
     else:
         summary.failed[row.id] = str(row.reason)

@@ -7,23 +7,24 @@ import itertools
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy import ndarray
 
 from crossdiff.annotations.captions import VideoCaption
-from crossdiff.errors import CrossDiffError, InputError, PartialFailure
+from crossdiff.errors import CrossDiffError, InputError
 from crossdiff.files import remove_leftovers
 from crossdiff.pipeline.engines.base import track_name
 from crossdiff.pipeline.inputs import LONGEST_ID, default_captions, warn_uncaptioned
 from crossdiff.pipeline.ledger import Row, VideoRecord, key_of
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import ClipSummary
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +59,13 @@ class UnusableClip:
 
 
 @dataclass
-class ImportSummary:
-    """What an import did. unchanged: clips that were there already; replaced: others that were there under their ids;
-    failed: by the clip's id, why."""
+class ImportSummary(ClipSummary):
+    """Counts of imported clips and frames."""
 
-    clips: int = 0
-    unchanged: int = 0
+    work = "imported"
     replaced: int = 0
+    """Clips that took the place of another one with their id."""
     frames: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         written = self.clips - self.unchanged - len(self.failed)
@@ -75,15 +74,6 @@ class ImportSummary:
             f"{f', {self.replaced} in place of others' if self.replaced else ''}), "
             f"{self.unchanged} unchanged, {len(self.failed)} failed"
         )
-
-    def raise_failures(self) -> None:
-        """One line per clip that failed; `InputError` where all did."""
-        if not self.failed:
-            return
-        lines = listed(dict(sorted(self.failed.items())))
-        if len(self.failed) == self.clips:
-            raise InputError(f"no clip could be imported; mend them, or give others:{lines}")
-        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed, the others are imported:{lines}")
 
 
 def import_keypoints(

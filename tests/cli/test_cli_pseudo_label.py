@@ -29,8 +29,8 @@ def test_failures_of_every_stage_are_said(broken, monkeypatch):
     from crossdiff.pipeline.pseudo_label import PseudoLabelSummary
 
     made = {
-        "filter_clips": FilterSummary(2, failed={"a": "gone"}),
-        "build_2d": BuildSummary(2, failed={"b": "no size"}),
+        "filter_clips": FilterSummary(clips=2, failed={"a": "gone"}),
+        "build_2d": BuildSummary(clips=2, failed={"b": "no size"}),
         "pseudo_label": PseudoLabelSummary(Path("teacher"), 1, failed={"c": "too long"}),
     }
     for name, result in made.items():

@@ -173,7 +173,7 @@ def test_what_is_judged_is_not_read_again(run):
 def test_the_best_of_each_label_are_kept(run, videos):
     copies(videos, run, PullUps_2=70, PullUps_3=80)
     summary = filter_clips(run, FilterConfig(min_difference=0, per_label=1))
-    assert summary.kept == 2 and summary.reasons == {ENOUGH: 2}
+    assert summary.kept == 2 and summary.filtered == {ENOUGH: 2}
     assert filter_clips(run, FilterConfig(min_difference=0, per_label=3)).kept == 4
 
 
@@ -205,7 +205,7 @@ def test_a_file_that_was_damaged_later_fails_its_clip_alone(run, videos):
     (run.keypoints / "jumping_jacks_01_t0.npz").write_bytes(b"nothing")
     copies(videos, run, longer=80)
     summary = filter_clips(run)
-    assert summary.kept == summary.reasons[DUPLICATE] == 1 and list(summary.failed) == ["jumping_jacks_01_t0"]
+    assert summary.kept == summary.filtered[DUPLICATE] == 1 and list(summary.failed) == ["jumping_jacks_01_t0"]
     assert run.ledger.get("filter", "jumping_jacks_01_t0").state == "failed"
 
 

@@ -130,18 +130,18 @@ def test_a_label_beyond_a_limit_is_filtered_and_another_limit_lifts_nothing(run,
     assert (row.state, row.reason) == ("filtered", "does not fit its 2D motion")
     assert (row.value, row.threshold) == (errors[worst], limit)
     assert labels(run).keys() == before.keys() - {worst}
-    assert label(run, teacher, **limits).reasons.total() == 1
-    assert label(run, teacher, min_quality=1).reasons == {"quality too low": 3}
+    assert label(run, teacher, **limits).filtered.total() == 1
+    assert label(run, teacher, min_quality=1).filtered == {"quality too low": 3}
     assert not labels(run)
     # As it was, the labels are the same, and where they were.
-    assert not label(run, teacher).reasons
+    assert not label(run, teacher).filtered
     assert all(np.array_equal(after, before[name]) for name, after in labels(run).items())
     assert not list(run.pseudo3d_filtered.glob("*.npz"))
 
 
 def test_a_teacher_that_knows_nothing_makes_no_label_within_the_default_limits(run, teacher):
     summary = pseudo_label(run, teacher)
-    assert summary.reasons == {"does not fit its 2D motion": 3}
+    assert summary.filtered == {"does not fit its 2D motion": 3}
     assert "3 motions lifted to 3D, 0 unchanged, 3 filtered (3 does not fit its 2D motion)" in str(summary)
     assert not labels(run)
 
@@ -269,7 +269,7 @@ def test_nothing_to_lift_says_why(teacher, tmp_path):
     with pytest.raises(InputError, match=r"\(1 too short\).* loosen limits with `crossdiff filter"):
         label(run, teacher)
     run.ledger.put([Row("filter", "x", "failed", "k", reason="x.npz: no such file")])
-    with pytest.raises(InputError, match=r"\(1 failed\); see `crossdiff status .* --stage filter`, then mend"):
+    with pytest.raises(InputError, match=r"\(1 failed\); see `crossdiff status .* --stage filter`, then fix"):
         label(run, teacher)
 
 
