@@ -27,7 +27,10 @@ _NOT_TOLD = "no caption is about it"
 
 
 class BuildConfig(MotionConfig):
+    """How kept clips become motions and features."""
+
     layout: Layout2D = "paper"
+    """Feature layout: the paper's (132 values) or that of the authors' checkpoints (134)."""
 
 
 @dataclass

@@ -20,30 +20,41 @@ from crossdiff.wording import counted
 
 
 class FilterConfig(Config):
-    """Limits on the measures of `motion2d.measures.measure`, checked in this order; the first one missed is the reason.
+    """Limits on the measures of clips. They are checked in this order, and the first violation is the reason.
 
-    Units: frames per second; frames at 20 fps; pixels; scores and shares in [0, 1]; bones, jitter and
-    min_difference in body heights, camera and motion in body heights per second. seen_score: a keypoint below it
-    counts as unseen. Of what is within all limits, clips that differ by less than min_difference from a better one
-    are left out (0: none is), and all but the best-scored `per_label` of each label (clips without one all
-    stay). `configs/filter.yaml` says why.
+    The body is that of shoulders, elbows, wrists, hips, knees and ankles; its height is the longer side of its box.
     """
 
     seen_score: float = Field(0.3, ge=0, le=1)
+    """Keypoints with a lower score count as not visible."""
     min_fps: NonNegativeFloat = 12.0
+    """Lowest frame rate of the video, in frames per second."""
     min_frames: PositiveInt = 40
+    """Shortest clip, in frames at 20 frames per second."""
     max_edge: float = Field(0.5, ge=0, le=1)
+    """Highest fraction of frames in which the body touches or leaves the edge of the picture."""
     min_whole: float = Field(0.25, ge=0, le=1)
+    """Lowest fraction of frames in which the whole body is visible."""
     min_height: NonNegativeFloat = 50.0
+    """Smallest body height, in pixels."""
     min_score: float = Field(0.5, ge=0, le=1)
+    """Lowest mean score of the body's keypoints."""
     min_joint_score: float = Field(0.2, ge=0, le=1)
+    """Lowest mean score of the worst keypoint of the body."""
     max_bones: NonNegativeFloat = 0.08
+    """Largest fluctuation of limb lengths, in body heights."""
     max_jitter: NonNegativeFloat = 0.06
+    """Largest mean deviation from a straight path between neighbouring frames, in body heights."""
     max_camera_lost: float = Field(0.5, ge=0, le=1)
+    """Highest fraction of frames in which the camera's movement is unknown."""
     max_camera: NonNegativeFloat = 5.0
+    """Highest mean speed of the camera, in body heights per second."""
     min_motion: NonNegativeFloat = 0.03
+    """Lowest mean speed of the body, in body heights per second."""
     min_difference: NonNegativeFloat = 0.025
+    """Smallest distance to a better clip, in body heights; closer ones are duplicates. 0 keeps all."""
     per_label: PositiveInt | None = None
+    """Most clips to keep of each label, best scores first; null keeps all. Clips without a label are not counted."""
 
 
 # Reasons as people read them, in the order in which limits are checked.

@@ -26,9 +26,10 @@ from crossdiff.wording import counted
 
 
 class PseudoLabelConfig(LabelConfig, LabelQualityConfig):
-    """batch_size: clips that are lifted together."""
+    """How motions are lifted, and which labels are kept."""
 
     batch_size: int = Field(16, ge=1)
+    """Number of motions that are lifted together."""
 
 
 @dataclass

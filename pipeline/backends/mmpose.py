@@ -24,11 +24,14 @@ from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
 class MMPoseConfig(TopDownConfig):
-    """config: a file, or the name of one that comes with mmpose; weights: the .pth that belongs to it."""
+    """Settings of the mmpose backend."""
 
     config: str = "td-hm_ViTPose-base-simple_8xb64-210e_coco-256x192"
+    """Configuration of the pose network: a file, or the name of one shipped with mmpose."""
     weights: Path
-    precision: Literal["float32"] = "float32"  # mmpose decodes nothing else
+    """Weights for this configuration, a .pth file."""
+    precision: Literal["float32"] = "float32"
+    """mmpose decodes float32 alone."""
 
 
 class MMPoseBackend(TopDownBackend):

@@ -24,19 +24,22 @@ PersonCrop = tuple[ndarray, Float[ndarray, "4"]]
 
 
 class TopDownConfig(Config):
-    """detector: hub id or folder of the person detector; threshold: lowest score of a person.
-
-    batch_size: frames, and crop_batch_size: people, that go through the networks at once; flip: mean with the
-    mirrored picture, a little better in twice the time; precision: auto is bfloat16 on GPUs.
-    """
+    """Settings shared by the backends that detect people first."""
 
     detector: str = "PekingU/rtdetr_r50vd_coco_o365"
+    """Person detector: hub id or folder."""
     threshold: float = Field(0.5, gt=0, lt=1)
+    """Lowest score of a detected person."""
     batch_size: int = Field(8, ge=1)
+    """Number of frames in a batch of the detector."""
     crop_batch_size: int = Field(32, ge=1)
+    """Number of people in a batch of the pose network."""
     flip: bool = False
+    """Average with the mirrored picture: slightly more accurate, twice the time."""
     device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto is bfloat16 on GPUs and float32 on CPUs."""
 
 
 class TopDownBackend(PoseBackend):

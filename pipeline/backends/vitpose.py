@@ -19,9 +19,10 @@ from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
 class VitPoseConfig(TopDownConfig):
-    """weights: hub id, or a folder such as `crossdiff convert-pose` writes."""
+    """Settings of the vitpose backend."""
 
     weights: str = "usyd-community/vitpose-base-simple"
+    """Pose network: hub id, or a folder written by `crossdiff convert-pose`."""
 
 
 class VitPoseBackend(TopDownBackend):

@@ -20,14 +20,14 @@ _AT_ONCE = 256  # frames whose windows are in memory: those of all would take ma
 
 
 class CleanConfig(SwapConfig):
-    """When keypoints are taken for swapped or for outliers."""
+    """When keypoints count as swapped or as outliers."""
 
     outlier_window: NonNegativeFloat = 0.2
-    """Half of the window, in seconds, whose median each keypoint is compared with; 0: outliers are not looked for."""
+    """Half-width of the window whose median each keypoint is compared with, in seconds; 0 switches the check off."""
     outlier_threshold: PositiveFloat = 3.0
-    """Least distance of an outlier from the median, in standard deviations of the window."""
+    """Smallest distance of an outlier from the median, in standard deviations of the window."""
     outlier_least: NonNegativeFloat = 0.05
-    """Least distance of an outlier from the median, in body sizes."""
+    """Smallest distance of an outlier from the median, in body sizes."""
 
 
 def clean(keypoints: Keypoints2D, seen_score: float, cfg: CleanConfig) -> Keypoints2D:

@@ -31,17 +31,18 @@ _TINY = 1e-6  # seconds
 
 
 class MotionConfig(CleanConfig, SmoothConfig):
-    """seen_score: a keypoint below it counts as unseen; max_gap: seconds unseen that are interpolated over.
-
-    fps: of the motions, 20 as HumanML3D, 12.5 as KIT-ML; min_frames, max_frames: of a clip's joints; features have
-    one frame less, and models take at most 196.
-    """
+    """How tracks of keypoints become 2D motions."""
 
     seen_score: float = Field(0.3, ge=0, le=1)
+    """Keypoints with a lower score count as not visible."""
     max_gap: NonNegativeFloat = 0.25
+    """Longest gap in a joint's trajectory that is interpolated, in seconds."""
     fps: PositiveFloat = HUMANML3D.fps
+    """Frame rate of the motions: 20 as in HumanML3D, 12.5 as in KIT-ML. `pseudo-label` needs 20."""
     min_frames: PositiveInt = 41
+    """Shortest motion, in frames of joints; features have one frame less."""
     max_frames: PositiveInt = 197
+    """Longest motion, in frames of joints; longer tracks are cut. Models take at most 196 frames of features."""
 
 
 def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, float] = (0.0, 0.0)) -> list[Motion2D]:

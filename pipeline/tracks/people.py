@@ -32,11 +32,14 @@ _SMALL = 320
 
 
 class PeopleConfig(Config):
-    """What decides, beside the pose backend, which tracks a video gives."""
+    """How shots, the camera's movement and tracks are found."""
 
     shots: ShotConfig = ShotConfig()
+    """Cuts between shots."""
     camera: CameraConfig = CameraConfig()
+    """The camera's movement."""
     tracking: TrackingConfig = TrackingConfig()
+    """Tracks of people."""
 
 
 @dataclass(frozen=True)

@@ -22,28 +22,28 @@ _FARTHEST = 1.0  # body sizes that somebody unseen may have gone
 
 
 class TrackingConfig(Config):
-    """When a person in one frame is the person of an earlier one.
+    """When two detections are the same person.
 
-    From one frame to the next their keypoints must be alike: the mean of exp(-(d / reach)^2 / 2), weighted by score,
-    where d is the distance that a keypoint went in body sizes and reach = `slack` + `speed` * seconds (COCO's object
-    keypoint similarity with a reach that grows in time). Somebody who was unseen must be where they were, or wear the
-    same colours within that reach. Anything else starts a new track.
+    In neighbouring frames the keypoints must be similar: mean of exp(-(d / reach)^2 / 2), weighted by score, where d is
+    the distance that a keypoint moved and reach = `slack` + `speed` * seconds, in body sizes (COCO's object keypoint
+    similarity with a reach that grows with time). A person who was lost must reappear in the same place, or within
+    reach in clothes of the same colours. Any other detection starts a new track.
     """
 
     slack: PositiveFloat = 0.1
-    """Body sizes that keypoints may go in no time."""
+    """Distance, in body sizes, that keypoints may be off at any frame rate."""
     speed: NonNegativeFloat = 1.5
-    """Body sizes that they may go in a second."""
+    """Further distance that they may move, in body sizes per second."""
     min_similarity: float = Field(0.3, ge=0, le=1)
-    """Least similarity of the keypoints of neighbouring frames."""
+    """Lowest similarity of the keypoints in neighbouring frames."""
     max_scale: PositiveFloat = 1.6
-    """Factor by which the size of the box may change."""
+    """Largest factor by which the size of the box may change."""
     max_gap: NonNegativeFloat = 1.0
-    """Seconds unseen after which a track ends."""
+    """Time without a detection after which a track ends, in seconds."""
     min_iou: NonNegativeFloat = 0.5
-    """Overlap of the boxes (intersection over union) of somebody who is where they were."""
+    """Lowest overlap of the boxes (intersection over union) of a person who reappears in the same place."""
     max_colour: PositiveFloat = 0.15
-    """Difference of the colours of trunk and thighs, in [0, 1], up to which somebody wears the same."""
+    """Largest difference of clothing colours (trunk and thighs), in [0, 1], of a person who reappears elsewhere."""
 
 
 @dataclass
