@@ -28,8 +28,8 @@ from crossdiff.pipeline.build import build_2d
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
-from crossdiff.pipeline.people import PeopleConfig, find_people
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.tracks.people import PeopleConfig, find_people
 from crossdiff.video import VideoReader
 from crossdiff.viewing.encode import write_video
 

@@ -26,7 +26,7 @@ from crossdiff.diffusion.lifting import LabelConfig, label
 from crossdiff.files import load_npz
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.pipeline.ledger import Row
-from crossdiff.pipeline.report_pictures import Drawer
+from crossdiff.pipeline.report.pictures import Drawer
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import track
 from crossdiff.representation.features3d import features_to_joints

@@ -111,7 +111,7 @@ def _override(values: dict[str, Any], text: str, option: str) -> str:
         raise ConfigError(f"{option} {text!r}: the value is not valid YAML; quote it") from None
     for name in parents:
         if not isinstance(values.setdefault(name, {}), dict):
-            raise ConfigError(f"{option} {text!r}: {name!r} holds {values[name]!r}, which has no keys below it")
+            raise ConfigError(f"{option} {text!r}: {name!r} holds {values[name]!r}, which has no nested keys")
         values = values[name]
     values[last] = parsed
     return key.strip()

@@ -45,7 +45,7 @@ class Keypoints2D:
     frame: source frame numbers, shape (F,), increasing.
     fps: frame rate of the source.
     size: (width, height) in pixels.
-    keypoint_set: name of the set of K keypoints, a key of `pipeline.mapping.KEYPOINT_SETS`.
+    keypoint_set: name of the set of K keypoints, a key of `pipeline.motion2d.mapping.KEYPOINT_SETS`.
     time: seconds, shape (F,), increasing; by default frame / fps, as in a video of constant frame rate.
     camera: shape (F, 2, 3), affine map from this frame's pixels to the first frame's; the identity for a static camera.
     camera_known: shape (F,), whether the camera's movement since the previous frame is known. Where it is not, the map

@@ -53,11 +53,15 @@ class Failures(ABC):
         """Whether any input succeeded; without one, the failure is not partial."""
         return True
 
+    def reasons(self) -> Mapping[str, str]:
+        """The inputs to report, with their reasons."""
+        return self.failed
+
     def raise_failures(self) -> None:
         """Raise PartialFailure, or InputError where nothing succeeded, that lists every failed input."""
-        if self.failed:
+        if reasons := self.reasons():
             kind = PartialFailure if self.has_results() else InputError
-            raise kind(f"{self.what_failed()}:{listed(self.failed)}")
+            raise kind(f"{self.what_failed()}:{listed(reasons)}")
 
 
 def slug(prompt: str) -> str:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from crossdiff.annotations.captions import VideoCaption, by_span, caption_line
-from crossdiff.errors import ClipError, InputError, PartialFailure
+from crossdiff.errors import ClipError, InputError
 from crossdiff.files import remove_leftovers, save_npz, write_text
 from crossdiff.pipeline.ledger import Row, key_of
-from crossdiff.pipeline.motion import MotionConfig, to_motions
+from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import ClipSummary
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 # Of the files that are written: where it is another one, a run's motions are built anew.
 _VERSION = 4
@@ -27,38 +27,26 @@ _NOT_TOLD = "no caption is about it"
 
 
 class BuildConfig(MotionConfig):
+    """How kept clips become motions and features."""
+
     layout: Layout2D = "paper"
+    """Feature layout: the paper's (132 values) or that of the authors' checkpoints (134)."""
 
 
 @dataclass
-class BuildSummary:
-    """What building did, in clips and in the motions that they gave."""
+class BuildSummary(ClipSummary):
+    """Counts of clips, and of the motions and frames that were built from them."""
 
-    clips: int = 0
-    unchanged: int = 0
+    work = "made into motion"
     motions: int = 0
     frames: int = 0
     fps: float = 20.0
-    filtered: Counter[str] = field(default_factory=Counter)
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.filtered.most_common())
         return (
             f"{counted(self.motions, 'motion')} ({self.frames / self.fps / 60:.1f} min) "
-            f"from {counted(self.clips, 'clip')}; "
-            f"{self.filtered.total()} filtered{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; "
-            f"{self.unchanged} unchanged"
+            f"from {counted(self.clips, 'clip')}; {self.losses()}; {self.unchanged} unchanged"
         )
-
-    def raise_failures(self) -> None:
-        """One line per clip that failed; `InputError` where all did."""
-        if not self.failed:
-            return
-        lines = listed(self.failed)
-        if len(self.failed) == self.clips:
-            raise InputError(f"no clip could be made into motion; mend them, or give others:{lines}")
-        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
 
 
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
@@ -72,7 +60,7 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     if not judged:
         raise InputError(f"{run.root}: nothing filtered yet; run `crossdiff filter {run.root}` first")
     summary = BuildSummary(fps=cfg.fps)
-    with run.alone("build-2d"):
+    with run.lock("build-2d"):
         run.record_config("build", cfg.model_dump())
         for folder in (run.motion2d, run.features2d, run.texts):
             remove_leftovers(folder)
@@ -108,8 +96,8 @@ def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cf
     except (ClipError, InputError) as error:
         missing = replace(missing, state="failed", reason=str(error), threshold=None)
     new = [f"{clip}_{n}" for n in range(len(motions))]
-    _begin(run, clip, old.union(new))
-    _unlabel(run, old.union(new))
+    _mark_interrupted(run, clip, old.union(new))
+    run.drop_labels(old.union(new))
     _remove(run, old.difference(new))
     rows = [_write(run, name, clip, key, *motion, cfg) for name, motion in zip(new, motions, strict=True)] or [missing]
     run.ledger.put(rows, replace=("build", clip))
@@ -122,7 +110,7 @@ def _overlaps(keypoints: Keypoints2D, span: tuple[float, float]) -> bool:
     return start <= keypoints.time[-1] and (end == 0 or end > keypoints.time[0])
 
 
-def _begin(run: Run, clip: str, names: Iterable[str]) -> None:
+def _mark_interrupted(run: Run, clip: str, names: Iterable[str]) -> None:
     """Rows that know of every file of a clip while some are written and others removed: none counts if that ends."""
     rows = [Row("build", name, "failed", "", clip, reason="interrupted; run build-2d again") for name in names]
     run.ledger.put(rows, replace=("build", clip))
@@ -176,7 +164,7 @@ def _drop_others(run: Run, kept: set[str]) -> None:
     """Forget what an earlier build made of clips that are filtered now, or gone."""
     stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
     # Before their rows, so that no end of this process leaves files behind that no row speaks of.
-    _unlabel(run, stale)
+    run.drop_labels(stale)
     _remove(run, stale)
     run.ledger.drop("build", stale)
 
@@ -189,12 +177,6 @@ def _remove(run: Run, names: Iterable[str]) -> None:
     for name in names:
         for path in _files(run, name):
             path.unlink(missing_ok=True)
-
-
-def _unlabel(run: Run, names: Iterable[str]) -> None:
-    """Drop the pseudo labels of motions that are others now: training must not pair them."""
-    run.drop_labels(names)
-    run.ledger.drop("pseudo", names)
 
 
 def _count(summary: BuildSummary, rows: list[Row]) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from crossdiff.annotations.captions import VideoCaption
-from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
-from crossdiff.pipeline.engines import Engine, InProcess, Job, Outcome, Recipe
+from crossdiff.pipeline.engines import Engine, ExtractResult, InProcess, Job, WorkerConfig
 from crossdiff.pipeline.engines.base import track_name
 from crossdiff.pipeline.inputs import (
     Selection,
@@ -24,11 +23,12 @@ from crossdiff.pipeline.inputs import (
     rates_of,
     warn_uncaptioned,
 )
-from crossdiff.pipeline.ledger import Row, State, Video, key_of
-from crossdiff.pipeline.people import PeopleConfig
+from crossdiff.pipeline.ledger import Row, State, VideoRecord, key_of
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import StageSummary
+from crossdiff.pipeline.tracks.people import PeopleConfig
 from crossdiff.progress import progress_bar
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -37,22 +37,20 @@ _READER = 2
 
 
 @dataclass
-class ExtractSummary:
-    """What extraction did. unchanged: videos left alone, as their content and the configuration are the same.
-
-    failed: by the video's path, why; quarantined: how many of these ended, or hung, the processes that read them;
-    damaged: videos of which some frames could not be decoded, and the others were used.
-    """
+class ExtractSummary(StageSummary):
+    """Counts of videos, frames and tracks. Failures are listed by the video's path."""
 
     videos: int = 0
-    unchanged: int = 0
     frames: int = 0
+    """Frames that were read now."""
     seconds: float = 0.0
+    """Time that reading them took."""
     tracks: int = 0
     quarantined: int = 0
+    """Failed videos that crashed or hung the processes that read them."""
     damaged: int = 0
+    """Videos of which some frames could not be decoded; the others were used."""
     without_person: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         good = self.videos - len(self.failed) - len(self.without_person)
@@ -65,15 +63,16 @@ class ExtractSummary:
             f"{self.unchanged} unchanged{rate}"
         )
 
-    def raise_failures(self) -> None:
-        """One line per input that gave nothing; `InputError` where none gave a track."""
-        useless = dict.fromkeys(sorted(self.without_person), "no person found") | dict(sorted(self.failed.items()))
-        if not useless:
-            return
-        lines = listed(useless)
-        if len(useless) == self.videos:
-            raise InputError(f"no video could be used; give others that show a whole person, or re-encode:{lines}")
-        raise PartialFailure(f"{len(useless)} of {self.videos} videos could not be used, the others are done:{lines}")
+    def reasons(self) -> Mapping[str, str]:
+        return dict.fromkeys(sorted(self.without_person), "no person found") | dict(super().reasons())
+
+    def what_failed(self) -> str:
+        if self.has_results():
+            return f"{len(self.reasons())} of {self.videos} videos could not be used, the others are done"
+        return "no video could be used; give others that show a whole person, or re-encode"
+
+    def has_results(self) -> bool:
+        return len(self.reasons()) < self.videos
 
 
 def extract_2d(
@@ -103,23 +102,25 @@ def extract_2d(
     decodes of them is used.
     """
     selection = videos if isinstance(videos, Selection) else Selection.of(videos, lists, per_label)
-    recipe = Recipe(backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings), whole_only=whole_only)
-    pose = recipe.create_pose()
-    identity, recipe = pose.identity, replace(recipe, on_gpu=pose.on_gpu)
+    worker = WorkerConfig(
+        backend, cfg or PeopleConfig(), run.keypoints.resolve(), tuple(settings), whole_only=whole_only
+    )
+    pose = worker.create_pose()
+    identity, worker = pose.identity, replace(worker, on_gpu=pose.on_gpu)
     del pose  # its memory is for the processes
     known = run.ledger.videos()
     named = name_apart(selection.videos, {name: video.path for name, video in known.items()})
     captioned = captions_of(list(named.values()), captions)
     rates = dict.fromkeys(named.values(), fps) | rates_of(list(named.values()), captions)
-    with run.alone("extraction"), _Progress(len(named)) as progress:
+    with run.lock("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
-        run.record_extraction(extract_config(identity, recipe.people), selection.record())
-        extractor = _Extractor(run, known, [identity, recipe.people.model_dump(), _READER], retry_failed, progress)
+        run.record_extraction(extract_config(identity, worker.people), selection.record())
+        extractor = _Extractor(run, known, [identity, worker.people.model_dump(), _READER], retry_failed, progress)
         started = time.monotonic()
-        jobs: Iterable[Job] = extractor.due(named, captioned, rates, whole_only)
+        jobs: Iterable[Job] = extractor.pending(named, captioned, rates, whole_only)
         for attempt in range(1, attempts + 1):
-            for outcome in (engine or InProcess()).run(jobs, recipe, progress.tick):
-                extractor.take(outcome, attempt, last=attempt == attempts)
+            for result in (engine or InProcess()).run(jobs, worker, progress.tick):
+                extractor.record(result, attempt, last=attempt == attempts)
             if not (jobs := extractor.lost_jobs()):
                 break
         extractor.summary.seconds = time.monotonic() - started
@@ -163,19 +164,19 @@ class _Extractor:
     """Decides which videos are due, writes what became of them into the ledger, and sums up."""
 
     def __init__(
-        self, run: Run, known: Mapping[str, Video], recipe: object, retry_failed: bool, progress: _Progress
+        self, run: Run, known: Mapping[str, VideoRecord], settings: object, retry_failed: bool, progress: _Progress
     ) -> None:
         self.run = run
         self.known = known
-        self.recipe = recipe
+        self.settings = settings
         self.retry_failed = retry_failed
         self.progress = progress
         self.summary = ExtractSummary()
         self.uncaptioned: list[str] = []
-        self._begun: dict[str, _Begun] = {}
+        self._pending: dict[str, _PendingVideo] = {}
         self._lost: list[Job] = []
 
-    def due(
+    def pending(
         self,
         named: Mapping[str, VideoInput],
         captioned: Mapping[VideoInput, tuple[VideoCaption, ...]],
@@ -185,17 +186,19 @@ class _Extractor:
         """The videos that need work; what is known of the others is counted."""
         for name, video in named.items():
             self.summary.videos += 1
-            seen = self._see(name, video, captioned[video])
+            seen = self._refresh_video(name, video, captioned[video])
             if not seen.captions:
                 self.uncaptioned.append(str(video.relative))
             rate = rates[video]
-            key = key_of(seen.content, self.recipe, rate)
+            key = key_of(seen.content, self.settings, rate)
             row = self.run.ledger.get("extract", name)
             same = row is not None and row.key == key and _is_judged(row, whole_only) and self._has_keypoints(name)
             if row is None or not same or (self.retry_failed and row.state in ("failed", "quarantined")):
-                self._disown(name)
-                self._begun[name] = _Begun(Job(name, video.path, rate), key, row.attempts if row and same else 0)
-                yield self._begun[name].job
+                self._invalidate_keys(name)
+                self._pending[name] = _PendingVideo(
+                    Job(name, video.path, rate), key, row.attempts if row and same else 0
+                )
+                yield self._pending[name].job
             else:
                 self.summary.unchanged += 1
                 self._count(str(video.path), row)
@@ -206,29 +209,29 @@ class _Extractor:
         lost, self._lost = self._lost, []
         return lost
 
-    def take(self, outcome: Outcome, attempt: int, last: bool) -> None:
+    def record(self, result: ExtractResult, attempt: int, last: bool) -> None:
         """Write what became of a video, or keep it for another attempt where this one was lost and not the last."""
-        begun = self._begun[outcome.video]
-        self.progress.ended(outcome.video, over=last or not outcome.lost)
-        if outcome.lost and not last:
-            log.info("%s %s; it is tried again at the end", begun.job.path, outcome.error)
+        begun = self._pending[result.video]
+        self.progress.ended(result.video, over=last or not result.lost)
+        if result.lost and not last:
+            log.info("%s %s; it is tried again at the end", begun.job.path, result.error)
             self._lost.append(begun.job)
             return
-        row = _row(outcome, begun.key, begun.attempts + attempt)
+        row = _row(result, begun.key, begun.attempts + attempt)
         tracks = [
-            Row("track", clip, "done", key_of(begun.key, clip), parent=outcome.video, measures=measures)
-            for number, measures in enumerate(outcome.tracks)
-            for clip in [track_name(outcome.video, number)]
+            Row("track", clip, "done", key_of(begun.key, clip), parent=result.video, measures=measures)
+            for number, measures in enumerate(result.tracks)
+            for clip in [track_name(result.video, number)]
         ]
         # Before their rows, so that no end of this process leaves files behind that no row speaks of.
-        old = self.run.ledger.rows("track", parent=outcome.video)
+        old = self.run.ledger.rows("track", parent=result.video)
         for stale in {r.id for r in old} - {r.id for r in tracks}:
             (self.run.keypoints / f"{stale}.npz").unlink(missing_ok=True)
-        self.run.ledger.put([*tracks, row], replace=("track", outcome.video))
-        self.summary.frames += outcome.measures.get("frames", 0)
+        self.run.ledger.put([*tracks, row], replace=("track", result.video))
+        self.summary.frames += result.measures.get("frames", 0)
         self._count(str(begun.job.path), row)
 
-    def _see(self, name: str, video: VideoInput, captions: tuple[VideoCaption, ...]) -> Video:
+    def _refresh_video(self, name: str, video: VideoInput, captions: tuple[VideoCaption, ...]) -> VideoRecord:
         """The video as it is now; the ledger is told where anything about it is new."""
         before, stamp = self.known.get(name), _stamp(video.path)
         content = before.content if before and stamp and before.stamp == stamp else _content(video.path)
@@ -237,7 +240,7 @@ class _Extractor:
             # The label from a folder and the captions from a file hold when the video is given as a single file.
             label = before.label if video.is_alone else label
             captions = before.captions if captions == default_captions(video.label) else captions
-        seen = Video(name, video.path.resolve(), content, label, captions, stamp)
+        seen = VideoRecord(name, video.path.resolve(), content, label, captions, stamp)
         if seen != before:
             self.run.ledger.put_video(seen)
         return seen
@@ -247,7 +250,7 @@ class _Extractor:
         tracks = self.run.ledger.rows("track", parent=video)
         return all(self.run.holds_keypoints(row.id, row.measures["frames"]) for row in tracks)
 
-    def _disown(self, video: str) -> None:
+    def _invalidate_keys(self, video: str) -> None:
         """Take the keys from the rows whose files will be overwritten: these may be left with others if this ends."""
         if tracks := self.run.ledger.rows("track", parent=video):
             rows = [*tracks, *self.run.ledger.rows("extract", id=video)]
@@ -265,7 +268,7 @@ class _Extractor:
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _PendingVideo:
     """A video that is due, the key of its row to be, and the attempts before this run of the command."""
 
     job: Job
@@ -273,19 +276,19 @@ class _Begun:
     attempts: int
 
 
-def _row(outcome: Outcome, key: str, attempts: int) -> Row:
+def _row(result: ExtractResult, key: str, attempts: int) -> Row:
     """What became of a video, as the ledger keeps it."""
-    if outcome.error is not None:
-        state: State = "quarantined" if outcome.lost else "failed"
+    if result.error is not None:
+        state: State = "quarantined" if result.lost else "failed"
         return Row(
-            "extract", outcome.video, state, key, reason=outcome.error, attempts=attempts, measures=outcome.measures
+            "extract", result.video, state, key, reason=result.error, attempts=attempts, measures=result.measures
         )
-    if not outcome.tracks:
-        reason, measures = "no person", outcome.measures
+    if not result.tracks:
+        reason, measures = "no person", result.measures
         return Row(
-            "extract", outcome.video, "filtered", key, reason=reason, value=0.0, attempts=attempts, measures=measures
+            "extract", result.video, "filtered", key, reason=reason, value=0.0, attempts=attempts, measures=measures
         )
-    return Row("extract", outcome.video, "done", key, attempts=attempts, measures=outcome.measures)
+    return Row("extract", result.video, "done", key, attempts=attempts, measures=result.measures)
 
 
 def _is_judged(row: Row, whole_only: bool) -> bool:

@@ -4,45 +4,57 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from crossdiff.config import Config
-from crossdiff.errors import ClipError, InputError, PartialFailure
-from crossdiff.pipeline.duplicates import find_duplicates, signature
+from crossdiff.errors import ClipError, InputError
 from crossdiff.pipeline.ledger import Row, key_of
-from crossdiff.pipeline.measures import measure
+from crossdiff.pipeline.motion2d.duplicates import find_duplicates, signature
+from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import ClipSummary, no_clips
 from crossdiff.progress import track
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 
 class FilterConfig(Config):
-    """Limits on the measures of `pipeline.measures.measure`, checked in this order; the first missed is the reason.
+    """Limits on the measures of clips. They are checked in this order, and the first violation is the reason.
 
-    Units: frames per second; frames at 20 fps; pixels; scores and shares in [0, 1]; bones, jitter and
-    min_difference in body heights, camera and motion in body heights per second. seen_score: a keypoint below it
-    counts as unseen. Of what is within all limits, clips that differ by less than min_difference from a better one
-    are left out (0: none is), and all but the best-scored `per_label` of each label (clips without one all
-    stay). `configs/filter.yaml` says why.
+    The body is that of shoulders, elbows, wrists, hips, knees and ankles; its height is the longer side of its box.
     """
 
     seen_score: float = Field(0.3, ge=0, le=1)
+    """Keypoints with a lower score count as not visible."""
     min_fps: NonNegativeFloat = 12.0
+    """Lowest frame rate of the video, in frames per second."""
     min_frames: PositiveInt = 40
+    """Shortest clip, in frames at 20 frames per second."""
     max_edge: float = Field(0.5, ge=0, le=1)
+    """Highest fraction of frames in which the body touches or leaves the edge of the picture."""
     min_whole: float = Field(0.25, ge=0, le=1)
+    """Lowest fraction of frames in which the whole body is visible."""
     min_height: NonNegativeFloat = 50.0
+    """Smallest body height, in pixels."""
     min_score: float = Field(0.5, ge=0, le=1)
+    """Lowest mean score of the body's keypoints."""
     min_joint_score: float = Field(0.2, ge=0, le=1)
+    """Lowest mean score of the worst keypoint of the body."""
     max_bones: NonNegativeFloat = 0.08
+    """Largest fluctuation of limb lengths, in body heights."""
     max_jitter: NonNegativeFloat = 0.06
+    """Largest mean deviation from a straight path between neighbouring frames, in body heights."""
     max_camera_lost: float = Field(0.5, ge=0, le=1)
+    """Highest fraction of frames in which the camera's movement is unknown."""
     max_camera: NonNegativeFloat = 5.0
+    """Highest mean speed of the camera, in body heights per second."""
     min_motion: NonNegativeFloat = 0.03
+    """Lowest mean speed of the body, in body heights per second."""
     min_difference: NonNegativeFloat = 0.025
+    """Smallest distance to a better clip, in body heights; closer ones are duplicates. 0 keeps all."""
     per_label: PositiveInt | None = None
+    """Most clips to keep of each label, best scores first; null keeps all. Clips without a label are not counted."""
 
 
 # Reasons as people read them, in the order in which limits are checked.
@@ -64,7 +76,7 @@ DUPLICATE, ENOUGH = "duplicate", "enough of this label"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Rejection:
     """The first limit that a clip missed, with what was measured."""
 
     reason: str
@@ -73,33 +85,19 @@ class Verdict:
 
 
 @dataclass
-class FilterSummary:
-    """What the filter did. reasons: how many clips were refused for each."""
+class FilterSummary(ClipSummary):
+    """Counts of clips that were kept, filtered, or could not be read."""
 
-    clips: int = 0
+    work = "read"
     kept: int = 0
-    unchanged: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
-        return (
-            f"{self.kept} of {counted(self.clips, 'clip')} kept; {self.reasons.total()} filtered"
-            f"{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; {self.unchanged} unchanged"
-        )
-
-    def raise_failures(self) -> None:
-        """One line per clip that failed; `InputError` where all did."""
-        if not self.failed:
-            return
-        lines = listed(self.failed)
-        if len(self.failed) == self.clips:
-            raise InputError(f"no clip could be read:{lines}")
-        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed:{lines}")
+        return f"{self.kept} of {counted(self.clips, 'clip')} kept; {self.losses()}; {self.unchanged} unchanged"
 
 
-def judge(measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str] = REASONS) -> Verdict | None:
+def first_violation(
+    measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str] = REASONS
+) -> Rejection | None:
     """The first limit missed; None for what is to be kept. A limit `min_x` or `max_x` is on the measure `x`.
 
     reasons: by the limits' names, in the order in which they are checked; one that is None in `cfg` is off.
@@ -109,7 +107,7 @@ def judge(measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str]
         if threshold is None:
             continue
         if value < threshold if limit.startswith("min_") else value > threshold:
-            return Verdict(reason, value, threshold)
+            return Rejection(reason, value, threshold)
     return None
 
 
@@ -123,7 +121,7 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
     cfg = cfg or run.recorded("filter", FilterConfig)
     tracks = run.ledger.rows("track")
     if not tracks:
-        raise InputError(f"{run.root}: {_why_none(run)}")
+        raise no_clips(run)
     run.record_config("filter", cfg.model_dump())
     videos = run.ledger.videos()
     labels = {clip.id: videos[clip.parent].label for clip in tracks}
@@ -150,16 +148,6 @@ def _is_judged(row: Row, old: Row | None) -> bool:
     return old is not None and old.key == row.key and "failed" not in (old.state, row.state)
 
 
-def _why_none(run: Run) -> str:
-    add = f"`crossdiff extract-2d VIDEOS --out {run.root}`"
-    if tried := run.ledger.rows("extract"):
-        return (
-            f"none of its videos ({len(tried)}) could be used; see `crossdiff status {run.root} "
-            f"--stage extract`, and add other videos with {add}"
-        )
-    return f"holds no clips; run {add} first"
-
-
 def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
     """The row of a clip by itself; what was measured before, of the same content, is not measured again."""
     if old is not None and old.key.split("-")[0] == key.split("-")[0] and old.state != "failed":
@@ -172,18 +160,18 @@ def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | Non
         # A limit means the same whether a value comes from the track or from the ledger.
         measures = {name: round(value, 4) for name, value in measured.items()}
     row = Row("filter", clip.id, "done", key, clip.parent, measures=measures)
-    missed = judge(measures, cfg)
-    return row if missed is None else refused(row, missed)
+    missed = first_violation(measures, cfg)
+    return row if missed is None else rejected(row, missed)
 
 
-def refused(row: Row, verdict: Verdict, **more: str) -> Row:
+def rejected(row: Row, rejection: Rejection, **more: str) -> Row:
     """The row with why it was filtered."""
     return replace(
         row,
         state="filtered",
-        reason=verdict.reason,
-        value=verdict.value,
-        threshold=verdict.threshold,
+        reason=rejection.reason,
+        value=rejection.value,
+        threshold=rejection.threshold,
         measures={**row.measures, **more},
     )
 
@@ -202,8 +190,8 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
             except (ClipError, InputError) as error:
                 judged[row.id] = replace(row, state="failed", reason=str(error), measures={})
         for name, found in find_duplicates(poses, cfg.min_difference).items():
-            verdict = Verdict(DUPLICATE, round(found.distance, 4), cfg.min_difference)
-            judged[name] = refused(rows[name], verdict, duplicate_of=found.of)
+            rejection = Rejection(DUPLICATE, round(found.distance, 4), cfg.min_difference)
+            judged[name] = rejected(rows[name], rejection, duplicate_of=found.of)
     if cfg.per_label is not None:
         counts: Counter[str] = Counter()
         for row in sorted(kept, key=lambda row: (-row.measures["score"], row.id)):
@@ -211,7 +199,7 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
                 counts[labels[row.id]] += 1
                 rank = counts[labels[row.id]]
                 if rank > cfg.per_label:
-                    judged[row.id] = refused(row, Verdict(ENOUGH, rank, cfg.per_label))
+                    judged[row.id] = rejected(row, Rejection(ENOUGH, rank, cfg.per_label))
     return judged
 
 
@@ -220,6 +208,6 @@ def _count(summary: FilterSummary, row: Row) -> None:
     if row.state == "done":
         summary.kept += 1
     elif row.state == "filtered":
-        summary.reasons[str(row.reason)] += 1
+        summary.filtered[str(row.reason)] += 1
     else:
         summary.failed[row.id] = str(row.reason)

@@ -10,13 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError
+from crossdiff.moved import moved_names
 from crossdiff.wording import one_line
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
 
 Stage = Literal["extract", "track", "filter", "build", "pseudo"]
 State = Literal["done", "filtered", "failed", "quarantined"]
@@ -68,7 +72,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Video:
+class VideoRecord:
     """A video that a run has seen, or what stands for it where keypoints were imported.
 
     content: sha256 of the file, empty where it could not be read; stamp: its size and time of change when that was
@@ -175,21 +179,21 @@ class Ledger:
     def get(self, stage: Stage, id: str) -> Row | None:
         return next(iter(self.rows(stage, id=id)), None)
 
-    def put_video(self, video: Video) -> None:
+    def put_video(self, video: VideoRecord) -> None:
         self.put_videos([video])
 
-    def put_videos(self, videos: Iterable[Video]) -> None:
+    def put_videos(self, videos: Iterable[VideoRecord]) -> None:
         """Write videos in one transaction."""
         values = [(v.id, _stored(v.path), v.content, v.label, json.dumps(v.captions), v.stamp) for v in videos]
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", values)
 
-    def videos(self) -> dict[str, Video]:
+    def videos(self) -> dict[str, VideoRecord]:
         """Every video by its id."""
         with self._transaction() as db:
             found = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
         return {
-            r["id"]: Video(
+            r["id"]: VideoRecord(
                 id=r["id"],
                 path=Path(os.fsdecode(r["path"])),
                 content=r["content"],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,51 +11,46 @@ from pydantic import Field
 
 from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.diffusion.lifting import Label, LabelConfig, label
-from crossdiff.errors import ClipError, InputError, PartialFailure
+from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, remove_leftovers, save_npz
 from crossdiff.models import CrossDiffModel
-from crossdiff.pipeline.filter import judge, refused
-from crossdiff.pipeline.label_scores import LABEL_MEASURES, LABEL_REASONS, ScoreConfig, measure_label, quality
+from crossdiff.pipeline.filter import first_violation, rejected
+from crossdiff.pipeline.label_quality import LABEL_MEASURES, LABEL_REASONS, LabelQualityConfig, measure_label, quality
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import StageSummary, no_motions
 from crossdiff.progress import track
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Motion2D
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 
-class PseudoLabelConfig(LabelConfig, ScoreConfig):
-    """batch_size: clips that are lifted together."""
+class PseudoLabelConfig(LabelConfig, LabelQualityConfig):
+    """How motions are lifted, and which labels are kept."""
 
     batch_size: int = Field(16, ge=1)
+    """Number of motions that are lifted together."""
 
 
 @dataclass
-class PseudoLabelSummary:
-    """How many motions were lifted, were up to date, or failed, and with which teacher.
-
-    reasons: how many labels, lifted now or before, were filtered for each.
-    """
+class PseudoLabelSummary(StageSummary):
+    """Counts of motions, and of labels, lifted now or before, that were filtered."""
 
     teacher: Path
+    """Checkpoint of the model that lifted them."""
     lifted: int = 0
-    unchanged: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
         return (
-            f"{counted(self.lifted, 'motion')} lifted to 3D, {self.unchanged} unchanged, "
-            f"{self.reasons.total()} filtered{f' ({reasons})' if reasons else ''}, {len(self.failed)} failed; "
+            f"{counted(self.lifted, 'motion')} lifted to 3D, {self.unchanged} unchanged, {self.losses()}; "
             f"teacher {self.teacher.name}"
         )
 
-    def raise_failures(self) -> None:
-        if self.failed:
-            some = bool(self.lifted or self.unchanged)
-            lines = listed(dict(sorted(self.failed.items())))
-            raise (PartialFailure if some else InputError)(f"{len(self.failed)} motions could not be lifted:{lines}")
+    def what_failed(self) -> str:
+        return f"{counted(len(self.failed), 'motion')} could not be lifted"
+
+    def has_results(self) -> bool:
+        return bool(self.lifted or self.unchanged)
 
 
 @dataclass(frozen=True)
@@ -81,18 +75,18 @@ def pseudo_label(
     # Clips of like length are lifted together.
     built = sorted(run.ledger.rows("build", state="done"), key=lambda row: row.measures["frames"])
     if not built:
-        raise InputError(f"{run.root}: no 2D motion to lift {_why_none(run)}")
+        raise no_motions(run)
     model, teacher = load_model(checkpoint, device), weights_hash(checkpoint)
     check_teacher(model, checkpoint)
     summary = PseudoLabelSummary(checkpoint)
-    with run.alone("pseudo-label"):
+    with run.lock("pseudo-label"):
         run.record_config("pseudo-label", cfg.model_dump(), checkpoint=str(checkpoint), teacher=teacher)
         for folder in (run.pseudo3d, run.pseudo3d_filtered):
             remove_leftovers(folder)
         _drop_others(run, {row.id for row in built})
         stale, known = [], {row.id: row for row in run.ledger.rows("pseudo")}
         for row in built:
-            key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *ScoreConfig.model_fields}))
+            key = key_of(row.key, teacher, cfg.model_dump(exclude={"batch_size", *LabelQualityConfig.model_fields}))
             before = known.get(row.id)
             if before is not None and before.key == key and _judge_again(run, before, cfg, summary):
                 summary.unchanged += 1
@@ -113,7 +107,7 @@ def _finish(
     clip: _Clip,
     pseudo: Label,
     teacher: str,
-    cfg: ScoreConfig,
+    cfg: LabelQualityConfig,
     summary: PseudoLabelSummary,
 ) -> None:
     """Measure, judge and write a new label."""
@@ -126,18 +120,18 @@ def _finish(
     row = _judged(replace(clip.row, measures=measures), cfg)
     _write(run, row, made)
     summary.lifted += 1
-    summary.reasons.update([row.reason] if row.reason else [])
+    summary.filtered.update([row.reason] if row.reason else [])
 
 
-def _judged(row: Row, cfg: ScoreConfig) -> Row:
+def _judged(row: Row, cfg: LabelQualityConfig) -> Row:
     """The row of a label that was measured, with its quality: done, or filtered by the first limit that it misses."""
     measures = {**row.measures, "quality": quality(row.measures, cfg)}
     row = replace(row, state="done", reason=None, value=None, threshold=None, measures=measures)
-    missed = judge(measures, cfg, LABEL_REASONS)
-    return row if missed is None else refused(row, missed)
+    missed = first_violation(measures, cfg, LABEL_REASONS)
+    return row if missed is None else rejected(row, missed)
 
 
-def _judge_again(run: Run, before: Row, cfg: ScoreConfig, summary: PseudoLabelSummary) -> bool:
+def _judge_again(run: Run, before: Row, cfg: LabelQualityConfig, summary: PseudoLabelSummary) -> bool:
     """Judge a label that is there by the limits of now; False where it, or what was measured of it, is not there."""
     if not LABEL_MEASURES.keys() <= before.measures.keys():
         return False
@@ -149,7 +143,7 @@ def _judge_again(run: Run, before: Row, cfg: ScoreConfig, summary: PseudoLabelSu
         return False
     if made is not None:
         _write(run, row, made)
-    summary.reasons.update([row.reason] if row.reason else [])
+    summary.filtered.update([row.reason] if row.reason else [])
     return True
 
 
@@ -235,20 +229,4 @@ def _read_motion(run: Run, row: Row, frames: int) -> Motion2D:
 def _drop_others(run: Run, built: set[str]) -> None:
     """Forget labels of motions that are gone."""
     stale = [row.id for row in run.ledger.rows("pseudo") if row.id not in built]
-    # Before their rows, so that no end of this process leaves files behind that no row speaks of.
     run.drop_labels(stale)
-    run.ledger.drop("pseudo", stale)
-
-
-def _why_none(run: Run) -> str:
-    """What became of the clips instead, and what to do."""
-    lost = [row for stage in ("filter", "build") for row in run.ledger.rows(stage) if row.state != "done"]
-    if not lost:
-        return f"(nothing built yet); run `crossdiff build-2d {run.root}` first"
-    reasons = Counter("failed" if row.state == "failed" else str(row.reason) for row in lost)
-    counts = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-    first = next((row for row in lost if row.state == "filtered"), lost[0])
-    command = "filter" if first.stage == "filter" else "build-2d"
-    loosen = f"loosen limits with `crossdiff {command} {run.root} --set LIMIT=VALUE`"
-    mend = loosen if first.state == "filtered" else "mend what failed"
-    return f"({counts}); see `crossdiff status {run.root} --stage {first.stage}`, then {mend}, or give other videos"

@@ -6,7 +6,7 @@ import json
 import logging
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -74,11 +74,13 @@ class Run:
                 return path
         raise InputError(f"{self.root}: no pseudo label {name}; run crossdiff pseudo-label {self.root}")
 
-    def drop_labels(self, names: Iterable[str]) -> None:
-        """Remove the pseudo labels of motions, kept or filtered: the motions are others now, or gone."""
+    def drop_labels(self, names: Collection[str]) -> None:
+        """Remove the pseudo labels, kept or filtered, of motions that were rebuilt or removed."""
+        # Files before rows: if the process is killed in between, no file is left without a row.
         for name in names:
             for folder in (self.pseudo3d, self.pseudo3d_filtered):
                 (folder / f"{name}.npz").unlink(missing_ok=True)
+        self.ledger.drop("pseudo", names)
 
     @classmethod
     def create(cls, out: Path | None = None) -> Run:
@@ -136,7 +138,7 @@ class Run:
             return False
 
     @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
+    def lock(self, what: str) -> Iterator[None]:
         """While a stage writes files: one process at a time does `what`. Raises where another one is at it."""
         lock = FileLock(self.root / f".{what}.lock")
         try:

@@ -7,7 +7,7 @@ def test_tests_that_import_a_changed_module_are_needed_directly_or_through_anoth
     found = affected({"crossdiff/training/loop.py"})
     assert {"tests/training/test_loop.py", "tests/training/test_stages.py", *ALWAYS} <= set(found)
     assert "tests/viewing/test_gif.py" not in found
-    assert "tests/pipeline/test_tracking.py" in affected({"pipeline/tracking.py"})
+    assert "tests/pipeline/test_tracking.py" in affected({"pipeline/tracks/tracking.py"})
     assert "tests/training/test_loop.py" in affected({"tests/training/small_runs.py"})
     assert all((REPO / path).is_file() for path in found)
 

@@ -47,8 +47,6 @@ LAYERS = [
     {"cli", "pretrained"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
-# Names that are still defined in two modules; none may be added.
-DEFINED_TWICE = {"Recipe", "Report", "Video", "VideoInfo", "_Steps"}
 OPTIONAL = {"mediapipe", "mmpose", "mmdet", "mmcv", "ray", "gradio", "plotly"}
 
 
@@ -154,5 +152,5 @@ def test_a_class_or_type_has_one_meaning_in_the_package():
     for name, path in MODULES.items():
         for defined in definitions(path):
             homes.setdefault(defined, []).append(name)
-    twice = {defined: names for defined, names in homes.items() if len(names) > 1 and defined not in DEFINED_TWICE}
+    twice = {defined: names for defined, names in homes.items() if len(names) > 1}
     assert not twice, "name these apart"

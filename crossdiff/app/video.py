@@ -15,8 +15,8 @@ from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.labelling import label_stages
 from crossdiff.pipeline.ledger import Row
+from crossdiff.pipeline.report.view_clips import show_label
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.view_clips import show_label
 from crossdiff.progress import ProgressEvent
 
 # A motion lasts ten seconds at most, and the page embeds the video's frames with each.

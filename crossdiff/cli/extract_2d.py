@@ -65,7 +65,7 @@ def extract_2d(
     from crossdiff.pipeline import extract
     from crossdiff.pipeline.engines import create_engine
     from crossdiff.pipeline.inputs import Selection
-    from crossdiff.pipeline.people import PeopleConfig
+    from crossdiff.pipeline.tracks.people import PeopleConfig
     from crossdiff.workflows.chain import check_extraction
     from crossdiff.workflows.defaults import run_of_inputs
 

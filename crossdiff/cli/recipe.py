@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crossdiff.cli.options import SamplingDevices, setting, study_folder
+from crossdiff.cli.options import SamplingDevices, StartOver, setting, study_folder
 from crossdiff.cli.printing import print_stage, print_summary
 
 
@@ -22,6 +22,7 @@ def recipe(
     ] = None,
     out: Annotated[Path, study_folder("everything")] = Path("recipe"),
     device: SamplingDevices = "auto",
+    start_over: StartOver = False,
     set_: Annotated[list[str] | None, setting("evaluation.sampling.steps=20")] = None,
 ) -> None:
     """Prepare, train evaluators and models, evaluate, export in float16. A stopped run is resumed by the same command.
@@ -34,4 +35,4 @@ def recipe(
 
     shipped = f"recipes/{name}.yaml"
     chosen = load_config(TrainingRecipe, shipped if shipped in shipped_configs() else name, set_)
-    print_summary(run_recipe(chosen, source, out, pick_devices(device), print_stage, data))
+    print_summary(run_recipe(chosen, source, out, pick_devices(device), print_stage, data, start_over))

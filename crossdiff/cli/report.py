@@ -29,7 +29,7 @@ def report(
 
     Example: crossdiff report runs/ucf
     """
-    from crossdiff.pipeline.report import write_report
+    from crossdiff.pipeline.report.report import write_report
     from crossdiff.viewing.page import check_page
     from crossdiff.workflows.defaults import open_run
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from crossdiff.config import Config
+from crossdiff.diffusion.solvers import Solver
 
 
 def _plain(value: object) -> object:
@@ -31,7 +32,6 @@ def _timestep(step: int) -> int:
     return step
 
 
-Solver = Literal["dpm++", "ddim", "ddpm"]
 NumSteps = Annotated[int, BeforeValidator(_plain), AfterValidator(_within_schedule), Field(strict=True)]
 GuidanceScale = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 SwitchStep = Annotated[int, BeforeValidator(_plain), AfterValidator(_timestep), Field(strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
@@ -12,7 +12,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from crossdiff.diffusion.config import Solver
+from crossdiff.diffusion.solvers import check_solver
 from crossdiff.errors import InputError
 from crossdiff.models.prediction import NUM_STEPS, SCHEDULE
 
@@ -88,8 +88,3 @@ def make_solver(name: str, timesteps: Sequence[int]) -> Any:
         solver = _DDIM(clip_sample=False, **SCHEDULE)
         solver.timesteps = torch.tensor(timesteps)
     return solver
-
-
-def check_solver(name: str) -> None:
-    if name not in get_args(Solver):
-        raise InputError(f"solver: expected one of {', '.join(get_args(Solver))}, got {name!r}")

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from scipy.ndimage import gaussian_filter1d
 
 from crossdiff.config import Config
-from crossdiff.pipeline.mapping import HUMANML3D22
+from crossdiff.pipeline.motion2d.mapping import HUMANML3D22
 from crossdiff.representation.projection import project_orthographic
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D

@@ -14,8 +14,9 @@ from pydantic import Field
 
 from crossdiff.checkpoint import load_model
 from crossdiff.config import Config
-from crossdiff.diffusion.config import GuidanceScale, NumSteps, SamplingConfig, Solver
+from crossdiff.diffusion.config import GuidanceScale, NumSteps, SamplingConfig
 from crossdiff.diffusion.sampling import sample
+from crossdiff.diffusion.solvers import Solver
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate

@@ -10,8 +10,8 @@ from crossdiff import checkpoint as checkpoints
 from crossdiff.errors import InputError
 from crossdiff.pipeline.extract import extract_config
 from crossdiff.pipeline.inputs import Selection
-from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.tracks.people import PeopleConfig
 from crossdiff.workflows.reporting import DefaultCallback, silent
 
 

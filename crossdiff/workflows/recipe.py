@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+import yaml
 from pydantic import Field, field_validator
 
 from crossdiff.checkpoint import EVALUATION, load_model, save_model
@@ -21,8 +22,9 @@ from crossdiff.evaluation.compare import compare, write_comparison
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import evaluate
 from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
-from crossdiff.files import read_json, write_json
+from crossdiff.files import read_json, read_record, write_json, write_text
 from crossdiff.moved import moved_names
+from crossdiff.record import pin
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
@@ -33,7 +35,7 @@ if not TYPE_CHECKING:
     __getattr__ = moved_names(__name__)
 
 T = TypeVar("T")
-RECORD = "recipe.json"
+RECORD, TIMES = "recipe.yaml", "recipe.json"
 _OTHER_FOLDERS = ("dataset", "evaluators", "evaluations", "pretrained")
 
 
@@ -87,13 +89,15 @@ def run_recipe(
     devices: tuple[str, ...] = ("cpu",),
     on_stage: StageCallback = silent,
     data: Path | None = None,
+    start_over: bool = False,
 ) -> RecipeSummary:
     """Make the recipe's models from the motion in `source`. A stopped run is resumed by the same call.
 
     source: motion that `prepare` reads without further options. data: a dataset of `prepare`, used instead of it.
     out: receives `dataset/` (from `source`), `evaluators/`, one folder per training, `evaluations/`, `pretrained/NAME`
     for each model with its evaluation, `compare.md`, and `recipe.json` with the time that each step took. devices:
-    where motion is sampled for the evaluation; training uses the GPU if there is one.
+    where motion is sampled for the evaluation; training uses the GPU if there is one. start_over: delete what another
+    recipe or motion left in `out`, instead of raising ConfigError.
     """
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them, before hours of work
     for name, cfg in configs.items():
@@ -106,7 +110,8 @@ def run_recipe(
         raise ConfigError(
             "recipe: give either --source, motion to prepare, or --data, a dataset of `crossdiff prepare`"
         )
-    steps = _TimedSteps(out / RECORD, recipe, str(motion.resolve()), on_stage)
+    _pin(recipe, motion, data, out, start_over)
+    steps = _TimedSteps(out / TIMES, recipe, str(motion.resolve()), on_stage)
     dataset, evaluators = data or out / "dataset", out / "evaluators"
     if source is not None and not (dataset / "dataset.json").is_file():
         steps("prepare", partial(prepare, source, dataset, recipe.prepare))
@@ -130,17 +135,28 @@ def run_recipe(
     return RecipeSummary(out / "pretrained", tuple(configs))
 
 
+def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, start_over: bool) -> None:
+    """Refuse a folder that was started with another recipe or other motion, or start over in it."""
+    path = out / RECORD
+    if not path.is_file() and (old := read_record(out / TIMES)):  # folders of before had only this file
+        write_text(path, yaml.safe_dump({name: old.get(name) for name in ("recipe", "motion")}, sort_keys=False))
+    before = (read_record(path).get("recipe") or {}).get("training") or ()
+    trainings = {t["name"] for t in before} | {t.name for t in recipe.training}
+    made = {*_OTHER_FOLDERS, *trainings, "compare.md", TIMES}
+    if data is not None and data.resolve() == (out / "dataset").resolve():
+        made.remove("dataset")
+    record = {"recipe": recipe.model_dump(mode="json"), "motion": str(motion.resolve())}
+    pin(path, record, made, start_over)
+
+
 class _TimedSteps:
     """Runs steps and records the machine and each step's wall time, summed over all calls, in `recipe.json`."""
 
     def __init__(self, path: Path, recipe: TrainingRecipe, motion: str, on_stage: StageCallback) -> None:
-        dumped = recipe.model_dump(mode="json")
         self._path, self._on_stage = path, on_stage
-        self._record: dict[str, Any] = {"recipe": dumped, "motion": motion, "device": _device(), "seconds": {}}
-        if path.is_file():
-            self._record = read_json(path)
-            if (self._record["recipe"], self._record.get("motion")) != (dumped, motion):
-                raise ConfigError(f"{path.parent}: holds the work of another recipe or motion; give another --out")
+        made_of = {"recipe": recipe.model_dump(mode="json"), "motion": motion}
+        self._record: dict[str, Any] = read_json(path) if path.is_file() else {**made_of, "device": _device()}
+        self._record.setdefault("seconds", {})
 
     def __call__(self, name: str, work: Callable[[], T], describe: Callable[[T], str] = str) -> T:
         start = time.perf_counter()

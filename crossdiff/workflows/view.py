@@ -8,8 +8,8 @@ from pathlib import Path
 
 from crossdiff.data.motion_files import caption_of, motion_files, read_motion
 from crossdiff.errors import InputError
+from crossdiff.pipeline.report.view_clips import labels_named, run_of, show_label
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.view_clips import labels_named, run_of, show_label
 from crossdiff.viewing.gather import ShownMotions
 from crossdiff.viewing.player.view import Shown, check_view, write_view
 from crossdiff.workflows.reporting import DefaultCallback, silent

@@ -46,7 +46,7 @@ class Person:
 class PoseBackend(ABC):
     """Finds people in frames. A backend keeps no memory from one video to the next.
 
-    name: as the user writes it; keypoint_set: a key of `pipeline.mapping.KEYPOINT_SETS`; identity: everything
+    name: as the user writes it; keypoint_set: a key of `pipeline.motion2d.mapping.KEYPOINT_SETS`; identity: everything
     that decides the result (versions, weights), as JSON-like values: extraction is done again when it changes;
     on_gpu: whether it works on a GPU, where few processes have room.
     """

@@ -17,7 +17,7 @@ from crossdiff.errors import CheckpointError, ClipError
 from crossdiff.files import write_atomically, write_text
 from crossdiff.models.convert import read_official
 from crossdiff.pipeline.backends.hub import CONFIG, PROCESSOR, WEIGHTS
-from crossdiff.pipeline.mapping import keypoint_set_of
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 PATCH = 16
 # Attention heads cannot be seen in the weights: those of ViTPose-S, B, L and H by their widths.

@@ -16,7 +16,7 @@ from numpy import ndarray
 from pydantic import Field
 
 from crossdiff.config import Config
-from crossdiff.pipeline.boxes import box_iou
+from crossdiff.pipeline.tracks.boxes import box_iou
 
 # (left, top, right, bottom) in pixels of the frame.
 View = tuple[int, int, int, int]
@@ -51,16 +51,15 @@ class FollowConfig(Config):
     """How many people are followed, and how often others are searched for."""
 
     max_people: int = Field(8, ge=1)
-    """People followed at a time; the first ones found."""
+    """Most people followed at a time; the first ones found are kept."""
     min_height: float = Field(0.12, ge=0, le=1)
-    """Length of the smallest person who is followed, as a share of the frame's shorter side."""
+    """Height of the smallest person to follow, as a fraction of the frame's shorter side."""
     search_every: int = Field(8, ge=1)
-    """Frames from one search for other people to the next; each looks at one part of the picture."""
+    """Number of frames between searches for further people; each search covers one part of the picture."""
     remember: int = Field(90, ge=0)
-    """Frames for which somebody who was lost is searched for where they were."""
+    """Number of frames for which a lost person is searched for in the place of the loss."""
     look_back: int = Field(48, ge=0)
-    """Frames through which somebody new is followed backwards; fewer where frames are so large that they would fill
-    100 MB."""
+    """Number of earlier frames through which a new person is followed backwards; fewer if these exceed 100 MB."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,9 +60,9 @@ class MediaPipeConfig(FollowConfig):
     """Settings of the mediapipe backend."""
 
     detection: float = Field(0.4, ge=0, le=1)
-    """Lowest score of somebody new, who must then be confirmed by the landmarks."""
+    """Lowest detection score of a new person, whom the landmark model must then confirm."""
     tracking: float = Field(0.5, ge=0, le=1)
-    """Lowest score of somebody who is followed."""
+    """Lowest landmark score at which a person is still followed."""
 
 
 class MediaPipeBackend(PoseBackend):

@@ -19,16 +19,19 @@ from numpy import ndarray
 from crossdiff.errors import CheckpointError, InputError, MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.convert import read_pose_state
-from crossdiff.pipeline.backends.topdown import Crop, TopDownBackend, TopDownConfig
-from crossdiff.pipeline.mapping import keypoint_set_of
+from crossdiff.pipeline.backends.topdown import PersonCrop, TopDownBackend, TopDownConfig
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
 class MMPoseConfig(TopDownConfig):
-    """config: a file, or the name of one that comes with mmpose; weights: the .pth that belongs to it."""
+    """Settings of the mmpose backend."""
 
     config: str = "td-hm_ViTPose-base-simple_8xb64-210e_coco-256x192"
+    """Configuration of the pose network: a file, or the name of one shipped with mmpose."""
     weights: Path
-    precision: Literal["float32"] = "float32"  # mmpose decodes nothing else
+    """Weights for this configuration, a .pth file."""
+    precision: Literal["float32"] = "float32"
+    """mmpose decodes float32 alone."""
 
 
 class MMPoseBackend(TopDownBackend):
@@ -51,7 +54,7 @@ class MMPoseBackend(TopDownBackend):
         }
 
     @torch.no_grad()
-    def keypoints(self, crops: Sequence[Crop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
+    def keypoints(self, crops: Sequence[PersonCrop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
         from mmengine.dataset import pseudo_collate
 
         found = self._model.test_step(pseudo_collate([self._prepared(*crop) for crop in crops]))

@@ -20,23 +20,26 @@ from crossdiff.pipeline.backends.base import Person, PoseBackend
 from crossdiff.pipeline.backends.detector import PersonDetector
 
 # One person of one frame: the frame, and the box in it.
-Crop = tuple[ndarray, Float[ndarray, "4"]]
+PersonCrop = tuple[ndarray, Float[ndarray, "4"]]
 
 
 class TopDownConfig(Config):
-    """detector: hub id or folder of the person detector; threshold: lowest score of a person.
-
-    batch_size: frames, and crop_batch_size: people, that go through the networks at once; flip: mean with the
-    mirrored picture, a little better in twice the time; precision: auto is bfloat16 on GPUs.
-    """
+    """Settings shared by the backends that detect people first."""
 
     detector: str = "PekingU/rtdetr_r50vd_coco_o365"
+    """Person detector: hub id or folder."""
     threshold: float = Field(0.5, gt=0, lt=1)
+    """Lowest score of a detected person."""
     batch_size: int = Field(8, ge=1)
+    """Number of frames in a batch of the detector."""
     crop_batch_size: int = Field(32, ge=1)
+    """Number of people in a batch of the pose network."""
     flip: bool = False
+    """Average with the mirrored picture: slightly more accurate, twice the time."""
     device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto is bfloat16 on GPUs and float32 on CPUs."""
 
 
 class TopDownBackend(PoseBackend):
@@ -59,7 +62,7 @@ class TopDownBackend(PoseBackend):
         }
 
     @abstractmethod
-    def keypoints(self, crops: Sequence[Crop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
+    def keypoints(self, crops: Sequence[PersonCrop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
         """Positions in the pixels of each crop's frame, and heights of the heat maps' peaks."""
 
     def estimate(self, frames: Iterable[ndarray]) -> Iterator[list[Person]]:
@@ -84,7 +87,7 @@ class TopDownBackend(PoseBackend):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
-def _person(crop: Crop, xy: Float[ndarray, "k 2"], peak: Float[ndarray, " k"]) -> Person:
+def _person(crop: PersonCrop, xy: Float[ndarray, "k 2"], peak: Float[ndarray, " k"]) -> Person:
     """Peaks are about 1 where a network is sure; keypoints outside the frame are guesses and get score 0."""
     frame, box = crop
     inside = ((xy >= 0) & (xy < frame.shape[1::-1])).all(axis=1)

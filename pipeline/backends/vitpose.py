@@ -14,14 +14,15 @@ from numpy import ndarray
 from torch import Tensor
 
 from crossdiff.pipeline.backends.hub import load_pretrained
-from crossdiff.pipeline.backends.topdown import Crop, TopDownBackend, TopDownConfig
-from crossdiff.pipeline.mapping import keypoint_set_of
+from crossdiff.pipeline.backends.topdown import PersonCrop, TopDownBackend, TopDownConfig
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
 
 
 class VitPoseConfig(TopDownConfig):
-    """weights: hub id, or a folder such as `crossdiff convert-pose` writes."""
+    """Settings of the vitpose backend."""
 
     weights: str = "usyd-community/vitpose-base-simple"
+    """Pose network: hub id, or a folder written by `crossdiff convert-pose`."""
 
 
 class VitPoseBackend(TopDownBackend):
@@ -47,7 +48,7 @@ class VitPoseBackend(TopDownBackend):
         self._pairs = torch.tensor([(i, j) for i, j in enumerate(table.mirror) if i < j], device=self.device)
         self.identity |= {"transformers": transformers.__version__, "weights": loaded.fingerprint}
 
-    def keypoints(self, crops: Sequence[Crop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
+    def keypoints(self, crops: Sequence[PersonCrop]) -> tuple[Float[ndarray, "n k 2"], Float[ndarray, "n k"]]:
         heatmaps = self.heatmaps(np.stack([self._cut(*crop) for crop in crops]))
         boxes = [[_corner_and_size(box) for _, box in crops]]
         (found,) = self._processor.post_process_pose_estimation(SimpleNamespace(heatmaps=heatmaps), boxes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossdiff.errors import InputError
-from crossdiff.pipeline.engines.base import Engine, InProcess, Job, Outcome, Recipe
+from crossdiff.pipeline.engines.base import Engine, ExtractResult, InProcess, Job, WorkerConfig
 
 ENGINES = ("local", "ray")
 
@@ -29,4 +29,4 @@ def create_engine(
     raise InputError(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
 
 
-__all__ = ["ENGINES", "Engine", "InProcess", "Job", "Outcome", "Recipe", "create_engine"]
+__all__ = ["ENGINES", "Engine", "ExtractResult", "InProcess", "Job", "WorkerConfig", "create_engine"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from crossdiff.errors import CrossDiffError, MissingDependencyError, VideoError
 from crossdiff.pipeline.backends import PoseBackend, create_backend
-from crossdiff.pipeline.people import PeopleConfig, Tick, find_people
+from crossdiff.pipeline.tracks.people import PeopleConfig, Tick, find_people
 from crossdiff.video import FrameSource, VideoReader
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class WorkerConfig:
     """What is done to every video; each worker gets it once. keypoints: the folder for the tracks' files.
 
     backend: a name, by which each worker makes its own, or one that is there (to leave this process it must pickle).
@@ -66,7 +66,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExtractResult:
     """What became of one video.
 
     tracks: measures of each track, in the order of the files `VIDEO_t0.npz` ...; measures: of the video; error: why
@@ -81,59 +81,59 @@ class Outcome:
 
 
 class Engine(ABC):
-    """Works through videos. Each video gets one outcome, in whatever order they are ready."""
+    """Works through videos. Each video gets one result, in whatever order they are ready."""
 
     @abstractmethod
-    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
         """jobs: read as workers become free, never all at once. What is no video's fault is raised."""
 
 
 class InProcess(Engine):
     """One video after the other in this process: a file that crashes or hangs the decoder ends or stops it all."""
 
-    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
-        pose = recipe.create_pose()
+    def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
+        pose = cfg.create_pose()
         for job in jobs:
-            outcome = work(job, pose, recipe, partial(tick, job.video))
-            if outcome.lost and not _GPU_FULL.search(outcome.error or ""):
+            result = work(job, pose, cfg, partial(tick, job.video))
+            if result.lost and not _GPU_FULL.search(result.error or ""):
                 raise LostError(
-                    f"{job.path}: {outcome.error}; run again with worker processes (LocalEngine), which are replaced"
+                    f"{job.path}: {result.error}; run again with worker processes (LocalEngine), which are replaced"
                 )
-            yield outcome
+            yield result
 
 
 def work(
     job: Job,
     pose: PoseBackend,
-    recipe: Recipe,
+    cfg: WorkerConfig,
     tick: Tick,
     source: FrameSource | None = None,
     seen: Callable[[], None] = lambda: None,
-) -> Outcome:
+) -> ExtractResult:
     """Find the people of one video and save their tracks.
 
     source: its frames, where they do not come from its file; seen: called when all of them are seen.
     """
     try:
-        found = find_people(source or VideoReader(job.path, job.fps), pose, recipe.people, tick, seen)
+        found = find_people(source or VideoReader(job.path, job.fps), pose, cfg.people, tick, seen)
     except MissingDependencyError:
         raise
     except VideoError as error:
-        return Outcome(job.video, error=error.reason)
+        return ExtractResult(job.video, error=error.reason)
     except LostError as error:
-        return Outcome(job.video, error=str(error), lost=True)
+        return ExtractResult(job.video, error=str(error), lost=True)
     # Whatever a decoder or a model throws makes this one video unusable; the others go on.
     except Exception as error:
         log.info("%s failed", job.path, exc_info=True)
         reason = str(error) or type(error).__name__
-        return Outcome(job.video, error=reason, lost=gpu_is_lost(reason))
-    if recipe.whole_only and found.measures["decoded"] < 1:
-        return Outcome(job.video, measures=found.measures, error=_damaged(found.measures["decoded"]))
+        return ExtractResult(job.video, error=reason, lost=gpu_is_lost(reason))
+    if cfg.whole_only and found.measures["decoded"] < 1:
+        return ExtractResult(job.video, measures=found.measures, error=_damaged(found.measures["decoded"]))
     tracks = []
     for number, keypoints in enumerate(found.tracks):
-        keypoints.save(recipe.keypoints / f"{track_name(job.video, number)}.npz")
+        keypoints.save(cfg.keypoints / f"{track_name(job.video, number)}.npz")
         tracks.append({"frames": len(keypoints.frame), "first_frame": int(keypoints.frame[0])})
-    return Outcome(job.video, tuple(tracks), found.measures)
+    return ExtractResult(job.video, tuple(tracks), found.measures)
 
 
 def _damaged(decoded: float) -> str:

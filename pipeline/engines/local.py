@@ -13,7 +13,7 @@ from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 from crossdiff.errors import CrossDiffError
-from crossdiff.pipeline.engines.base import Engine, Job, Outcome, Recipe, VideoTick, Watchdog, cores, work
+from crossdiff.pipeline.engines.base import Engine, ExtractResult, Job, VideoTick, Watchdog, WorkerConfig, cores, work
 
 # Forked processes inherit locks that threads of the parent hold (OpenCV's, MediaPipe's).
 _PROCESSES = get_context("spawn")
@@ -32,32 +32,32 @@ class LocalEngine(Engine):
         self.workers = workers
         self.time_limit = time_limit
 
-    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
-        workers = self.workers or (_ON_GPU if recipe.on_gpu else cores())
+    def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
+        workers = self.workers or (_ON_GPU if cfg.on_gpu else cores())
         waiting = iter(jobs)
         crew: dict[Connection, _Worker] = {}
         try:
             while True:
                 # A worker is started when there is something for it to do, and only then.
                 while len(crew) < workers and (job := next(waiting, None)):
-                    worker = _Worker(recipe, self.time_limit, max(1, cores() // workers))
+                    worker = _Worker(cfg, self.time_limit, max(1, cores() // workers))
                     crew[worker.pipe] = worker
                     worker.begin(job)
                 if not crew:
                     return
                 for pipe in wait(list(crew)):
                     worker = crew[pipe]  # type: ignore[index]
-                    outcome = worker.listen(tick)
-                    if outcome is None:
+                    result = worker.listen(tick)
+                    if result is None:
                         continue
-                    following = None if outcome.lost else next(waiting, None)
+                    following = None if result.lost else next(waiting, None)
                     if following:
-                        # Before the outcome is dealt with, so that the worker need not wait for that.
+                        # Before the result is dealt with, so that the worker need not wait for that.
                         worker.begin(following)
                     else:
                         worker.end()
                         del crew[worker.pipe]
-                    yield outcome
+                    yield result
         finally:
             for worker in crew.values():
                 worker.end()
@@ -66,11 +66,11 @@ class LocalEngine(Engine):
 class _Worker:
     """A worker process as its parent sees it: the job that it is at, and the pipe to it."""
 
-    def __init__(self, recipe: Recipe, time_limit: float, threads: int) -> None:
+    def __init__(self, cfg: WorkerConfig, time_limit: float, threads: int) -> None:
         self.pipe, theirs = _PROCESSES.Pipe()
         self.time_limit = time_limit
         self.room = _PROCESSES.Semaphore()
-        args = (theirs, self.room, recipe, time_limit, threads)
+        args = (theirs, self.room, cfg, time_limit, threads)
         self.process = _PROCESSES.Process(target=_serve, args=args, daemon=True)
         with _no_interrupts():
             self.process.start()
@@ -83,8 +83,8 @@ class _Worker:
         with suppress(OSError):  # of a worker that is dead, which `listen` will find
             self.pipe.send(job)
 
-    def listen(self, tick: VideoTick) -> Outcome | None:
-        """Take one message; the job's outcome where that is it, also where the worker has died."""
+    def listen(self, tick: VideoTick) -> ExtractResult | None:
+        """Take one message; the job's result where that is it, also where the worker has died."""
         assert self.job is not None
         try:
             kind, value = self.pipe.recv()
@@ -95,12 +95,12 @@ class _Worker:
             tick(self.job.video, *value)
         elif kind == "error":
             raise value
-        elif kind == "outcome":
+        elif kind == "result":
             return value
         self.ready = True
         return None
 
-    def _lost(self, job: Job) -> Outcome:
+    def _lost(self, job: Job) -> ExtractResult:
         self.process.join()
         code = self.process.exitcode or 0
         if not self.ready:
@@ -109,8 +109,8 @@ class _Worker:
             )
         if code == Watchdog.HUNG:
             error = f"hung: no new frame for {self.time_limit:g} s; if it is only slow, raise --time-limit"
-            return Outcome(job.video, error=error, lost=True)
-        return Outcome(job.video, error=f"crashed the process that read it ({_ending(code)})", lost=True)
+            return ExtractResult(job.video, error=error, lost=True)
+        return ExtractResult(job.video, error=f"crashed the process that read it ({_ending(code)})", lost=True)
 
     def end(self) -> None:
         self.process.kill()
@@ -138,8 +138,8 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, room: Semaphore, recipe: Recipe, time_limit: float, threads: int) -> None:
-    """A worker's life: load the model, then a job in and an outcome out until the parent is gone.
+def _serve(pipe: Connection, room: Semaphore, cfg: WorkerConfig, time_limit: float, threads: int) -> None:
+    """A worker's life: load the model, then a job in and a result out until the parent is gone.
 
     room: for one tick that the parent has not read; many would fill the pipe and block.
     """
@@ -153,7 +153,7 @@ def _serve(pipe: Connection, room: Semaphore, recipe: Recipe, time_limit: float,
             os._exit(0)  # nobody waits for this work any more
 
     try:
-        pose = recipe.create_pose()
+        pose = cfg.create_pose()
         send("ready", None)
         while True:
             job = pipe.recv()
@@ -167,9 +167,9 @@ def _serve(pipe: Connection, room: Semaphore, recipe: Recipe, time_limit: float,
                     send("tick", (done, total))
 
             watchdog.beat()
-            outcome = work(job, pose, recipe, tick, seen=watchdog.rest)
+            result = work(job, pose, cfg, tick, seen=watchdog.rest)
             watchdog.rest()
-            send("outcome", outcome)
+            send("result", result)
     except EOFError:
         return
     except (CrossDiffError, OSError) as error:

@@ -17,12 +17,12 @@ import numpy as np
 from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError, VideoError
 from crossdiff.pipeline.engines.base import (
     Engine,
+    ExtractResult,
     Job,
     LostError,
-    Outcome,
-    Recipe,
     VideoTick,
     Watchdog,
+    WorkerConfig,
     cores,
     gpu_is_lost,
     work,
@@ -72,12 +72,12 @@ class RayEngine(Engine):
         self.gpus_per_actor = gpus_per_actor
         self.address = address
 
-    def run(self, jobs: Iterable[Job], recipe: Recipe, tick: VideoTick) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
         waiting = iter(jobs)
         # Nothing is started where there is nothing to do.
         while wave := list(islice(waiting, _WAVE)):
             self._connect()
-            yield from self._work(wave, recipe)
+            yield from self._work(wave, cfg)
 
     def _connect(self) -> None:
         if ray.is_initialized():
@@ -102,26 +102,26 @@ class RayEngine(Engine):
             )
         return self.workers or most
 
-    def _work(self, wave: list[Job], recipe: Recipe) -> Iterator[Outcome]:
+    def _work(self, wave: list[Job], cfg: WorkerConfig) -> Iterator[ExtractResult]:
         context = DataContext.get_current()
         # An actor that dies takes its block with it; extraction tries that video again, and counts.
         context.max_errored_blocks = -1
         context.enable_progress_bars = False
         missing = {job.video for job in wave}
         try:
-            # Nothing is fetched ahead, so that an outcome is written down as soon as it is there.
-            for batch in self._outcomes(wave, recipe).iter_batches(batch_size=1, prefetch_batches=0):
+            # Nothing is fetched ahead, so that a result is written down as soon as it is there.
+            for batch in self._results(wave, cfg).iter_batches(batch_size=1, prefetch_batches=0):
                 if fatal := str(batch["fatal"][0]):
                     raise CrossDiffError(fatal)
-                outcome = Outcome(**json.loads(str(batch["outcome"][0])))
-                missing.remove(outcome.video)
-                yield outcome
+                result = ExtractResult(**json.loads(str(batch["result"][0])))
+                missing.remove(result.video)
+                yield result
         except RayError as error:
             raise CrossDiffError(f"Ray gave up: {error}") from None
         for video in sorted(missing):
-            yield Outcome(video, error=_LOST, lost=True)
+            yield ExtractResult(video, error=_LOST, lost=True)
 
-    def _outcomes(self, wave: list[Job], recipe: Recipe) -> ray.data.Dataset:
+    def _results(self, wave: list[Job], cfg: WorkerConfig) -> ray.data.Dataset:
         # Ray's blocks hold numbers alone: 0 stands for the rate of the time stamps.
         rows = [{"video": job.video, "path": str(job.path.resolve()), "fps": job.fps or 0.0} for job in wave]
         with warnings.catch_warnings():
@@ -129,7 +129,7 @@ class RayEngine(Engine):
             warnings.simplefilter("ignore", RayDeprecationWarning)
             return ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
                 _PoseActor,
-                fn_constructor_args=(recipe, self.time_limit),
+                fn_constructor_args=(cfg, self.time_limit),
                 batch_size=1,
                 compute=ActorPoolStrategy(size=min(self._actors(), len(rows)), max_tasks_in_flight_per_actor=1),
                 num_cpus=1,
@@ -143,32 +143,32 @@ class RayEngine(Engine):
 class _PoseActor:
     """Holds the pose model. Called by Ray Data with batches of one row, and gives one row back."""
 
-    def __init__(self, recipe: Recipe, time_limit: float) -> None:
-        self.recipe = recipe
-        self.pose = recipe.create_pose()
+    def __init__(self, cfg: WorkerConfig, time_limit: float) -> None:
+        self.cfg = cfg
+        self.pose = cfg.create_pose()
         self.watchdog = Watchdog(time_limit)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[str]]:
         job = Job(str(batch["video"][0]), Path(str(batch["path"][0])), float(batch["fps"][0]) or None)
         try:
-            return {"outcome": [json.dumps(asdict(self._work(job)))], "fatal": [""]}
+            return {"result": [json.dumps(asdict(self._work(job)))], "fatal": [""]}
         # No video's fault: a disk that is full, a file that is missing from the installation.
         except (CrossDiffError, OSError) as error:
-            return {"outcome": [""], "fatal": [str(error)]}
+            return {"result": [""], "fatal": [str(error)]}
 
-    def _work(self, job: Job) -> Outcome:
+    def _work(self, job: Job) -> ExtractResult:
         frames = None
         try:
             frames = _DistantVideo(job, self.watchdog)
-            outcome = work(job, self.pose, self.recipe, lambda *_: self.watchdog.beat(), frames, self.watchdog.rest)
-            if outcome.lost and gpu_is_lost(str(outcome.error)):
-                log.error("%s: %s", job.path, outcome.error)
+            result = work(job, self.pose, self.cfg, lambda *_: self.watchdog.beat(), frames, self.watchdog.rest)
+            if result.lost and gpu_is_lost(str(result.error)):
+                log.error("%s: %s", job.path, result.error)
                 os._exit(1)  # Ray starts another actor
-            return outcome
+            return result
         except LostError as error:
-            return Outcome(job.video, error=str(error), lost=True)
+            return ExtractResult(job.video, error=str(error), lost=True)
         except VideoError as error:
-            return Outcome(job.video, error=error.reason)
+            return ExtractResult(job.video, error=error.reason)
         finally:
             self.watchdog.rest()
             if frames is not None:

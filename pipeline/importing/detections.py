@@ -14,8 +14,8 @@ from crossdiff.errors import InputError
 from crossdiff.pipeline.backends.base import Person
 from crossdiff.pipeline.importing.imports import largest_score
 from crossdiff.pipeline.importing.picture import upside_down
-from crossdiff.pipeline.mapping import KeypointSet, keypoint_set_in_file, keypoint_set_named
-from crossdiff.pipeline.tracking import TrackingConfig, join
+from crossdiff.pipeline.motion2d.mapping import KeypointSet, keypoint_set_in_file, keypoint_set_named
+from crossdiff.pipeline.tracks.tracking import TrackingConfig, link_tracks
 from crossdiff.types import Keypoints2D
 
 # Networks give the height of a heat map's peak as a score. Trained towards 1 it passes that by a few hundredths, and
@@ -156,7 +156,7 @@ def _joined_tracks(
     found = {n: [(d, _person(d)) for d in frames.get(n, ())] for n in numbers}
     of = {id(person): d for people in found.values() for d, person in people}
     people = [[person for _, person in found[n]] for n in numbers]
-    for track in join(people, np.array(numbers) / fps, TrackingConfig(), keypoint_set.mirror):
+    for track in link_tracks(people, np.array(numbers) / fps, TrackingConfig(), keypoint_set.mirror):
         yield [(numbers[at], of[id(person)]) for at, person in zip(track.frames, track.people, strict=True)]
 
 

@@ -7,23 +7,24 @@ import itertools
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy import ndarray
 
 from crossdiff.annotations.captions import VideoCaption
-from crossdiff.errors import CrossDiffError, InputError, PartialFailure
+from crossdiff.errors import CrossDiffError, InputError
 from crossdiff.files import remove_leftovers
 from crossdiff.pipeline.engines.base import track_name
 from crossdiff.pipeline.inputs import LONGEST_ID, default_captions, warn_uncaptioned
-from crossdiff.pipeline.ledger import Row, Video, key_of
-from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.ledger import Row, VideoRecord, key_of
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.stages import ClipSummary
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
-from crossdiff.wording import counted, listed
+from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +59,13 @@ class UnusableClip:
 
 
 @dataclass
-class ImportSummary:
-    """What an import did. unchanged: clips that were there already; replaced: others that were there under their ids;
-    failed: by the clip's id, why."""
+class ImportSummary(ClipSummary):
+    """Counts of imported clips and frames."""
 
-    clips: int = 0
-    unchanged: int = 0
+    work = "imported"
     replaced: int = 0
+    """Clips that took the place of another one with their id."""
     frames: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         written = self.clips - self.unchanged - len(self.failed)
@@ -75,15 +74,6 @@ class ImportSummary:
             f"{f', {self.replaced} in place of others' if self.replaced else ''}), "
             f"{self.unchanged} unchanged, {len(self.failed)} failed"
         )
-
-    def raise_failures(self) -> None:
-        """One line per clip that failed; `InputError` where all did."""
-        if not self.failed:
-            return
-        lines = listed(dict(sorted(self.failed.items())))
-        if len(self.failed) == self.clips:
-            raise InputError(f"no clip could be imported; mend them, or give others:{lines}")
-        raise PartialFailure(f"{len(self.failed)} of {self.clips} clips failed, the others are imported:{lines}")
 
 
 def import_keypoints(
@@ -97,12 +87,12 @@ def import_keypoints(
     once; total: how many, for the progress bar; source: where they come from, for config.json.
     """
     clips = track(clips, "clips", total) if total is not None else iter(clips)
-    with run.alone("extraction"):
+    with run.lock("extraction"):
         remove_leftovers(run.keypoints)
         run.record_config("import", {"source": source})
         importer = _Importer(run, source)
         while batch := list(itertools.islice(clips, _BATCH)):
-            importer.take(batch)
+            importer.record(batch)
         importer.forget_failures()
     warn_uncaptioned(importer.uncaptioned, importer.summary.clips)
     return importer.summary
@@ -120,8 +110,8 @@ class _Importer:
         self._rows = {row.id: row for row in run.ledger.rows("extract")}
         self._met: set[str] = set()
 
-    def take(self, batch: Sequence[ImportedClip | UnusableClip]) -> None:
-        videos: list[Video] = []
+    def record(self, batch: Sequence[ImportedClip | UnusableClip]) -> None:
+        videos: list[VideoRecord] = []
         rows: list[Row] = []
         lost: list[str] = []
         for clip in batch:
@@ -139,7 +129,7 @@ class _Importer:
                 self.summary.failed[clip.id] = reason
                 key, measures = key_of(_VERSION, reason), {"source": self.source}
                 written = [Row("extract", clip.id, "failed", key, reason=reason, measures=measures)]
-                video = Video(clip.id, self._path(clip.id), "", "", ())
+                video = VideoRecord(clip.id, self._path(clip.id), "", "", ())
                 lost.append(track_name(clip.id, 0))
             rows += written
             if video != self._videos.get(clip.id):
@@ -171,7 +161,7 @@ class _Importer:
         if clip in self._videos and not self._videos[clip].is_imported:
             raise InputError(f"a video of {self.run.root} has this id; give another id, or import into a new run")
 
-    def _import(self, clip: ImportedClip | UnusableClip) -> tuple[Video, list[Row]]:
+    def _import(self, clip: ImportedClip | UnusableClip) -> tuple[VideoRecord, list[Row]]:
         """What the ledger is to say of a clip: no rows where they are there already."""
         if isinstance(clip, UnusableClip):
             raise InputError(clip.reason)
@@ -179,9 +169,9 @@ class _Importer:
         captions = captions or default_captions(clip.label)
         if not captions:
             self.uncaptioned.append(clip.id)
-        keypoints = placed(checked(clip.keypoints))
+        keypoints = fill_unseen(validate(clip.keypoints))
         content, path = _content(keypoints), self._path(clip.id)
-        video = Video(clip.id, path, content, _printable(clip.label), captions)
+        video = VideoRecord(clip.id, path, content, _printable(clip.label), captions)
         key = key_of(_VERSION, content)
         row, name = self._rows.get(clip.id), track_name(clip.id, 0)
         same = row is not None and row.key == key and row.state == "done"
@@ -203,7 +193,7 @@ class _Importer:
         ]
 
 
-def checked(keypoints: Keypoints2D) -> Keypoints2D:
+def validate(keypoints: Keypoints2D) -> Keypoints2D:
     """The keypoints, if the stages can work on them; else `ClipError` or `InputError` says why not.
 
     Scores above 1 by a rounding error become 1.
@@ -241,7 +231,7 @@ def largest_score(score: ndarray) -> float:
     return float(score.flat[np.argmax(np.abs(score - 0.5))])
 
 
-def placed(keypoints: Keypoints2D) -> Keypoints2D:
+def fill_unseen(keypoints: Keypoints2D) -> Keypoints2D:
     """Unseen keypoints (score 0) where they would be, as detectors guess them: measures of the body look at all.
 
     On the straight way between the frames in which they were seen; one that never was lies amid the others.

@@ -11,7 +11,7 @@ from numpy import ndarray
 from crossdiff.errors import InputError
 from crossdiff.files import load_npz
 from crossdiff.pipeline.importing.imports import ImportedClip
-from crossdiff.pipeline.mapping import JHMDB15
+from crossdiff.pipeline.motion2d.mapping import JHMDB15
 from crossdiff.types import Keypoints2D
 
 JHMDB_ARRAYS = ("pose", "offsets", "label", "joint_names")

@@ -9,7 +9,7 @@ import numpy as np
 
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
-from crossdiff.pipeline.importing.imports import checked
+from crossdiff.pipeline.importing.imports import validate
 from crossdiff.pipeline.importing.picture import framed
 from crossdiff.types import Keypoints2D
 
@@ -38,7 +38,7 @@ def read_keypoints(path: Path) -> Keypoints2D:
         )
     except (ClipError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md says what the arrays are") from None
-    found = checked(found)
+    found = validate(found)
     with np.errstate(over="ignore"):  # of keypoints that were not seen
         found = replace(found, xy=found.xy.astype(np.float32), score=found.score.astype(np.float32))
     return found if "size" in z else framed(found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from crossdiff.errors import InputError
 from crossdiff.pipeline.importing.picture import CameraRule
-from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 
 
 class OptionNeeded(InputError):

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from crossdiff.errors import InputError
-from crossdiff.pipeline.mapping import keypoint_set_named, to_joints
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named, to_joints
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 

@@ -15,7 +15,7 @@ from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, CrossDiffError, InputError
 from crossdiff.files import npz_names
 from crossdiff.pipeline.importing.detections import PoseVideo, people_of
-from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, checked
+from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, validate
 from crossdiff.pipeline.importing.jhmdb import JHMDB_ARRAYS, read_jhmdb
 from crossdiff.pipeline.importing.json_files import Document, FrameFiles, find_json
 from crossdiff.pipeline.importing.npz import read_keypoints
@@ -34,7 +34,7 @@ from crossdiff.types import Keypoints2D
 
 _MOST_LOOKED_AT = 200  # files that tell which way y counts
 
-Verdicts = Bool[ndarray, " n"]
+UpsideDown = Bool[ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _survey(source: Path, files: Sequence[PoseFile], options: ImportOptions) -> 
     """The videos of all files. Some files are looked at for what the user must say; JSON of whole videos all are."""
     spread = set(np.linspace(0, len(files) - 1, _MOST_LOOKED_AT).round().astype(int).tolist())
     videos: list[VideoInput] = []
-    verdicts: list[Verdicts] = []
+    upside_downs: list[UpsideDown] = []
     contents: list[PoseVideo | Keypoints2D]
     for number, file in enumerate(files):
         looked_at = number in spread and options.y_up is None
@@ -124,8 +124,8 @@ def _survey(source: Path, files: Sequence[PoseFile], options: ImportOptions) -> 
             if isinstance(content, PoseVideo):
                 _frame_rate(content, options)
             if looked_at:
-                verdicts += _verdicts(content, options)
-    refuse_upside_down(source, verdicts)
+                upside_downs += _upside_down(content, options)
+    refuse_upside_down(source, upside_downs)
     return videos
 
 
@@ -136,7 +136,7 @@ def _frame_rate(video: PoseVideo, options: ImportOptions) -> float:
     return fps
 
 
-def _verdicts(content: PoseVideo | Keypoints2D, options: ImportOptions) -> list[Verdicts]:
+def _upside_down(content: PoseVideo | Keypoints2D, options: ImportOptions) -> list[UpsideDown]:
     try:
         if isinstance(content, PoseVideo):
             return [content.upside_down(options.keypoint_set)]
@@ -190,7 +190,7 @@ class _Clips:
         size = self.options.size or video.size
         table = video.keypoint_set(self.options.keypoint_set)
         people = people_of(video, _frame_rate(video, self.options), size or (1, 1), table)
-        whole = {n: checked(keypoints) for n, keypoints in people.items()}
+        whole = {n: validate(keypoints) for n, keypoints in people.items()}
         return {n: self.placed(k if size else framed(k), "still") for n, k in whole.items()}
 
     def placed(self, keypoints: Keypoints2D, camera: CameraRule | None) -> Keypoints2D:

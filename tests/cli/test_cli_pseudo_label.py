@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from command import crossdiff
 
-from crossdiff.pipeline.ledger import Row, Video
+from crossdiff.pipeline.ledger import Row, VideoRecord
 from crossdiff.pipeline.run import Run
 
 
@@ -13,7 +13,7 @@ from crossdiff.pipeline.run import Run
 def broken(here) -> Run:
     """A run of one clip, whose keypoints are gone."""
     run = Run.create(here / "runs" / "0001")
-    run.ledger.put_video(Video("a", Path("a.mp4"), "", "waving", ()))
+    run.ledger.put_video(VideoRecord("a", Path("a.mp4"), "", "waving", ()))
     run.ledger.put([Row("track", "a_t0", "done", "k", parent="a")])
     return run
 
@@ -29,8 +29,8 @@ def test_failures_of_every_stage_are_said(broken, monkeypatch):
     from crossdiff.pipeline.pseudo_label import PseudoLabelSummary
 
     made = {
-        "filter_clips": FilterSummary(2, failed={"a": "gone"}),
-        "build_2d": BuildSummary(2, failed={"b": "no size"}),
+        "filter_clips": FilterSummary(clips=2, failed={"a": "gone"}),
+        "build_2d": BuildSummary(clips=2, failed={"b": "no size"}),
         "pseudo_label": PseudoLabelSummary(Path("teacher"), 1, failed={"c": "too long"}),
     }
     for name, result in made.items():

@@ -13,7 +13,7 @@ from crossdiff.pipeline.backends import create_backend
 from crossdiff.pipeline.backends.convert import convert_pose
 from crossdiff.pipeline.backends.mmpose import build_model, import_mmpose
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.mapping import KEYPOINT_SETS
+from crossdiff.pipeline.motion2d.mapping import KEYPOINT_SETS
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 

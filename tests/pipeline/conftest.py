@@ -9,7 +9,7 @@ from wild import FakeBackend, write_video
 from crossdiff.files import load_npz, save_npz
 from crossdiff.pipeline.build import build_2d
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.filter import FilterConfig, Verdict, filter_clips, refused
+from crossdiff.pipeline.filter import FilterConfig, Rejection, filter_clips, rejected
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
 from crossdiff.pipeline.run import Run
@@ -43,7 +43,7 @@ def labelled(run) -> Run:
         measures = {"yaw": 10.0, "reprojection": 0.05, "bone_drift": 5.0, "skate": 0.1, "jerk": 30.0, "quality": 0.5}
         made = Row("pseudo", row.id, "done", "k", row.parent, measures=measures)
         if state == "filtered":
-            made = refused(made, Verdict("feet slide", 0.1, 0.05))
+            made = rejected(made, Rejection("feet slide", 0.1, 0.05))
         folder = run.pseudo3d if state == "done" else run.pseudo3d_filtered
         frames = len(load_npz(run.features2d / f"{row.id}.npz")["features"])
         save_npz(folder / f"{row.id}.npz", features=joints_to_features_3d(person(frames + 1)).numpy())

@@ -15,10 +15,10 @@ from crossdiff.pipeline.build import build_2d
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
 from crossdiff.pipeline.inputs import Selection
-from crossdiff.pipeline.people import PeopleConfig
-from crossdiff.pipeline.report import write_report
+from crossdiff.pipeline.report.report import write_report
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.tracking import TrackingConfig
+from crossdiff.pipeline.tracks.people import PeopleConfig
+from crossdiff.pipeline.tracks.tracking import TrackingConfig
 from crossdiff.types import Keypoints2D
 from crossdiff.wording import printable
 from crossdiff.workflows.defaults import run_of_inputs
@@ -90,7 +90,7 @@ def _garble(path: Path) -> None:
 
 def _flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    content[1000] ^= 0xFF  # a coordinate of the first array
+    content[content.index(b"xy.npy") + 300] ^= 0xFF  # behind the headers, among the positions
     path.write_bytes(content)
 
 

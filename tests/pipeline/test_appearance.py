@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from wild import standing
 
-from crossdiff.pipeline.appearance import colours, difference
 from crossdiff.pipeline.backends import Person
-from crossdiff.pipeline.mapping import BLAZEPOSE33
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
+from crossdiff.pipeline.tracks.appearance import colours, difference
 
 
 def _person(x: float) -> Person:

@@ -13,7 +13,7 @@ from crossdiff.files import load_npz
 from crossdiff.pipeline.build import BuildConfig, build_2d, features_of
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import FilterConfig, filter_clips
-from crossdiff.pipeline.motion import to_motions
+from crossdiff.pipeline.motion2d.motion import to_motions
 from crossdiff.representation.layouts import layout_2d
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D, Motion2D

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from wild import texture
 
-from crossdiff.pipeline.camera import CameraConfig, CameraTracker, outside
+from crossdiff.pipeline.tracks.camera import CameraConfig, CameraTracker, outside
 
 SIZE = (320, 180)
 # A wall larger than what the camera sees of it.

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wild import keypoints, waving
 
-from crossdiff.pipeline.cleaning import CleanConfig, clean, outliers
-from crossdiff.pipeline.mapping import BLAZEPOSE33
+from crossdiff.pipeline.motion2d.cleaning import CleanConfig, clean, outliers
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
 from crossdiff.types import Keypoints2D
 
 PART = [BLAZEPOSE33.names.index(f"left_{name}") for name in ("knee", "ankle", "heel", "foot_index")]

@@ -11,9 +11,9 @@ from wild import FakeBackend, keypoints, shade_of, standing, waving, write_video
 from crossdiff.config import load_config
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.filter import DUPLICATE, ENOUGH, REASONS, FilterConfig, filter_clips, judge
-from crossdiff.pipeline.mapping import BLAZEPOSE33
-from crossdiff.pipeline.measures import measure
+from crossdiff.pipeline.filter import DUPLICATE, ENOUGH, REASONS, FilterConfig, filter_clips, first_violation
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
+from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 
@@ -33,7 +33,7 @@ def test_measures_of_a_good_clip():
     assert found["score"] == pytest.approx(0.9) and found["whole"] == 1 and found["edge"] == 0
     assert found["height"] == pytest.approx(75, abs=2)  # shoulders to ankles of a body of 100
     assert found["jitter"] < 0.01 < found["motion"]
-    assert judge(found, FilterConfig()) is None
+    assert first_violation(found, FilterConfig()) is None
 
 
 def test_jitter_grows_with_noise_and_motion_hardly():
@@ -123,13 +123,13 @@ def test_one_frame_has_measures_too():
 def test_each_limit_refuses_what_is_beyond_it_and_keeps_what_is_on_it(limit):
     cfg = FilterConfig()
     threshold, worse = getattr(cfg, limit), -1 if limit.startswith("min") else 1
-    assert judge(GOOD | {limit[4:]: threshold}, cfg) is None
-    missed = judge(GOOD | {limit[4:]: threshold + worse * 0.001}, cfg)
+    assert first_violation(GOOD | {limit[4:]: threshold}, cfg) is None
+    missed = first_violation(GOOD | {limit[4:]: threshold + worse * 0.001}, cfg)
     assert missed is not None and missed.reason == REASONS[limit] and missed.threshold == threshold
 
 
 def test_the_first_limit_missed_is_the_reason():
-    missed = judge(GOOD | {"motion": 0.0, "fps": 5.0}, FilterConfig())
+    missed = first_violation(GOOD | {"motion": 0.0, "fps": 5.0}, FilterConfig())
     assert missed is not None and missed.reason == "source frame rate too low" and missed.value == 5
 
 
@@ -173,7 +173,7 @@ def test_what_is_judged_is_not_read_again(run):
 def test_the_best_of_each_label_are_kept(run, videos):
     copies(videos, run, PullUps_2=70, PullUps_3=80)
     summary = filter_clips(run, FilterConfig(min_difference=0, per_label=1))
-    assert summary.kept == 2 and summary.reasons == {ENOUGH: 2}
+    assert summary.kept == 2 and summary.filtered == {ENOUGH: 2}
     assert filter_clips(run, FilterConfig(min_difference=0, per_label=3)).kept == 4
 
 
@@ -205,7 +205,7 @@ def test_a_file_that_was_damaged_later_fails_its_clip_alone(run, videos):
     (run.keypoints / "jumping_jacks_01_t0.npz").write_bytes(b"nothing")
     copies(videos, run, longer=80)
     summary = filter_clips(run)
-    assert summary.kept == summary.reasons[DUPLICATE] == 1 and list(summary.failed) == ["jumping_jacks_01_t0"]
+    assert summary.kept == summary.filtered[DUPLICATE] == 1 and list(summary.failed) == ["jumping_jacks_01_t0"]
     assert run.ledger.get("filter", "jumping_jacks_01_t0").state == "failed"
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wild import keypoints, standing
 
-from crossdiff.pipeline.duplicates import descriptors, distance_at, find_duplicates, signature
+from crossdiff.pipeline.motion2d.duplicates import descriptors, distance_at, find_duplicates, signature
 
 LIMIT = 0.025
 

@@ -19,13 +19,13 @@ from wild import FakeBackend, write_video
 
 from crossdiff.errors import InputError
 from crossdiff.files import load_npz
-from crossdiff.pipeline import people
-from crossdiff.pipeline.engines import Job, Recipe, create_engine, local
+from crossdiff.pipeline.engines import Job, WorkerConfig, create_engine, local
 from crossdiff.pipeline.engines.base import LostError, gpu_is_lost
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
+from crossdiff.pipeline.tracks import people
+from crossdiff.pipeline.tracks.people import PeopleConfig
 
 
 def contents(run: Run) -> tuple[dict, dict, list]:
@@ -80,13 +80,13 @@ def test_a_video_that_hangs_is_given_up_after_the_time_limit(tmp_path):
 
 
 def test_a_worker_waits_for_no_reader_and_joins_tracks_unwatched(tmp_path, monkeypatch):
-    order, join, watchdog = [], people.join, Mock()
+    order, join, watchdog = [], people.link_tracks, Mock()
     watchdog.rest = lambda: order.append("rest")
-    monkeypatch.setattr(people, "join", lambda *args: order.append("join") or join(*args))
+    monkeypatch.setattr(people, "link_tracks", lambda *args: order.append("join") or join(*args))
     monkeypatch.setattr(local, "Watchdog", lambda limit: watchdog)
     monkeypatch.setattr(local, "_SECONDS_BETWEEN_TICKS", 0)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    recipe = Recipe(FakeBackend(), PeopleConfig(), tmp_path)
+    recipe = WorkerConfig(FakeBackend(), PeopleConfig(), tmp_path)
     ours, theirs = Pipe()
     ours.send(Job("a", write_video(tmp_path / "a.mp4")))
     worker = Thread(target=local._serve, args=(theirs, Semaphore(), recipe, 60, 1), daemon=True)
@@ -94,11 +94,11 @@ def test_a_worker_waits_for_no_reader_and_joins_tracks_unwatched(tmp_path, monke
     while not (tmp_path / "a_t0.npz").exists():
         time.sleep(0.01)
     kinds = []
-    while "outcome" not in kinds:
+    while "result" not in kinds:
         kinds.append(ours.recv()[0])
     ours.close()
     worker.join()
-    assert kinds == ["ready", "tick", "outcome"]
+    assert kinds == ["ready", "tick", "result"]
     assert order == ["rest", "join", "rest"]
 
 
@@ -139,7 +139,7 @@ def test_few_processes_share_a_gpu(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "cores", lambda: 8)
     jobs = [Job(str(n), tmp_path / f"{n}.mp4") for n in range(9)]
     for on_gpu, count in ((True, 2), (False, 8)):
-        recipe = Recipe(FakeBackend(), PeopleConfig(), tmp_path, on_gpu=on_gpu)
+        recipe = WorkerConfig(FakeBackend(), PeopleConfig(), tmp_path, on_gpu=on_gpu)
         started.reset_mock()
         with pytest.raises(KeyboardInterrupt):
             list(LocalEngine().run(jobs, recipe, lambda *_: None))
@@ -147,7 +147,7 @@ def test_few_processes_share_a_gpu(tmp_path, monkeypatch):
 
 
 def test_a_model_that_cannot_be_loaded_is_said_and_no_video_is_blamed(tmp_path):
-    recipe = Recipe("openpose", PeopleConfig(), tmp_path)
+    recipe = WorkerConfig("openpose", PeopleConfig(), tmp_path)
     with pytest.raises(InputError, match="openpose"):
         list(LocalEngine(workers=2).run([Job("a", tmp_path / "a.mp4")], recipe, lambda *_: None))
 

@@ -12,9 +12,9 @@ from crossdiff.errors import InputError, MissingDependencyError, PartialFailure
 from crossdiff.pipeline.backends import create_backend
 from crossdiff.pipeline.engines import InProcess
 from crossdiff.pipeline.extract import extract_2d
-from crossdiff.pipeline.people import PeopleConfig
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.tracking import TrackingConfig
+from crossdiff.pipeline.tracks.people import PeopleConfig
+from crossdiff.pipeline.tracks.tracking import TrackingConfig
 from crossdiff.types import Keypoints2D
 
 

@@ -12,7 +12,7 @@ from wild import SHARED, keypoints, waving
 
 from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import save_npz, write_json, write_text
-from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, checked, import_keypoints
+from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, import_keypoints, validate
 from crossdiff.pipeline.importing.options import ImportOptions
 from crossdiff.pipeline.importing.picture import turned
 from crossdiff.pipeline.importing.pose_files import read_poses
@@ -182,7 +182,7 @@ def test_scores_a_rounding_error_above_1_become_1(tmp_path):
     write_npz(tmp_path / "a.npz", waving(4), score=score)
     (clip,) = read_poses(tmp_path).clips
     assert clip.keypoints.score.max() == 1
-    assert checked(replace(keypoints(waving(4)), score=score)).score.max() == 1
+    assert validate(replace(keypoints(waving(4)), score=score)).score.max() == 1
 
 
 def test_peaks_of_heat_maps_are_scores_between_0_and_1(tmp_path):

@@ -11,7 +11,7 @@ from crossdiff.files import write_json, write_text
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip
 from crossdiff.pipeline.importing.options import ImportOptions, picture_size
 from crossdiff.pipeline.importing.pose_files import read_poses
-from crossdiff.pipeline.mapping import keypoint_set_in_file, to_joints
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_in_file, to_joints
 from crossdiff.skeleton import HUMANML3D
 
 AT_30 = ImportOptions(fps=30, size=(640, 480))

@@ -13,8 +13,8 @@ from crossdiff.errors import InputError, PartialFailure
 from crossdiff.pipeline.build import build_2d
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import filter_clips
-from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, import_keypoints, placed
-from crossdiff.pipeline.report import write_report
+from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, fill_unseen, import_keypoints
+from crossdiff.pipeline.report.report import write_report
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 
@@ -178,7 +178,7 @@ def test_a_report_draws_skeletons_and_misses_no_video(empty):
 def test_unseen_keypoints_lie_between_the_seen(seen):
     whole = keypoints(waving(12))
     xy = np.where(seen[..., None], whole.xy, np.nan).astype(np.float32)
-    found = placed(dataclasses.replace(whole, xy=xy, score=np.where(seen, 0.9, 0.0)))
+    found = fill_unseen(dataclasses.replace(whole, xy=xy, score=np.where(seen, 0.9, 0.0)))
     assert np.isfinite(found.xy).all()
     np.testing.assert_array_equal(found.xy[seen], whole.xy[seen])
     low, high = whole.xy[seen].min(axis=0) - 1e-3, whole.xy[seen].max(axis=0) + 1e-3

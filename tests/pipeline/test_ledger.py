@@ -8,7 +8,7 @@ import pytest
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError
 from crossdiff.files import read_json
-from crossdiff.pipeline.ledger import Ledger, Row, Video, key_of, stage_named
+from crossdiff.pipeline.ledger import Ledger, Row, VideoRecord, key_of, stage_named
 from crossdiff.pipeline.run import Run
 
 
@@ -133,7 +133,9 @@ def test_the_configuration_of_each_stage_is_kept_with_versions(tmp_path):
 
 def test_captions_of_runs_made_before_captions_had_spans_are_read(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.put_video(Video("a", tmp_path / "a.mp4", "", "A", ("a person moves", VideoCaption("a jump", 1.0, 2.0))))
+    ledger.put_video(
+        VideoRecord("a", tmp_path / "a.mp4", "", "A", ("a person moves", VideoCaption("a jump", 1.0, 2.0)))
+    )
     assert ledger.videos()["a"].captions == (VideoCaption("a person moves"), VideoCaption("a jump", 1.0, 2.0))
 
 

@@ -7,7 +7,7 @@ import pytest
 from wild import standing
 
 from crossdiff.errors import ClipError
-from crossdiff.pipeline.mapping import KEYPOINT_SETS, to_joints
+from crossdiff.pipeline.motion2d.mapping import KEYPOINT_SETS, to_joints
 from crossdiff.skeleton import HUMANML3D
 
 J = HUMANML3D.index
@@ -108,7 +108,9 @@ def documented_table() -> str:
     joints = [name for name in HUMANML3D.joint_names if not name.startswith("r_")]
     columns: dict[tuple[str, ...], list[str]] = {}
     for table in KEYPOINT_SETS.values():
-        columns.setdefault(tuple(_recipe(table.recipes.get(joint, {})) for joint in joints), []).append(table.name)
+        columns.setdefault(tuple(_recipe(table.joint_weights.get(joint, {})) for joint in joints), []).append(
+            table.name
+        )
     lines = [f"| joint | {' | '.join(map(', '.join, columns.values()))} |", "|---" * (len(columns) + 1) + "|"]
     lines += [f"| {joint} | {' | '.join(recipes)} |" for joint, *recipes in zip(joints, *columns, strict=True)]
     return "\n".join(lines) + "\n"

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from wild import FakeBackend, texture, waving, write_frames, write_video
 
-from crossdiff.pipeline.appearance import colours
 from crossdiff.pipeline.backends import Person
-from crossdiff.pipeline.mapping import BLAZEPOSE33, keypoint_set_named
-from crossdiff.pipeline.measures import body_size
-from crossdiff.pipeline.motion import MotionConfig, to_motions
-from crossdiff.pipeline.people import People, PeopleConfig, find_people
-from crossdiff.pipeline.shots import ShotConfig, ShotDetector
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33, keypoint_set_named
+from crossdiff.pipeline.motion2d.measures import body_size
+from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
+from crossdiff.pipeline.tracks.appearance import colours
+from crossdiff.pipeline.tracks.people import People, PeopleConfig, find_people
+from crossdiff.pipeline.tracks.shots import ShotConfig, ShotDetector
 from crossdiff.video import VideoReader
 
 SIZE = (320, 240)

@@ -21,8 +21,8 @@ from crossdiff.pipeline.importing.npz import read_keypoints
 from crossdiff.pipeline.importing.options import ImportOptions
 from crossdiff.pipeline.importing.picture import camera_rule, framed, rests
 from crossdiff.pipeline.importing.pose_files import read_poses, read_sentences
-from crossdiff.pipeline.mapping import BLAZEPOSE33, JHMDB15
-from crossdiff.pipeline.motion import MotionConfig, to_motions
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33, JHMDB15
+from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
 

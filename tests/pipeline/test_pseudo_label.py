@@ -16,7 +16,7 @@ from crossdiff.checkpoint import load_model, save_model, weights_hash
 from crossdiff.diffusion import lifting
 from crossdiff.errors import CheckpointError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
-from crossdiff.pipeline.label_scores import LABEL_MEASURES, ScoreConfig, quality
+from crossdiff.pipeline.label_quality import LABEL_MEASURES, LabelQualityConfig, quality
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, pseudo_label
 from crossdiff.pipeline.run import Run
@@ -112,7 +112,7 @@ def test_a_label_says_how_good_it_is_and_what_it_was_made_of(run, teacher):
         assert row.measures["reprojection"] == pytest.approx(float(error), abs=1e-3)
         assert row.measures["jerk"] == pytest.approx(measure_motion(joints.numpy(), HUMANML3D).jerk, abs=1e-4)
         assert row.measures["bone_drift"] > 1  # the raw lifted bones; those of the label are constant
-        assert row.measures["quality"] == quality(row.measures, ScoreConfig())
+        assert row.measures["quality"] == quality(row.measures, LabelQualityConfig())
 
 
 def test_a_label_beyond_a_limit_is_filtered_and_another_limit_lifts_nothing(run, teacher, monkeypatch):
@@ -130,18 +130,18 @@ def test_a_label_beyond_a_limit_is_filtered_and_another_limit_lifts_nothing(run,
     assert (row.state, row.reason) == ("filtered", "does not fit its 2D motion")
     assert (row.value, row.threshold) == (errors[worst], limit)
     assert labels(run).keys() == before.keys() - {worst}
-    assert label(run, teacher, **limits).reasons.total() == 1
-    assert label(run, teacher, min_quality=1).reasons == {"quality too low": 3}
+    assert label(run, teacher, **limits).filtered.total() == 1
+    assert label(run, teacher, min_quality=1).filtered == {"quality too low": 3}
     assert not labels(run)
     # As it was, the labels are the same, and where they were.
-    assert not label(run, teacher).reasons
+    assert not label(run, teacher).filtered
     assert all(np.array_equal(after, before[name]) for name, after in labels(run).items())
     assert not list(run.pseudo3d_filtered.glob("*.npz"))
 
 
 def test_a_teacher_that_knows_nothing_makes_no_label_within_the_default_limits(run, teacher):
     summary = pseudo_label(run, teacher)
-    assert summary.reasons == {"does not fit its 2D motion": 3}
+    assert summary.filtered == {"does not fit its 2D motion": 3}
     assert "3 motions lifted to 3D, 0 unchanged, 3 filtered (3 does not fit its 2D motion)" in str(summary)
     assert not labels(run)
 
@@ -153,7 +153,7 @@ def test_other_scales_change_the_quality_alone(run, teacher, monkeypatch):
     assert label(run, teacher, scale_jerk=1e6).unchanged == 3
     for row in run.ledger.rows("pseudo"):
         assert row.measures["quality"] >= before[row.id]["quality"]
-        assert row.measures == before[row.id] | {"quality": quality(row.measures, ScoreConfig(scale_jerk=1e6))}
+        assert row.measures == before[row.id] | {"quality": quality(row.measures, LabelQualityConfig(scale_jerk=1e6))}
         assert float(load_npz(run.pseudo3d / f"{row.id}.npz")["quality"]) == row.measures["quality"]
 
 
@@ -184,7 +184,7 @@ def test_a_motion_that_its_label_cannot_be_compared_with_fails(run, teacher):
 
 def test_quality_is_one_for_a_perfect_label_and_falls_with_each_measure():
     perfect = {"reprojection": 0.0, "bone_drift": 0.0, "skate": 0.0, "jerk": 0.0}
-    cfg = ScoreConfig()
+    cfg = LabelQualityConfig()
     assert quality(perfect, cfg) == 1
     for name in perfect:
         assert quality(perfect | {name: getattr(cfg, f"scale_{name}")}, cfg) == round(math.exp(-1), 4)
@@ -269,7 +269,7 @@ def test_nothing_to_lift_says_why(teacher, tmp_path):
     with pytest.raises(InputError, match=r"\(1 too short\).* loosen limits with `crossdiff filter"):
         label(run, teacher)
     run.ledger.put([Row("filter", "x", "failed", "k", reason="x.npz: no such file")])
-    with pytest.raises(InputError, match=r"\(1 failed\); see `crossdiff status .* --stage filter`, then mend"):
+    with pytest.raises(InputError, match=r"\(1 failed\); see `crossdiff status .* --stage filter`, then fix"):
         label(run, teacher)
 
 

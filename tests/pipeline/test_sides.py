@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from wild import keypoints, waving
 
-from crossdiff.pipeline.cleaning import CleanConfig, clean
-from crossdiff.pipeline.mapping import BLAZEPOSE33, HUMANML3D22, JHMDB15
-from crossdiff.pipeline.sides import PARTS, pairs
+from crossdiff.pipeline.motion2d.cleaning import CleanConfig, clean
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33, HUMANML3D22, JHMDB15
+from crossdiff.pipeline.motion2d.sides import PARTS, pairs
 from crossdiff.types import Keypoints2D
 
 RATES = [12.0, 25.0, 60.0, 120.0, 240.0]

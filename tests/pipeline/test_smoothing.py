@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossdiff.pipeline.smoothing import SmoothConfig, smooth
+from crossdiff.pipeline.motion2d.smoothing import SmoothConfig, smooth
 
 FILTERS = ("one_euro", "savgol", "butterworth", "gaussian")
 every_filter = pytest.mark.parametrize("name", FILTERS)

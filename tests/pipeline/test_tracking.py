@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from wild import standing
 
 from crossdiff.pipeline.backends import Person
-from crossdiff.pipeline.boxes import box_iou
-from crossdiff.pipeline.mapping import BLAZEPOSE33
-from crossdiff.pipeline.tracking import Track, TrackingConfig, join
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
+from crossdiff.pipeline.tracks.boxes import box_iou
+from crossdiff.pipeline.tracks.tracking import Track, TrackingConfig, link_tracks
 
 
 def _person(x: float, height: float = 100.0) -> Person:
@@ -17,7 +17,7 @@ def _person(x: float, height: float = 100.0) -> Person:
 
 
 def _join(people: list[list[Person]], fps: float = 25.0, **given) -> list[Track]:
-    return join(people, np.arange(len(people)) / fps, TrackingConfig(), BLAZEPOSE33.mirror, **given)
+    return link_tracks(people, np.arange(len(people)) / fps, TrackingConfig(), BLAZEPOSE33.mirror, **given)
 
 
 def _tracks(people: list[list[Person]], fps: float = 25.0, **given) -> list[list[int]]:

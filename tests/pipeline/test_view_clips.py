@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from crossdiff.errors import InputError
+from crossdiff.pipeline.report.view_clips import labels_named, run_of, show_label
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.view_clips import labels_named, run_of, show_label
 
 
 def test_a_label_comes_with_its_camera_caption_and_video(labelled):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from wild import keypoints, standing, waving
 
 from crossdiff.errors import ClipError
-from crossdiff.pipeline.mapping import BLAZEPOSE33
-from crossdiff.pipeline.motion import (
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
+from crossdiff.pipeline.motion2d.motion import (
     BODY_LENGTH,
     UPPER_LENGTH,
     MotionConfig,

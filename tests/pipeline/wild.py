@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from crossdiff.pipeline.backends import Person, PoseBackend
-from crossdiff.pipeline.mapping import BLAZEPOSE33
+from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
 from crossdiff.types import Keypoints2D
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from synthetic import person
 
 from crossdiff.errors import ConfigError
-from crossdiff.pipeline.motion import MotionConfig, to_motions
+from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.representation.projection import project_orthographic
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.studies.detector import DetectorNoise, faults, observe

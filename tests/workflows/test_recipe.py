@@ -15,7 +15,7 @@ from crossdiff.errors import ConfigError
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.evaluators.training import EvaluatorTraining
 from crossdiff.training.config import TrainConfig
-from crossdiff.workflows.recipe import TrainingRecipe, run_recipe
+from crossdiff.workflows.recipe import TrainingRecipe, _pin, run_recipe
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1}
 SMALL |= {"root_feed_forward": 16, "dropout": 0.0}
@@ -76,11 +76,24 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
     made = (trained / "loss.csv").stat().st_mtime_ns
     run_recipe(recipe, tmp_path / "raw", out)
     assert (trained / "loss.csv").stat().st_mtime_ns == made
+    (out / "recipe.yaml").unlink()  # as folders of before, which had only recipe.json
     other = recipe.model_copy(update={"evaluator": "evaluator.yaml"})
-    with pytest.raises(ConfigError, match="another recipe or motion"):
+    with pytest.raises(ConfigError, match=r"\(recipe\.evaluator\).* --start-over"):
         run_recipe(other, tmp_path / "raw", out)
-    with pytest.raises(ConfigError, match="another recipe or motion"):
+    with pytest.raises(ConfigError, match=r"\(motion\).* --start-over"):
         run_recipe(recipe, None, out, data=out / "dataset")
+    assert run_recipe(recipe, tmp_path / "raw", out).models == ("first", "second")
+
+
+def test_starting_over_deletes_the_work_of_another_recipe_but_no_given_dataset(recipe, tmp_path):
+    out = tmp_path / "out"
+    _pin(recipe, tmp_path / "raw", None, out, False)
+    for name in ("dataset", "first", "evaluators"):
+        (out / name).mkdir()
+    with pytest.raises(ConfigError, match=r"\(motion\).* --start-over"):
+        _pin(recipe, out / "dataset", out / "dataset", out, False)
+    _pin(recipe, out / "dataset", out / "dataset", out, True)
+    assert sorted(path.name for path in out.iterdir()) == ["dataset", "recipe.yaml"]
 
 
 @pytest.mark.parametrize("names", [("same", "same"), ("dataset",), ("stage1", "pretrained")])

@@ -21,7 +21,7 @@ from crossdiff.errors import ClipError, ConfigError, InputError
 from crossdiff.evaluation.result import DatasetRecord, ModelRecord
 from crossdiff.models import CrossDiffModel
 from crossdiff.pipeline.build import features_of
-from crossdiff.pipeline.motion import MotionConfig, placed_motions
+from crossdiff.pipeline.motion2d.motion import MotionConfig, placed_motions
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, check_teacher
 from crossdiff.progress import progress_bar
 from crossdiff.representation.features3d import features_to_joints

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from crossdiff.config import Config
-from crossdiff.pipeline.motion import MotionConfig
+from crossdiff.pipeline.motion2d.motion import MotionConfig
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.studies.detector import DetectorNoise, faults

@@ -17,20 +17,20 @@ _MOST_ZOOM = 4.0  # since the key frame; more is a mistake
 
 
 class CameraConfig(Config):
-    """What counts as a background that tells the camera's movement.
-
-    corners: most of them that are followed; min_corners: fewest that must agree on one movement, and min_share the
-    share of all that they must be; max_error: pixels of the small frame by which a corner that agrees may be off;
-    min_spread: share of the frame's width or height over which they must be spread (standard deviation, the larger);
-    margin: by which people's boxes are widened, in shares of their size.
-    """
+    """How the background must move for the camera's movement to count as known."""
 
     corners: PositiveInt = 100
+    """Most corners that are tracked."""
     min_corners: PositiveInt = 12
+    """Fewest corners that must agree on one movement."""
     min_share: float = Field(0.5, gt=0, le=1)
+    """Lowest fraction of all corners that must agree on it."""
     max_error: PositiveFloat = 1.0
+    """Largest error of a corner that agrees, in pixels of the small frame (longer side up to 320)."""
     min_spread: NonNegativeFloat = 0.08
+    """Smallest spread of these corners: standard deviation as a fraction of the frame's width or height, the larger."""
     margin: NonNegativeFloat = 0.1
+    """Margin around people in which no corners are tracked, as a fraction of the size of their boxes."""
 
 
 class CameraTracker:
@@ -58,10 +58,10 @@ class CameraTracker:
         else:
             fresh = len(self._at) < self._wanted
             if fresh:
-                self._begin(self._last, self._last_boxes)
+                self._start_key_frame(self._last, self._last_boxes)
             movement = self._follow(grey, boxes)
             if movement is None and not fresh:  # the key frame is out of reach: try from the last frame
-                self._begin(self._last, self._last_boxes)
+                self._start_key_frame(self._last, self._last_boxes)
                 movement = self._follow(grey, boxes)
             if movement is None:
                 self._at = self._at[:0]
@@ -74,7 +74,7 @@ class CameraTracker:
         self.to_first.append(to_first)
         self.known.append(known)
 
-    def _begin(self, grey: ndarray, boxes: ndarray) -> None:
+    def _start_key_frame(self, grey: ndarray, boxes: ndarray) -> None:
         """Make the last frame the key frame: find corners outside of its people."""
         import cv2
 

@@ -19,21 +19,24 @@ _BEYOND = 1.0
 
 
 class SmoothConfig(Config):
-    """smooth: the filter; the others are of the filter that their name begins with.
-
-    savgol_window: frames that a polynomial of order savgol_order is fitted to; butterworth_cutoff: hertz, and
-    butterworth_order before it runs both ways; gaussian_sigma: frames; one_euro_min_cutoff: hertz, at rest, and
-    one_euro_beta: hertz more per metre per second.
-    """
+    """The smoothing filter and its parameters; those of the other filters are ignored."""
 
     smooth: Literal["one_euro", "savgol", "butterworth", "gaussian", "none"] = "savgol"
+    """Filter over time; none of them delays the motion."""
     savgol_window: PositiveInt = 7
+    """Savitzky-Golay: window, in frames."""
     savgol_order: PositiveInt = 2
+    """Savitzky-Golay: order of the polynomial that is fitted to the window."""
     butterworth_cutoff: PositiveFloat = 5.0
+    """Butterworth: cutoff frequency, in hertz."""
     butterworth_order: PositiveInt = 2
+    """Butterworth: order of each of the two passes, forwards and backwards."""
     gaussian_sigma: PositiveFloat = 1.0
+    """Gaussian: standard deviation, in frames."""
     one_euro_min_cutoff: PositiveFloat = 2.0
+    """One-Euro: cutoff frequency at rest, in hertz."""
     one_euro_beta: NonNegativeFloat = 1.0
+    """One-Euro: increase of the cutoff frequency with speed, in hertz per metre per second."""
 
 
 def smooth(joints: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j 2"]:

@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from crossdiff.errors import CrossDiffError
 from crossdiff.files import load_npz, write_atomically
-from crossdiff.pipeline.ledger import Row, Video
+from crossdiff.pipeline.ledger import Row, VideoRecord
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.types import Keypoints2D, Motion2D, Motion3D
@@ -43,7 +43,7 @@ class Drawer:
     gone: videos that are no longer where they were.
     """
 
-    def __init__(self, run: Run, videos: Mapping[str, Video], folder: Path) -> None:
+    def __init__(self, run: Run, videos: Mapping[str, VideoRecord], folder: Path) -> None:
         self.run = run
         self.videos = videos
         self.folder = folder

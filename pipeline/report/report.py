@@ -16,9 +16,9 @@ from crossdiff import __version__
 from crossdiff.errors import InputError
 from crossdiff.pipeline.build import BuildConfig
 from crossdiff.pipeline.filter import DUPLICATE, REASONS, FilterConfig
-from crossdiff.pipeline.ledger import Row, Video
-from crossdiff.pipeline.report_labels import SHOWN_TEXT, label_caption, label_numbers
-from crossdiff.pipeline.report_pictures import Drawer, draw_histograms
+from crossdiff.pipeline.ledger import Row, VideoRecord
+from crossdiff.pipeline.report.labels import SHOWN_TEXT, label_caption, label_numbers
+from crossdiff.pipeline.report.pictures import Drawer, draw_histograms
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar
 from crossdiff.viewing.page import Figure, Page, Section, write_page
@@ -68,7 +68,7 @@ class ReportSummary:
 class _Rows:
     """What the ledger holds, once."""
 
-    videos: dict[str, Video]
+    videos: dict[str, VideoRecord]
     extract: list[Row]
     tracks: list[Row]
     judged: list[Row]

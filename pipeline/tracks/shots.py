@@ -10,15 +10,14 @@ from crossdiff.config import Config
 
 
 class ShotConfig(Config):
-    """A cut is a frame that differs from the one before `ratio` times as much as its neighbours do, and by at least
-    `min_change` (mean over hue, saturation and brightness, of 255), no sooner than `min_seconds` after another.
-
-    ratio: of PySceneDetect's AdaptiveDetector, which moving cameras do not deceive.
-    """
+    """When a frame counts as a cut, for PySceneDetect's AdaptiveDetector, which tolerates moving cameras."""
 
     ratio: PositiveFloat = 3.0
+    """Change from the previous frame, as a multiple of the changes around it."""
     min_change: NonNegativeFloat = 15.0
+    """Smallest change from the previous frame: mean over hue, saturation and brightness, of 255."""
     min_seconds: NonNegativeFloat = 0.3
+    """Shortest time between two cuts, in seconds."""
 
 
 class ShotDetector:

@@ -11,8 +11,8 @@ from numpy import ndarray
 from scipy.fft import dct
 from scipy.spatial import cKDTree
 
-from crossdiff.pipeline.mapping import keypoint_set_named
-from crossdiff.pipeline.measures import body_size
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
+from crossdiff.pipeline.motion2d.measures import body_size
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 

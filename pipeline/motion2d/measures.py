@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import median_filter
 
-from crossdiff.pipeline.mapping import keypoint_set_named
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 
@@ -31,7 +31,7 @@ def measure(keypoints: Keypoints2D, seen_score: float) -> dict[str, float]:
     xy, score, time = keypoints.xy[:, body].astype(np.float64), keypoints.score[:, body], keypoints.time
     seen = score >= seen_score
     seconds, rate, size = float(time[-1] - time[0]), frame_rate(keypoints), body_size(xy)
-    still = steadied(xy, keypoints.camera)
+    still = stabilise(xy, keypoints.camera)
     still_size, told = body_size(still), seen & keypoints.camera_known[:, None]
     return {
         "fps": rate,
@@ -65,7 +65,7 @@ def row_rate(keypoints: Keypoints2D) -> float:
     return float(1 / np.median(np.diff(keypoints.time)))
 
 
-def steadied(xy: Float[ndarray, "f k 2"], camera: Float[ndarray, "f 2 3"]) -> Float[ndarray, "f k 2"]:
+def stabilise(xy: Float[ndarray, "f k 2"], camera: Float[ndarray, "f 2 3"]) -> Float[ndarray, "f k 2"]:
     """Pixels of each frame to where they lay in the first one, as if the camera had rested."""
     return np.einsum("fij,fkj->fki", camera[:, :, :2], xy) + camera[:, None, :, 2]
 
@@ -139,6 +139,6 @@ def camera_speed(keypoints: Keypoints2D) -> float:
     middle = keypoints.xy.mean(axis=1, keepdims=True).astype(np.float64)[now]
     camera = keypoints.camera.astype(np.float64)
     # The place that the person's middle hides in one frame, and where it lies in the next.
-    place = steadied(middle, camera[now])[:, 0] - camera[now + 1, :, 2]
+    place = stabilise(middle, camera[now])[:, 0] - camera[now + 1, :, 2]
     moved = np.linalg.solve(camera[now + 1, :, :2], place[..., None])[..., 0] - middle[:, 0]
     return float((np.linalg.norm(moved, axis=-1) / np.diff(keypoints.time)[now]).mean())

@@ -34,22 +34,31 @@ LABEL_REASONS = {
 }
 
 
-class ScoreConfig(Config):
-    """Scales of the quality, and limits on what is measured of a label (None: off), checked in this order.
+class LabelQualityConfig(Config):
+    """Scales of the quality score, and limits on the measures of a label, checked in this order; null is no limit.
 
-    The quality is the product of exp(-measure / scale) over four measures: 1 where all are 0, and 1/e as much for
-    each that is at its scale. Units: those of `LABEL_MEASURES`. `docs/pipeline.md` says what the numbers come from.
+    Quality is the product of exp(-measure / scale) over four measures: 1 for a perfect label, lower by a factor of e
+    for each measure that equals its scale. `docs/pipeline.md` explains the defaults.
     """
 
     scale_reprojection: PositiveFloat = 0.2
+    """Scale of the distance between the lifted and the observed 2D joints, in body heights."""
     scale_bone_drift: PositiveFloat = 20.0
+    """Scale of the change of bone lengths, in percent."""
     scale_skate: PositiveFloat = 4.0
+    """Scale of the fraction of foot contacts that slide."""
     scale_jerk: PositiveFloat = 800.0
+    """Scale of the jerk, in m/s³."""
     max_reprojection: NonNegativeFloat | None = 0.12
+    """Largest distance between the lifted and the observed 2D joints, in body heights."""
     max_bone_drift: NonNegativeFloat | None = None
+    """Largest change of bone lengths, in percent."""
     max_skate: NonNegativeFloat | None = None
+    """Highest fraction of foot contacts that slide."""
     max_jerk: NonNegativeFloat | None = None
+    """Highest jerk, in m/s³."""
     min_quality: float | None = Field(None, ge=0, le=1)
+    """Lowest quality."""
 
 
 def measure_label(label: Label, motion: Motion2D, skeleton: Skeleton) -> dict[str, float]:
@@ -74,7 +83,7 @@ def measure_label(label: Label, motion: Motion2D, skeleton: Skeleton) -> dict[st
     return {name: round(value, 4) for name, value in measured.items()}
 
 
-def quality(measures: Mapping[str, float], cfg: ScoreConfig) -> float:
-    """In [0, 1]; see `ScoreConfig`."""
+def quality(measures: Mapping[str, float], cfg: LabelQualityConfig) -> float:
+    """In [0, 1]; see `LabelQualityConfig`."""
     scales = {name: getattr(cfg, f"scale_{name}") for name in LABEL_MEASURES if name != "quality"}
     return round(math.exp(-sum(measures[name] / scale for name, scale in scales.items())), 4)

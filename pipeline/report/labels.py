@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from crossdiff.pipeline.label_scores import LABEL_MEASURES, LABEL_REASONS
+from crossdiff.pipeline.label_quality import LABEL_MEASURES, LABEL_REASONS
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig
-from crossdiff.pipeline.report_pictures import draw_histograms
+from crossdiff.pipeline.report.pictures import draw_histograms
 from crossdiff.pipeline.run import Run
 from crossdiff.viewing.page import Section
 from crossdiff.wording import counted

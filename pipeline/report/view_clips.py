@@ -11,7 +11,7 @@ import numpy as np
 from crossdiff.data.motion_files import first_caption, read_motion
 from crossdiff.errors import InputError
 from crossdiff.pipeline.ledger import Row
-from crossdiff.pipeline.report_pictures import Drawer
+from crossdiff.pipeline.report.pictures import Drawer
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Motion2D
 from crossdiff.viewing.player.data import Shown

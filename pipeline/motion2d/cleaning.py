@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from pydantic import NonNegativeFloat, PositiveFloat
 
-from crossdiff.pipeline.mapping import keypoint_set_named
-from crossdiff.pipeline.measures import body_size, row_rate
-from crossdiff.pipeline.sides import SwapConfig, pairs, swapped
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
+from crossdiff.pipeline.motion2d.measures import body_size, row_rate
+from crossdiff.pipeline.motion2d.sides import SwapConfig, pairs, swapped
 from crossdiff.types import Keypoints2D
 
 _SPREAD = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
@@ -20,14 +20,14 @@ _AT_ONCE = 256  # frames whose windows are in memory: those of all would take ma
 
 
 class CleanConfig(SwapConfig):
-    """When keypoints are taken for swapped or for outliers."""
+    """When keypoints count as swapped or as outliers."""
 
     outlier_window: NonNegativeFloat = 0.2
-    """Half of the window, in seconds, whose median each keypoint is compared with; 0: outliers are not looked for."""
+    """Half-width of the window whose median each keypoint is compared with, in seconds; 0 switches the check off."""
     outlier_threshold: PositiveFloat = 3.0
-    """Least distance of an outlier from the median, in standard deviations of the window."""
+    """Smallest distance of an outlier from the median, in standard deviations of the window."""
     outlier_least: NonNegativeFloat = 0.05
-    """Least distance of an outlier from the median, in body sizes."""
+    """Smallest distance of an outlier from the median, in body sizes."""
 
 
 def clean(keypoints: Keypoints2D, seen_score: float, cfg: CleanConfig) -> Keypoints2D:

@@ -23,7 +23,7 @@ COLLAR = 0.33  # share of the way from between the shoulders to the shoulder
 # (0.34); this share of the half-width leaves them there.
 HIP_WIDTH = 0.55
 
-Recipe = dict[str, float]
+JointWeights = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class KeypointSet:
         return [self.names.index(other) for other in others]
 
     @cached_property
-    def recipes(self) -> dict[str, Recipe]:
+    def joint_weights(self) -> dict[str, JointWeights]:
         """For each joint that this set can give, the weights of keypoints."""
         if self.is_skeleton:
             return {joint: {name: 1.0} for joint, name in zip(HUMANML3D.joint_names, self.names, strict=True)}
@@ -82,8 +82,8 @@ class KeypointSet:
     def weights(self) -> Float[ndarray, "j k"]:
         """Joints = weights @ keypoints; a row of zeros where the set cannot give the joint."""
         table = np.zeros((HUMANML3D.num_joints, len(self.names)))
-        for joint, recipe in self.recipes.items():
-            for keypoint, weight in recipe.items():
+        for joint, weights_of in self.joint_weights.items():
+            for keypoint, weight in weights_of.items():
                 table[HUMANML3D.index(joint), self.names.index(keypoint)] = weight
         return table
 
@@ -114,11 +114,11 @@ def keypoint_set_named(name: str) -> KeypointSet:
     return KEYPOINT_SETS[name]
 
 
-def _mean(*names: str) -> Recipe:
+def _mean(*names: str) -> JointWeights:
     return {name: 1 / len(names) for name in names}
 
 
-def _mix(start: Recipe, end: Recipe, share: float) -> Recipe:
+def _mix(start: JointWeights, end: JointWeights, share: float) -> JointWeights:
     """The point that lies `share` of the way from start to end; beyond the end for shares above 1."""
     names = dict.fromkeys([*start, *end])
     return {n: (1 - share) * start.get(n, 0.0) + share * end.get(n, 0.0) for n in names}

@@ -14,12 +14,12 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.config import Config
-from crossdiff.pipeline.appearance import colours
 from crossdiff.pipeline.backends import Person, PoseBackend
-from crossdiff.pipeline.camera import CameraConfig, CameraTracker
-from crossdiff.pipeline.mapping import KeypointSet, keypoint_set_named
-from crossdiff.pipeline.shots import ShotConfig, ShotDetector
-from crossdiff.pipeline.tracking import Track, TrackingConfig, join
+from crossdiff.pipeline.motion2d.mapping import KeypointSet, keypoint_set_named
+from crossdiff.pipeline.tracks.appearance import colours
+from crossdiff.pipeline.tracks.camera import CameraConfig, CameraTracker
+from crossdiff.pipeline.tracks.shots import ShotConfig, ShotDetector
+from crossdiff.pipeline.tracks.tracking import Track, TrackingConfig, link_tracks
 from crossdiff.types import Keypoints2D
 from crossdiff.video import FrameSource, VideoInfo, VideoReader
 from crossdiff.video.timeline import frame_rate, pauses
@@ -32,11 +32,14 @@ _SMALL = 320
 
 
 class PeopleConfig(Config):
-    """What decides, beside the pose backend, which tracks a video gives."""
+    """How shots, the camera's movement and tracks are found."""
 
     shots: ShotConfig = ShotConfig()
+    """Cuts between shots."""
     camera: CameraConfig = CameraConfig()
+    """The camera's movement."""
     tracking: TrackingConfig = TrackingConfig()
+    """Tracks of people."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def find_people(
     time, to_first, cuts = opened.times, scene.to_first, scene.cuts
     after_pause = pauses(time)
     ends = cuts | set(after_pause.tolist())
-    tracks = join(found, time, cfg.tracking, keypoint_set.mirror, to_first, ends, scene.worn)
+    tracks = link_tracks(found, time, cfg.tracking, keypoint_set.mirror, to_first, ends, scene.worn)
     fps = frame_rate(time, after_pause, default=opened.info.fps)
     measures = {
         "frames": len(found),

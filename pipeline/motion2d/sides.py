@@ -26,7 +26,7 @@ from numpy import ndarray
 from pydantic import NonNegativeFloat
 
 from crossdiff.config import Config
-from crossdiff.pipeline.mapping import KeypointSet
+from crossdiff.pipeline.motion2d.mapping import KeypointSet
 
 # Keypoints that a detector swaps together. The upper body (first two parts), the lower, and all are one swap as well.
 PARTS = (
@@ -47,9 +47,9 @@ class SwapConfig(Config):
     """Evidence needed to undo a left-right swap of the body or of a part of it."""
 
     swap_cost: NonNegativeFloat = 5.0
-    """Log-likelihood that undoing a swap must gain for its start and again for its end; 0: swaps are not undone."""
+    """Log-likelihood that undoing a swap must gain at its start and again at its end; 0 leaves all swaps."""
     swap_cost_per_second: NonNegativeFloat = 3.0
-    """Log-likelihood that it must gain for every second of the swap."""
+    """Log-likelihood that it must gain per second of the swap."""
 
 
 def pairs(table: KeypointSet) -> tuple[list[int], list[int], Int[ndarray, " p"]]:

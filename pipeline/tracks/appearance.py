@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.pipeline.backends.base import Person
-from crossdiff.pipeline.mapping import KeypointSet
+from crossdiff.pipeline.motion2d.mapping import KeypointSet
 
 # Medians of red, green and blue in [0, 1] over the trunk, then over the thighs; NaN where these are not in the frame.
 Colours = Float[ndarray, "6"]

@@ -12,9 +12,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from scipy.optimize import linear_sum_assignment
 
 from crossdiff.config import Config
-from crossdiff.pipeline.appearance import Colours, difference
 from crossdiff.pipeline.backends.base import Person
-from crossdiff.pipeline.boxes import box_iou
+from crossdiff.pipeline.tracks.appearance import Colours, difference
+from crossdiff.pipeline.tracks.boxes import box_iou
 
 _TREND = 5  # frames over which a person's movement is measured
 _COLOUR_WEIGHT = 0.1  # of a new frame's colours in their average
@@ -22,28 +22,28 @@ _FARTHEST = 1.0  # body sizes that somebody unseen may have gone
 
 
 class TrackingConfig(Config):
-    """When a person in one frame is the person of an earlier one.
+    """When two detections are the same person.
 
-    From one frame to the next their keypoints must be alike: the mean of exp(-(d / reach)^2 / 2), weighted by score,
-    where d is the distance that a keypoint went in body sizes and reach = `slack` + `speed` * seconds (COCO's object
-    keypoint similarity with a reach that grows in time). Somebody who was unseen must be where they were, or wear the
-    same colours within that reach. Anything else starts a new track.
+    In neighbouring frames the keypoints must be similar: mean of exp(-(d / reach)^2 / 2), weighted by score, where d is
+    the distance that a keypoint moved and reach = `slack` + `speed` * seconds, in body sizes (COCO's object keypoint
+    similarity with a reach that grows with time). A person who was lost must reappear in the same place, or within
+    reach in clothes of the same colours. Any other detection starts a new track.
     """
 
     slack: PositiveFloat = 0.1
-    """Body sizes that keypoints may go in no time."""
+    """Distance, in body sizes, that keypoints may be off at any frame rate."""
     speed: NonNegativeFloat = 1.5
-    """Body sizes that they may go in a second."""
+    """Further distance that they may move, in body sizes per second."""
     min_similarity: float = Field(0.3, ge=0, le=1)
-    """Least similarity of the keypoints of neighbouring frames."""
+    """Lowest similarity of the keypoints in neighbouring frames."""
     max_scale: PositiveFloat = 1.6
-    """Factor by which the size of the box may change."""
+    """Largest factor by which the size of the box may change."""
     max_gap: NonNegativeFloat = 1.0
-    """Seconds unseen after which a track ends."""
+    """Time without a detection after which a track ends, in seconds."""
     min_iou: NonNegativeFloat = 0.5
-    """Overlap of the boxes (intersection over union) of somebody who is where they were."""
+    """Lowest overlap of the boxes (intersection over union) of a person who reappears in the same place."""
     max_colour: PositiveFloat = 0.15
-    """Difference of the colours of trunk and thighs, in [0, 1], up to which somebody wears the same."""
+    """Largest difference of clothing colours (trunk and thighs), in [0, 1], of a person who reappears elsewhere."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Track:
         self.colours = np.where(np.isnan(averaged), np.where(np.isnan(colours), self.colours, colours), averaged)
 
 
-def join(
+def link_tracks(
     found: Sequence[Sequence[Person]],
     time: Float[ndarray, " f"],
     cfg: TrackingConfig,
@@ -115,17 +115,17 @@ def _expected(
 
     to_here: from the pixels of the first frame to those of `frame`.
     """
-    last, person = track.frames[-1], _moved(track.people[-1], to_here @ to_first[track.frames[-1]])
+    last, person = track.frames[-1], shift_person(track.people[-1], to_here @ to_first[track.frames[-1]])
     first = max(0, len(track.frames) - _TREND)
     if frame - last > 1 or track.frames[first] == last:  # nobody knows where somebody unseen went
         return person
-    earlier = _moved(track.people[first], to_here @ to_first[track.frames[first]])
+    earlier = shift_person(track.people[first], to_here @ to_first[track.frames[first]])
     way = np.median(person.xy, axis=0) - np.median(earlier.xy, axis=0)
     step = way * (time[frame] - time[last]) / (time[last] - time[track.frames[first]])
     return Person(person.xy + step, person.score, person.box + np.tile(step, 2))
 
 
-def _moved(person: Person, move: Float[ndarray, "3 3"]) -> Person:
+def shift_person(person: Person, move: Float[ndarray, "3 3"]) -> Person:
     xy, corners = (points @ move[:2, :2].T + move[:2, 2] for points in (person.xy, person.box.reshape(2, 2)))
     return Person(xy, person.score, corners.ravel())
 
@@ -150,8 +150,8 @@ def _costs(
     old_size, new_size = (np.maximum((b[:, 2:] - b[:, :2]).max(axis=1), 1.0) for b in (old, new))
     reach = (cfg.slack + cfg.speed * seconds) * old_size
     overlap, scale = box_iou(old, new), new_size / old_size[:, None]
-    exchanged = similarity(before, after[:, list(mirror)], score, reach)
-    alike = np.maximum(similarity(before, after, score, reach), np.where(overlap >= cfg.min_iou, exchanged, 0))
+    exchanged = oks(before, after[:, list(mirror)], score, reach)
+    alike = np.maximum(oks(before, after, score, reach), np.where(overlap >= cfg.min_iou, exchanged, 0))
     centres = [(b[:, :2] + b[:, 2:]) / 2 for b in (old, new)]
     near = np.linalg.norm(centres[0][:, None] - centres[1], axis=-1) <= np.minimum(reach, _FARTHEST * old_size)[:, None]
     stayed = (alike >= cfg.min_similarity) & (overlap >= cfg.min_iou)
@@ -162,7 +162,7 @@ def _costs(
     return np.where(allowed, 2 - alike - overlap + np.nan_to_num(unlike), np.inf)
 
 
-def similarity(
+def oks(
     before: Float[ndarray, "t k 2"], after: Float[ndarray, "p k 2"], score: Float[ndarray, "t p k"], reach: ndarray
 ) -> Float[ndarray, "t p"]:
     """Mean over keypoints of exp(-(distance / reach)^2 / 2), weighted by score. reach: in pixels, shape (t,)."""

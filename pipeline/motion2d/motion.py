@@ -11,9 +11,10 @@ from numpy import ndarray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crossdiff.errors import ClipError
-from crossdiff.pipeline.cleaning import CleanConfig, clean
-from crossdiff.pipeline.mapping import to_joints
-from crossdiff.pipeline.smoothing import SmoothConfig, smooth
+from crossdiff.masks import true_runs
+from crossdiff.pipeline.motion2d.cleaning import CleanConfig, clean
+from crossdiff.pipeline.motion2d.mapping import to_joints
+from crossdiff.pipeline.motion2d.smoothing import SmoothConfig, smooth
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Camera, Keypoints2D, Motion2D
 
@@ -30,17 +31,18 @@ _TINY = 1e-6  # seconds
 
 
 class MotionConfig(CleanConfig, SmoothConfig):
-    """seen_score: a keypoint below it counts as unseen; max_gap: seconds unseen that are interpolated over.
-
-    fps: of the motions, 20 as HumanML3D, 12.5 as KIT-ML; min_frames, max_frames: of a clip's joints; features have
-    one frame less, and models take at most 196.
-    """
+    """How tracks of keypoints become 2D motions."""
 
     seen_score: float = Field(0.3, ge=0, le=1)
+    """Keypoints with a lower score count as not visible."""
     max_gap: NonNegativeFloat = 0.25
+    """Longest gap in a joint's trajectory that is interpolated, in seconds."""
     fps: PositiveFloat = HUMANML3D.fps
+    """Frame rate of the motions: 20 as in HumanML3D, 12.5 as in KIT-ML. `pseudo-label` needs 20."""
     min_frames: PositiveInt = 41
+    """Shortest motion, in frames of joints; features have one frame less."""
     max_frames: PositiveInt = 197
+    """Longest motion, in frames of joints; longer tracks are cut. Models take at most 196 frames of features."""
 
 
 def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, float] = (0.0, 0.0)) -> list[Motion2D]:
@@ -62,7 +64,7 @@ def placed_motions(
     cleaned = clean(keypoints, cfg.seen_score, cfg)
     seen = cleaned.score >= cfg.seen_score
     joints, valid = to_joints(cleaned.xy.astype(np.float64), seen, cleaned.keypoint_set)
-    joints = as_if_still(joints, cleaned)
+    joints = compensate_camera(joints, cleaned)
     joints[..., 1] *= -1
     seconds = cleaned.time - cleaned.time[0]
     joints, valid, filled = resample(joints, valid, seconds, cleaned.frame, cfg.fps, cfg.max_gap)
@@ -85,13 +87,13 @@ def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps:
     return Motion2D((joints - origin).astype(np.float32), valid, fps, filled=filled, camera=camera, start=start)
 
 
-def as_if_still(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:
+def compensate_camera(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:
     """Joints, in pixels, as a camera would see them that stayed as in the first frame.
 
     The root goes where the camera's movement takes it; the others keep their places about it, as large as there. What
     is below `_STILL` is the estimate's noise, and left out.
     """
-    if _moved(keypoints.camera, keypoints.size) < _STILL:
+    if _corner_shift(keypoints.camera, keypoints.size) < _STILL:
         return joints
     turn, shift = keypoints.camera[:, :, :2].astype(np.float64), keypoints.camera[:, :, 2]
     zoom = np.sqrt(np.abs(np.linalg.det(turn)))[:, None, None]
@@ -108,10 +110,10 @@ def _camera(keypoints: Keypoints2D, piece: slice, fps: float) -> Camera:
     if not keypoints.camera_known[first + 1 : last + 1].all():
         return "unknown"
     camera = keypoints.camera[first : last + 1]
-    return "still" if _moved(camera, keypoints.size) < _STILL else "compensated"
+    return "still" if _corner_shift(camera, keypoints.size) < _STILL else "compensated"
 
 
-def _moved(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> float:
+def _corner_shift(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> float:
     """How far the frame's corners went at most from where they were first, in shares of its longer side."""
     width, height = size
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=np.float64)
@@ -191,12 +193,11 @@ def _lengths(
     return length[valid[:, ends].all(axis=(1, 2))]
 
 
-def cut(whole: Bool[ndarray, " f"], least: int, most: int) -> list[slice]:
-    """Pieces of `least` to `most` frames out of the unbroken runs of True; a long run is cut into equal pieces."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], whole, [False]]).astype(int)))
+def cut(whole: Bool[ndarray, " f"], min_frames: int, max_frames: int) -> list[slice]:
+    """Pieces of `min_frames` to `max_frames` frames of the runs of True; a longer run is cut into equal pieces."""
     pieces = []
-    for start, stop in edges.reshape(-1, 2):
-        parts = -(-(stop - start) // most)
+    for start, stop in true_runs(whole):
+        parts = -(-(stop - start) // max_frames)
         bounds = np.linspace(start, stop, parts + 1).round().astype(int)
-        pieces += [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds) if b - a >= least]
+        pieces += [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds) if b - a >= min_frames]
     return pieces
