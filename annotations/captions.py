@@ -24,11 +24,15 @@ _COLUMNS = ("video", "caption")
 
 
 class VideoCaption(NamedTuple):
-    """A sentence that describes a video, or its part from `start` to `end` in seconds; end 0: to its end."""
+    """A sentence that describes a video, or its part from `start` to `end` in seconds; end 0: to its end.
+
+    track: number of the person that it describes, 1 for the track `VIDEO_t1`; None: of everyone in the foreground.
+    """
 
     text: str
     start: float = 0.0
     end: float = 0.0
+    track: int | None = None
 
 
 def caption_line(text: str) -> str:
@@ -46,17 +50,19 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
 
     A video is named by its path, absolute or the end of it, with or without suffix: `/data/gym/day1.mp4`,
     `gym/day1.mp4`, `day1`. Keys of the result are spelt as `plain_name` does.
-    Columns start and end, in seconds, give the part of the video that a row describes; by default all of it.
+    Columns start and end, in seconds, give the part of the video that a row describes; by default all of it. A column
+    track gives the number of the person that it describes.
     """
     table = _read_table(path)
     nothing = [""] * len(table)
-    columns = [table["video"], table["caption"], table.get("start", nothing), table.get("end", nothing)]
+    columns = [table["video"], table["caption"], *(table.get(name, nothing) for name in ("start", "end", "track"))]
     found: dict[str, list[VideoCaption]] = {}
-    for row, (video, caption, start, end) in enumerate(zip(*columns, strict=True), start=2):
+    for row, (video, caption, start, end, track) in enumerate(zip(*columns, strict=True), start=2):
         if not video.strip() or not re.search(r"\w", caption):
             raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
-        span = _span(start, end, f"{path}, line {row}")
-        found.setdefault(plain_name(video), []).append(VideoCaption(caption.strip(), *span))
+        where = f"{path}, line {row}"
+        read = VideoCaption(caption.strip(), *_span(start, end, where), _track(track, where))
+        found.setdefault(plain_name(video), []).append(read)
     return found
 
 
@@ -91,7 +97,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     if missing:
         raise InputError(
             f"{path}: lacks the column {' and '.join(missing)}; it has {', '.join(table.columns)}; "
-            f"the first line must be {','.join(_COLUMNS)} or {','.join(_COLUMNS)},start,end,fps"
+            f"the first line must be {','.join(_COLUMNS)} or {','.join(_COLUMNS)},start,end,track,fps"
         )
     return table
 
@@ -122,6 +128,12 @@ def _span(start: str, end: str, where: str) -> tuple[float, float]:
     if not (0 <= first < math.inf and (first < last < math.inf or last == 0)):
         raise InputError(f"{where}: start and end must be seconds, end after start, got {start!r} and {end!r}")
     return first, last
+
+
+def _track(text: str, where: str) -> int | None:
+    if text.strip() and not text.strip().isdecimal():
+        raise InputError(f"{where}: track must be the number of a person, such as 0 of VIDEO_t0, got {text!r}")
+    return int(text) if text.strip() else None
 
 
 def _number(text: str) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from crossdiff.annotations.captions import VideoCaption, by_span, caption_line
 from crossdiff.errors import ClipError, InputError
@@ -15,6 +16,7 @@ from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.stages import ClipSummary
+from crossdiff.pipeline.subjects import bystanders, captions_of_track
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
@@ -27,10 +29,13 @@ _NOT_TOLD = "no caption is about it"
 
 
 class BuildConfig(MotionConfig):
-    """How kept clips become motions and features."""
+    """How kept clips become motions, features and captions."""
 
     layout: Layout2D = "paper"
     """Feature layout: the paper's (132 values) or that of the authors' checkpoints (134)."""
+    min_size: float = Field(0.6, ge=0, le=1)
+    """Least height of a person, as a fraction of the tallest one seen at the same time, whom captions that name no
+    track describe; 0: they describe everyone."""
 
 
 @dataclass
@@ -52,7 +57,8 @@ class BuildSummary(ClipSummary):
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
     """Write motion2d/, features2d/ and texts/ of every clip that the filter kept; drop those of clips it did not.
 
-    A clip without captions gets an empty file of them. What is built again loses its pseudo label. Without `cfg` the
+    A clip without captions gets an empty file of them; so do small people beside a taller one (`min_size`), whom the
+    video's captions do not describe. What is built again loses its pseudo label. Without `cfg` the
     run is built as it was before, else with the defaults.
     """
     cfg = cfg or run.recorded("build", BuildConfig)
@@ -67,8 +73,10 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
         kept = [row for row in judged if row.state == "done"]
         _drop_others(run, {row.id for row in kept})
         videos = run.ledger.videos()
+        heights = {row.id: row.measures["height"] for row in judged if "height" in row.measures}
+        behind = bystanders(run.ledger.rows("track"), heights, cfg.min_size)
         for clip in track(kept, "clips"):
-            captions = videos[clip.parent].captions
+            captions = captions_of_track(clip.id, videos[clip.parent].captions, behind)
             content = run.ledger.get("track", clip.id)
             key = key_of(content.key if content else "", captions, cfg.model_dump(), _VERSION)
             rows = run.ledger.rows("build", parent=clip.id)

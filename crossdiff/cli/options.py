@@ -28,7 +28,7 @@ RunOfInputs = Annotated[
 # Videos and poses.
 Captions = Annotated[
     Path | None,
-    typer.Option("--captions", help="CSV file with the columns video,caption and optionally start,end and fps."),
+    typer.Option("--captions", help="CSV file with the columns video,caption and optionally start,end, track and fps."),
 ]
 Backend = Annotated[str, typer.Option("--backend", help="Pose estimator: mediapipe, vitpose or mmpose (docs/pose.md).")]
 PoseSet = Annotated[

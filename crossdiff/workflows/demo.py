@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from crossdiff import __version__
+from crossdiff.annotations.captions import VideoCaption
 from crossdiff.checkpoint import EVALUATION, load_model
 from crossdiff.config import load_config
 from crossdiff.device import pick_device
@@ -36,7 +37,12 @@ from crossdiff.workflows.demo_clip import fetch_demo_clip
 from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.samples import sample_to_folder
 
-DEMO_CAPTIONS = ("a person does jumping jacks", "someone jumps and swings the arms overhead, again and again")
+# Of the man who jumps and of the woman who walks by.
+DEMO_CAPTIONS = (
+    VideoCaption("a person does jumping jacks", track=0),
+    VideoCaption("someone jumps and swings the arms overhead, again and again", track=0),
+    VideoCaption("a person walks", track=1),
+)
 # Sampled beside the clip's action: a motion that the model knew before.
 KNOWN_PROMPT = "a person walks forward"
 _MAX_MOTIONS = 3
@@ -55,7 +61,7 @@ def run_demo(
 
     caption: what the person in the clip does. steps: of fine-tuning.
     """
-    captions = [caption] if caption else []
+    captions = [VideoCaption(caption)] if caption else []
     if video is None:
         video = fetch_demo_clip()
         on_default("video", video, "the demo clip")
@@ -65,7 +71,12 @@ def run_demo(
 
 
 def make_demo(
-    video: Path, captions: Sequence[str], out: Path, checkpoint: Path, steps: int, on_stage: StageCallback = silent
+    video: Path,
+    captions: Sequence[VideoCaption],
+    out: Path,
+    checkpoint: Path,
+    steps: int,
+    on_stage: StageCallback = silent,
 ) -> tuple[Path, ChainResult]:
     """Run the chain on one clip with a short fine-tuning, draw everything, and write `out/index.html`.
 
@@ -102,11 +113,12 @@ def _short_tuning(steps: int) -> FinetuneConfig:
     )
 
 
-def _captions_file(video: Path, captions: Sequence[str], out: Path) -> Path | None:
+def _captions_file(video: Path, captions: Sequence[VideoCaption], out: Path) -> Path | None:
     if not captions:
         return None
     table = io.StringIO()
-    csv.writer(table).writerows([("video", "caption"), *((video.name, c) for c in captions)])
+    csv.writer(table).writerow(("video", "caption", "track"))
+    csv.writer(table).writerows((video.name, c.text, "" if c.track is None else c.track) for c in captions)
     write_text(out / "captions.csv", table.getvalue())
     return out / "captions.csv"
 

@@ -161,9 +161,19 @@ def test_true_frame_rates_come_from_the_column_fps(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text("video,caption,fps\na,one,120\na,two,\nb,three,\nc,four,29.97\n")
     assert read_rates(path) == {"a": 120.0, "c": 29.97}
-    assert read_caption_csv(path)["a"] == [("one", 0, 0), ("two", 0, 0)]
+    assert read_caption_csv(path)["a"] == [VideoCaption("one"), VideoCaption("two")]
     path.write_text("video,caption\na,one\n")
     assert read_rates(path) == {}
+
+
+def test_captions_of_one_person_name_their_track(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("video,caption,track\na,one,0\na,two, 12\na,both,\n")
+    assert [caption.track for caption in read_caption_csv(path)["a"]] == [0, 12, None]
+    for track in ("-1", "t0", "1.5"):
+        path.write_text(f"video,caption,track\na,one,{track}\n")
+        with pytest.raises(InputError, match=f"line 2: track must be the number of a person.*got '{track}'"):
+            read_caption_csv(path)
 
 
 @pytest.mark.parametrize(

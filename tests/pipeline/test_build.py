@@ -95,6 +95,25 @@ def test_settings_and_captions_that_change_are_built_again(built, videos):
     assert (built.texts / "jumping_jacks_01_t0_0.txt").read_text().startswith("a man warms up#")
 
 
+def test_small_people_behind_the_one_who_is_described_get_no_caption(run, videos):
+    (videos / "captions.csv").write_text("video,caption\njumping_jacks_01.mp4,a man warms up\n")
+    extract_2d([videos], run, FakeBackend())
+    man = Keypoints2D.load(run.keypoints / "jumping_jacks_01_t0.npz")
+    small = replace(man, xy=man.xy * 0.55)
+    (row,) = run.ledger.rows("track", id="jumping_jacks_01_t0")
+    small.save(run.keypoints / "jumping_jacks_01_t1.npz")
+    run.ledger.put([replace(row, id="jumping_jacks_01_t1", key="another")])
+    filter_clips(run, FilterConfig(min_difference=0, min_height=0))
+    build_2d(run)
+    tall, behind = ((run.texts / f"jumping_jacks_01_t{n}_0.txt").read_text() for n in (0, 1))
+    assert tall.startswith("a man warms up#") and behind == ""
+    (videos / "captions.csv").write_text("video,caption,track\njumping_jacks_01.mp4,a child,1\n")
+    extract_2d([videos / "jumping_jacks_01.mp4"], run, FakeBackend())
+    assert build_2d(run).unchanged < 3
+    tall, behind = ((run.texts / f"jumping_jacks_01_t{n}_0.txt").read_text() for n in (0, 1))
+    assert tall == "" and behind.startswith("a child#")
+
+
 def test_parts_of_a_video_with_captions_of_their_own_are_clips(run, videos):
     (videos / "captions.csv").write_text(
         "video,caption,start,end\nlong.mp4,a man waves,1,4\nlong.mp4,the man waves on,4,7.5\n"

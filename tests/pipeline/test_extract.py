@@ -7,6 +7,7 @@ import pytest
 from filelock import FileLock
 from wild import SHARED, FakeBackend, write_video
 
+from crossdiff.annotations import VideoCaption
 from crossdiff.config import load_config
 from crossdiff.errors import InputError, MissingDependencyError, PartialFailure
 from crossdiff.pipeline.backends import create_backend
@@ -123,7 +124,7 @@ def test_new_captions_are_taken_without_extracting_again(run, videos):
     (videos / "captions.csv").write_text("video,caption\njumping_jacks_01.mp4,a man warms up\n")
     backend = FakeBackend()
     extract_2d([videos], run, backend)
-    assert backend.frames == 0 and run.ledger.videos()["jumping_jacks_01"].captions == (("a man warms up", 0, 0),)
+    assert backend.frames == 0 and run.ledger.videos()["jumping_jacks_01"].captions == (VideoCaption("a man warms up"),)
 
 
 def test_bad_files_fail_with_a_reason_and_the_others_go_on(run, videos):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wild import SHARED, keypoints, standing, waving
 
-from crossdiff.annotations import captions_for
+from crossdiff.annotations import VideoCaption, captions_for
 from crossdiff.config import load_config
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import save_npz, write_text
@@ -52,9 +52,9 @@ def test_a_folder_of_keypoints_with_captions_from_everywhere(folder):
     clips = {clip.id: clip for clip in found.clips}
     assert found.count == 4 and list(clips) == ["JumpingJack__b", "a", "c", "d"]
     texts = {name: [tuple(caption) for caption in clip.captions] for name, clip in clips.items()}
-    assert texts["a"] == [("a person waves", 0, 0), ("a person says hello", 0, 0)]
-    assert texts["c"] == [("a person stretches", 0, 0)]
-    assert texts["d"] == [("a person starts", 0, 1.5)]
+    assert texts["a"] == [VideoCaption("a person waves"), VideoCaption("a person says hello")]
+    assert texts["c"] == [VideoCaption("a person stretches")]
+    assert texts["d"] == [VideoCaption("a person starts", 0, 1.5)]
     assert [text for text, *_ in texts["JumpingJack__b"]] == captions_for("JumpingJack")
     assert clips["JumpingJack__b"].label == "JumpingJack"
 
@@ -112,8 +112,8 @@ def test_nothing_to_read_is_said(tmp_path):
 
 def test_lines_of_captions(tmp_path):
     write_text(tmp_path / "a.txt", "\ufeffone sentence\n\nanother#another/X#0.0#0.0\na part#a/X part/X#1#2.5\n")
-    assert [tuple(c) for c in read_sentences(tmp_path / "a.txt")] == [
-        ("one sentence", 0, 0), ("another", 0, 0), ("a part", 1, 2.5)
+    assert read_sentences(tmp_path / "a.txt") == [
+        VideoCaption("one sentence"), VideoCaption("another"), VideoCaption("a part", 1, 2.5)
     ]  # fmt: skip
     write_text(tmp_path / "b.txt", "number #1 in the world\n")
     with pytest.raises(ClipError, match="expected caption#tokens#start#end"):
