@@ -55,9 +55,9 @@ class Row:
     reason: str | None = None
     """Why it was filtered, the error that it failed with, or how it ended the processes that worked on it."""
     value: float | None = None
-    """The measure that violated a limit, and"""
+    """The value that violated a limit."""
     threshold: float | None = None
-    """the limit."""
+    """The limit that was violated."""
     measures: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 1
     """Number of times that it was tried."""
