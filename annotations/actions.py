@@ -1,4 +1,4 @@
-"""Actions by their names: the known ones with their captions, and what the names of files and folders say of them."""
+"""Actions by name: captions of the known ones, and actions named by files and folders."""
 
 from __future__ import annotations
 

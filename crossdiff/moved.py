@@ -20,7 +20,7 @@ MODULES = {
     "crossdiff.evaluation.training": "crossdiff.evaluators.training",
     "crossdiff.evaluation.words": "crossdiff.evaluators.words",
     "crossdiff.pipeline.imports": "crossdiff.pipeline.importing.imports",
-    "crossdiff.pipeline.tracks.people": "crossdiff.pipeline.tracks.people",
+    "crossdiff.pipeline.people": "crossdiff.pipeline.tracks.people",
     "crossdiff.studies.recipe": "crossdiff.workflows.recipe",
     "crossdiff.viewing.motion_files": "crossdiff.data.motion_files",
     "crossdiff.viewing.sheet": "crossdiff.viewing.render",

@@ -1,1 +1,1 @@
-"""Videos to 2D motion and pseudo-3D labels: extraction, filtering, building; what became of each input is kept."""
+"""Videos to 2D motion and pseudo-3D labels: extraction, filtering, building, with a ledger of every input."""

@@ -1,4 +1,4 @@
-"""Kept clips to 2D motions, their features and their captions: what training on wild videos reads."""
+"""Kept clips to 2D motions, features and captions: the input of training on wild videos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted
 
-# Of the files that are written: where it is another one, a run's motions are built anew.
+# Version of the files; a new version builds all motions again.
 _VERSION = 4
 _NOT_SEEN = "body not seen for long enough"
 _NOT_TOLD = "no caption is about it"
@@ -55,11 +55,11 @@ class BuildSummary(ClipSummary):
 
 
 def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
-    """Write motion2d/, features2d/ and texts/ of every clip that the filter kept; drop those of clips it did not.
+    """Write motion2d/, features2d/ and texts/ for every clip that the filter kept; delete those of other clips.
 
-    A clip without captions gets an empty file of them; so do small people beside a taller one (`min_size`), whom the
-    video's captions do not describe. What is built again loses its pseudo label. Without `cfg` the
-    run is built as it was before, else with the defaults.
+    A clip without captions gets an empty captions file, and so do small people beside a taller one (`min_size`), whom
+    the video's captions do not describe. Rebuilt motions lose their pseudo labels. Without `cfg` the settings are those
+    that the run was built with before, or the defaults.
     """
     cfg = cfg or run.recorded("build", BuildConfig)
     judged = run.ledger.rows("filter")
@@ -91,11 +91,11 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
 def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cfg: BuildConfig) -> list[Row]:
     old = {row.id for row in run.ledger.rows("build", parent=clip)}
     motions: list[tuple[Motion2D, list[str]]] = []
-    # What stays where nothing is built of the clip.
+    # The row of a clip that gives no motion.
     missing = Row("build", clip, "filtered", key, clip, reason=_NOT_SEEN, threshold=cfg.min_frames)
     try:
         keypoints = run.load_keypoints(clip)
-        # A part of a video that has captions of its own is a clip of its own.
+        # Each captioned part of a video becomes a separate motion.
         spans = by_span(captions) or {(0.0, 0.0): []}
         shown = {span: texts for span, texts in spans.items() if _overlaps(keypoints, span)}
         if not shown:
@@ -119,13 +119,13 @@ def _overlaps(keypoints: Keypoints2D, span: tuple[float, float]) -> bool:
 
 
 def _mark_interrupted(run: Run, clip: str, names: Iterable[str]) -> None:
-    """Rows that know of every file of a clip while some are written and others removed: none counts if that ends."""
+    """Mark all motions of a clip as failed while its files change, in case the process is killed."""
     rows = [Row("build", name, "failed", "", clip, reason="interrupted; run build-2d again") for name in names]
     run.ledger.put(rows, replace=("build", clip))
 
 
 def _is_whole(run: Run, row: Row) -> bool:
-    """Whether there is nothing to do again: the row did not fail, and its files are there."""
+    """Whether the row did not fail and its files exist."""
     return row.state == "filtered" or (row.state == "done" and all(path.is_file() for path in _files(run, row.id)))
 
 
@@ -153,7 +153,7 @@ def _write(
 
 
 def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, not normalised; their mask; which of the values masked in are made of a joint that was filled in.
+    """Features (not normalised), their mask, and which valid values depend on an interpolated joint.
 
     Arrays of shape (F - 1, D), float32, bool and bool.
     """
@@ -169,9 +169,9 @@ def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndar
 
 
 def _drop_others(run: Run, kept: set[str]) -> None:
-    """Forget what an earlier build made of clips that are filtered now, or gone."""
+    """Delete the motions of clips that are now filtered or gone."""
     stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
-    # Before their rows, so that no end of this process leaves files behind that no row speaks of.
+    # Files before rows: if the process is killed in between, no file is left without a row.
     run.drop_labels(stale)
     _remove(run, stale)
     run.ledger.drop("build", stale)

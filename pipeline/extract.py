@@ -1,4 +1,4 @@
-"""Videos to keypoints: one file per person and shot, and a ledger row for every video whatever became of it."""
+"""Videos to keypoints: one file per person and shot, and a ledger row for every video."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
-# Of the way in which videos are read: where it is another one, they are extracted again.
+# Version of the video reader; a new version extracts all videos again.
 _READER = 2
 
 
@@ -93,13 +93,16 @@ def extract_2d(
 ) -> ExtractSummary:
     """Detect and track people in video files and folders of them, into `run.keypoints`.
 
-    Videos whose content and configuration have not changed are left alone; failed and quarantined ones too, unless
-    `retry_failed`. captions: a CSV file (video, caption) that comes before captions.csv files beside the videos.
-    settings: of a backend given by name, as `key=value`. engine: without it all is done in this process.
-    attempts: how often a video may end or hang the process that works on it before it is quarantined.
-    lists, per_label: which of the videos are taken, where they are not a `Selection` already. fps: their true frame
-    rate, where time stamps are wrong; a file of captions may give others. whole_only: damaged videos fail; else what
-    decodes of them is used.
+    Videos whose content and configuration are unchanged are skipped; so are failed and quarantined ones, unless
+    `retry_failed`.
+
+    captions: CSV file (video, caption) that overrides captions.csv files beside the videos.
+    settings: settings of a backend given by name, as `key=value`.
+    engine: where videos are read; by default in this process.
+    attempts: number of times that a video may crash or hang its process before it is quarantined.
+    lists, per_label: see `Selection.of`; ignored for a `Selection`.
+    fps: true frame rate of videos with wrong time stamps; a captions file may give others.
+    whole_only: damaged videos fail; otherwise their decodable frames are used.
     """
     selection = videos if isinstance(videos, Selection) else Selection.of(videos, lists, per_label)
     worker = WorkerConfig(
@@ -129,12 +132,12 @@ def extract_2d(
 
 
 def extract_config(identity: Mapping[str, Any], cfg: PeopleConfig | None = None) -> dict[str, Any]:
-    """What a run records of the pose backend and the configuration of tracks that extraction worked with."""
+    """The record of extraction: the pose backend's identity and the tracking configuration."""
     return {"backend": dict(identity), **(cfg or PeopleConfig()).model_dump()}
 
 
 class _Progress:
-    """A bar over all videos, and one for each that is being worked on."""
+    """A progress bar for all videos, and one for each video in progress."""
 
     def __init__(self, videos: int) -> None:
         self._bar = progress_bar()
@@ -153,7 +156,7 @@ class _Progress:
         self._bar.update(self._current[video], completed=done, total=total or None)
 
     def ended(self, video: str, over: bool = True) -> None:
-        """over: nothing more is done to the video."""
+        """over: the video is finished and not retried."""
         if video in self._current:
             self._bar.remove_task(self._current.pop(video))
         if over:
@@ -161,7 +164,7 @@ class _Progress:
 
 
 class _Extractor:
-    """Decides which videos are due, writes what became of them into the ledger, and sums up."""
+    """Decides which videos need work, writes their outcomes into the ledger, and counts them."""
 
     def __init__(
         self, run: Run, known: Mapping[str, VideoRecord], settings: object, retry_failed: bool, progress: _Progress
@@ -183,7 +186,7 @@ class _Extractor:
         rates: Mapping[VideoInput, float | None],
         whole_only: bool,
     ) -> Iterator[Job]:
-        """The videos that need work; what is known of the others is counted."""
+        """The videos that need work; the others are counted."""
         for name, video in named.items():
             self.summary.videos += 1
             seen = self._refresh_video(name, video, captioned[video])
@@ -205,12 +208,12 @@ class _Extractor:
                 self.progress.ended(name)
 
     def lost_jobs(self) -> list[Job]:
-        """Videos whose last attempt was lost, to be tried again; each is named once."""
+        """Videos whose last attempt lost its process, to be retried; each is returned once."""
         lost, self._lost = self._lost, []
         return lost
 
     def record(self, result: ExtractResult, attempt: int, last: bool) -> None:
-        """Write what became of a video, or keep it for another attempt where this one was lost and not the last."""
+        """Write the outcome of a video, or keep the video for another attempt."""
         begun = self._pending[result.video]
         self.progress.ended(result.video, over=last or not result.lost)
         if result.lost and not last:
@@ -223,7 +226,7 @@ class _Extractor:
             for number, measures in enumerate(result.tracks)
             for clip in [track_name(result.video, number)]
         ]
-        # Before their rows, so that no end of this process leaves files behind that no row speaks of.
+        # Files before rows: if the process is killed in between, no file is left without a row.
         old = self.run.ledger.rows("track", parent=result.video)
         for stale in {r.id for r in old} - {r.id for r in tracks}:
             (self.run.keypoints / f"{stale}.npz").unlink(missing_ok=True)
@@ -232,12 +235,12 @@ class _Extractor:
         self._count(str(begun.job.path), row)
 
     def _refresh_video(self, name: str, video: VideoInput, captions: tuple[VideoCaption, ...]) -> VideoRecord:
-        """The video as it is now; the ledger is told where anything about it is new."""
+        """The record of a video as it is now; changes are written to the ledger."""
         before, stamp = self.known.get(name), _stamp(video.path)
         content = before.content if before and stamp and before.stamp == stamp else _content(video.path)
         label = video.label
         if before is not None:
-            # The label from a folder and the captions from a file hold when the video is given as a single file.
+            # A video given as a single file keeps its earlier label from a folder and captions from a file.
             label = before.label if video.is_alone else label
             captions = before.captions if captions == default_captions(video.label) else captions
         seen = VideoRecord(name, video.path.resolve(), content, label, captions, stamp)
@@ -246,12 +249,12 @@ class _Extractor:
         return seen
 
     def _has_keypoints(self, video: str) -> bool:
-        """Whether the keypoints of all its tracks are there and whole."""
+        """Whether the keypoints of all its tracks exist and can be read."""
         tracks = self.run.ledger.rows("track", parent=video)
         return all(self.run.holds_keypoints(row.id, row.measures["frames"]) for row in tracks)
 
     def _invalidate_keys(self, video: str) -> None:
-        """Take the keys from the rows whose files will be overwritten: these may be left with others if this ends."""
+        """Clear the keys of rows whose files will be overwritten, in case the process is killed in between."""
         if tracks := self.run.ledger.rows("track", parent=video):
             rows = [*tracks, *self.run.ledger.rows("extract", id=video)]
             self.run.ledger.put([replace(row, key="") for row in rows])
@@ -269,7 +272,7 @@ class _Extractor:
 
 @dataclass(frozen=True)
 class _PendingVideo:
-    """A video that is due, the key of its row to be, and the attempts before this run of the command."""
+    """A video in progress, the key of its next row, and the number of earlier attempts."""
 
     job: Job
     key: str
@@ -277,7 +280,7 @@ class _PendingVideo:
 
 
 def _row(result: ExtractResult, key: str, attempts: int) -> Row:
-    """What became of a video, as the ledger keeps it."""
+    """The ledger row of a result."""
     if result.error is not None:
         state: State = "quarantined" if result.lost else "failed"
         return Row(
@@ -292,7 +295,7 @@ def _row(result: ExtractResult, key: str, attempts: int) -> Row:
 
 
 def _is_judged(row: Row, whole_only: bool) -> bool:
-    """Whether a video, if it is damaged, was refused or used as is wanted now."""
+    """Whether a damaged video was treated as `whole_only` asks now; True for others."""
     return not _is_damaged(row) or (row.state == "failed") == whole_only
 
 
@@ -302,7 +305,7 @@ def _is_damaged(row: Row) -> bool:
 
 
 def _stamp(path: Path) -> str:
-    """Size and time of change of a file; empty where it has none."""
+    """Size and modification time of a file; empty if it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -311,7 +314,7 @@ def _stamp(path: Path) -> str:
 
 
 def _content(path: Path) -> str:
-    """sha256 of a file; empty where it cannot be read, which extraction will then say."""
+    """sha256 of a file; empty if it cannot be read, which extraction reports."""
     try:
         return sha256(path)
     except OSError:

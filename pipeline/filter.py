@@ -1,4 +1,4 @@
-"""Which tracks are good enough to learn from; every one gets a row with its measures and, if refused, why."""
+"""Selects the clips to train on; each gets a ledger row with its measures and the reason if it is rejected."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ DUPLICATE, ENOUGH = "duplicate", "enough of this label"
 
 @dataclass(frozen=True)
 class Rejection:
-    """The first limit that a clip missed, with what was measured."""
+    """A violated limit with the measured value."""
 
     reason: str
     value: float
@@ -100,7 +100,7 @@ def first_violation(
 ) -> Rejection | None:
     """The first limit missed; None for what is to be kept. A limit `min_x` or `max_x` is on the measure `x`.
 
-    reasons: by the limits' names, in the order in which they are checked; one that is None in `cfg` is off.
+    reasons: reason for each limit, in the order of the checks; limits that are None in `cfg` are off.
     """
     for limit, reason in reasons.items():
         value, threshold = measures[limit[4:]], getattr(cfg, limit)
@@ -112,11 +112,10 @@ def first_violation(
 
 
 def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
-    """Judge every track of a run, each by itself and then among the others.
+    """Filter all clips of a run: first each on its measures, then in comparison with the others.
 
-    Nothing is done where the tracks and the limits are those of the time before. Rows are written when all are
-    judged, so that one that is kept is kept for good. Without `cfg` the limits are those that the run was filtered
-    with before, else the defaults.
+    Nothing is done if clips and limits are unchanged. Rows are written at the end, so that a kept clip stays kept.
+    Without `cfg` the limits are those that the run was filtered with before, or the defaults.
     """
     cfg = cfg or run.recorded("filter", FilterConfig)
     tracks = run.ledger.rows("track")
@@ -128,7 +127,7 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
     old = {row.id: row for row in run.ledger.rows("filter")}
     rows = {}
     for clip in track(tracks, "clips"):
-        # What was measured, then what it was judged by: with other limits nothing is measured again.
+        # Keys of the measures and of the limits: changed limits measure nothing again.
         key = f"{key_of(clip.key, cfg.seen_score)}-{key_of(labels[clip.id], cfg.model_dump())}"
         rows[clip.id] = _judge_clip(run, clip, key, cfg, old.get(clip.id))
     summary = FilterSummary(unchanged=sum(_is_judged(row, old.get(row.id)) for row in rows.values()))
@@ -144,12 +143,12 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
 
 
 def _is_judged(row: Row, old: Row | None) -> bool:
-    """Whether a clip was judged before, from the same content by the same limits."""
+    """Whether a clip was filtered before with the same content and limits."""
     return old is not None and old.key == row.key and "failed" not in (old.state, row.state)
 
 
 def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
-    """The row of a clip by itself; what was measured before, of the same content, is not measured again."""
+    """The row of a clip before comparisons. Unchanged content is not measured again."""
     if old is not None and old.key.split("-")[0] == key.split("-")[0] and old.state != "failed":
         measures = {name: value for name, value in old.measures.items() if name != "duplicate_of"}
     else:
@@ -157,7 +156,7 @@ def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | Non
             measured = measure(run.load_keypoints(clip.id), cfg.seen_score)
         except (ClipError, InputError) as error:
             return Row("filter", clip.id, "failed", key, clip.parent, reason=str(error))
-        # A limit means the same whether a value comes from the track or from the ledger.
+        # Rounded as in the ledger, so that a limit gives the same result on both.
         measures = {name: round(value, 4) for name, value in measured.items()}
     row = Row("filter", clip.id, "done", key, clip.parent, measures=measures)
     missed = first_violation(measures, cfg)
@@ -165,7 +164,7 @@ def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | Non
 
 
 def rejected(row: Row, rejection: Rejection, **more: str) -> Row:
-    """The row with why it was filtered."""
+    """The row as filtered, with the reason."""
     return replace(
         row,
         state="filtered",
@@ -177,11 +176,11 @@ def rejected(row: Row, rejection: Rejection, **more: str) -> Row:
 
 
 def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: FilterConfig) -> dict[str, Row]:
-    """All rows, with the kept ones judged among each other: duplicates, and more than enough of a label."""
+    """All rows, after rejecting duplicates and clips beyond `per_label` among the kept ones."""
     judged = dict(rows)
     kept = [row for row in rows.values() if row.state == "done"]
     if cfg.min_difference > 0:
-        # Where two show the same, the one stays that shows more of the person.
+        # Of duplicates, the one that shows more of the person is kept.
         kept.sort(key=lambda row: (-row.measures["frames"] * row.measures["score"], row.id))
         poses = {}
         for row in track(kept, "poses"):

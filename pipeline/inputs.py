@@ -1,4 +1,4 @@
-"""Which videos a command was given, and each one's id, label and captions."""
+"""The videos given to a command, with their ids, labels and captions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LIST_LINE = re.compile(r"(?P<path>\S.*?)(\s+\d+)?\s*")
 
 @dataclass(frozen=True)
 class VideoInput:
-    """A video file that was asked for. relative: its path below the folder given, or its name alone."""
+    """A video file. relative: its path below the given folder, or its name if the file was given."""
 
     path: Path
     relative: Path
@@ -50,7 +50,7 @@ class VideoInput:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What a captions file may call it, most exact first: ends of its path, with and without suffix."""
+        """Names that a captions file may use, most specific first: ends of its path, with and without suffix."""
         paths = dict.fromkeys(plain_name(path.as_posix()) for path in (self.path.absolute(), self.path.resolve()))
         ends = [end for path in paths for end in _ends(path)]
         ends.sort(key=lambda end: -end.count("/"))
@@ -58,7 +58,7 @@ class VideoInput:
 
     @property
     def label(self) -> str:
-        """The action that its name or a folder's says; empty where neither says any.
+        """The action named by the file or a folder; empty if neither names one.
 
         That of a UCF101 name (`v_Lunges_g01_c01`), or the name of the nearest folder that is not a generic one
         (`videos`, `DCIM`). Where that folder's is not a known action, a known one in the file's name comes first.
@@ -72,7 +72,7 @@ class VideoInput:
 
     @property
     def is_alone(self) -> bool:
-        """Whether it was given as a single file, so that its label can come from the file's name alone."""
+        """True if given as a single file, so that the label can only come from its file name."""
         return self.relative.parent == Path() and _UCF101_NAME.fullmatch(self.path.stem) is None
 
     @property
@@ -84,7 +84,7 @@ class VideoInput:
 
 @dataclass(frozen=True)
 class Selection:
-    """The videos that a command was given, and what was asked for; made by `of`."""
+    """The videos given to a command, and the arguments that chose them; made by `of`."""
 
     videos: tuple[VideoInput, ...]
     paths: tuple[Path, ...]
@@ -104,7 +104,7 @@ class Selection:
             for video in _videos_at(given):
                 found.setdefault(_identity(video.path), video)
         if not found:
-            raise InputError("no videos given; name video files or folders that hold some")
+            raise InputError("no videos given; name video files or folders of videos")
         videos = list(found.values())
         if lists:
             videos = _listed(videos, lists)
@@ -113,7 +113,7 @@ class Selection:
         return cls(tuple(videos), tuple(paths), tuple(lists), per_label)
 
     def record(self) -> dict[str, Any]:
-        """What was asked for, as JSON; the same from whatever folder the command is typed in."""
+        """The arguments as JSON, independent of the current folder."""
         return {
             "paths": sorted({_as_text(path.resolve()) for path in self.paths}),
             "lists": sorted({_as_text(path.resolve()) for path in self.lists}),
@@ -188,7 +188,7 @@ def _videos_at(given: Path) -> list[VideoInput]:
     if given.is_file():
         return [VideoInput(given, Path(given.name))]
     if not given.is_dir():
-        raise InputError(f"{given}: no such file or folder; name video files, or folders that hold some")
+        raise InputError(f"{given}: no such file or folder; name video files or folders of videos")
     files = files_below(given)
     videos = [VideoInput(given / path, path) for path in files if is_video(given / path)]
     if not files:
@@ -256,13 +256,13 @@ def rates_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[Vid
 
 
 def _match(video: VideoInput, given: Mapping[str, T], beside: Mapping[Path, Mapping[str, T]]) -> T | None:
-    """What the file given says of a video, else the nearest of those in its folders."""
+    """The entry of a video in the given file, else in the nearest file of its folders."""
     sources = [source for source in (given, *(beside.get(folder, {}) for folder in _folders(video))) if source]
     return next((source[name] for source in sources for name in video.names if name in source), None)
 
 
 def default_captions(label: str) -> tuple[VideoCaption, ...]:
-    """Captions of a video that no file of captions speaks of; none where its label is empty."""
+    """Captions of a video that is in no captions file; none if its label is empty."""
     return tuple(map(VideoCaption, captions_for(label)))
 
 
@@ -270,7 +270,7 @@ def warn_uncaptioned(names: Sequence[str], count: int) -> None:
     """One line where some of `count` videos or clips have no caption."""
     if names:
         log.warning(
-            "no caption for %d of %s, such as %s: no name says what they show. They are lifted, and learnt from "
+            "no caption for %d of %s, such as %s: no name says what they show. They are lifted, and trained on "
             "without text; give captions with --captions FILE.csv",
             len(names), counted(count, "input"), names[0],
         )  # fmt: skip

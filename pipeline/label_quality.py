@@ -1,4 +1,4 @@
-"""How far a pseudo label can be trusted: what is measured of it, one quality of all of that, and limits."""
+"""Quality of pseudo labels: measures, a score that combines them, and limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crossdiff.representation.reprojection import fit_yaw
 from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion2D
 
-# By name: what each measure is, with its unit. All but the quality: less is better.
+# Titles of the measures, with units. Lower is better, except for the quality.
 LABEL_MEASURES = {
     "reprojection": "distance as lifted from the 2D motion, body heights",
     "bone_drift": "change of bone lengths as lifted, %",

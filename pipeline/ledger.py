@@ -1,4 +1,4 @@
-"""What became of every input of a pipeline run: one row per stage and item, in SQLite."""
+"""The outcome of every input of a pipeline run: one row per stage and item, in SQLite."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ _COLUMNS = ("stage", "id", "parent", "state", "key", "reason", "value", "thresho
 
 @dataclass(frozen=True)
 class Row:
-    """One item's fate in one stage.
-
-    Stages: `extract` (id: a video), `track` (a clip that extraction found; parent: its video), `filter` (the clip
-    judged; parent: its video), `build` and `pseudo` (a motion; parent: its clip). state `filtered` has a reason
-    with the value that was measured and the threshold it missed; `failed` has the error as its reason; `quarantined`
-    has what it did to the processes that worked on it, each of its `attempts` times.
-    key: hash of the content and configuration that led to the row; the same key need not be worked on again.
-    """
+    """The outcome of one item in one stage."""
 
     stage: Stage
+    """`extract` is about videos, `track` and `filter` about clips, `build` and `pseudo` about motions."""
     id: str
     state: State
     key: str
+    """Hash of the content and configuration behind the row; an item with the same key is up to date."""
     parent: str = ""
+    """Video of a clip, clip of a motion."""
     reason: str | None = None
+    """Why it was filtered, the error that it failed with, or how it ended the processes that worked on it."""
     value: float | None = None
+    """The value that violated a limit."""
     threshold: float | None = None
+    """The limit that was violated."""
     measures: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 1
+    """Number of times that it was tried."""
 
     def __post_init__(self) -> None:
         if self.stage not in get_args(Stage) or self.state not in get_args(State):
@@ -73,22 +73,20 @@ class Row:
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """A video that a run has seen, or what stands for it where keypoints were imported.
-
-    content: sha256 of the file, empty where it could not be read; stamp: its size and time of change when that was
-    taken, so that a file that was not touched need not be read again.
-    """
+    """A video of a run, or a file of imported keypoints."""
 
     id: str
     path: Path
     content: str
+    """sha256 of the file; empty if it could not be read."""
     label: str
     captions: tuple[VideoCaption, ...]
     stamp: str = ""
+    """Size and modification time of the file when it was hashed; an untouched file is not read again."""
 
     @property
     def is_imported(self) -> bool:
-        """Whether there is no video, but keypoints alone that were found elsewhere; path is then their file."""
+        """True for imported keypoints without a video; path is then the file of keypoints."""
         return self.path.suffix == ".npz"
 
 
@@ -106,12 +104,12 @@ def key_of(*parts: object) -> str:
 
 
 def _captions(text: str) -> tuple[VideoCaption, ...]:
-    """Runs made before captions could be about a part of a video hold sentences alone."""
+    """Captions from JSON; older runs hold sentences without times."""
     return tuple(VideoCaption(c) if isinstance(c, str) else VideoCaption(*c) for c in json.loads(text))
 
 
 def _stored(path: Path) -> str | bytes:
-    """A path as SQLite takes it: as bytes where it is not UTF-8."""
+    """A path as SQLite can store it: bytes if it is not UTF-8."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -120,14 +118,14 @@ def _stored(path: Path) -> str | bytes:
 
 
 class Ledger:
-    """The rows of one run. Write a stage's output files first and its rows after: then `done` means there."""
+    """The rows of one run. A stage writes its files before its rows, so that `done` means that the files exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             with self._transaction() as db:
                 db.executescript(_TABLES)
-                # Raises where a column is missing: the run is of another version of this program.
+                # Raises if a column is missing: the run was made by another version of this program.
                 db.execute(f"SELECT {', '.join(_COLUMNS)} FROM rows LIMIT 0")
                 db.execute("SELECT id, path, content, label, captions, stamp FROM videos LIMIT 0")
         except sqlite3.Error as error:
@@ -213,7 +211,7 @@ class Ledger:
     def counts(self) -> pd.DataFrame:
         """How many items are in each state, why, and after how many attempts at most, stage by stage.
 
-        Videos that were used though damaged are counted on their own.
+        Damaged videos that were used are counted separately.
         """
         damaged = "state = 'done' AND json_extract(measures, '$.decoded') < 1"
         with self._transaction() as db:

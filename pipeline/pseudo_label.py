@@ -67,12 +67,12 @@ def pseudo_label(
     """Write `pseudo3d/ID.npz` for every motion of `features2d/`: features (T, D3), not normalised; teacher; key of all
     that the label was made of; fps; yaw and the measures of `LABEL_MEASURES`.
 
-    The teacher sees a clip's 2D features at t = 0 with null text; values that were not seen are masked. What is
-    up to date with the features, the teacher's weights and the configuration is left alone. A label beyond a limit
-    goes to `pseudo3d_filtered/`, so that with other limits or scales labels are judged again and none is lifted.
+    The teacher gets a motion's 2D features at t = 0 with null text; hidden values are masked. Labels that are up to
+    date with the features, the teacher's weights and the configuration are skipped. Labels beyond a limit go to
+    `pseudo3d_filtered/`, so that changed limits or scales need no lifting.
     """
     cfg = cfg or run.recorded("pseudo-label", PseudoLabelConfig)
-    # Clips of like length are lifted together.
+    # Motions of similar length are lifted together.
     built = sorted(run.ledger.rows("build", state="done"), key=lambda row: row.measures["frames"])
     if not built:
         raise no_motions(run)
@@ -95,7 +95,7 @@ def pseudo_label(
         for start in track(range(0, len(stale), cfg.batch_size), "lift"):
             clips = _read_all(run, model, stale[start : start + cfg.batch_size], summary)
             made = label(model, [(clip.features, clip.mask) for clip in clips], cfg) if clips else []
-            # Until its new row is there, a label that is written over counts as that of no settings.
+            # Until its new row is written, an overwritten label matches no settings.
             run.ledger.put(replace(known[clip.row.id], key="") for clip in clips if clip.row.id in known)
             for clip, pseudo in zip(clips, made, strict=True):
                 _finish(run, clip, pseudo, teacher, cfg, summary)
@@ -110,7 +110,7 @@ def _finish(
     cfg: LabelQualityConfig,
     summary: PseudoLabelSummary,
 ) -> None:
-    """Measure, judge and write a new label."""
+    """Measure, filter and write a new label."""
     try:
         measures = measure_label(pseudo, clip.motion, HUMANML3D)
     except InputError as error:
@@ -124,7 +124,7 @@ def _finish(
 
 
 def _judged(row: Row, cfg: LabelQualityConfig) -> Row:
-    """The row of a label that was measured, with its quality: done, or filtered by the first limit that it misses."""
+    """The row of a measured label with its quality: done, or filtered by the first limit it violates."""
     measures = {**row.measures, "quality": quality(row.measures, cfg)}
     row = replace(row, state="done", reason=None, value=None, threshold=None, measures=measures)
     missed = first_violation(measures, cfg, LABEL_REASONS)
@@ -132,7 +132,7 @@ def _judged(row: Row, cfg: LabelQualityConfig) -> Row:
 
 
 def _judge_again(run: Run, before: Row, cfg: LabelQualityConfig, summary: PseudoLabelSummary) -> bool:
-    """Judge a label that is there by the limits of now; False where it, or what was measured of it, is not there."""
+    """Apply the current limits to an existing label; False if it or its measures are missing."""
     if not LABEL_MEASURES.keys() <= before.measures.keys():
         return False
     row = _judged(before, cfg)
@@ -148,12 +148,12 @@ def _judge_again(run: Run, before: Row, cfg: LabelQualityConfig, summary: Pseudo
 
 
 def _place(run: Run, row: Row) -> Path:
-    """Where the label of a row lies."""
+    """The file of a row's label."""
     return (run.pseudo3d if row.state == "done" else run.pseudo3d_filtered) / f"{row.id}.npz"
 
 
 def _write(run: Run, row: Row, made: Mapping[str, np.ndarray]) -> None:
-    """The label with what was measured of it, in its place and in no other, and its row."""
+    """Write the label with its measures, delete its other copy, and write its row."""
     measured = {name: np.float64(value) for name, value in row.measures.items()}
     save_npz(_place(run, row), **made, **measured, key=np.array(row.key))
     other = run.pseudo3d_filtered if row.state == "done" else run.pseudo3d
@@ -162,24 +162,24 @@ def _write(run: Run, row: Row, made: Mapping[str, np.ndarray]) -> None:
 
 
 def _fail(run: Run, row: Row, error: Exception, summary: PseudoLabelSummary) -> None:
-    """Note a motion that has no label; one of earlier features must not be learnt from beside these."""
+    """Record a motion that cannot be lifted, and delete its earlier label."""
     summary.failed[row.id] = str(error)
     run.drop_labels([row.id])
     run.ledger.put([Row("pseudo", row.id, "failed", row.key, parent=row.parent, reason=str(error))])
 
 
 def check_teacher(model: CrossDiffModel, checkpoint: Path) -> None:
-    """Raise where a model cannot lift the motion of any run."""
+    """Raise InputError if the model cannot lift motions of a run."""
     if model.skeleton != HUMANML3D:
         raise InputError(
-            f"{checkpoint}: a teacher for the skeleton {model.skeleton.name}, but the motion of a run is of "
+            f"{checkpoint}: a teacher for the skeleton {model.skeleton.name}, but runs hold motions of "
             f"{HUMANML3D.name}; take a teacher for that"
         )
     model.check_statistics(checkpoint, "2d", "3d")
 
 
 def _read_all(run: Run, model: CrossDiffModel, rows: Sequence[Row], summary: PseudoLabelSummary) -> list[_Clip]:
-    """The clips of a batch; those that cannot be read are noted as failed."""
+    """The clips of a batch; unreadable ones are recorded as failed."""
     clips = []
     for row in rows:
         try:
@@ -214,7 +214,7 @@ def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
 
 
 def _read_motion(run: Run, row: Row, frames: int) -> Motion2D:
-    """What a label of so many frames is compared with."""
+    """The 2D motion that a label of this number of frames is compared with."""
     path = run.motion2d / f"{row.id}.npz"
     motion = Motion2D.load(path)
     valid = motion.valid[:frames]
@@ -227,6 +227,6 @@ def _read_motion(run: Run, row: Row, frames: int) -> Motion2D:
 
 
 def _drop_others(run: Run, built: set[str]) -> None:
-    """Forget labels of motions that are gone."""
+    """Delete labels of motions that are gone."""
     stale = [row.id for row in run.ledger.rows("pseudo") if row.id not in built]
     run.drop_labels(stale)

@@ -1,4 +1,4 @@
-"""The folder of one pipeline run: what each stage wrote, the ledger, and the configuration that led to it."""
+"""The folder of one pipeline run: the files of each stage, the ledger and the configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from crossdiff.types import Keypoints2D
 log = logging.getLogger(__name__)
 
 RUNS = Path("runs")
-# The folder of `make demo`; what comes after it does not want its model, which learnt from one clip.
+# The folder of `make demo`; later commands must not pick its model, which was trained on one clip.
 DEMO = "demo"
 _PACKAGES = ("numpy", "scipy", "av", "opencv-contrib-python", "scenedetect", "mediapipe", "torch")
 
@@ -40,7 +40,7 @@ class Run:
         self.motion2d = root / "motion2d"
         self.features2d = root / "features2d"
         self.pseudo3d = root / "pseudo3d"
-        # Labels beyond the limits: kept, so that other limits need no lifting, where no training reads them.
+        # Labels beyond the limits. Training does not read them; changed limits can restore them without lifting.
         self.pseudo3d_filtered = root / "pseudo3d_filtered"
         self.texts = root / "texts"
         self.finetuned = root / "finetuned"
@@ -51,7 +51,7 @@ class Run:
         return Ledger(self.root / "ledger.sqlite")
 
     def load_keypoints(self, clip: str) -> Keypoints2D:
-        """The keypoints of a clip; `ClipError` says how to have them again where they are gone or damaged."""
+        """The keypoints of a clip; `ClipError` says how to restore missing or damaged ones."""
         path = self.keypoints / f"{clip}.npz"
         try:
             return Keypoints2D.load(path)
@@ -59,16 +59,16 @@ class Run:
             raise ClipError(f"{error}; run crossdiff extract-2d (or import-2d) again, which replaces it") from None
 
     def holds_keypoints(self, clip: str, frames: int) -> bool:
-        """Whether the keypoints of a clip are there, whole, and of so many frames."""
+        """Whether the keypoints of a clip exist, can be read and have this number of frames."""
         path = self.keypoints / f"{clip}.npz"
         try:
             return len(Keypoints2D.load(path).frame) == frames
         except (ClipError, InputError) as error:
-            log.warning("%s; it is made again", error)
+            log.warning("%s; it will be extracted again", error)
             return False
 
     def find_label(self, name: str) -> Path:
-        """The pseudo label of a motion, kept or filtered; raises where it has none."""
+        """The pseudo label of a motion, kept or filtered. Raises InputError if there is none."""
         for folder in (self.pseudo3d, self.pseudo3d_filtered):
             if (path := folder / f"{name}.npz").is_file():
                 return path
@@ -84,16 +84,16 @@ class Run:
 
     @classmethod
     def create(cls, out: Path | None = None) -> Run:
-        """A new run at `out`, or the run that is there already (to go on); None takes the next `runs/0001` ..."""
+        """A new run at `out`, or the existing one there; None takes the next `runs/0001` ..."""
         root = _next_folder() if out is None else out
         if root.exists() and not _is_run(root) and (not root.is_dir() or any(root.iterdir())):
-            raise InputError(f"{root}: exists and is not a run; give a new folder, or a run to go on with")
+            raise InputError(f"{root}: exists and is not a run; give a new folder or a run")
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{root}: cannot be made ({error.strerror}); give another folder") from None
+            raise InputError(f"{root}: cannot be created ({error.strerror}); give another folder") from None
         run = cls(root)
-        run.ledger.path.touch()  # the ledger makes the folder a run at once, and the latest one
+        run.ledger.path.touch()  # makes the folder a run, and the latest one
         return run
 
     @classmethod
@@ -112,7 +112,7 @@ class Run:
 
     @classmethod
     def extracted_from(cls, inputs: Mapping[str, Any], config: Mapping[str, Any]) -> Run | None:
-        """The latest run under `runs/`, but the demo's, that was extracted from these very inputs, as configured."""
+        """The latest run under `runs/`, except the demo's, with these inputs and this extraction configuration."""
         asked = json.loads(json.dumps([inputs, config]))
         for run in _runs():
             recorded = run._extraction()
@@ -122,10 +122,9 @@ class Run:
 
     @classmethod
     def latest(cls) -> Run | None:
-        """The run under `runs/`, whatever its name but the demo's, that was worked on last and holds clips.
+        """The most recently modified run under `runs/`, except the demo's; runs with clips are preferred.
 
-        Where none holds clips, the one that was worked on last, if there is any: one that found nobody must not hide
-        the good one before it.
+        A run without clips must not hide the good one before it.
         """
         runs = _runs()
         return next((run for run in runs if run._holds_clips()), runs[0] if runs else None)
@@ -134,23 +133,23 @@ class Run:
         try:
             return self.ledger.holds("track")
         except InputError as error:
-            log.warning("%s; it is passed over", error)
+            log.warning("%s; the run is skipped", error)
             return False
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:
-        """While a stage writes files: one process at a time does `what`. Raises where another one is at it."""
+        """Hold the lock for `what`, such as extraction, in this run. Raises InputError if another process holds it."""
         lock = FileLock(self.root / f".{what}.lock")
         try:
             with lock.acquire(timeout=0):
                 yield
         except Timeout:
             raise InputError(
-                f"{self.root}: another {what} is at work in it; wait for it, or give another run"
+                f"{self.root}: another {what} is running in this folder; wait for it, or give another run"
             ) from None
 
     def recorded(self, stage: str, cls: type[C]) -> C:
-        """The configuration that a stage of this run had last; the defaults where it has not run yet."""
+        """The configuration that a stage of this run last used; the defaults if it has not run yet."""
         known = read_json(self.config) if self.config.exists() else {}
         try:
             return cls.model_validate(known[stage]["config"])
@@ -158,13 +157,13 @@ class Run:
             return cls()
 
     def record_extraction(self, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-        """Keep how extraction is configured, and every selection of videos that it was given so configured."""
+        """Record the extraction settings, and every selection of videos that was extracted with them."""
         before = self._extraction()
         known = before["inputs"] if before["config"] == json.loads(json.dumps(config)) else []
         self.record_config("extract", dict(config), inputs=known if inputs in known else [*known, dict(inputs)])
 
     def _extraction(self) -> dict[str, Any]:
-        """What `record_extraction` kept; empty where there is nothing, or nothing that can be read."""
+        """The record of `record_extraction`; empty if it is missing or damaged."""
         try:
             entry = read_json(self.config)["extract"]
             return {"config": dict(entry["config"]), "inputs": list(entry["inputs"])}
@@ -172,7 +171,7 @@ class Run:
             return {"config": {}, "inputs": []}
 
     def record_config(self, stage: str, config: dict[str, Any], **more: object) -> None:
-        """Keep a stage's resolved configuration, the versions it ran with, and `more` of it, in config.json."""
+        """Record a stage's resolved configuration, package versions and `more` in config.json."""
         known = read_json(self.config) if self.config.exists() else {}
         if not isinstance(known, dict):
             raise InputError(f"{self.config}: expected an object of stages; delete it, the stages write it again")
@@ -182,7 +181,7 @@ class Run:
 
 
 def _runs() -> list[Run]:
-    """Runs under `runs/`, whatever their names but the demo's, the one that was worked on last first."""
+    """Runs under `runs/`, except the demo's, the most recently modified first."""
     folders = [f for f in RUNS.iterdir() if f.name != DEMO] if RUNS.is_dir() else []
     return [Run(folder) for folder in sorted(filter(_is_run, folders), key=_worked_on, reverse=True)]
 
@@ -192,7 +191,7 @@ def _is_run(root: Path) -> bool:
 
 
 def _worked_on(root: Path) -> tuple[int, str]:
-    """When a run was written to last; of two in the same moment, that of the higher number counts."""
+    """Sort key: modification time, then name."""
     return max(path.stat().st_mtime_ns for path in (root, root / "ledger.sqlite")), root.name
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are videos: by their suffix, by how they begin, and at last by trying to decode them."""
+"""Finds the videos of a folder by suffix, by their first bytes, and finally by trying to decode them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crossdiff.video import holds_video
 
 log = logging.getLogger(__name__)
 
-# Taken without a look: a damaged one is an input that fails with its reason.
+# Accepted without opening them; a damaged one fails later, with its reason.
 VIDEO_SUFFIXES = frozenset(
     """
     .264 .265 .3g2 .3gp .amv .asf .avi .divx .dv .f4v .flv .h264 .h265 .hevc .insv .ivf .m1v .m2t .m2ts .m2v .m4v .mjpeg
@@ -18,7 +18,7 @@ VIDEO_SUFFIXES = frozenset(
     .y4m
     """.split()  # noqa: SIM905 - a list of strings fills a page
 )
-# Source code too, or video: what is no text is taken.
+# Source code or video: accepted unless it is text.
 _SHARED_SUFFIXES = frozenset({".ts"})
 # Not decoded, unless they begin as videos do.
 _OTHER_SUFFIXES = frozenset(

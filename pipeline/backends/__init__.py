@@ -1,4 +1,4 @@
-"""Pose backends by name; each is imported only when it is asked for."""
+"""Pose backends by name, imported on demand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BACKENDS = ("mediapipe", "vitpose", "mmpose")
 
 
 def create_backend(name: str, settings: Sequence[str] = ()) -> PoseBackend:
-    """A backend from what can be typed, and sent to another process: its name, and `key=value` settings."""
+    """The backend of a name, with settings as `key=value`."""
     overrides, option = list(settings), "--pose-set"
     if name == "mediapipe":
         from crossdiff.pipeline.backends.mediapipe import MediaPipeBackend, MediaPipeConfig

@@ -1,4 +1,4 @@
-"""What a pose estimator must offer so that extraction can use it."""
+"""The interface of pose estimators."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from crossdiff.errors import ClipError
 class Person:
     """One person in one frame.
 
-    xy: pixel positions, shape (K, 2), y down, possibly outside the frame; score: shape (K,) in [0, 1], 0 where a
-    keypoint is not in the frame; box: (left, top, right, bottom) in pixels; world: metres, shape (K, 3), x right, y
-    down, z away from the camera, origin between the hips; (0, 3) of backends that give none.
+    Attributes:
+        xy: pixel positions, shape (K, 2), y down, possibly outside the frame.
+        score: shape (K,), in [0, 1]; 0 for keypoints outside the frame.
+        box: (left, top, right, bottom) in pixels.
+        world: metres, shape (K, 3), x right, y down, z away from the camera, origin between the hips; (0, 3) if the
+            backend gives none.
     """
 
     xy: Float[ndarray, "k 2"]
@@ -44,11 +47,14 @@ class Person:
 
 
 class PoseBackend(ABC):
-    """Finds people in frames. A backend keeps no memory from one video to the next.
+    """Finds people in frames, independently in every video.
 
-    name: as the user writes it; keypoint_set: a key of `pipeline.motion2d.mapping.KEYPOINT_SETS`; identity: everything
-    that decides the result (versions, weights), as JSON-like values: extraction is done again when it changes;
-    on_gpu: whether it works on a GPU, where few processes have room.
+    Attributes:
+        name: name on the command line.
+        keypoint_set: a key of `pipeline.motion2d.mapping.KEYPOINT_SETS`.
+        identity: everything that the result depends on (versions, weights), as JSON-like values; when it changes,
+            videos are extracted again.
+        on_gpu: whether it runs on a GPU, which has room for few processes.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Follows everyone in a video by a model that sees one person at a time, and searches the picture for others."""
+"""Follows all people of a video with a single-person model, and searches the picture for others."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """What the model sees in a region.
+    """The model's output for a region.
 
     xy: pixels, shape (K, 2); visibility: shape (K,), in [0, 1], 0 outside the frame; world: metres, shape (K, 3);
     region: where the person is.
@@ -143,7 +143,7 @@ class PoseModel(Protocol):
     """A detector of people, and a model that finds the keypoints of one."""
 
     def detect(self, frame: ndarray, view: View) -> list[Region]:
-        """The people in a part of the frame, surest first."""
+        """The people in a part of the frame, highest score first."""
 
     def look(self, frame: ndarray, region: Region) -> Pose | None:
         """The person in a region of the frame, if there is one."""
@@ -151,7 +151,7 @@ class PoseModel(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Steady:
-    """A region that rests while the person does: the One-Euro filter, with the settings of BlazePose's own graph."""
+    """A smoothed region: the One-Euro filter with the settings of BlazePose's own graph."""
 
     raw: Region
     region: Region
@@ -178,7 +178,7 @@ def _weight(cutoff: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class _Followed:
-    """Somebody who is followed.
+    """A person who is followed.
 
     pose: the latest; steady: where to look in the next frame; confirmed: the frame in which the detector last found
     them; before: the pose one frame earlier, if there is one; age: frames since they were found; doubts: failed checks
@@ -194,13 +194,13 @@ class _Followed:
 
     @property
     def surprise(self) -> float:
-        """How far the person moved since the frame before; infinite for somebody new."""
+        """Distance that the person moved since the previous frame; infinite for a new person."""
         return math.inf if self.before is None else self.pose.apart(self.before)
 
 
 @dataclass(frozen=True, eq=False)
 class _Lost:
-    """Somebody who was followed. since: the frame in which they were lost."""
+    """A person who was lost. since: the frame of the loss."""
 
     region: Region
     since: int

@@ -26,7 +26,7 @@ class Pretrained:
 
 
 def load_pretrained(model: Any, processor: Any, source: str, setting: str, device: torch.device) -> Pretrained:
-    """A network by classes of transformers. source: hub id or folder; setting: what it is named by, for messages."""
+    """Load a network with classes of transformers. source: hub id or folder; setting: for messages."""
     from transformers.utils import cached_file
     from transformers.utils import logging as transformers_logging
 
@@ -37,7 +37,7 @@ def load_pretrained(model: Any, processor: Any, source: str, setting: str, devic
         read = processor.from_pretrained(source)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise MissingDependencyError(
-            f"pose weights {source!r} cannot be loaded ({str(error).splitlines()[0]}); on a machine with a line to "
+            f"pose weights {source!r} cannot be loaded ({str(error).splitlines()[0]}); on a machine with access to "
             f"https://huggingface.co download {CONFIG}, {PROCESSOR} and {WEIGHTS} of a model (see docs/pose.md) into "
             f"a folder, and name it: --pose-set {setting}=FOLDER"
         ) from None

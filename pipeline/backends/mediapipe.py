@@ -85,7 +85,7 @@ class MediaPipeBackend(PoseBackend):
 
 
 class _BlazePose:
-    """MediaPipe's own graphs of its detector and of its landmark model, each run by itself."""
+    """MediaPipe's own detector and landmark graphs, run separately."""
 
     def __init__(self, cfg: MediaPipeConfig) -> None:
         self._placed = False
@@ -149,7 +149,7 @@ class _BlazePose:
 
 
 def check_weights(modules: Path) -> None:
-    """Raise where the weights in MediaPipe's wheel are missing or are others than those tested."""
+    """Raise if the weights in MediaPipe's wheel are missing or differ from the tested ones."""
     for name, expected in WEIGHTS.items():
         path = modules / name
         found = sha256(path) if path.is_file() else "no file"
@@ -169,20 +169,20 @@ def _import_mediapipe() -> ModuleType:
 
 
 def _shared(image: np.ndarray) -> np.ndarray:
-    """The image as MediaPipe takes it without a copy: in one piece, and not to be written to."""
+    """The image as a contiguous read-only array, which MediaPipe takes without a copy."""
     image = np.ascontiguousarray(image).view()
     image.flags.writeable = False
     return image
 
 
 def _points(points: Iterable[Any], size: tuple[int, int]) -> np.ndarray:
-    """Shares of a picture to pixels, shape (n, 2)."""
+    """Normalised points to pixels, shape (n, 2)."""
     return np.array([(p.x, p.y) for p in points]) * size
 
 
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Send what C++ code writes to file descriptor 2 nowhere; Python's own exceptions are not affected."""
+    """Discard what C++ code writes to file descriptor 2; Python's exceptions are not affected."""
     sys.stderr.flush()
     saved = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

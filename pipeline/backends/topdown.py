@@ -1,4 +1,4 @@
-"""Backends that first find people and then the keypoints of each: a stream of frames, a few of them at a time."""
+"""Top-down backends: they detect people and then the keypoints of each, in small batches of frames."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TopDownConfig(Config):
 
 
 class TopDownBackend(PoseBackend):
-    """Boxes by `PersonDetector`, keypoints by `keypoints`. `identity` holds the weights' hashes, not their place."""
+    """Boxes from `PersonDetector`, keypoints from `keypoints`. `identity` holds weight hashes, not paths."""
 
     def __init__(self, cfg: TopDownConfig) -> None:
         self.cfg = cfg
@@ -88,7 +88,7 @@ class TopDownBackend(PoseBackend):
 
 
 def _person(crop: PersonCrop, xy: Float[ndarray, "k 2"], peak: Float[ndarray, " k"]) -> Person:
-    """Peaks are about 1 where a network is sure; keypoints outside the frame are guesses and get score 0."""
+    """Peaks are about 1 if the network is certain; keypoints outside the frame are guesses and get score 0."""
     frame, box = crop
     inside = ((xy >= 0) & (xy < frame.shape[1::-1])).all(axis=1)
     return Person(xy, np.where(inside, np.clip(peak, 0, 1), 0), box)

@@ -1,4 +1,4 @@
-"""Engines by name: how extraction is spread over processes and machines. The results are the same from each."""
+"""Engines by name: they distribute extraction over processes and machines, with the same results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def create_engine(
     gpus_per_actor: float = 0.0,
     address: str | None = None,
 ) -> Engine:
-    """gpus_per_actor, address: of `ray` alone. The other arguments: see the engines."""
+    """The engine of a name; its class explains the arguments. gpus_per_actor, address: for `ray` only."""
     if name == "local":
         from crossdiff.pipeline.engines.local import LocalEngine
 

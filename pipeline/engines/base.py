@@ -1,4 +1,4 @@
-"""What an engine is given and gives back, and the work on one video, which is the same in all of them."""
+"""The inputs and results of engines, and the extraction of one video, which all of them share."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _GPU_FULL = re.compile("(CUDA|HIP) out of memory")
 
 
 class LostError(CrossDiffError):
-    """A process that worked on a video is gone; another attempt may end otherwise."""
+    """The process that worked on a video is gone; a retry may succeed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One video to be worked on.
+    """One video to extract.
 
     video: its id in the run.
-    fps: its true frame rate, where its time stamps are wrong.
+    fps: its true frame rate, if its time stamps are wrong.
     """
 
     video: str
@@ -48,10 +48,15 @@ class Job:
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What is done to every video; each worker gets it once. keypoints: the folder for the tracks' files.
+    """Settings of extraction that are the same for all videos; each worker gets them once.
 
-    backend: a name, by which each worker makes its own, or one that is there (to leave this process it must pickle).
-    settings: of a backend by name, as `key=value`. on_gpu: see `PoseBackend`. whole_only: refuse damaged videos.
+    Attributes:
+        backend: name of a backend, which each worker creates, or a backend (picklable, to be sent to a process).
+        people: settings of shots, camera and tracks.
+        keypoints: folder of the tracks' files.
+        settings: settings of a backend given by name, as `key=value`.
+        on_gpu: see `PoseBackend`.
+        whole_only: refuse damaged videos.
     """
 
     backend: str | PoseBackend
@@ -67,10 +72,14 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class ExtractResult:
-    """What became of one video.
+    """The result of one video.
 
-    tracks: measures of each track, in the order of the files `VIDEO_t0.npz` ...; measures: of the video; error: why
-    it gave none. lost: see `LostError`.
+    Attributes:
+        video: id of the video.
+        tracks: measures of each track, in the order of the files `VIDEO_t0.npz` ...
+        measures: measures of the video.
+        error: reason if it failed.
+        lost: whether its process was lost, see `LostError`.
     """
 
     video: str
@@ -81,15 +90,15 @@ class ExtractResult:
 
 
 class Engine(ABC):
-    """Works through videos. Each video gets one result, in whatever order they are ready."""
+    """Extracts videos. Each video gives one result; results come in any order."""
 
     @abstractmethod
     def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
-        """jobs: read as workers become free, never all at once. What is no video's fault is raised."""
+        """jobs: read as workers become free, never all at once. Errors not caused by a video are raised."""
 
 
 class InProcess(Engine):
-    """One video after the other in this process: a file that crashes or hangs the decoder ends or stops it all."""
+    """One video after another in this process; a file that crashes or hangs the decoder stops everything."""
 
     def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
         pose = cfg.create_pose()
@@ -112,7 +121,7 @@ def work(
 ) -> ExtractResult:
     """Find the people of one video and save their tracks.
 
-    source: its frames, where they do not come from its file; seen: called when all of them are seen.
+    source: frames, if they do not come from the file; seen: called when the last frame has been processed.
     """
     try:
         found = find_people(source or VideoReader(job.path, job.fps), pose, cfg.people, tick, seen)
@@ -122,7 +131,7 @@ def work(
         return ExtractResult(job.video, error=error.reason)
     except LostError as error:
         return ExtractResult(job.video, error=str(error), lost=True)
-    # Whatever a decoder or a model throws makes this one video unusable; the others go on.
+    # Any error of a decoder or a model makes this one video unusable; the others continue.
     except Exception as error:
         log.info("%s failed", job.path, exc_info=True)
         reason = str(error) or type(error).__name__
@@ -137,11 +146,11 @@ def work(
 
 
 def _damaged(decoded: float) -> str:
-    return f"damaged: {decoded:.1%} of its frames could be decoded; give a whole copy, or leave out --whole-only"
+    return f"damaged: {decoded:.1%} of its frames could be decoded; give an intact copy, or omit --whole-only"
 
 
 def gpu_is_lost(reason: str) -> bool:
-    """Whether an error, by its text, is the GPU's fault and no video's: another attempt may end otherwise."""
+    """Whether an error text is a GPU error, not caused by the video; a retry may succeed."""
     return any(pattern.search(reason) for pattern in (_GPU_LOST, _GPU_FULL))
 
 
@@ -157,7 +166,7 @@ def cores() -> int:
 class Watchdog:
     """Ends this process with `HUNG` when no `beat` comes for `limit` seconds, until `rest`.
 
-    faulthandler watches from a thread in C: a decoder that hangs while it holds the interpreter is ended too.
+    faulthandler watches from a C thread, so that it also ends a decoder that hangs while holding the GIL.
     """
 
     HUNG = 1

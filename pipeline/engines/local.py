@@ -1,4 +1,4 @@
-"""Worker processes on this machine. One that dies or hangs costs the video it was at, and another takes its place."""
+"""Worker processes on this machine. One that crashes or hangs costs its current video, and is replaced."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ON_GPU = 2
 
 
 class LocalEngine(Engine):
-    """workers: processes, each with a pose model of its own; where it is None one per core, or two where the model is
-    on a GPU: one works there while the other reads.
+    """Extraction in worker processes, each with its own pose model.
 
+    workers: number of processes; None is one per core, or two if the model is on a GPU (one computes, one decodes).
     time_limit: seconds without a new frame after which a worker counts as hung.
     """
 
@@ -38,7 +38,7 @@ class LocalEngine(Engine):
         crew: dict[Connection, _Worker] = {}
         try:
             while True:
-                # A worker is started when there is something for it to do, and only then.
+                # A worker is started only when there is a job for it.
                 while len(crew) < workers and (job := next(waiting, None)):
                     worker = _Worker(cfg, self.time_limit, max(1, cores() // workers))
                     crew[worker.pipe] = worker
@@ -52,7 +52,7 @@ class LocalEngine(Engine):
                         continue
                     following = None if result.lost else next(waiting, None)
                     if following:
-                        # Before the result is dealt with, so that the worker need not wait for that.
+                        # Before the result is processed, so that the worker does not wait.
                         worker.begin(following)
                     else:
                         worker.end()
@@ -64,7 +64,7 @@ class LocalEngine(Engine):
 
 
 class _Worker:
-    """A worker process as its parent sees it: the job that it is at, and the pipe to it."""
+    """The parent's side of a worker process: its current job and the pipe to it."""
 
     def __init__(self, cfg: WorkerConfig, time_limit: float, threads: int) -> None:
         self.pipe, theirs = _PROCESSES.Pipe()
@@ -80,11 +80,11 @@ class _Worker:
 
     def begin(self, job: Job) -> None:
         self.job = job
-        with suppress(OSError):  # of a worker that is dead, which `listen` will find
+        with suppress(OSError):  # the worker is dead, which `listen` will notice
             self.pipe.send(job)
 
     def listen(self, tick: VideoTick) -> ExtractResult | None:
-        """Take one message; the job's result where that is it, also where the worker has died."""
+        """Receive one message; returns the job's result if it has ended, also by the worker's death."""
         assert self.job is not None
         try:
             kind, value = self.pipe.recv()
@@ -119,7 +119,7 @@ class _Worker:
 
 
 def _ending(code: int) -> str:
-    """An exit code in words; SIGKILL, unless a person sent it, means that memory ran out."""
+    """An exit code in words; SIGKILL usually means out of memory."""
     if code >= 0:
         return f"exit code {code}"
     return signal.Signals(-code).name + (", perhaps out of memory" if -code == signal.SIGKILL else "")
@@ -127,7 +127,7 @@ def _ending(code: int) -> str:
 
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Ctrl-C reaches every process of a terminal; those started here leave it to their parent."""
+    """Ctrl-C reaches every process of a terminal; processes started here ignore it, and their parent handles it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -150,7 +150,7 @@ def _serve(pipe: Connection, room: Semaphore, cfg: WorkerConfig, time_limit: flo
         try:
             pipe.send((kind, value))
         except OSError:
-            os._exit(0)  # nobody waits for this work any more
+            os._exit(0)  # the parent is gone
 
     try:
         pose = cfg.create_pose()
@@ -174,5 +174,7 @@ def _serve(pipe: Connection, room: Semaphore, cfg: WorkerConfig, time_limit: flo
         return
     except (CrossDiffError, OSError) as error:
         send("error", error)
-    except Exception as error:  # not every exception can be sent, and its parent would take this for a lost video
+    except (
+        Exception
+    ) as error:  # not every exception can be pickled; without this the parent would count the video as lost
         send("error", CrossDiffError(f"a worker process failed: {type(error).__name__}: {error}"))

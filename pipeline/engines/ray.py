@@ -45,7 +45,7 @@ except ImportError as error:
 
 log = logging.getLogger(__name__)
 
-# Videos that Ray is given at a time: each is a block of its own, so that a lost actor costs one video.
+# Videos handed to Ray at a time, one per block, so that a lost actor costs one video.
 _WAVE = 1000
 # Frames wait in shared memory: at most this many parcels, of about so many bytes, for each actor.
 _PARCELS, _PARCEL_BYTES = 3, 8_000_000
@@ -53,11 +53,14 @@ _LOST = "crashed or hung the actor that worked on it (see Ray's logs); if it is 
 
 
 class RayEngine(Engine):
-    """workers: actors, each with a pose model of its own and a CPU core, beside another that decodes for it; None
-    takes as many as the cluster holds. gpus_per_actor: may be a share, such as 0.5. address: of a cluster's head
-    ("auto" finds one on this machine); None starts Ray here, for as long as the program runs.
+    """Extraction on a Ray cluster. All machines must see the videos and the run folder under the same paths.
 
-    All machines must see the videos and the run folder under the same paths. time_limit: as in `LocalEngine`.
+    workers: number of actors, each with its own pose model and CPU core, and one more core that decodes for it; None
+    takes as many as the cluster has room for.
+    time_limit: as in `LocalEngine`.
+    gpus_per_actor: may be a fraction, such as 0.5.
+    address: address of the cluster's head ("auto" finds one on this machine); None starts Ray here until the program
+    ends.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class RayEngine(Engine):
 
     def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
         waiting = iter(jobs)
-        # Nothing is started where there is nothing to do.
+        # Ray is started only if there is work.
         while wave := list(islice(waiting, _WAVE)):
             self._connect()
             yield from self._work(wave, cfg)
@@ -152,7 +155,7 @@ class _PoseActor:
         job = Job(str(batch["video"][0]), Path(str(batch["path"][0])), float(batch["fps"][0]) or None)
         try:
             return {"result": [json.dumps(asdict(self._work(job)))], "fatal": [""]}
-        # No video's fault: a disk that is full, a file that is missing from the installation.
+        # Not caused by the video: a full disk, or a file missing from the installation.
         except (CrossDiffError, OSError) as error:
             return {"result": [""], "fatal": [str(error)]}
 

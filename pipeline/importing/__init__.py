@@ -1,1 +1,1 @@
-"""2D poses that were found elsewhere, as clips of a run."""
+"""Imports 2D poses of other tools as clips of a run."""

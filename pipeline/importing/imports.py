@@ -1,4 +1,4 @@
-"""2D poses that were found elsewhere, as clips of a run: what extraction writes, without a video."""
+"""Imports 2D poses of other tools as clips of a run, in the form that extraction writes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ImportedClip:
 
 @dataclass(frozen=True)
 class UnusableClip:
-    """A clip that could not be read; it is told in the ledger beside the others."""
+    """A clip that could not be read; it gets a failed row in the ledger."""
 
     id: str
     reason: str
@@ -194,7 +194,7 @@ class _Importer:
 
 
 def validate(keypoints: Keypoints2D) -> Keypoints2D:
-    """The keypoints, if the stages can work on them; else `ClipError` or `InputError` says why not.
+    """The keypoints, if the stages can use them; otherwise raises `ClipError` or `InputError`.
 
     Scores above 1 by a rounding error become 1.
     """
@@ -232,9 +232,9 @@ def largest_score(score: ndarray) -> float:
 
 
 def fill_unseen(keypoints: Keypoints2D) -> Keypoints2D:
-    """Unseen keypoints (score 0) where they would be, as detectors guess them: measures of the body look at all.
+    """Fill in the positions of hidden keypoints (score 0), as measures of the body use all of them.
 
-    On the straight way between the frames in which they were seen; one that never was lies amid the others.
+    Linear interpolation in time; a keypoint that is never visible is put at the mean of the others.
     """
     missing = keypoints.score == 0
     if not missing.any():

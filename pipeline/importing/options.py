@@ -1,4 +1,4 @@
-"""What the files of poses do not say, and the user does."""
+"""Properties of pose files that the user gives, as the files lack them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 
 
 class OptionNeeded(InputError):
-    """Nothing can be read before the user has given an option."""
+    """Nothing can be read without an option from the user."""
 
 
 @dataclass(frozen=True)

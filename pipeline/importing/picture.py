@@ -1,4 +1,4 @@
-"""The picture that imported poses lie in: its size, which way is up, and what the camera did."""
+"""The picture of imported poses: its size, its orientation and the camera's movement."""
 
 from __future__ import annotations
 

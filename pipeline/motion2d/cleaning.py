@@ -1,4 +1,4 @@
-"""Repair of keypoints: left-right swaps are undone, outliers are marked as unseen."""
+"""Repair of keypoints: left-right swaps are undone, outliers are marked as not visible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to measure on a track: is it a person, whole, large, steady, and moving?"""
+"""Measures of a track: is it a whole, large, steadily detected and moving person?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keypoints of a track to 2D motion clips: joints of a resting camera, y up, even 20 fps, smooth, in metres, cut."""
+"""Tracks of keypoints to 2D motions: joints in metres, y up, at 20 fps, smooth, before a static camera."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class MotionConfig(CleanConfig, SmoothConfig):
 
 
 def to_motions(keypoints: Keypoints2D, cfg: MotionConfig, span: tuple[float, float] = (0.0, 0.0)) -> list[Motion2D]:
-    """The clips of one track, in the order of time; none where nowhere long enough the root was seen.
+    """The motions of one track in order of time; none if the root is nowhere visible for long enough.
 
     span: as in `placed_motions`.
     """
@@ -82,13 +82,13 @@ def placed_motions(
 
 
 def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float) -> Motion2D:
-    """A motion that begins at the origin; its root rests there where the camera's movement is unknown."""
+    """A motion that begins at the origin; its root stays there if the camera's movement is unknown."""
     origin = joints[:, :1] if camera == "unknown" else joints[:1, :1]
     return Motion2D((joints - origin).astype(np.float32), valid, fps, filled=filled, camera=camera, start=start)
 
 
 def compensate_camera(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:
-    """Joints, in pixels, as a camera would see them that stayed as in the first frame.
+    """Joints, in pixels, as seen by a static camera at the pose of the first frame.
 
     The root goes where the camera's movement takes it; the others keep their places about it, as large as there. What
     is below `_STILL` is the estimate's noise, and left out.
@@ -102,7 +102,7 @@ def compensate_camera(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -
 
 
 def _camera(keypoints: Keypoints2D, piece: slice, fps: float) -> Camera:
-    """What the camera did during a piece of the motion."""
+    """The state of the camera during a piece of the motion."""
     seconds = keypoints.time - keypoints.time[0]
     # With the source frames around the piece's ends, between which these are interpolated.
     first = max(0, int(np.searchsorted(seconds, piece.start / fps + _TINY, side="right")) - 1)
@@ -114,7 +114,7 @@ def _camera(keypoints: Keypoints2D, piece: slice, fps: float) -> Camera:
 
 
 def _corner_shift(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> float:
-    """How far the frame's corners went at most from where they were first, in shares of its longer side."""
+    """Largest displacement of the frame's corners from the first frame, as a fraction of its longer side."""
     width, height = size
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=np.float64)
     places = corners @ camera.astype(np.float64).swapaxes(1, 2)
@@ -129,12 +129,11 @@ def resample(
     fps: float,
     max_gap: float,
 ) -> tuple[Float[ndarray, "g j 2"], Bool[ndarray, "g j"], Bool[ndarray, "g j"]]:
-    """Joints at even times from the first to the last of `seconds` (increasing), each joint from where it was seen.
+    """Joints at even times from the first to the last of `seconds` (increasing), interpolated between visible frames.
 
-    Between two sightings the way is a straight line; it counts as seen when they are at most `max_gap` seconds
-    apart (or about as near as most frames are to the next, as in a slow video or one annotated now and then), and as
-    filled too when source frames lie between them. Before the first and after the last sighting a joint rests. Returns
-    joints, which were seen, and which of these filled.
+    An interpolated joint counts as visible if its neighbours are at most `max_gap` seconds apart (or about as far as
+    most neighbouring frames, as in a slow or sparsely annotated video), and as filled too if source frames lie between
+    them. Before its first and after its last visible frame a joint is static. Returns joints, visible and filled.
     """
     count = int(np.floor((seconds[-1] - seconds[0]) * fps + _TINY)) + 1
     times = seconds[0] + np.arange(count) / fps
@@ -179,7 +178,9 @@ def pixels_per_metre(joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 2
             continue
         scale = float(np.percentile(measured, _SCALE_QUANTILE)) / length
         if scale <= 0:
-            raise ClipError("the trunk and the limbs lie on one point: the body has no size")
+            raise ClipError(
+                "trunk and limbs lie on one point, so the body's scale is unknown; check the keypoints of this clip"
+            )
         return scale
     raise ClipError("no frame shows neck, pelvis, and a whole leg or arm: the body's scale is unknown")
 

@@ -1,4 +1,4 @@
-"""Filters along the frames of a motion. None has a lag: all are symmetric in time."""
+"""Smoothing filters over time. All are symmetric in time, so none has a lag."""
 
 from __future__ import annotations
 

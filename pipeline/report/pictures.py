@@ -38,7 +38,7 @@ _PANEL = 300  # pixels of each of a label's four panels
 
 
 class Drawer:
-    """Draws clips and labels into a folder; what cannot be drawn is noted in `failed` and left out.
+    """Draws clips and labels into a folder; those that cannot be drawn are omitted and listed in `failed`.
 
     gone: videos that are no longer where they were.
     """
@@ -122,7 +122,7 @@ class Drawer:
 
 
 def around(keypoints: Keypoints2D) -> tuple[slice, slice]:
-    """Rows and columns of the picture, in pixels, in which the person is at some time; upright as it is mostly."""
+    """Crop covering the person in all frames, in pixels: rows and columns, neither below 3/4 of the other."""
     seen = keypoints.xy[keypoints.score >= SHOWN] if (keypoints.score >= SHOWN).any() else keypoints.xy.reshape(-1, 2)
     low, high = seen.min(axis=0), seen.max(axis=0)
     # As wide as high at least, so that all sheets are of about one shape.

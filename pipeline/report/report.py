@@ -66,7 +66,7 @@ class ReportSummary:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What the ledger holds, once."""
+    """The rows of the ledger, read once."""
 
     videos: dict[str, VideoRecord]
     extract: list[Row]
@@ -178,8 +178,8 @@ def write_report(run: Run, path: Path | None = None, most: int = 8, labels: int 
         *_failures(rows, summary),
     ]
     page = Page(
-        title=f"What became of the videos in {run.root.name}",
-        lead="Which clips were kept, which were not, and why: to be judged by looking.",
+        title=f"Clips of the run {run.root.name}",
+        lead="Kept and dropped clips, with the reasons.",
         sections=[s for s in sections if s.figures or s.table is not None or s.facts or s.text],
         footer=f"crossdiff {__version__}",
     )

@@ -1,4 +1,4 @@
-"""The colours of people's clothes, by which somebody who was lost is known again."""
+"""The colours of people's clothes, which identify a person who reappears."""
 
 from __future__ import annotations
 

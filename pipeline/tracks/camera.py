@@ -1,4 +1,4 @@
-"""How the camera moved, from the background around the people: corners tracked from frame to frame."""
+"""The camera's movement, from corners in the background that are tracked from frame to frame."""
 
 from __future__ import annotations
 

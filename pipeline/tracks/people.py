@@ -1,4 +1,4 @@
-"""One video, read as a stream, to the people in it: the work that extraction does for each video by itself."""
+"""Finds the people of one video, which is read as a stream."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PeopleConfig(Config):
 
 @dataclass(frozen=True)
 class People:
-    """The tracks of one video, each one person in one shot, and what there is to say about the video itself."""
+    """The tracks of one video (one person in one shot each) and video-level statistics."""
 
     tracks: list[Keypoints2D]
     measures: dict[str, Any]
@@ -53,7 +53,7 @@ class People:
 def find_people(
     video: Path | FrameSource, pose: PoseBackend, cfg: PeopleConfig, tick: Tick, seen: Callable[[], None] = lambda: None
 ) -> People:
-    """Detect and track the people of a video. Raises an error of its own kind where the file cannot be used.
+    """Detect and track the people of a video. Raises VideoError if the file cannot be used.
 
     seen: called after the last tick; joining the people into tracks then takes about a millisecond for each frame.
     """
@@ -86,12 +86,12 @@ def find_people(
 
 
 def _share(decoded: float) -> float:
-    """Rounded down, so that only a whole video has 1."""
+    """Rounded down, so that only an intact video has 1."""
     return math.floor(1e4 * decoded) / 1e4
 
 
 class _Scene:
-    """What surrounds the people, looked at in small frames while these pass on their way to the pose backend."""
+    """Shots, camera and clothing colours, from small copies of the frames that pass to the pose backend."""
 
     def __init__(self, cfg: PeopleConfig, video: VideoInfo, keypoint_set: KeypointSet) -> None:
         self.worn: list[Float[ndarray, "p 6"]] = []
@@ -126,7 +126,7 @@ class _Scene:
 
     @property
     def cuts(self) -> set[int]:
-        """First frames of new shots: where the background stays, a light went on, or the sun came out."""
+        """First frames of new shots. If the background stays the same, only the light changed."""
         return {frame for frame in self.shots.cuts if not self.camera.known[frame]}
 
     @property
@@ -139,7 +139,7 @@ class _Scene:
 def _keypoints(
     track: Track, fps: float, pose: PoseBackend, video: VideoInfo, time: ndarray, to_first: ndarray, breaks: ndarray
 ) -> Keypoints2D:
-    """A track as it is stored. breaks: how often until each frame the camera's movement could not be told."""
+    """A track as it is stored. breaks: for each frame, the number of unknown camera movements so far."""
     frame = np.array(track.frames, dtype=np.int32)
     return Keypoints2D(
         xy=np.stack([p.xy for p in track.people]).astype(np.float32),

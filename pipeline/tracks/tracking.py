@@ -1,4 +1,4 @@
-"""Joining the people of single frames into tracks, none of which mixes two people."""
+"""Links the people of single frames into tracks, none of which mixes two people."""
 
 from __future__ import annotations
 
@@ -70,12 +70,15 @@ def link_tracks(
     cuts: Collection[int] = (),
     worn: Sequence[Float[ndarray, "p 6"]] | None = None,
 ) -> list[Track]:
-    """Tracks in the order of their first frames; every person found is in exactly one.
+    """Tracks in the order of their first frames; every detected person is in exactly one.
 
-    time: of the frames, in seconds; mirror: each keypoint's counterpart on the other side of the body, since a
-    detector that exchanges left and right in one box has not changed the person; to_first: where the camera's
-    movement takes each frame's pixels (none: the camera rests); cuts: frames at which all tracks end; worn: the
-    colours of the people of each frame.
+    found: people of each frame.
+    time: time of each frame, in seconds.
+    mirror: index of each keypoint's counterpart on the other side of the body; swapping left and right within one box
+        does not change the person.
+    to_first: map from each frame's pixels to the first frame's; None for a static camera.
+    cuts: frames at which all tracks end.
+    worn: clothing colours of the people of each frame.
     """
     worn = [np.full((len(people), 6), np.nan) for people in found] if worn is None else worn
     tracks: list[Track] = []
@@ -111,7 +114,7 @@ def _expected(
     to_here: Float[ndarray, "3 3"],
     to_first: Float[ndarray, "f 3 3"],
 ) -> Person:
-    """A track's last person, moved as the camera did since, and on to the next frame as the person went lately.
+    """The position expected in this frame: the last one, moved with the camera and at the person's recent velocity.
 
     to_here: from the pixels of the first frame to those of `frame`.
     """
@@ -139,10 +142,10 @@ def _costs(
     mirror: Sequence[int],
     cfg: TrackingConfig,
 ) -> Float[ndarray, "t p"]:
-    """How unlike those expected the people found are; infinite beyond the limits.
+    """Cost of linking each expected person to each detected one; infinite beyond the limits.
 
-    unlike: how their colours differ, in shares of the limit, NaN where unknown; frames, seconds: since each of those
-    expected was seen, shape (t,).
+    unlike: difference of their colours over the limit, NaN if unknown.
+    frames, seconds: time since the last detection of each expected person, shape (t,).
     """
     before, after = (np.stack([p.xy for p in some]) for some in (expected, people))
     old, new = (np.stack([p.box for p in some]) for some in (expected, people))

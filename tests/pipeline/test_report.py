@@ -13,8 +13,9 @@ from crossdiff.pipeline.build import BuildConfig, build_2d
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import REASONS, FilterConfig, filter_clips
 from crossdiff.pipeline.label_quality import LABEL_MEASURES
+from crossdiff.pipeline.report import report
 from crossdiff.pipeline.report.pictures import around, following
-from crossdiff.pipeline.report.report import report, write_report
+from crossdiff.pipeline.report.report import write_report
 from crossdiff.pipeline.run import Run
 from crossdiff.video import VideoReader
 

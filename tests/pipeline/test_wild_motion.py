@@ -139,7 +139,7 @@ def test_the_scale_is_that_of_the_frames_in_which_the_body_is_seen_whole():
     assert pixels_per_metre(joints, valid) == pytest.approx(100 / BODY_LENGTH)
     with pytest.raises(ClipError, match="scale is unknown"):
         pixels_per_metre(joints, ~np.ones((10, 22), bool))
-    with pytest.raises(ClipError, match="no size"):
+    with pytest.raises(ClipError, match="lie on one point"):
         pixels_per_metre(joints * 0, valid)
 
 
