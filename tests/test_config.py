@@ -47,7 +47,7 @@ def test_known_keys_are_dotted():
         ("a: [1\n", [], ["c.yaml", "not valid YAML"]),
         ("", ["optimizer.step=1"], ["--set", "'optimizer.step'", "optimizer.steps"]),
         ("", ["optimizer"], ["'optimizer'", "key=value"]),
-        ("name: b\n", ["name.deep=1"], ["'name.deep=1'", "no keys below it"]),
+        ("name: b\n", ["name.deep=1"], ["'name.deep=1'", "no nested keys"]),
         ("", ["optimizer.steps="], ["--set", "got None"]),
     ],
 )

@@ -111,7 +111,7 @@ def test_what_cannot_be_sampled_is_said_and_the_next_try_works(visit):
     page.get_by_role("button", name="Generate").click()
     error = page.get_by_test_id("toast-body")
     error.wait_for()
-    assert "expected seconds behind the bar" in error.inner_text() and "<b>soon</b>" in error.inner_text()
+    assert "expected seconds after the bar" in error.inner_text() and "<b>soon</b>" in error.inner_text()
     assert "Traceback" not in page.content()
     page.get_by_test_id("toast-close").click()
     generate(page, "a person walks | 1")

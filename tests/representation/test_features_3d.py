@@ -100,8 +100,10 @@ def test_a_spin_of_several_turns_is_read_back_without_parity():
     seed=seeds, angle=st.floats(-math.pi, math.pi), shift=hnp.arrays(np.float32, 3, elements=st.floats(-5, 5, width=32))
 )
 def test_place_and_heading_do_not_matter(skeleton, seed, angle, shift):
-    joints = person(20, skeleton, seed)
-    turned = rotate(yaw_quaternion(torch.tensor(angle / 2)), joints) + torch.from_numpy(shift)
+    # In double precision: the rotation of a bone that points away from its rest direction is ill-conditioned.
+    joints = person(20, skeleton, seed).double()
+    half_turn = torch.tensor(angle / 2, dtype=torch.float64)
+    turned = rotate(yaw_quaternion(half_turn), joints) + torch.from_numpy(shift).double()
     contacts = layout_3d(skeleton).contacts
     before, after = joints_to_features_3d(joints, skeleton), joints_to_features_3d(turned, skeleton)
     assert_close(before[:, : contacts.start], after[:, : contacts.start], atol=2e-3, rtol=0)
