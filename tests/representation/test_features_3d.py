@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +96,10 @@ def test_a_spin_of_several_turns_is_read_back_without_parity():
 
 @both_skeletons
 @given(
-    seed=seeds, angle=st.floats(-math.pi, math.pi), shift=hnp.arrays(np.float32, 3, elements=st.floats(-5, 5, width=32))
+    # Within 1.4 mrad of the opposite direction `between` takes half a turn, so there the heading may be off by that.
+    seed=seeds,
+    angle=st.floats(-3.1, 3.1),
+    shift=hnp.arrays(np.float32, 3, elements=st.floats(-5, 5, width=32)),
 )
 def test_place_and_heading_do_not_matter(skeleton, seed, angle, shift):
     # In double precision: the rotation of a bone that points away from its rest direction is ill-conditioned.
@@ -106,7 +108,7 @@ def test_place_and_heading_do_not_matter(skeleton, seed, angle, shift):
     turned = rotate(yaw_quaternion(half_turn), joints) + torch.from_numpy(shift).double()
     contacts = layout_3d(skeleton).contacts
     before, after = joints_to_features_3d(joints, skeleton), joints_to_features_3d(turned, skeleton)
-    assert_close(before[:, : contacts.start], after[:, : contacts.start], atol=2e-3, rtol=0)
+    assert_close(before[:, : contacts.start], after[:, : contacts.start], atol=1e-6, rtol=0)
 
 
 @both_skeletons
