@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,8 @@ def clip(tmp_path_factory) -> Path:
     return start
 
 
-@pytest.fixture(scope="session")
-def quick(tiny):
+@contextmanager
+def quickly(tiny: Path) -> Iterator[None]:
     """The shipped model is the tiny one, and training takes a few steps."""
     fit = stages.fit
 
@@ -86,35 +88,42 @@ def quick(tiny):
 
 
 @pytest.fixture
+def quick(tiny):
+    """`quickly`, for one test: the others of this process want the shipped model."""
+    with quickly(tiny):
+        yield
+
+
+@pytest.fixture
 def here(tmp_path, monkeypatch, quick) -> Path:
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def _type(folder: Path, *commands: list[str]) -> list[str]:
-    """What the commands printed, typed in this folder."""
-    with pytest.MonkeyPatch.context() as patch:
+def _type(folder: Path, tiny: Path, *commands: list[str]) -> list[str]:
+    """What the commands printed, typed in this folder with the tiny model."""
+    with pytest.MonkeyPatch.context() as patch, quickly(tiny):
         patch.chdir(folder)
         return [crossdiff(*command).ok().out for command in commands]
 
 
 @pytest.fixture(scope="session")
-def extracted(tmp_path_factory, clip, quick) -> tuple[Path, list[str]]:
+def extracted(tmp_path_factory, clip, tiny) -> tuple[Path, list[str]]:
     """A folder with `videos/` and the first of the four commands done, and what was printed."""
     pytest.importorskip("mediapipe", reason="the mediapipe extra is not installed")
     folder = tmp_path_factory.mktemp("extracted")
     (folder / "videos").mkdir()
     shutil.copy(clip, folder / "videos" / "jumping_jacks.mp4")
-    return folder, _type(folder, ["extract-2d", "videos/"])
+    return folder, _type(folder, tiny, ["extract-2d", "videos/"])
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, extracted) -> tuple[Path, list[str]]:
+def finished(tmp_path_factory, extracted, tiny) -> tuple[Path, list[str]]:
     """A folder in which the four commands were typed, and what each printed."""
     folder = tmp_path_factory.mktemp("finished") / "here"
     shutil.copytree(extracted[0], folder)
-    return folder, extracted[1] + _type(folder, ["pseudo-label"], ["finetune"], ["sample", "--mixture"])
+    return folder, extracted[1] + _type(folder, tiny, ["pseudo-label"], ["finetune"], ["sample", "--mixture"])
 
 
 @pytest.fixture
