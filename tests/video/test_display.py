@@ -74,7 +74,9 @@ def test_stretching_keeps_detail(tmp_path):
         return np.repeat(np.tile(128 + 80 * np.sin(x * np.pi / 3), (48, 1))[..., None], 3, axis=-1)
 
     coded = waves(np.arange(96)).astype(np.uint8)
-    _, picture = shown(write_clip(tmp_path / "a.mp4", [coded], pixels="yuv444p", options={"qp": "0"}, setup=aspect("2")))
+    _, picture = shown(
+        write_clip(tmp_path / "a.mp4", [coded], pixels="yuv444p", options={"qp": "0"}, setup=aspect("2"))
+    )
     error = picture - waves((np.arange(192) - 0.5) / 2)
     assert np.abs(error[:, 8:-8]).max() < 5  # bilinear stretching is off by 8.3
 
