@@ -34,9 +34,10 @@ class Completeness:
         plausible = not self._is_avi or stream.frames <= size // _CHUNK_BYTES
         of_file = (container.duration or 0) / av.time_base if plausible else 0.0
         self._seconds = self._of_stream or of_file
+        self._indexed = len(stream.index_entries)
         self.declared = _shown_entries(stream) if self._is_mov else stream.frames if plausible else 0
         self.frames = 0
-        self._lost = self._packets = 0
+        self._lost = self._packets = self._last_dts = 0
         self._interlaced = False
         self._first = self._end = self._others_end = 0.0
 
@@ -50,6 +51,7 @@ class Completeness:
             self._first = end if not self._packets else min(self._first, end)
             self._end = max(self._end, end)
             self._packets += 1
+            self._last_dts = max(self._last_dts, packet.dts or 0)
 
     def frame(self, frame: av.VideoFrame) -> bool:
         """Count a decoded frame; False where it is damaged."""
@@ -77,15 +79,27 @@ class Completeness:
     def expected(self) -> int:
         """Number of frames of the whole video."""
         seen = self.frames + self._lost
-        # An AVI header may count one too many.
-        declared = self.declared if self.declared - seen > self._is_avi else 0
         packets = self._packets if self._stream.name in _FRAME_EACH and not self._interlaced else 0
-        return max(seen, declared, packets, self._by_duration())
+        return max(seen, self._by_header(), packets, self._by_duration())
 
     @property
     def share(self) -> float:
         """Share of the frames that could be decoded."""
         return self.frames / self.expected if self.frames else 0.0
+
+    def _by_header(self) -> int:
+        """Frames that the file declares; 0 of an AVI file that is read to its end.
+
+        An AVI header counts empty chunks too, each of which shows the frame before it again. They take their time, but
+        are not in the index, and no packet comes of them.
+        """
+        if not self._is_avi:
+            return self.declared
+        if self._indexed >= self._packets:
+            return self._indexed
+        chunks = self._last_dts + 1
+        # The header may count one too many.
+        return self.declared * self._packets // chunks if self.declared > chunks + 1 else 0
 
     def _by_duration(self) -> int:
         """Frames of the declared duration at the rate until the end; 0 where the video ends when it should."""

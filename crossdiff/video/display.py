@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import Type
-from av.video.reformatter import ColorPrimaries, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
 from jaxtyping import UInt8
 from numpy import ndarray
 
 Picture = UInt8[ndarray, "h w 3"]
 
+# One thread, as several workers share the cores. Bilinear stretching, the default, would blur.
+_CONVERSION: dict[str, Any] = {"threads": 1, "interpolation": Interpolation.BICUBIC}
 # Transfer functions of high dynamic range (PQ and HLG), which swscale maps to a screen of standard range.
 _HDR = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
 _STANDARD = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
@@ -39,9 +41,8 @@ class Display:
         """RGB, uint8, shape (height, width, 3)."""
         has_alpha = any(component.is_alpha for component in frame.format.components)
         width, height = self._coded
-        colours = _STANDARD if frame.color_trc in _HDR else {}
-        # One thread: several workers share the cores.
-        plain = self._reformatter.reformat(frame, width, height, "rgba" if has_alpha else "rgb24", threads=1, **colours)
+        options = _CONVERSION | (_STANDARD if frame.color_trc in _HDR else {})
+        plain = self._reformatter.reformat(frame, width, height, "rgba" if has_alpha else "rgb24", **options)
         picture = np.ascontiguousarray(plain.to_ndarray())  # rows of some widths are padded
         return self._turn.apply(_on_black(picture) if has_alpha else picture)
 

@@ -196,7 +196,10 @@ _NOT_A_VIDEO = "not a video that can be decoded (wrong or damaged format, or cut
 def _open(file: BinaryIO) -> InputContainer:
     """FFmpeg reads this file through Python, and can open no other."""
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
-    return av.open(file, "r", container_options=options, buffer_size=_BUFFER, io_open=_refuse)
+    # Titles of old files are in any encoding; the default raises where they are not UTF-8.
+    return av.open(
+        file, "r", container_options=options, buffer_size=_BUFFER, io_open=_refuse, metadata_errors="replace"
+    )
 
 
 def _refuse(url: str, *_: Any) -> Any:

@@ -68,6 +68,19 @@ def test_pixels_become_square(tmp_path, coded, ratio, displayed):
     np.testing.assert_allclose(corners(picture), QUARTERS, atol=8)
 
 
+def test_stretching_keeps_detail(tmp_path):
+    def waves(x):
+        """Six pixels long; grey rows of 48."""
+        return np.repeat(np.tile(128 + 80 * np.sin(x * np.pi / 3), (48, 1))[..., None], 3, axis=-1)
+
+    coded = waves(np.arange(96)).astype(np.uint8)
+    _, picture = shown(
+        write_clip(tmp_path / "a.mp4", [coded], pixels="yuv444p", options={"qp": "0"}, setup=aspect("2"))
+    )
+    error = picture - waves((np.arange(192) - 0.5) / 2)
+    assert np.abs(error[:, 8:-8]).max() < 5  # bilinear stretching is off by 8.3
+
+
 def test_pixels_become_square_before_the_turn(tmp_path):
     def setup(stream):
         aspect("2")(stream)

@@ -140,6 +140,37 @@ def test_a_count_of_frames_that_no_file_can_hold(tmp_path, clips):
     assert reader.info.frames == 0 and len(levels(reader)) == 30 and reader.decoded == 1
 
 
+@pytest.mark.parametrize("indexed", [True, False])
+def test_an_avi_file_that_repeats_frames_is_whole(tmp_path, indexed):
+    """Two of three chunks are empty, which shows the frame before them longer."""
+
+    def later(frame):
+        frame.pts *= 3
+        return frame
+
+    whole = write_clip(tmp_path / "a.avi", noise(30), "mpeg4", change=later).read_bytes()
+    (tmp_path / "b.avi").write_bytes(whole if indexed else whole[: whole.rindex(b"idx1")])
+    reader = VideoReader(tmp_path / "b.avi")
+    assert len(levels(reader)) == 30 and reader.decoded == 1
+    np.testing.assert_allclose(reader.times, np.arange(30) * 3 / 25)
+    (tmp_path / "c.avi").write_bytes(whole[: len(whole) // 2])
+    reader = VideoReader(tmp_path / "c.avi")
+    count = len(levels(reader))
+    assert count < 20 and reader.decoded == pytest.approx(count / 30, abs=0.04)
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mp4", "mkv"])
+def test_a_title_in_another_encoding_costs_nothing(tmp_path, suffix):
+    def title(stream):
+        stream.container.metadata["title"] = "title here"
+
+    path = write_clip(tmp_path / f"a.{suffix}", shades(3), KINDS[suffix], setup=title)
+    data = path.read_bytes()
+    assert b"title here" in data
+    path.write_bytes(data.replace(b"title here", b"caf\xe9 \xff\xfe..."))
+    assert holds_video(path) and len(levels(VideoReader(path))) == 3
+
+
 def test_packed_b_frames_are_whole_and_evenly_timed(tmp_path):
     reader = VideoReader(write_packed(tmp_path / "a.avi"))
     np.testing.assert_allclose(levels(reader), 20 + 6 * np.arange(31), atol=6)
