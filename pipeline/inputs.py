@@ -96,7 +96,7 @@ class Selection:
         """Files as given, and those of folders that are videos (see `search.is_video`), at any depth; each file once.
 
         lists: files in the form of UCF101's trainlist01.txt and testlist01.txt; only what they name is taken.
-        per_label: at most so many of each label, evenly over UCF101's groups (clips of a group are of one person and
+        per_label: at most this many of each label, evenly over UCF101's groups (clips of a group are of one person and
         place), the same ones every time; videos without a label are all taken.
         """
         found: dict[Hashable, VideoInput] = {}

@@ -1,4 +1,4 @@
-"""Top-down networks through mmpose, in an environment of its own (`make mmpose`): ViTPose as it was published."""
+"""Top-down networks through mmpose, in a separate environment (`make mmpose`): ViTPose as published."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def import_mmpose() -> ModuleType:
             del sys.modules[stand_in.__name__]  # mmengine asks whether there are operators
     except ImportError as error:
         raise MissingDependencyError(
-            f"the mmpose backend needs an environment of its own ({error}): make mmpose, then "
+            f"the mmpose backend needs a separate environment ({error}): make mmpose, then "
             ".venv-mmpose/bin/crossdiff extract-2d --backend mmpose"
         ) from None
     return mmpose

@@ -29,7 +29,7 @@ from crossdiff.pipeline.engines.base import (
 )
 from crossdiff.video import VideoInfo, VideoReader
 
-# Ray reads these when it is imported. Nothing is reported to anyone, and no bars of its own between ours.
+# Ray reads these when it is imported. No usage statistics, and no progress bars besides ours.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 # Videos handed to Ray at a time, one per block, so that a lost actor costs one video.
 _WAVE = 1000
-# Frames wait in shared memory: at most this many parcels, of about so many bytes, for each actor.
+# Frames wait in shared memory: at most this many batches of about this many bytes for each actor.
 _PARCELS, _PARCEL_BYTES = 3, 8_000_000
 _LOST = "crashed or hung the actor that worked on it (see Ray's logs); if it is only slow, raise --time-limit"
 
@@ -202,7 +202,7 @@ class _DistantVideo:
         ray.cancel(self._parcels)
 
     def _next(self) -> Any:
-        # The task has a watchdog of its own; here it may only be waiting for a core.
+        # The task has its own watchdog; here it may only be waiting for a core.
         self._watchdog.rest()
         try:
             return ray.get(next(self._parcels))

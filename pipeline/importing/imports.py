@@ -81,10 +81,13 @@ def import_keypoints(
 ) -> ImportSummary:
     """Write clips into `run.keypoints` and the ledger, so that the stages after extraction work on them.
 
-    Clip ID becomes keypoints/ID_t0.npz, the only track of what stands for its video. A clip that is as it was is left
-    alone; one that changed replaces the old one, and the stages after this then make its motion and labels anew. One
-    that cannot be used is a failed row, and its old files go. clips: read one after the other, never held all at
-    once; total: how many, for the progress bar; source: where they come from, for config.json.
+    Clip ID becomes keypoints/ID_t0.npz. Unchanged clips are left alone; a changed clip replaces the old one, and the
+    later stages rebuild its motion and labels. A clip that cannot be used gets a failed row, and its old files are
+    deleted.
+
+    clips: read one at a time.
+    source: where they come from, recorded in config.json.
+    total: their number, for the progress bar.
     """
     clips = track(clips, "clips", total) if total is not None else iter(clips)
     with run.lock("extraction"):

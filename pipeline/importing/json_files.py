@@ -104,7 +104,7 @@ def find_json(source: Path, paths: Sequence[Path]) -> list[FrameFiles | Document
 
 
 def _document(path: Path, source: Path) -> Document:
-    """A file that has no name of its own has that of its folder."""
+    """Name of the clips: the file's, or its folder's if the file has a generic name."""
     if path.stem == _ALPHAPOSE and path.parent != source:
         named = path.parent.parent / f"{path.parent.name}.json"
     elif path.stem == _ALPHAPOSE:

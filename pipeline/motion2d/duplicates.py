@@ -1,4 +1,4 @@
-"""Tracks that show the same moment twice: a video under two names, a copy encoded anew, cuts that overlap."""
+"""Tracks that show the same moment twice: a video under two names, a re-encoded copy, overlapping cuts."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _main_axes(windows: Float[ndarray, "w d"]) -> Float[ndarray, "d 16"]:
 def _candidates(
     tree: cKDTree, windows: ndarray, owner: ndarray, start: ndarray, number: int, limit: float
 ) -> Sequence[tuple[int, int]]:
-    """Tracks before this one that have a window like one of its own, and the frames by which they are shifted."""
+    """Earlier tracks that share a similar window, with the shift in frames."""
     near = tree.query_ball_point(windows, _CLOSE * limit)
     counts = [len(hits) for hits in near]
     hits = np.concatenate([np.array(h, dtype=int) for h in near])

@@ -189,7 +189,7 @@ def write_report(run: Run, path: Path | None = None, most: int = 8, labels: int 
 
 
 def _spread(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most so many, evenly from the first to the last."""
+    """At most `most` of them, evenly spaced from the first to the last."""
     picked = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)) if rows else []
     return [rows[int(n)] for n in picked]
 
