@@ -80,7 +80,8 @@ def label_words(text: str) -> list[str]:
 
 
 def _telling(words: Iterable[str]) -> list[str]:
-    return [word for word in words if word not in _GENERIC and word.removesuffix("s") not in _GENERIC]
+    """The words that may say what is done: no generic ones, no single letters."""
+    return [word for word in words if not _GENERIC & {word, word.removesuffix("s")} and not re.fullmatch("[a-z]", word)]
 
 
 def _lookup(words: Sequence[str]) -> str | None:

@@ -103,8 +103,9 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def plain_name(name: str) -> str:
-    """A path as one spelling of it: `./sub//a.mp4` and `sub\\a.mp4` are `sub/a.mp4`."""
-    return unicodedata.normalize("NFC", posixpath.normpath(name.strip().replace("\\", "/")))
+    """A path as one spelling of it: `./sub//a.mp4`, `../sub/a.mp4` and `sub\\a.mp4` are `sub/a.mp4`."""
+    path = posixpath.normpath(name.strip().replace("\\", "/"))
+    return unicodedata.normalize("NFC", re.sub(r"^(\.\./)+", "", path))
 
 
 def _text(path: Path) -> str:

@@ -187,7 +187,7 @@ def test_frame_rates_that_cannot_be_meant(tmp_path, rows, said):
 
 
 @pytest.mark.parametrize(
-    "name", ["demo", "IMG_1234", "my phone video (2)", "100GOPRO", "DCIM", "Downloads", "0001", ""]
+    "name", ["demo", "IMG_1234", "my phone video (2)", "100GOPRO", "DCIM", "Downloads", "0001", "A", "s1", ""]
 )
 def test_names_that_cameras_and_people_give_are_no_action(name):
     assert captions_for(name) == [] and not names_something(name) and known_action(name) is None
@@ -225,3 +225,4 @@ def test_spellings_of_a_path_are_one_video(tmp_path):
         "gym/a.mp4": ["one", "two", "three"], "caf\u00e9": ["four"]
     }  # fmt: skip
     assert plain_name("C:\\videos\\a.mp4") == "C:/videos/a.mp4"
+    assert plain_name("../videos/./a.mp4") == plain_name("..\\..\\videos\\a.mp4") == "videos/a.mp4"
