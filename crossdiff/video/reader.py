@@ -101,7 +101,7 @@ class VideoReader:
         self._count = Completeness(container, stream, path.stat().st_size)
         rate = fps or _header_rate(stream)
         if rate is None:
-            raise VideoError(path, "the header gives no frame rate; give the true one with --fps")
+            raise VideoError(path, "the header gives no frame rate from 1 to 1000; give the true one with --fps")
         self._clock = _Clock(container, stream, rate, is_given=fps is not None)
         self._decoded = self._decode(container, stream)
         self._next = next(self._decoded, None)
