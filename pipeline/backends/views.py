@@ -1,0 +1,76 @@
+"""Which parts of a picture are searched for people, and in which frames."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from crossdiff.pipeline.backends.regions import View
+
+# BlazePose's detector, which sees any view in 224 x 224 pixels, finds a body best where it is about half the view's
+# side. Each level of views is 0.6 times the one before: somebody of a fifth of the picture fills half of the smallest.
+_LEVELS = (1.0, 0.6, 0.36)
+_OVERLAP = 0.25  # least overlap of neighbouring views, in their sides
+_SWEEP_EVERY = 2  # frames from one view of the first sweep to the next
+
+
+class ViewSchedule:
+    """Gives the views to search in each frame.
+
+    The first frame is searched in the whole picture and in the larger squares. The smallest squares follow one by one
+    (the first sweep), then a view every `every` frames. Without anybody to follow, the whole picture is searched in
+    every frame, as MediaPipe does it, and another view in every second one.
+    """
+
+    def __init__(self, width: int, height: int, every: int) -> None:
+        self._whole = (0, 0, width, height)
+        levels = [squares(width, height, round(level * min(width, height))) for level in _LEVELS]
+        self._first = list(dict.fromkeys([self._whole, *levels[0], *levels[1]]))
+        self._sweep = deque(levels[2])
+        self._turns = _turns(list(dict.fromkeys([self._whole, *levels[0]])), levels[1] + levels[2])
+        self._every = every
+
+    def due(self, number: int, anybody: bool) -> list[View]:
+        """The views for a frame. anybody: whether somebody is followed."""
+        if number == 0:
+            return self._first
+        if not anybody:
+            return [self._whole] if number % 2 else [self._whole, self._next()]
+        if self._sweep:
+            return [self._next()] if number % _SWEEP_EVERY == 0 else []
+        return [self._next()] if number % self._every == 0 else []
+
+    def search_soon(self, *views: View) -> None:
+        """Put views in front of the others."""
+        self._sweep.extendleft(views)
+
+    def rest(self) -> list[View]:
+        """The views of the first sweep that are left when a video ends."""
+        views = list(self._sweep)
+        self._sweep.clear()
+        return views
+
+    def _next(self) -> View:
+        return self._sweep.popleft() if self._sweep else next(self._turns)
+
+
+def squares(width: int, height: int, side: int) -> list[View]:
+    """Squares that cover a picture, neighbours overlapping by a quarter or more."""
+    rows, columns = (_starts(length, side) for length in (height, width))
+    return [(x, y, min(x + side, width), min(y + side, height)) for y in rows for x in columns]
+
+
+def _turns(large: list[View], small: list[View]) -> Iterator[View]:
+    """Views without end: two large ones and a small one in turn."""
+    for number in itertools.count():
+        yield large[2 * number % len(large)]
+        yield large[(2 * number + 1) % len(large)]
+        yield small[number % len(small)]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    number = 1 if side >= length else 1 + int(np.ceil((length - side) / ((1 - _OVERLAP) * side)))
+    return [round(start) for start in np.linspace(0, max(0, length - side), number)]
