@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
 from numpy import ndarray
 from pydantic import Field
 
@@ -18,19 +19,20 @@ from crossdiff.pipeline.backends.regions import Pose, Region, SteadyRegion, View
 from crossdiff.pipeline.backends.views import ViewSchedule
 
 # Views in which a person has the size that the detector is made for: their sides, in sizes of the region.
-_FITTED, _FITTED_RANGE = (1.6, 2.0), (1.3, 2.6)
+_FITTED, _FITTED_RANGE = (1.6, 2.0, 1.3), (1.0, 2.6)
 _AROUND = 1.6  # side of the view in which somebody lost is looked for, in sizes of the region
 _BESIDE = 0.6  # shift of the views beside somebody new, in sizes of the region: people walk in groups
 # Up to this mean distance of the keypoints (in sizes of the region) a second look agrees, by the scale of its region.
 _AGREEING = {0.9: 0.05, 1.3: 0.07}
 _NARROWER, _WIDER = _AGREEING
 _DETECTED = 0.2  # largest distance between the hips as detected and as the model then places them
-_VISIBLE = 0.5  # least mean visibility of a person who is new
+_VISIBLE = 0.6  # least mean visibility of a person who is new
+_KNOWN = 0.5  # least score of somebody lost who is detected where they were; MediaPipe's own default
 _TRIAL = 2  # further frames in which somebody new is checked
 _DEFORMED, _CHECK_EVERY = 0.08, 3  # change of a pose from frame to frame that is checked, in every third frame
-_DOUBTS = 3  # checks in a row in which the model disagreed with itself: there is nobody
+_DOUBTS = 3  # checks in a row in which the model disagreed with itself, after which the detector must see somebody
 _UNCONFIRMED = 60  # frames without a detection after which a pose is checked now and then
-_SHORTEST = 6  # frames; what is followed for fewer is nobody, or too short for any use
+_SHORTEST = 9  # frames; what is followed for fewer is nobody, or too short for any use
 _SOON = 16  # frames after a loss in which it is searched often
 _PAUSE, _LONGEST_PAUSE, _MOST_REFUSED = 8, 128, 32  # frames for which a refused place is skipped; places remembered
 _HELD_BYTES = 100_000_000  # of frames that are held for following somebody backwards
@@ -77,9 +79,8 @@ class _Followed:
     """Somebody who is followed.
 
     key: of their poses in the held frames; pose: the latest; steady: where to look in the next frame; confirmed: the
-    frame in which the detector last found them; first: the pose with which they were found; length: frames in which
-    they were seen; before: the pose one frame earlier, if there is one; age: frames since they were found; doubts:
-    failed checks since the last that succeeded.
+    frame in which the detector last found them; first: the pose with which they were found; before: the pose one frame
+    earlier, if there is one; age: frames since they were found; doubts: failed checks since the last that succeeded.
     """
 
     key: int
@@ -87,14 +88,13 @@ class _Followed:
     steady: SteadyRegion
     confirmed: int
     first: Pose
-    length: int = 1
     before: Pose | None = None
     age: int = 0
     doubts: int = 0
 
     @classmethod
-    def begin(cls, key: int, pose: Pose, number: int, length: int = 1) -> _Followed:
-        return cls(key, pose, SteadyRegion.begin(pose.region), number, pose, length)
+    def begin(cls, key: int, pose: Pose, number: int) -> _Followed:
+        return cls(key, pose, SteadyRegion.begin(pose.region), number, pose)
 
     @property
     def surprise(self) -> float:
@@ -104,12 +104,11 @@ class _Followed:
 
 @dataclass(frozen=True, eq=False)
 class _Lost:
-    """Somebody who was followed. since: the frame in which they were lost; length: frames in which they were seen."""
+    """Somebody who was followed. since: the frame in which they were lost."""
 
     key: int
     region: Region
     since: int
-    length: int
 
     def is_due(self, number: int) -> bool:
         """Whether to search for them in a frame: often at first, then seldom."""
@@ -153,6 +152,7 @@ class Follower:
         self._held: deque[_Held] = deque()
         self._schedule: ViewSchedule | None = None
         self._keys = itertools.count()
+        self._lengths: Counter[int] = Counter()  # frames in which each key was seen
         self._number = -1
 
     def people(self, frames: Iterable[ndarray]) -> Iterator[list[Pose]]:
@@ -162,9 +162,10 @@ class Follower:
                 self._step(frame, searcher)
                 room = min(self._cfg.look_back, _HELD_BYTES // frame.nbytes)
                 while len(self._held) > max(_SHORTEST, room):
-                    yield list(self._held.popleft().people.values())
+                    yield self._give_out()
         self._end()
-        yield from (list(held.people.values()) for held in self._held)
+        while self._held:
+            yield self._give_out()
 
     def _step(self, frame: ndarray, searcher: Executor) -> None:
         """Follow everyone into the next frame, while it is searched."""
@@ -176,39 +177,42 @@ class Follower:
             self._take(frame, view, people)
         for lost in [one for one in self._lost if self._number % 2 and 0 < self._number - one.since < _SOON]:
             self._look_again(frame, lost)
-        self._held[-1].people.update({person.key: person.pose for person in self._followed})
-        self._followed = [self._follow_back(one) if one.age == _TRIAL else one for one in self._followed]
+        for person in self._followed:
+            self._show(self._held[-1], person.key, person.pose)
+            if person.age == _TRIAL:
+                self._follow_back(person)
 
     def _end(self) -> None:
-        """Search what the first sweep has not come to, and decide about those who are new when the video ends."""
-        if self._schedule is not None and self._held:
-            frame = self._held[-1].frame
-            while views := self._schedule.rest():
-                for view in views:
-                    self._take(frame, view, self._model.detect(frame, view))
+        """Search what the first sweep has not come to, and follow back those who are new when the video ends."""
+        if self._schedule is None:
+            return
+        frame = self._held[-1].frame
+        while views := self._schedule.rest():
+            for view in views:
+                self._take(frame, view, self._model.detect(frame, view))
         for person in self._followed:
-            self._held[-1].people[person.key] = person.pose
-            self._drop_short(self._follow_back(person) if person.age < _TRIAL else person)
+            if person.age == 0:
+                self._show(self._held[-1], person.key, person.pose)
+            if person.age < _TRIAL:
+                self._follow_back(person)
 
-    def _follow_back(self, person: _Followed) -> _Followed:
+    def _show(self, held: _Held, key: int, pose: Pose) -> None:
+        self._lengths[key] += key not in held.people
+        held.people[key] = pose
+
+    def _give_out(self) -> list[Pose]:
+        """The people of the earliest frame that is held, without those who were seen for a few frames only."""
+        shortest = min(_SHORTEST, self._number + 1)
+        return [pose for key, pose in self._held.popleft().people.items() if self._lengths[key] >= shortest]
+
+    def _follow_back(self, person: _Followed) -> None:
         """Add somebody new to the frames before, as far as they can be followed and are not among the people there."""
         one: _Followed | None = _Followed.begin(person.key, person.first, self._number)
-        length = person.length
         for held in list(self._held)[-2 - person.age :: -1]:
             one = self._go_on(held.frame, one) if one is not None else None
             if one is None or any(one.pose.shows_same(other) for other in held.people.values()):
                 break
-            held.people[person.key] = one.pose
-            length += 1
-        return replace(person, length=length)
-
-    def _drop_short(self, person: _Followed) -> bool:
-        """Forget somebody who was followed for a few frames only; returns whether that was so."""
-        if person.length >= min(_SHORTEST, self._number + 1):
-            return False
-        for held in self._held:
-            held.people.pop(person.key, None)
-        return True
+            self._show(held, person.key, one.pose)
 
     def _follow(self, frame: ndarray) -> None:
         """Look at everyone where they were in the frame before; of those who now show one person, one stays."""
@@ -218,8 +222,8 @@ class Follower:
             if not any(person.pose.shows_same(other.pose) for other in kept):
                 kept.append(person)
         stayed = {person.key for person in kept}
-        lost = [one for one in self._followed if one.key not in stayed and not self._drop_short(one)]
-        self._lost += [_Lost(one.key, one.steady.region, self._number, one.length) for one in lost]
+        lost = [one for one in self._followed if one.key not in stayed]
+        self._lost += [_Lost(one.key, one.steady.region, self._number) for one in lost]
         self._lost = [one for one in self._lost if self._number - one.since < self._cfg.remember]
         self._followed = [person for person in going if person in kept]
 
@@ -230,17 +234,18 @@ class Follower:
             return None
         doubts = person.doubts
         on_trial = person.age < _TRIAL
-        if on_trial or doubts or self._is_doubtful(person, pose):
+        if on_trial or self._is_doubtful(person, pose):
             doubts = 0 if self._agrees(frame, pose, _NARROWER) else doubts + 1
         if doubts >= (_TRIAL if on_trial else _DOUBTS):
-            return None
+            if on_trial or not self._is_detected(frame, pose):
+                return None
+            doubts = 0
         return replace(
             person,
             pose=pose,
             steady=person.steady.then(pose.region),
             before=person.pose,
             age=person.age + 1,
-            length=person.length + 1,
             doubts=doubts,
         )
 
@@ -307,8 +312,8 @@ class Follower:
         height, width = frame.shape[:2]
         before = [one for one in self._lost if pose.region.shows_same(one.region)]
         self._lost = [one for one in self._lost if one not in before]
-        length = 1 + max((one.length for one in before), default=0)
-        self._followed.append(_Followed.begin(next(self._keys), pose, self._number, length))
+        key = before[0].key if before else next(self._keys)
+        self._followed.append(_Followed.begin(key, pose, self._number))
         if self._schedule is not None and not before and pose.region.size < min(width, height):
             beside = [pose.region.view(_AROUND, width, height, shift) for shift in (-_BESIDE, _BESIDE)]
             self._schedule.search_soon(*beside)
@@ -321,15 +326,20 @@ class Follower:
         side = max(view[2] - view[0], view[3] - view[1]) / region.size
         if detection.score >= self._cfg.sure and _FITTED_RANGE[0] <= side <= _FITTED_RANGE[1]:
             return True
-        if any(self._is_detected(frame, pose, scale) for scale in _FITTED):
+        if any(region.shows_same(one.region) for one in self._lost) and detection.score >= _KNOWN:
             return True
-        return any(region.shows_same(one.region) for one in self._lost) and self._is_settled(frame, pose)
+        return self._is_detected(frame, pose)
 
-    def _is_detected(self, frame: ndarray, pose: Pose, scale: float) -> bool:
-        """Whether the detector surely sees the person in a view around them."""
+    def _is_detected(self, frame: ndarray, pose: Pose) -> bool:
+        """Whether the detector sees the person in views around them: surely in one of them, or else in two."""
         height, width = frame.shape[:2]
-        seen = self._model.detect(frame, pose.region.view(scale, width, height))
-        return any(one.score >= self._cfg.sure and one.region.shows_same(pose.region) for one in seen)
+        scores: list[float] = []
+        for scale in _FITTED:
+            seen = self._model.detect(frame, pose.region.view(scale, width, height))
+            scores += [max((one.score for one in seen if one.region.shows_same(pose.region)), default=0.0)]
+            if scores[-1] >= self._cfg.sure or np.count_nonzero(scores) >= 2:
+                return True
+        return False
 
     def _is_settled(self, frame: ndarray, pose: Pose) -> bool:
         return bool(pose.visibility.mean() > _VISIBLE) and all(self._agrees(frame, pose, s) for s in _AGREEING)

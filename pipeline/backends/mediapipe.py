@@ -71,7 +71,7 @@ _INSTALL = "pip install 'crossdiff[mediapipe]'"
 class MediaPipeConfig(FollowConfig):
     """Settings of the mediapipe backend."""
 
-    detection: float = Field(0.4, ge=0, le=1)
+    detection: float = Field(0.5, ge=0, le=1)
     """Lowest score of somebody new, who must then be confirmed by the landmarks."""
     tracking: float = Field(0.5, ge=0, le=1)
     """Lowest score of somebody who is followed."""
