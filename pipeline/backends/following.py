@@ -19,7 +19,8 @@ from crossdiff.pipeline.backends.regions import Pose, Region, SteadyRegion, View
 from crossdiff.pipeline.backends.views import ViewSchedule
 
 # Views in which a person has the size that the detector is made for: their sides, in sizes of the region.
-_FITTED, _FITTED_RANGE = (1.6, 2.0, 1.3), (1.0, 2.6)
+_FITTED, _FITTED_RANGE = (1.6, 2.0, 1.3, 1.0), (1.0, 2.6)
+_CERTAIN = 0.75  # score in one such view that needs no other
 _AROUND = 1.6  # side of the view in which somebody lost is looked for, in sizes of the region
 _BESIDE = 0.6  # shift of the views beside somebody new, in sizes of the region: people walk in groups
 # Up to this mean distance of the keypoints (in sizes of the region) a second look agrees, by the scale of its region.
@@ -324,7 +325,7 @@ class Follower:
         if math.dist(pose.region.centre, region.centre) > _DETECTED * region.size or pose.visibility.mean() < _VISIBLE:
             return False
         side = max(view[2] - view[0], view[3] - view[1]) / region.size
-        if detection.score >= self._cfg.sure and _FITTED_RANGE[0] <= side <= _FITTED_RANGE[1]:
+        if detection.score >= _CERTAIN and _FITTED_RANGE[0] <= side <= _FITTED_RANGE[1]:
             return True
         if any(region.shows_same(one.region) for one in self._lost) and detection.score >= _KNOWN:
             return True
