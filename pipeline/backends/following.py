@@ -224,9 +224,18 @@ class Follower:
                 kept.append(person)
         stayed = {person.key for person in kept}
         lost = [one for one in self._followed if one.key not in stayed]
-        self._lost += [_Lost(one.key, one.steady.region, self._number) for one in lost]
+        for person in lost:
+            if person.age < _TRIAL:
+                self._forget(person)
+            else:
+                self._lost.append(_Lost(person.key, person.steady.region, self._number))
         self._lost = [one for one in self._lost if self._number - one.since < self._cfg.remember]
         self._followed = [person for person in going if person in kept]
+
+    def _forget(self, person: _Followed) -> None:
+        """Take somebody who failed their trial out of the held frames."""
+        for held in list(self._held)[-1 - _TRIAL :]:
+            held.people.pop(person.key, None)
 
     def _go_on(self, frame: ndarray, person: _Followed) -> _Followed | None:
         """The person in the next frame; None once lost."""
@@ -266,7 +275,7 @@ class Follower:
         height, width = frame.shape[:2]
         if self._schedule is None:
             self._schedule = ViewSchedule(width, height, self._cfg.search_every)
-        views = self._schedule.due(self._number, bool(self._followed))
+        views = self._schedule.due(self._number, bool(self._followed), bool(self._lost))
         lost = [one for one in self._lost if one.is_due(self._number)]
         if lost:
             views = [*views, lost[self._number // 2 % len(lost)].region.view(_AROUND, width, height)]
@@ -311,11 +320,12 @@ class Follower:
     def _begin(self, frame: ndarray, pose: Pose) -> None:
         """Follow somebody from now on, as one person with somebody lost who was there."""
         height, width = frame.shape[:2]
-        before = [one for one in self._lost if pose.region.shows_same(one.region)]
-        self._lost = [one for one in self._lost if one not in before]
-        key = before[0].key if before else next(self._keys)
+        near = [one for one in self._lost if pose.region.shows_same(one.region)]
+        before = min(near, key=lambda one: math.dist(one.region.centre, pose.region.centre), default=None)
+        self._lost = [one for one in self._lost if one is not before]
+        key = next(self._keys) if before is None else before.key
         self._followed.append(_Followed.begin(key, pose, self._number))
-        if self._schedule is not None and not before and pose.region.size < min(width, height):
+        if self._schedule is not None and before is None and pose.region.size < min(width, height):
             beside = [pose.region.view(_AROUND, width, height, shift) for shift in (-_BESIDE, _BESIDE)]
             self._schedule.search_soon(*beside)
 
@@ -328,6 +338,9 @@ class Follower:
         if detection.score >= _CERTAIN and _FITTED_RANGE[0] <= side <= _FITTED_RANGE[1]:
             return True
         if any(region.shows_same(one.region) for one in self._lost) and detection.score >= _KNOWN:
+            return True
+        # Somebody who is missing is likely to come back, and less is needed to believe it.
+        if self._lost and self._is_settled(frame, pose):
             return True
         return self._is_detected(frame, pose)
 

@@ -18,6 +18,7 @@ _LEVELS = (1.0, 0.6, 0.36)
 _OVERLAPS = (0.25, 0.5, 0.25)
 _SMALLEST = 112  # pixels, sides of views; the detector would see smaller ones magnified more than twice
 _SWEEP_EVERY = 2  # frames from one view of the first sweep to the next
+_OFTEN = 4  # times as many views are searched while somebody is missing
 
 
 class ViewSchedule:
@@ -39,15 +40,14 @@ class ViewSchedule:
         self._turns = _turns(self._first, list(self._sweep) or self._first)
         self._every = every
 
-    def due(self, number: int, anybody: bool) -> list[View]:
-        """The views for a frame. anybody: whether somebody is followed."""
+    def due(self, number: int, anybody: bool, missing: bool) -> list[View]:
+        """The views for a frame. anybody: whether somebody is followed; missing: whether somebody was lost lately."""
         if number == 0:
             return self._first
         if not anybody:
             return [self._whole] if number % 2 else [self._whole, self._next()]
-        if self._sweep:
-            return [self._next()] if number % _SWEEP_EVERY == 0 else []
-        return [self._next()] if number % self._every == 0 else []
+        every = _SWEEP_EVERY if self._sweep else max(1, self._every // _OFTEN) if missing else self._every
+        return [self._next()] if number % every == 0 else []
 
     def search_soon(self, *views: View) -> None:
         """Put views in front of the others."""
