@@ -25,7 +25,7 @@ _AROUND = 1.6  # side of the view in which somebody lost is looked for, in sizes
 _BESIDE = 0.6  # shift of the views beside somebody new, in sizes of the region: people walk in groups
 # Up to this mean distance of the keypoints (in sizes of the region) a second look agrees, by the scale of its region.
 _AGREEING = {0.9: 0.05, 1.3: 0.07}
-_NARROWER, _WIDER = _AGREEING
+_NARROWER = 0.9
 _DETECTED = 0.2  # largest distance between the hips as detected and as the model then places them
 _VISIBLE = 0.6  # least mean visibility of a person who is new
 _KNOWN = 0.5  # least score of somebody lost who is detected where they were; MediaPipe's own default
@@ -245,9 +245,10 @@ class Follower:
         doubts = person.doubts
         on_trial = person.age < _TRIAL
         if on_trial or self._is_doubtful(person, pose):
-            doubts = 0 if self._agrees(frame, pose, _NARROWER) else doubts + 1
+            scales = tuple(_AGREEING) if on_trial else (_NARROWER,)
+            doubts = 0 if any(self._agrees(frame, pose, scale) for scale in scales) else doubts + 1
         if doubts >= (_TRIAL if on_trial else _DOUBTS):
-            if on_trial or not self._is_detected(frame, pose):
+            if not self._is_detected(frame, pose):
                 return None
             doubts = 0
         return replace(
