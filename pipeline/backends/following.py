@@ -19,7 +19,8 @@ from crossdiff.pipeline.backends.regions import Pose, Region, SteadyRegion, View
 from crossdiff.pipeline.backends.views import ViewSchedule
 
 # Views in which a person has the size that the detector is made for: their sides, in sizes of the region.
-_FITTED, _FITTED_RANGE = (1.6, 2.0, 1.3, 1.0), (1.0, 2.6)
+# The last two are searched only if the detector saw something in the first two, or if somebody is missing.
+_FITTED, _FITTED_RANGE = (1.6, 1.0, 2.0, 1.3), (1.0, 2.6)
 _CERTAIN = 0.75  # score in one such view that needs no other
 _AROUND = 1.6  # side of the view in which somebody lost is looked for, in sizes of the region
 _BESIDE = 0.6  # shift of the views beside somebody new, in sizes of the region: people walk in groups
@@ -35,7 +36,7 @@ _DOUBTS = 3  # checks in a row in which the model disagreed with itself, after w
 _UNCONFIRMED = 60  # frames without a detection after which a pose is checked now and then
 _SHORTEST = 9  # frames; what is followed for fewer is nobody, or too short for any use
 _SOON = 16  # frames after a loss in which it is searched often
-_PAUSE, _LONGEST_PAUSE, _MOST_REFUSED = 8, 128, 32  # frames for which a refused place is skipped; places remembered
+_PAUSE, _LONGEST_PAUSE, _MOST_REFUSED = 32, 256, 32  # frames for which a refused place is skipped; places remembered
 _HELD_BYTES = 100_000_000  # of frames that are held for following somebody backwards
 
 
@@ -126,6 +127,10 @@ class _Refused:
     region: Region
     since: int
     pause: int
+
+    def skips(self, number: int, missing: bool) -> bool:
+        """Whether the place is skipped in a frame; not for as long while somebody is missing."""
+        return number < self.since + self.pause // (4 if missing else 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,7 +301,7 @@ class Follower:
     def _take_new(self, frame: ndarray, view: View, detection: Detection) -> None:
         """Follow somebody whom the detector saw, unless nothing confirms it."""
         refused = next((one for one in self._refused if one.region.shows_same(detection.region)), None)
-        if refused is not None and self._number < refused.since + refused.pause:
+        if refused is not None and detection.score < _CERTAIN and refused.skips(self._number, bool(self._lost)):
             return
         self._refused = [one for one in self._refused if one is not refused]
         pose = self._model.look(frame, detection.region)
@@ -340,16 +345,15 @@ class Follower:
             return True
         if any(region.shows_same(one.region) for one in self._lost) and detection.score >= _KNOWN:
             return True
-        # Somebody who is missing is likely to come back, and less is needed to believe it.
-        if self._lost and self._is_settled(frame, pose):
-            return True
         return self._is_detected(frame, pose)
 
     def _is_detected(self, frame: ndarray, pose: Pose) -> bool:
         """Whether the detector sees the person in views around them: surely in one of them, or else in two."""
         height, width = frame.shape[:2]
         scores: list[float] = []
-        for scale in _FITTED:
+        for number, scale in enumerate(_FITTED):
+            if number == 2 and not any(scores) and not self._lost:
+                return False
             seen = self._model.detect(frame, pose.region.view(scale, width, height))
             scores += [max((one.score for one in seen if one.region.shows_same(pose.region)), default=0.0)]
             if scores[-1] >= self._cfg.sure or np.count_nonzero(scores) >= 2:
