@@ -47,7 +47,7 @@ class FollowConfig(Config):
     """People followed at a time; the first ones found."""
     min_height: float = Field(0.12, ge=0, le=1)
     """Length of the smallest person who is followed, as a share of the frame's shorter side."""
-    search_every: int = Field(16, ge=1)
+    search_every: int = Field(8, ge=1)
     """Frames from one search for other people to the next; each looks at one part of the picture."""
     sure: float = Field(0.6, ge=0, le=1)
     """Lowest score of somebody new in a view in which they have the size that the detector is made for."""
@@ -341,14 +341,18 @@ class Follower:
         if math.dist(pose.region.centre, region.centre) > _DETECTED * region.size or pose.visibility.mean() < _VISIBLE:
             return False
         side = max(view[2] - view[0], view[3] - view[1]) / region.size
-        if detection.score >= _CERTAIN and _FITTED_RANGE[0] <= side <= _FITTED_RANGE[1]:
+        fits = _FITTED_RANGE[0] <= side <= _FITTED_RANGE[1]
+        if fits and detection.score >= _CERTAIN:
             return True
         if any(region.shows_same(one.region) for one in self._lost) and detection.score >= _KNOWN:
             return True
-        return self._is_detected(frame, pose)
+        return self._is_detected(frame, pose, int(fits and detection.score >= self._cfg.sure))
 
-    def _is_detected(self, frame: ndarray, pose: Pose) -> bool:
-        """Whether the detector sees the person in views around them: surely in one of them, or else in two."""
+    def _is_detected(self, frame: ndarray, pose: Pose, views: int = 0) -> bool:
+        """Whether the detector sees the person in views around them: surely in one of them, or else in two.
+
+        views: others in which it saw them.
+        """
         height, width = frame.shape[:2]
         scores: list[float] = []
         for number, scale in enumerate(_FITTED):
@@ -356,7 +360,7 @@ class Follower:
                 return False
             seen = self._model.detect(frame, pose.region.view(scale, width, height))
             scores += [max((one.score for one in seen if one.region.shows_same(pose.region)), default=0.0)]
-            if scores[-1] >= self._cfg.sure or np.count_nonzero(scores) >= 2:
+            if scores[-1] >= self._cfg.sure or views + np.count_nonzero(scores) >= 2:
                 return True
         return False
 

@@ -18,7 +18,7 @@ _LEVELS = (1.0, 0.6, 0.36)
 _OVERLAPS = (0.25, 0.5, 0.25)
 _SMALLEST = 112  # pixels, sides of views; the detector would see smaller ones magnified more than twice
 _SWEEP_EVERY = 2  # frames from one view of the first sweep to the next
-_OFTEN = 8  # times as many views are searched while somebody is missing
+_OFTEN = 4  # times as many views are searched while somebody is missing
 
 
 class ViewSchedule:
