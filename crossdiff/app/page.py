@@ -126,9 +126,10 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             video = gr.File(
-                label=f"Video of a whole person, up to {size_text(max_upload)}", file_types=["video", *sorted(VIDEO_SUFFIXES)]
+                label=f"Video of a whole person, up to {size_text(max_upload)}",
+                file_types=sorted(VIDEO_SUFFIXES | {".gif", ".ts"}),
             )
-            caption = gr.Textbox(label="Caption", info="Optional: what the person does. It does not change the motion.")
+            caption = gr.Textbox(label="Caption", info="Optional: what the person does. Does not change the motion.")
             lift = gr.Button("Lift to 3D", variant="primary")
         outputs = _Outputs()
 

@@ -17,7 +17,8 @@ from pydantic import Field
 from crossdiff.errors import MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.base import Person, PoseBackend
-from crossdiff.pipeline.backends.following import FollowConfig, Follower, Pose, Region, View
+from crossdiff.pipeline.backends.following import FollowConfig, Follower, ScoredRegion
+from crossdiff.pipeline.backends.regions import Pose, Region, View
 
 VERSION = "0.10.21"
 # Later wheels hold no weights, and a download in the middle of a run would not be the file that was tested.
@@ -37,11 +38,22 @@ _DETECTOR = """
 """
 _LANDMARKS = """
     input_stream: "image"
-    input_stream: "region"
+    input_stream: "points"
     input_side_packet: "model_complexity"
     output_stream: "landmarks"
     output_stream: "auxiliary"
     output_stream: "world"
+    node {
+      calculator: "ImagePropertiesCalculator"
+      input_stream: "IMAGE_CPU:image"
+      output_stream: "SIZE:size"
+    }
+    node {
+      calculator: "PoseLandmarksToRoi"
+      input_stream: "LANDMARKS:points"
+      input_stream: "IMAGE_SIZE:size"
+      output_stream: "ROI:region"
+    }
     node {
       calculator: "PoseLandmarkByRoiCpu"
       input_stream: "IMAGE:image"
@@ -59,7 +71,7 @@ _INSTALL = "pip install 'crossdiff[mediapipe]'"
 class MediaPipeConfig(FollowConfig):
     """Settings of the mediapipe backend."""
 
-    detection: float = Field(0.4, ge=0, le=1)
+    detection: float = Field(0.5, ge=0, le=1)
     """Lowest detection score of a new person, whom the landmark model must then confirm."""
     tracking: float = Field(0.5, ge=0, le=1)
     """Lowest landmark score at which a person is still followed."""
@@ -113,39 +125,34 @@ class _BlazePose:
         self._detector.close()
         self._landmarks.close()
 
-    def detect(self, frame: np.ndarray, view: View) -> list[Region]:
+    def detect(self, frame: np.ndarray, view: View) -> list[ScoredRegion]:
         left, top, right, bottom = view
-        found = self._detector.process({"image": _shared(frame[top:bottom, left:right])}).detections
-        points = [_points(one.location_data.relative_keypoints, (right - left, bottom - top)) for one in found or []]
-        return [Region(np.add(four[:2], (left, top))) for four in points]
+        found = self._detector.process({"image": _shared(frame[top:bottom, left:right])}).detections or []
+        points = [_points(one.location_data.relative_keypoints, (right - left, bottom - top)) for one in found]
+        regions = [Region(np.add(four[:2], (left, top))) for four in points]
+        return [ScoredRegion(region, one.score[0]) for region, one in zip(regions, found, strict=True)]
 
     def look(self, frame: np.ndarray, region: Region) -> Pose | None:
-        height, width = frame.shape[:2]
-        rect = self._rect(
-            x_center=region.centre[0] / width,
-            y_center=region.centre[1] / height,
-            width=region.size / width,
-            height=region.size / height,
-            rotation=region.angle,
-        )
+        size = (frame.shape[1], frame.shape[0])
+        points = self._landmark_list(landmark=[{"x": x, "y": y} for x, y in (region.points / size).tolist()])
         # It warns once, when it first places landmarks.
         with nullcontext() if self._placed else _quiet_stderr():
-            found = self._landmarks.process({"image": _shared(frame), "region": rect})
+            found = self._landmarks.process({"image": _shared(frame), "points": points})
         if found.landmarks is None:
             return None
         self._placed = True
         visibility = np.array([p.visibility for p in found.landmarks.landmark])
         world = np.array([(p.x, p.y, p.z) for p in found.world.landmark])
-        xy, around = (_points(some.landmark, (width, height)) for some in (found.landmarks, found.auxiliary))
+        xy, around = (_points(some.landmark, size) for some in (found.landmarks, found.auxiliary))
         # Keypoints outside the frame are guesses.
-        inside = ((xy >= 0) & (xy < (width, height))).all(axis=1)
+        inside = ((xy >= 0) & (xy < size)).all(axis=1)
         return Pose(xy, np.where(inside, visibility, 0.0), world, Region(around))
 
     @cached_property
-    def _rect(self) -> Callable[..., Any]:
-        from mediapipe.framework.formats.rect_pb2 import NormalizedRect
+    def _landmark_list(self) -> Callable[..., Any]:
+        from mediapipe.framework.formats.landmark_pb2 import NormalizedLandmarkList
 
-        return NormalizedRect
+        return NormalizedLandmarkList
 
 
 def check_weights(modules: Path) -> None:
