@@ -17,7 +17,7 @@ from pydantic import Field
 from crossdiff.errors import MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.base import Person, PoseBackend
-from crossdiff.pipeline.backends.following import Sighting, FollowConfig, Follower
+from crossdiff.pipeline.backends.following import FollowConfig, Follower, Sighting
 from crossdiff.pipeline.backends.regions import Pose, Region, View
 
 VERSION = "0.10.21"

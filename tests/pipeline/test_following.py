@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from wild import standing
 
-from crossdiff.pipeline.backends.following import Sighting, FollowConfig, Follower
+from crossdiff.pipeline.backends.following import FollowConfig, Follower, Sighting
 from crossdiff.pipeline.backends.regions import Pose, Region, SteadyRegion, View
 from crossdiff.pipeline.backends.views import ViewSchedule, squares
 
