@@ -59,7 +59,7 @@ class FollowConfig(Config):
 
 
 @dataclass(frozen=True, eq=False)
-class ScoredRegion:
+class Sighting:
     """Somebody whom the detector sees. score: in [0, 1]."""
 
     region: Region
@@ -69,7 +69,7 @@ class ScoredRegion:
 class PoseModel(Protocol):
     """A detector of people, and a model that finds the keypoints of one."""
 
-    def detect(self, frame: ndarray, view: View) -> list[ScoredRegion]:
+    def detect(self, frame: ndarray, view: View) -> list[Sighting]:
         """The people in a part of the frame, surest first."""
 
     def look(self, frame: ndarray, region: Region) -> Pose | None:
@@ -287,29 +287,29 @@ class Follower:
             views = [*views, lost[self._number // 2 % len(lost)].region.view(_AROUND, width, height)]
         return views
 
-    def _take(self, frame: ndarray, view: View, people: Sequence[ScoredRegion]) -> None:
+    def _take(self, frame: ndarray, view: View, people: Sequence[Sighting]) -> None:
         """Follow those whom the detector saw, if they are there and are not followed yet."""
-        for detection in people:
-            region = detection.region
+        for sighting in people:
+            region = sighting.region
             known = {person.key for person in self._followed if region.shows_same(person.pose.region)}
             self._followed = [
                 replace(one, confirmed=self._number) if one.key in known else one for one in self._followed
             ]
             if not known and len(self._followed) < self._cfg.max_people and self._large_enough(frame, region):
-                self._take_new(frame, view, detection)
+                self._take_new(frame, view, sighting)
 
-    def _take_new(self, frame: ndarray, view: View, detection: ScoredRegion) -> None:
+    def _take_new(self, frame: ndarray, view: View, sighting: Sighting) -> None:
         """Follow somebody whom the detector saw, unless nothing confirms it."""
-        refused = next((one for one in self._refused if one.region.shows_same(detection.region)), None)
-        if refused is not None and detection.score < _CERTAIN and refused.skips(self._number, bool(self._lost)):
+        refused = next((one for one in self._refused if one.region.shows_same(sighting.region)), None)
+        if refused is not None and sighting.score < _CERTAIN and refused.skips(self._number, bool(self._lost)):
             return
         self._refused = [one for one in self._refused if one is not refused]
-        pose = self._model.look(frame, detection.region)
+        pose = self._model.look(frame, sighting.region)
         if pose is not None and any(pose.shows_same(one.pose) or pose.overlaps(one.pose) for one in self._followed):
             return
-        if pose is None or not self._is_somebody(frame, view, detection, pose):
+        if pose is None or not self._is_somebody(frame, view, sighting, pose):
             pause = _PAUSE if refused is None else min(2 * refused.pause, _LONGEST_PAUSE)
-            self._refused = [*self._refused, _Refused(detection.region, self._number, pause)][-_MOST_REFUSED:]
+            self._refused = [*self._refused, _Refused(sighting.region, self._number, pause)][-_MOST_REFUSED:]
             return
         self._begin(frame, pose)
 
@@ -335,18 +335,18 @@ class Follower:
             beside = [pose.region.view(_AROUND, width, height, shift) for shift in (-_BESIDE, _BESIDE)]
             self._schedule.search_soon(*beside)
 
-    def _is_somebody(self, frame: ndarray, view: View, detection: ScoredRegion, pose: Pose) -> bool:
+    def _is_somebody(self, frame: ndarray, view: View, sighting: Sighting, pose: Pose) -> bool:
         """Whether a pose that was found where the detector saw somebody is a person's."""
-        region = detection.region
+        region = sighting.region
         if math.dist(pose.region.centre, region.centre) > _DETECTED * region.size or pose.visibility.mean() < _VISIBLE:
             return False
         side = max(view[2] - view[0], view[3] - view[1]) / region.size
         fits = _FITTED_RANGE[0] <= side <= _FITTED_RANGE[1]
-        if fits and detection.score >= _CERTAIN:
+        if fits and sighting.score >= _CERTAIN:
             return True
-        if any(region.shows_same(one.region) for one in self._lost) and detection.score >= _KNOWN:
+        if any(region.shows_same(one.region) for one in self._lost) and sighting.score >= _KNOWN:
             return True
-        return self._is_detected(frame, pose, int(fits and detection.score >= self._cfg.sure))
+        return self._is_detected(frame, pose, int(fits and sighting.score >= self._cfg.sure))
 
     def _is_detected(self, frame: ndarray, pose: Pose, views: int = 0) -> bool:
         """Whether the detector sees the person in views around them: surely in one of them, or else in two.

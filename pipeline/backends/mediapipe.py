@@ -17,7 +17,7 @@ from pydantic import Field
 from crossdiff.errors import MissingDependencyError
 from crossdiff.files import sha256
 from crossdiff.pipeline.backends.base import Person, PoseBackend
-from crossdiff.pipeline.backends.following import FollowConfig, Follower, ScoredRegion
+from crossdiff.pipeline.backends.following import FollowConfig, Follower, Sighting
 from crossdiff.pipeline.backends.regions import Pose, Region, View
 
 VERSION = "0.10.21"
@@ -125,12 +125,12 @@ class _BlazePose:
         self._detector.close()
         self._landmarks.close()
 
-    def detect(self, frame: np.ndarray, view: View) -> list[ScoredRegion]:
+    def detect(self, frame: np.ndarray, view: View) -> list[Sighting]:
         left, top, right, bottom = view
         found = self._detector.process({"image": _shared(frame[top:bottom, left:right])}).detections or []
         points = [_points(one.location_data.relative_keypoints, (right - left, bottom - top)) for one in found]
         regions = [Region(np.add(four[:2], (left, top))) for four in points]
-        return [ScoredRegion(region, one.score[0]) for region, one in zip(regions, found, strict=True)]
+        return [Sighting(region, one.score[0]) for region, one in zip(regions, found, strict=True)]
 
     def look(self, frame: np.ndarray, region: Region) -> Pose | None:
         size = (frame.shape[1], frame.shape[0])

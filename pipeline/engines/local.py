@@ -143,7 +143,10 @@ def _serve(pipe: Connection, room: Semaphore, cfg: WorkerConfig, time_limit: flo
 
     room: for one tick that the parent has not read; many would fill the pipe and block.
     """
+    import cv2
+
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    cv2.setNumThreads(1)  # shots and cameras are looked for in small frames, where threads cost more than they save
     watchdog = Watchdog(time_limit)
 
     def send(kind: str, value: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from wild import standing
 
-from crossdiff.pipeline.backends.following import FollowConfig, Follower, ScoredRegion
+from crossdiff.pipeline.backends.following import FollowConfig, Follower, Sighting
 from crossdiff.pipeline.backends.regions import Pose, Region, SteadyRegion, View
 from crossdiff.pipeline.backends.views import ViewSchedule, squares
 
@@ -42,7 +42,7 @@ class Scene:
             frame[0, 0, 0], frame[0, 0, 1] = number % 256, number // 256
             yield frame
 
-    def detect(self, frame: np.ndarray, view: View) -> list[ScoredRegion]:
+    def detect(self, frame: np.ndarray, view: View) -> list[Sighting]:
         number = self._number(frame)
         self.views.append((number, view))
         if self.body < self.smallest * max(view[2] - view[0], view[3] - view[1]):
@@ -51,7 +51,7 @@ class Scene:
         in_view = [(x, 0.9) for x in there if view[0] <= x < view[2]] + [
             (x, 0.55) for x in self.ghosts if view[0] <= x < view[2]
         ]
-        return [ScoredRegion(region(x, body=self.body), score) for x, score in in_view]
+        return [Sighting(region(x, body=self.body), score) for x, score in in_view]
 
     def look(self, frame: np.ndarray, where: Region) -> Pose | None:
         self.looks += 1
@@ -193,7 +193,7 @@ def test_a_place_where_the_detector_is_sure_once_only_is_refused():
     class Chair(Scene):
         def detect(self, frame, view):
             found = super().detect(frame, view)
-            return [*found, ScoredRegion(region(400.0), 0.7)] if view == (0, 0, *SIZE) else found
+            return [*found, Sighting(region(400.0), 0.7)] if view == (0, 0, *SIZE) else found
 
         def look(self, frame, where):
             return self._pose(400.0, 7) if abs(where.centre[0] - 400.0) < 30 else super().look(frame, where)
