@@ -91,8 +91,9 @@ def test_damaged_videos_are_named_and_the_others_go_on(here, shared):
     said = crossdiff_process("extract-2d", "videos").failed("7 of 8 videos", "the others are done", code=3)
     assert said.err.count("WARN") == 1 and "no caption for 7 of 8 inputs" in said.err
     assert "runs/0001  (a new run" in said.out and Path("runs/0001/config.json").exists()
-    for reason in ("corrupt.avi: no person found", "truncated.mp4: not a video", "empty.avi: empty file", "text.mp4: not a video"):
-        assert reason in said.err
+    reasons = {"corrupt.avi": "no person found", "empty.avi": "empty file", "text.mp4": "not a video"}
+    for file, reason in reasons.items():
+        assert f"{file}: {reason}" in said.err
     said = crossdiff("extract-2d", "videos/text.mp4", "--out", "r2").failed(
         "no video could be used", "re-encode", code=1
     )
