@@ -141,7 +141,7 @@ def _upside_down(content: PoseVideo | Keypoints2D, options: ImportOptions) -> li
         if isinstance(content, PoseVideo):
             return [content.upside_down(options.keypoint_set)]
         return [upside_down(content.xy, content.score > 0, content.keypoint_set)]
-    except CrossDiffError:  # told when the file is imported
+    except CrossDiffError:  # reported when the file is imported
         return []
 
 
