@@ -19,6 +19,7 @@ Picture = UInt8[ndarray, "h w 3"]
 
 # One thread, as several workers share the cores. Bilinear stretching, the default, would blur.
 _CONVERSION: dict[str, Any] = {"threads": 1, "interpolation": Interpolation.BICUBIC}
+_MOST_ASPECT = 10  # of a pixel, either way; the widest in use, anamorphic film, has 2
 # Transfer functions of high dynamic range (PQ and HLG), which swscale maps to a screen of standard range.
 _HDR = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
 _STANDARD = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
@@ -75,8 +76,11 @@ def _turn_of(frame: av.VideoFrame) -> _Turn:
 
 
 def _square_pixels(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
-    """Size with square pixels; the side that grows is stretched, so that no detail is lost. aspect: width / height."""
-    if not aspect or aspect <= 0:
+    """Size with square pixels; the side that grows is stretched, so that no detail is lost. aspect: width / height.
+
+    An aspect beyond `_MOST_ASPECT` is an error of the header, which would make frames of gigabytes; it is ignored.
+    """
+    if not aspect or not 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:
         return width, height
     return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
 

@@ -12,6 +12,7 @@ from av.video.reformatter import ColorTrc
 from clips import HEIGHT, QUARTERS, WIDTH, quarters, shades, write_clip
 
 from crossdiff.video import VideoReader
+from crossdiff.video.display import _square_pixels
 
 
 def corners(picture: np.ndarray) -> np.ndarray:
@@ -214,3 +215,12 @@ def test_a_gif(tmp_path):
     pictures = list(VideoReader(write_clip(tmp_path / "a.gif", shades(4, step=60), "gif", "rgb8", fps=10)).frames())
     levels = [picture.mean() for picture in pictures]
     np.testing.assert_allclose(levels, [20, 80, 140, 200], atol=20)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"),
+    [(Fraction(2), (640, 240)), (Fraction(1, 2), (320, 480)), (Fraction(65535), (320, 240)),
+     (Fraction(1, 99), (320, 240)), (Fraction(0), (320, 240)), (None, (320, 240))],
+)  # fmt: skip
+def test_an_absurd_pixel_aspect_is_ignored(aspect, size):
+    assert _square_pixels(320, 240, aspect) == size
