@@ -127,6 +127,9 @@ class Motion2D:
     valid: shape (F, J), True where the joint is visible or interpolated.
     filled: shape (F, J), True where it is interpolated over frames without it.
     start: time of frame 0 in the video, in seconds.
+    world: shape (F, J, 3), the joints as the detector itself places them in space, relative to the root, scaled to the
+    skeleton's body: metres, x right, y up, z towards the camera; NaN in frames without; shape (F, 0, 3) where the
+    detector gives none.
     """
 
     joints: Float[ndarray, "f j 2"]
@@ -136,13 +139,18 @@ class Motion2D:
     filled: Bool[ndarray, "f j"] = None  # type: ignore[assignment]
     camera: Camera = "still"
     start: float = 0.0
+    world: Float[ndarray, "f k 3"] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         _expect("2D motion", self.joints, (None, self.skeleton.num_joints, 2))
         if self.filled is None:
             object.__setattr__(self, "filled", np.zeros(self.joints.shape[:2], dtype=bool))
+        if self.world is None:
+            object.__setattr__(self, "world", np.empty((len(self.joints), 0, 3), dtype=np.float32))
         _expect("2D motion's mask", self.valid, self.joints.shape[:2])
         _expect("2D motion's filled joints", self.filled, self.joints.shape[:2])
+        joints_in_space = self.skeleton.num_joints if self.world.shape[1:2] != (0,) else 0
+        _expect("2D motion's joints in space", self.world, (len(self.joints), joints_in_space, 3))
         _expect_frame_rate("2D motion", self.fps)
         if self.camera not in get_args(Camera):
             raise ClipError(f"2D motion: camera must be one of {', '.join(get_args(Camera))}, got {self.camera!r}")
@@ -158,15 +166,18 @@ class Motion2D:
             filled=self.filled,
             camera=np.array(self.camera),
             start=np.float64(self.start),
+            world=self.world.astype(np.float32),
         )
 
     @classmethod
     def load(cls, path: Path, skeleton: Skeleton = HUMANML3D) -> Motion2D:
         from crossdiff.files import load_npz
 
-        z = load_npz(path, ("joints", "valid", "fps", "filled", "camera", "start"))
+        names = ("joints", "valid", "fps", "filled", "camera", "start")
+        z = load_npz(path, names, optional=("world",))  # files of older versions have none
         camera = cast(Camera, str(z["camera"]))
-        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton, z["filled"], camera, float(z["start"]))
+        start, world = float(z["start"]), z.get("world", np.empty((len(z["joints"]), 0, 3)))
+        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton, z["filled"], camera, start, world)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from crossdiff.checkpoint import load_model, weights_hash
-from crossdiff.diffusion.lifting import Label, LabelConfig, label
+from crossdiff.diffusion.lifting import FlatClip, Label, LabelConfig, label
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, remove_leftovers, save_npz
 from crossdiff.models import CrossDiffModel
@@ -56,8 +56,7 @@ class PseudoLabelSummary(StageSummary):
 @dataclass(frozen=True)
 class _Clip:
     row: Row
-    features: np.ndarray
-    mask: np.ndarray
+    flat: FlatClip
     motion: Motion2D
 
 
@@ -94,7 +93,7 @@ def pseudo_label(
                 stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
         for start in track(range(0, len(stale), cfg.batch_size), "lift"):
             clips = _read_all(run, model, stale[start : start + cfg.batch_size], summary)
-            made = label(model, [(clip.features, clip.mask) for clip in clips], cfg) if clips else []
+            made = label(model, [clip.flat for clip in clips], cfg) if clips else []
             # Until its new row is written, an overwritten label matches no settings.
             run.ledger.put(replace(known[clip.row.id], key="") for clip in clips if clip.row.id in known)
             for clip, pseudo in zip(clips, made, strict=True):
@@ -210,7 +209,8 @@ def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
             f"{path}: expected features with a mask of their shape, got {z['features'].shape} and {z['mask'].shape}; "
             "build it again"
         )
-    return _Clip(row, z["features"].astype(np.float32), z["mask"], _read_motion(run, row, len(z["features"])))
+    motion = _read_motion(run, row, len(z["features"]))
+    return _Clip(row, FlatClip(z["features"].astype(np.float32), z["mask"], motion.world), motion)
 
 
 def _read_motion(run: Run, row: Row, frames: int) -> Motion2D:

@@ -89,8 +89,8 @@ class KeypointSet:
 
 
 def to_joints(
-    xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], keypoint_set: str
-) -> tuple[Float[ndarray, "f 22 2"], Bool[ndarray, "f 22"]]:
+    xy: Float[ndarray, "f k c"], seen: Bool[ndarray, "f k"], keypoint_set: str
+) -> tuple[Float[ndarray, "f 22 c"], Bool[ndarray, "f 22"]]:
     """HumanML3D joints in the units and axes of the keypoints, and which of them were seen.
 
     A joint is seen when all keypoints that make it up are. Joints that the set lacks lie on their parent, unseen.

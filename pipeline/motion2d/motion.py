@@ -74,17 +74,36 @@ def placed_motions(
     if not pieces:
         return []
     joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
+    world = joints_in_space(cleaned, len(joints), cfg)
     camera = [_camera(cleaned, p, cfg.fps) for p in pieces]
     return [
-        (p.start, _clip(joints[p], valid[p], filled[p], c, cfg.fps, float(shown[p.start])))
+        (p.start, _clip(joints[p], valid[p], filled[p], c, cfg.fps, float(shown[p.start]), world[p]))
         for p, c in zip(pieces, camera, strict=True)
     ]
 
 
-def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float) -> Motion2D:
+def _clip(
+    joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float, world: ndarray
+) -> Motion2D:
     """A motion that begins at the origin; its root stays there if the camera's movement is unknown."""
     origin = joints[:, :1] if camera == "unknown" else joints[:1, :1]
-    return Motion2D((joints - origin).astype(np.float32), valid, fps, filled=filled, camera=camera, start=start)
+    flat = (joints - origin).astype(np.float32)
+    return Motion2D(flat, valid, fps, filled=filled, camera=camera, start=start, world=world)
+
+
+def joints_in_space(keypoints: Keypoints2D, frames: int, cfg: MotionConfig) -> Float[ndarray, "g k 3"]:
+    """The detector's own joints in space, at the times of a motion of this many frames: see `Motion2D.world`."""
+    known = keypoints.world.shape[1:2] != (0,) and np.isfinite(keypoints.world).all(axis=(1, 2))
+    if not np.any(known):
+        return np.empty((frames, 0, 3), dtype=np.float32)
+    world = np.where(known[:, None, None], keypoints.world, 0).astype(np.float64) * (1, -1, -1)
+    joints, _ = to_joints(world, np.broadcast_to(known[:, None], world.shape[:2]), keypoints.keypoint_set)
+    joints -= joints[:, :1]
+    seconds = keypoints.time - keypoints.time[0]
+    seen = np.broadcast_to(known[:, None], joints.shape[:2])
+    joints, near, _ = resample(joints, seen, seconds, keypoints.frame, cfg.fps, cfg.max_gap)
+    scale = pixels_per_metre(joints, near)
+    return np.where(near[..., None], smooth(joints / scale, cfg.fps, cfg), np.nan).astype(np.float32)
 
 
 def compensate_camera(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:
@@ -122,13 +141,13 @@ def _corner_shift(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> flo
 
 
 def resample(
-    joints: Float[ndarray, "f j 2"],
+    joints: Float[ndarray, "f j c"],
     valid: Bool[ndarray, "f j"],
     seconds: ndarray,
     frame: ndarray,
     fps: float,
     max_gap: float,
-) -> tuple[Float[ndarray, "g j 2"], Bool[ndarray, "g j"], Bool[ndarray, "g j"]]:
+) -> tuple[Float[ndarray, "g j c"], Bool[ndarray, "g j"], Bool[ndarray, "g j"]]:
     """Joints at even times from the first to the last of `seconds` (increasing), interpolated between visible frames.
 
     An interpolated joint counts as visible if its neighbours are at most `max_gap` seconds apart (or about as far as
@@ -142,7 +161,7 @@ def resample(
     for j in range(joints.shape[1]):
         source = np.flatnonzero(valid[:, j])
         at = source if len(source) else np.arange(len(seconds))
-        for axis in range(2):
+        for axis in range(joints.shape[-1]):
             out[:, j, axis] = np.interp(times, seconds[at], joints[at, j, axis])
         if len(source):
             known[:, j], filled[:, j] = _within_reach(times, source, seconds, frame, max_gap)
@@ -163,7 +182,7 @@ def _within_reach(
     return near, near & (frame[b] - frame[a] > 1)
 
 
-def pixels_per_metre(joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 22"]) -> float:
+def pixels_per_metre(joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 22"]) -> float:
     """Body scale: 90th percentile over frames and sides of neck - pelvis - knee - ankle, over its true length.
 
     Of a body whose legs are in no frame it is that of the trunk and the arms, less certain: arms are seldom stretched
@@ -186,7 +205,7 @@ def pixels_per_metre(joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 2
 
 
 def _lengths(
-    joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 22"], bones: Sequence[tuple[str, str]]
+    joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 22"], bones: Sequence[tuple[str, str]]
 ) -> Float[ndarray, " g"]:
     """Sum of some bones' lengths in each frame that shows them all."""
     ends = np.array([[HUMANML3D.index(joint) for joint in bone] for bone in bones])

@@ -39,7 +39,7 @@ class SmoothConfig(Config):
     """One-Euro: increase of the cutoff frequency with speed, in hertz per metre per second."""
 
 
-def smooth(joints: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j 2"]:
+def smooth(joints: Float[ndarray, "f j c"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j c"]:
     """Smooth each coordinate of each joint. joints: metres."""
     beyond = min(round(_BEYOND * fps), len(joints) - 1)
     if cfg.smooth == "none" or beyond < 1:
@@ -59,14 +59,14 @@ def smooth(joints: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Fl
     return x[beyond:-beyond]
 
 
-def _savgol(x: Float[ndarray, "f j 2"], window: int, order: int) -> Float[ndarray, "f j 2"]:
+def _savgol(x: Float[ndarray, "f j c"], window: int, order: int) -> Float[ndarray, "f j c"]:
     """A motion shorter than the window uses what it has; windows are odd."""
     window = min(window, len(x))
     window -= (window + 1) % 2
     return savgol_filter(x, window, order, axis=0, mode="interp") if window > order else x
 
 
-def _one_euro(x: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j 2"]:
+def _one_euro(x: Float[ndarray, "f j c"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j c"]:
     """The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012), forwards: a low pass that fast motion opens.
 
     Differs: one cutoff for both axes of a joint, from its speed, so that axes do not matter.
