@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from pydantic import Field
 from crossdiff.config import Config
 from crossdiff.pipeline.backends.regions import Pose, Region, SteadyRegion, View
 from crossdiff.pipeline.backends.views import ViewSchedule
+from crossdiff.threads import num_threads
 
 # Views in which a person has the size that the detector is made for: their sides, in sizes of the region.
 # The last two are searched only if the detector saw something in the first two, or if somebody is missing.
@@ -67,7 +69,7 @@ class Sighting:
 
 
 class PoseModel(Protocol):
-    """A detector of people, and a model that finds the keypoints of one."""
+    """A detector of people, and a model that finds the keypoints of one. Both are called from several threads."""
 
     def detect(self, frame: ndarray, view: View) -> list[Sighting]:
         """The people in a part of the frame, surest first."""
@@ -163,9 +165,9 @@ class Follower:
 
     def people(self, frames: Iterable[ndarray]) -> Iterator[list[Pose]]:
         """The people of each frame, given out `look_back` frames later."""
-        with ThreadPoolExecutor(1) as searcher:
+        with ThreadPoolExecutor(1) as searcher, ThreadPoolExecutor(num_threads()) as followers:
             for frame in frames:
-                self._step(frame, searcher)
+                self._step(frame, searcher, followers)
                 room = min(self._cfg.look_back, _HELD_BYTES // frame.nbytes)
                 while len(self._held) > max(_SHORTEST, room):
                     yield self._give_out()
@@ -173,12 +175,12 @@ class Follower:
         while self._held:
             yield self._give_out()
 
-    def _step(self, frame: ndarray, searcher: Executor) -> None:
+    def _step(self, frame: ndarray, searcher: Executor, followers: Executor) -> None:
         """Follow everyone into the next frame, while it is searched."""
         self._number += 1
         self._held.append(_Held(frame, {}))
         searches = [(view, searcher.submit(self._model.detect, frame, view)) for view in self._due(frame)]
-        self._follow(frame)
+        self._follow(frame, followers)
         for view, people in [(view, search.result()) for view, search in searches]:
             self._take(frame, view, people)
         for lost in [one for one in self._lost if self._number % 2 and 0 < self._number - one.since < _SOON]:
@@ -220,9 +222,9 @@ class Follower:
                 break
             self._show(held, person.key, one.pose)
 
-    def _follow(self, frame: ndarray) -> None:
+    def _follow(self, frame: ndarray, followers: Executor) -> None:
         """Look at everyone where they were in the frame before; of those who now show one person, one stays."""
-        going = [one for person in self._followed if (one := self._go_on(frame, person)) is not None]
+        going = [one for one in followers.map(partial(self._go_on, frame), self._followed) if one is not None]
         kept: list[_Followed] = []
         for person in sorted(going, key=lambda one: one.surprise):
             if not any(person.pose.shows_same(other.pose) for other in kept):

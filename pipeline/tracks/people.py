@@ -20,6 +20,7 @@ from crossdiff.pipeline.tracks.appearance import colours
 from crossdiff.pipeline.tracks.camera import CameraConfig, CameraTracker
 from crossdiff.pipeline.tracks.shots import ShotConfig, ShotDetector
 from crossdiff.pipeline.tracks.tracking import Track, TrackingConfig, link_tracks
+from crossdiff.threads import read_ahead
 from crossdiff.types import Keypoints2D
 from crossdiff.video import FrameSource, VideoInfo, VideoReader
 from crossdiff.video.timeline import frame_rate, pauses
@@ -61,7 +62,7 @@ def find_people(
     keypoint_set = keypoint_set_named(pose.keypoint_set)
     scene = _Scene(cfg, opened.info, keypoint_set)
     found: list[list[Person]] = []
-    for people in pose.estimate(scene.watch(opened.frames())):
+    for people in pose.estimate(read_ahead(scene.watch(opened.frames()))):
         scene.add(people)
         found.append(people)
         tick(len(found), opened.info.frames)
