@@ -32,8 +32,8 @@ from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
-# Version of the video reader; a new version extracts all videos again.
-_READER = 2
+# Version of the video reader and of how tracks are found; a new version extracts all videos again.
+_VERSION = 3
 
 
 @dataclass
@@ -118,7 +118,7 @@ def extract_2d(
     with run.lock("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
         run.record_extraction(extract_config(identity, worker.people), selection.record())
-        extractor = _Extractor(run, known, [identity, worker.people.model_dump(), _READER], retry_failed, progress)
+        extractor = _Extractor(run, known, [identity, worker.people.model_dump(), _VERSION], retry_failed, progress)
         started = time.monotonic()
         jobs: Iterable[Job] = extractor.pending(named, captioned, rates, whole_only)
         for attempt in range(1, attempts + 1):

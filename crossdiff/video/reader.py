@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.errors import VideoError
+from crossdiff.threads import num_threads
 from crossdiff.video.completeness import Completeness
 from crossdiff.video.display import Deinterlacer, Display, Picture
 from crossdiff.video.timeline import frame_times, increases
@@ -230,10 +230,8 @@ def _header_rate(stream: VideoStream) -> float | None:
 
 
 def _threads() -> int:
-    """Threads of a decoder: those of a worker, or all cores, up to a few."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(int(wanted) if wanted.isdecimal() and int(wanted) else cores, _MOST_THREADS)
+    """Threads of a decoder."""
+    return min(num_threads(), _MOST_THREADS)
 
 
 def _readable(path: Path) -> BinaryIO:
