@@ -21,7 +21,8 @@ from crossdiff.errors import ConfigError
 from crossdiff.evaluation.compare import compare, write_comparison
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import evaluate
-from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.config import EvaluatorTraining
+from crossdiff.evaluators.training import train_evaluator
 from crossdiff.files import read_json, read_record, write_json, write_text
 from crossdiff.moved import moved_names
 from crossdiff.record import pin
