@@ -45,47 +45,66 @@ def caption_line(text: str) -> str:
     return f"{caption}#{tokens}#0.0#0.0"
 
 
+class CaptionTable(NamedTuple):
+    """A CSV file of captions: captions and true frame rates by video. Names of videos are spelt as by `plain_name`."""
+
+    captions: dict[str, list[VideoCaption]]
+    rates: dict[str, float]
+
+
 def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
 
     A video is named by its path, absolute or the end of it, with or without suffix: `/data/gym/day1.mp4`,
-    `gym/day1.mp4`, `day1`. Keys of the result are spelt as `plain_name` does.
+    `gym/day1.mp4`, `day1`. Keys of the result are spelt as by `plain_name`.
     Columns start and end, in seconds, give the part of the video that a row describes; by default all of it. A column
     track gives the number of the person that it describes.
     """
-    table = _read_table(path)
-    nothing = [""] * len(table)
-    columns = [table["video"], table["caption"], *(table.get(name, nothing) for name in ("start", "end", "track"))]
-    found: dict[str, list[VideoCaption]] = {}
+    return _captions(_read_cells(path), path)
+
+
+def read_rates(path: Path) -> dict[str, float]:
+    """True frame rates by video, from the column fps; see `read_caption_table`."""
+    return _rates(_read_cells(path), path)
+
+
+def read_caption_table(path: Path) -> CaptionTable:
+    """Captions as by `read_caption_csv`, and true frame rates of videos whose time stamps are wrong.
+
+    The frame rates are in a column fps; one row of a video is enough.
+    """
+    cells = _read_cells(path)
+    return CaptionTable(_captions(cells, path), _rates(cells, path))
+
+
+def _captions(cells: pd.DataFrame, path: Path) -> dict[str, list[VideoCaption]]:
+    nothing = [""] * len(cells)
+    columns = [cells["video"], cells["caption"], *(cells.get(name, nothing) for name in ("start", "end", "track"))]
+    captions: dict[str, list[VideoCaption]] = {}
     for row, (video, caption, start, end, track) in enumerate(zip(*columns, strict=True), start=2):
         if not video.strip() or not re.search(r"\w", caption):
             raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
         where = f"{path}, line {row}"
         read = VideoCaption(caption.strip(), *_span(start, end, where), _track(track, where))
-        found.setdefault(plain_name(video), []).append(read)
-    return found
+        captions.setdefault(plain_name(video), []).append(read)
+    return captions
 
 
-def read_rates(path: Path) -> dict[str, float]:
-    """True frame rates by video, from the column fps of a CSV file of captions; one row of a video is enough.
-
-    They are meant for videos whose time stamps are wrong.
-    """
-    table = _read_table(path)
-    found: dict[str, float] = {}
-    for row, (video, text) in enumerate(zip(table["video"], table.get("fps", [""] * len(table)), strict=True), start=2):
+def _rates(cells: pd.DataFrame, path: Path) -> dict[str, float]:
+    rates: dict[str, float] = {}
+    for row, (video, text) in enumerate(zip(cells["video"], cells.get("fps", [""] * len(cells)), strict=True), start=2):
         if not text.strip():
             continue
         fps = _number(text)
         if not 1 <= fps <= 1000:
             raise InputError(f"{path}, line {row}: fps must be 1 to 1000, got {text!r}; correct it or leave it empty")
         name = plain_name(video)
-        if found.setdefault(name, fps) != fps:
-            raise InputError(f"{path}, line {row}: {name} has another fps above, {found[name]:g}; give it one")
-    return found
+        if rates.setdefault(name, fps) != fps:
+            raise InputError(f"{path}, line {row}: {name} has another fps above, {rates[name]:g}; give it one")
+    return rates
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_cells(path: Path) -> pd.DataFrame:
     """A CSV file with the columns video and caption at least; all cells are text."""
     try:
         table = pd.read_csv(io.StringIO(_text(path)), dtype=str, keep_default_na=False)

@@ -25,6 +25,7 @@ MODULES = {
     "crossdiff.viewing.motion_files": "crossdiff.data.motion_files",
     "crossdiff.viewing.sheet": "crossdiff.viewing.render",
     "crossdiff.viewing.view": "crossdiff.viewing.player.view",
+    "crossdiff.workflows.reporting": "crossdiff.workflows.callbacks",
 }
 # Module -> old name -> new name in it.
 NAMES = {

@@ -14,7 +14,7 @@ from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.duplicates import find_duplicates, signature
 from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import ClipSummary, no_clips
+from crossdiff.pipeline.summaries import ClipSummary, no_clips
 from crossdiff.progress import track
 from crossdiff.wording import counted
 

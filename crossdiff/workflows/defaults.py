@@ -12,7 +12,7 @@ from crossdiff.pipeline.extract import extract_config
 from crossdiff.pipeline.inputs import Selection
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.tracks.people import PeopleConfig
-from crossdiff.workflows.reporting import DefaultCallback, silent
+from crossdiff.workflows.callbacks import DefaultCallback, silent
 
 
 def open_run(run: Path | None, on_default: DefaultCallback = silent) -> Run:

@@ -21,7 +21,8 @@ from crossdiff.errors import InputError
 from crossdiff.evaluation.evaluate import REAL
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.files import load_npy, load_npz, write_text
-from crossdiff.pipeline.inputs import captions_of, find_videos, name_apart
+from crossdiff.pipeline.captioning import captions_of
+from crossdiff.pipeline.inputs import find_videos, name_apart
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.physics import MEASURES
@@ -31,10 +32,10 @@ from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.video import render_2d, render_motion
 from crossdiff.wording import counted
+from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.chain import ChainConfig, ChainResult, run_chain
 from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.demo_clip import fetch_demo_clip
-from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.samples import sample_to_folder
 
 # Of the man who jumps and of the woman who walks by.

@@ -9,8 +9,8 @@ from crossdiff.evaluators.body_parts import PARTS, Part
 from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.evaluators.evaluators import Kind
 from crossdiff.evaluators.training import train_evaluator
+from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.defaults import resolve_out
-from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
 
 EVALUATORS = "evaluators"
 

@@ -29,8 +29,8 @@ from crossdiff.record import pin
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
+from crossdiff.workflows.callbacks import StageCallback, silent
 from crossdiff.workflows.evaluators import choose_evaluators
-from crossdiff.workflows.reporting import StageCallback, silent
 
 if not TYPE_CHECKING:
     __getattr__ = moved_names(__name__)

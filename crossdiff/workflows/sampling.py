@@ -10,8 +10,8 @@ from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 from crossdiff.pipeline.run import Run
+from crossdiff.workflows.callbacks import DefaultCallback, silent
 from crossdiff.workflows.defaults import find_run, resolve_checkpoint, resolve_out
-from crossdiff.workflows.reporting import DefaultCallback, silent
 from crossdiff.workflows.samples import EditFile, SampleSummary, run_captions, sample_to_folder
 from crossdiff.workflows.sweep import PromptSet, PromptSweepSummary, sample_sweep
 

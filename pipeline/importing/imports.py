@@ -16,12 +16,13 @@ from numpy import ndarray
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import CrossDiffError, InputError
 from crossdiff.files import remove_leftovers
+from crossdiff.pipeline.captioning import default_captions, warn_uncaptioned
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import LONGEST_ID, default_captions, warn_uncaptioned
 from crossdiff.pipeline.ledger import Row, VideoRecord, key_of
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import ClipSummary
+from crossdiff.pipeline.summaries import ClipSummary
+from crossdiff.pipeline.video_input import LONGEST_ID
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
 from crossdiff.wording import counted

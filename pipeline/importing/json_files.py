@@ -14,7 +14,7 @@ from crossdiff.files import read_json
 from crossdiff.pipeline.importing import coco, mmpose, openpose
 from crossdiff.pipeline.importing.detections import Detection, PoseVideo
 from crossdiff.pipeline.importing.image_names import frame_of
-from crossdiff.pipeline.inputs import VideoInput
+from crossdiff.pipeline.video_input import VideoInput
 
 # What AlphaPose calls its files, whatever the video's name.
 _ALPHAPOSE, _ALPHAPOSE_FRAMES = "alphapose-results", "sep-json"

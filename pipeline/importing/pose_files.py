@@ -14,6 +14,7 @@ from crossdiff.annotations.captions import VideoCaption, read_caption_csv
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, CrossDiffError, InputError
 from crossdiff.files import npz_names
+from crossdiff.pipeline.captioning import captions_of
 from crossdiff.pipeline.importing.detections import PoseVideo, people_of
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, validate
 from crossdiff.pipeline.importing.jhmdb import JHMDB_ARRAYS, read_jhmdb
@@ -28,7 +29,8 @@ from crossdiff.pipeline.importing.picture import (
     upside_down,
     with_camera,
 )
-from crossdiff.pipeline.inputs import VideoInput, captions_of, name_apart
+from crossdiff.pipeline.inputs import name_apart
+from crossdiff.pipeline.video_input import VideoInput
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
 
