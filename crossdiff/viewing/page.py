@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 from urllib.parse import quote
 
 import pandas as pd
@@ -102,14 +103,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. text: paragraphs, split at empty lines; facts: (name, value); code: commands, one a line."""
+    """A part of the page."""
 
     title: str
     text: str = ""
+    """Paragraphs, separated by empty lines."""
     figures: Sequence[Figure] = ()
     table: pd.DataFrame | Table | None = None
     facts: Sequence[tuple[str, str]] = ()
+    """Names and values."""
     code: str = ""
+    """Commands, one per line."""
+    pairs: bool = False
+    """Whether figures belong together two by two, and stand in rows of two."""
 
     @property
     def paragraphs(self) -> list[str]:
@@ -120,6 +126,13 @@ class Section:
         """The table, unless it has no columns."""
         table = Table.of(self.table) if isinstance(self.table, pd.DataFrame) else self.table
         return table if table is not None and table.columns else None
+
+    @property
+    def layout(self) -> Literal["one", "pairs", "many"]:
+        """How figures stand on a wide screen; four stand in two rows of two, as three columns would leave one alone."""
+        if len(self.figures) < 2:
+            return "one"
+        return "pairs" if self.pairs or len(self.figures) == 4 else "many"
 
     def to_markdown(self) -> str:
         parts = [f"## {_escaped(self.title)}", *map(_escaped, self.paragraphs)]

@@ -175,7 +175,7 @@ def _page(
         lead="One clip: people found in it, lifted to 3D, learnt from, and sampled from text.",
         sections=[
             Section("The clip and its skeleton", _kept_text(run), [Figure("clip.mp4", "Keypoints of the kept tracks")]),
-            Section("Lifted to 3D", _LIFTED_TEXT, lifted),
+            Section("Lifted to 3D", _LIFTED_TEXT, lifted, pairs=True),
             Section("Sampled from text, before and after", _SAMPLES_TEXT, samples),
             *_quality(checkpoint),
             Section("Numbers", facts=facts, table=times.table()),
