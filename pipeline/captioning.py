@@ -78,18 +78,18 @@ def _rates(
 
 
 def _match(video: VideoInput, given: Mapping[str, T], beside: Mapping[Path, Mapping[str, T]]) -> T | None:
-    """The entry of a video in the given file, else in the nearest file of its folders."""
+    """The entry of a video in the given file, else in the nearest file in its folders."""
     sources = [source for source in (given, *(beside.get(folder, {}) for folder in video.folders)) if source]
     return next((source[name] for source in sources for name in video.names if name in source), None)
 
 
 def default_captions(label: str) -> tuple[VideoCaption, ...]:
-    """Captions of a video that is in no captions file; none if its label is empty."""
+    """Captions of the label, for a video without an entry in a captions file; none if the label is empty."""
     return tuple(map(VideoCaption, captions_for(label)))
 
 
 def warn_uncaptioned(names: Sequence[str], count: int) -> None:
-    """One line where some of `count` videos or clips have no caption."""
+    """Warn in one line if some of `count` videos or clips have no caption."""
     if names:
         log.warning(
             "no caption for %d of %s, such as %s: no name says what they show. They are lifted, and trained on "

@@ -38,11 +38,11 @@ class Selection:
 
     @classmethod
     def of(cls, paths: Sequence[Path], lists: Sequence[Path] = (), per_label: int | None = None) -> Selection:
-        """Files as given, and those of folders that are videos (see `search.is_video`), at any depth; each file once.
+        """The given files, and all videos in the given folders (see `search.is_video`); each file once.
 
-        lists: files in the form of UCF101's trainlist01.txt and testlist01.txt; only what they name is taken.
-        per_label: at most this many of each label, evenly over UCF101's groups (clips of a group are of one person and
-        place), the same ones every time; videos without a label are all taken.
+        lists: files in the format of UCF101's trainlist01.txt and testlist01.txt; only the videos in them are taken.
+        per_label: largest number of videos of each label, evenly over UCF101's groups (the clips of a group show one
+        person and place), the same ones every time; all videos without a label are taken.
         """
         by_file: dict[Hashable, VideoInput] = {}
         for given in paths:
@@ -77,7 +77,7 @@ def find_videos(inputs: Sequence[Path], lists: Sequence[Path] = (), per_label: i
 
 
 def _identity(path: Path) -> Hashable:
-    """The same for all links to a file."""
+    """A key that is equal for all links to a file."""
     try:
         status = path.stat()
     except OSError:
@@ -86,7 +86,7 @@ def _identity(path: Path) -> Hashable:
 
 
 def read_list(path: Path) -> list[str]:
-    """The videos that a list of UCF101 names, `Label/v_Label_g01_c01.avi`, without their suffix."""
+    """The videos in a list of UCF101, such as `Label/v_Label_g01_c01.avi`, without their suffix."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -114,7 +114,7 @@ def _listed(videos: Sequence[VideoInput], lists: Sequence[Path]) -> list[VideoIn
 
 
 def _spread(videos: Sequence[VideoInput], per_label: int) -> list[VideoInput]:
-    """The first of every group, then the second of every group, and so on, until there are enough of the label."""
+    """The first video of every group, then the second of every group, and so on, up to `per_label`."""
     turns: Counter[tuple[str, str]] = Counter()
     ranked: dict[str, list[tuple[int, str, VideoInput]]] = {}
     for video in sorted(videos, key=lambda video: video.relative.as_posix()):
@@ -156,13 +156,12 @@ def _not_videos(files: Sequence[Path]) -> str:
 
 
 def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[str, VideoInput]:
-    """Videos by id; where another video has the id already, `-2`, `-3` ... is put behind it.
+    """Videos by id; an id that another video has gets the suffix `-2`, `-3` ...
 
-    known: the files behind the ids of an earlier run. A file keeps its id; one whose file is gone (or was moved) is
-    free again.
+    known: files by id, of an earlier run. A file keeps its id; the id of a file that is gone or was moved is free.
     """
     owner = {name.lower(): path.resolve() for name, path in known.items() if path.exists()}
-    # From the last, so that a file with two ids has the first; without ids that are too long for its files.
+    # In reverse, so that a file with two ids gets the first; without ids that are too long for file names.
     before = sorted(known.items(), reverse=True)
     kept = {path.resolve(): name for name, path in before if len(name.encode()) <= LONGEST_ID}
     named: dict[str, VideoInput] = {}

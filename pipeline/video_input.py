@@ -23,14 +23,15 @@ _CUT = 180
 
 @dataclass(frozen=True)
 class VideoInput:
-    """A video file. relative: its path below the given folder, or its name if the file was given."""
+    """A video file given to a command, or found in a folder."""
 
     path: Path
     relative: Path
+    """Path below the given folder; the name if the file itself was given."""
 
     @property
     def id(self) -> str:
-        """Safe as a file name: `Lunges/v 1.avi` is `Lunges__v_1`; a long one is cut, and ends in a hash."""
+        """Safe as a file name: `Lunges__v_1` for `Lunges/v 1.avi`; a long one is cut, and ends in a hash."""
         parts = self.relative.with_suffix("").parts
         name = "__".join(re.sub(r"[^\w.-]", "_", part) for part in parts).encode()
         if len(name) <= _CUT:
@@ -49,8 +50,8 @@ class VideoInput:
     def label(self) -> str:
         """The action named by the file or a folder; empty if neither names one.
 
-        That of a UCF101 name (`v_Lunges_g01_c01`), or the name of the nearest folder that is not a generic one
-        (`videos`, `DCIM`). Where that folder's is not a known action, a known one in the file's name comes first.
+        It comes from a UCF101 name (`v_Lunges_g01_c01`), or is the name of the nearest folder without a generic name
+        (`videos`, `DCIM`). If that is no known action, a known action in the file's name takes precedence.
         """
         named = _UCF101_NAME.fullmatch(self.path.stem)
         if named:
@@ -72,7 +73,7 @@ class VideoInput:
 
     @property
     def folders(self) -> list[Path]:
-        """From its own folder up to the one that was given."""
+        """The video's folder and those above it, up to the given one."""
         return list(self.path.parents)[: len(self.relative.parts)]
 
 
