@@ -76,7 +76,7 @@ def holds_video(path: Path) -> bool:
             stream = _video_stream(container)
             # Pictures of formats for video (AVIF, GIF) declare one frame.
             return stream is not None and stream.frames != 1
-    except Exception:  # whatever FFmpeg and the disk make of it
+    except Exception:  # FFmpeg and the disk raise many kinds
         return False
 
 
@@ -133,7 +133,7 @@ class VideoReader:
 
     @property
     def decoded(self) -> float:
-        """Share of the video's frames that could be decoded, once all are read."""
+        """Fraction of the video's frames that could be decoded, once all are read."""
         return self._count.share
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Generator[av.VideoFrame]:
@@ -221,9 +221,9 @@ def _packets(container: InputContainer) -> Iterator[Packet]:
 
 def _header_rate(stream: VideoStream) -> float | None:
     """Frames per second; None where the header gives no rate that a video can have."""
-    found = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
+    declared = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     low, high = _FPS_RANGE
-    for rate in found:
+    for rate in declared:
         if low <= rate <= high:
             return rate
     return None

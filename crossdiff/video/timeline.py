@@ -10,7 +10,7 @@ from numpy import ndarray
 
 # Seconds by which containers round time stamps: an even rate within it is exact.
 _ROUNDING = 1.1e-3
-# Share of the time stamps that must increase for the stamps to be used.
+# Fraction of the time stamps that must increase for the stamps to be used.
 _INCREASING = 0.9
 # A pause is longer than both: seconds, and times the usual interval between frames.
 _PAUSE_SECONDS, _PAUSE_INTERVALS = 1.0, 10.0

@@ -23,9 +23,10 @@ _VIDEOS = {".mp4", ".webm"}
 
 @dataclass(frozen=True)
 class Figure:
-    """A video or picture beside the page. src: its path relative to the page, with forward slashes."""
+    """A video or picture beside the page."""
 
     src: str
+    """Path relative to the page, with forward slashes."""
     caption: str
 
     def __post_init__(self) -> None:
@@ -46,11 +47,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value in a table; interval: half its width, empty without one; best: marked as the best of its column."""
+    """A value in a table."""
 
     text: str
     interval: str = ""
+    """Half the width of its interval; empty without one."""
     best: bool = False
+    """Whether it is marked as the best of its column."""
 
     def __str__(self) -> str:
         """As Markdown."""
@@ -60,11 +63,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """better: an arrow behind the title, empty where no direction is better; numeric: aligned as numbers are."""
+    """A column of a table."""
 
     title: str
     better: str = ""
+    """Arrow after the title; empty if neither direction is better."""
     numeric: bool = True
+    """Whether values are aligned as numbers."""
 
     def __str__(self) -> str:
         """As Markdown."""
@@ -73,11 +78,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, and rows with a cell for each of them; named: whether the first column holds the rows' names."""
+    """A table with a cell per row and column."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     named: bool = False
+    """Whether the first column holds the names of the rows."""
 
     def __post_init__(self) -> None:
         wrong = {len(row) for row in self.rows} - {len(self.columns)}

@@ -38,7 +38,7 @@ from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.demo_clip import fetch_demo_clip
 from crossdiff.workflows.samples import sample_to_folder
 
-# Of the man who jumps and of the woman who walks by.
+# The man jumps, and the woman walks past.
 DEMO_CAPTIONS = (
     VideoCaption("a person does jumping jacks", track=0),
     VideoCaption("someone jumps and swings the arms overhead, again and again", track=0),
@@ -84,15 +84,15 @@ def make_demo(
     InputError: `out` is the run of another clip.
     """
     run = Run.create(out)
-    paths, found = {name: v.path for name, v in run.ledger.videos().items()}, find_videos([video])
-    if others := paths.keys() - name_apart(found, paths).keys():
+    paths, videos = {name: v.path for name, v in run.ledger.videos().items()}, find_videos([video])
+    if others := paths.keys() - name_apart(videos, paths).keys():
         raise InputError(f"{out}: shows {min(others)} already; name another folder for {video.name} with --out")
     times = _Stopwatch(on_stage)
     cfg = ChainConfig(
         captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
     )
-    (known,) = captions_of(found, cfg.captions).values()
-    prompts = [*(caption.text for caption in known[:1]), KNOWN_PROMPT]
+    (captioned,) = captions_of(videos, cfg.captions).values()
+    prompts = [*(caption.text for caption in captioned[:1]), KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     before = sample_to_folder(
         prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device

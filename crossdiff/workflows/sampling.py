@@ -20,7 +20,7 @@ _FRAMES = 120
 
 @dataclass(frozen=True)
 class SamplingRequest:
-    """What to sample, with which model, and where to write it. What is None takes its default, which is reported."""
+    """Prompts, settings, model and output folder. None: the default, which is reported."""
 
     prompts: tuple[str, ...] = ()
     """Sentences; without any, those of `prompt_set`, else captions of the run."""
@@ -59,7 +59,7 @@ class SamplingRequest:
 
 
 def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) -> SampleSummary | PromptSweepSummary:
-    """Sample what is requested: .npy of joints (frames, 22, 3), metres, Y up, and an .mp4 of each.
+    """Sample the requested motions: .npy of joints (frames, 22, 3), metres, Y up, and an .mp4 of each.
 
     Nothing is sampled again where the folder already holds these very motions.
     """

@@ -1,4 +1,4 @@
-"""Motion files and pseudo labels on one interactive page; what cannot be read is left out and named."""
+"""Motion files and pseudo labels on one interactive page; unreadable ones are left out and listed."""
 
 from __future__ import annotations
 

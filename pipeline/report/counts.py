@@ -30,7 +30,7 @@ class RunRows:
     videos: dict[str, VideoRecord]
     extract: list[Row]
     tracks: list[Row]
-    judged: list[Row]
+    checked: list[Row]
     """Clips that were kept, filtered, or failed in `filter`."""
     built: list[Row]
     pseudo: list[Row]
@@ -59,12 +59,12 @@ class RunRows:
 
     @property
     def kept(self) -> list[Row]:
-        return [row for row in self.judged if row.state == "done"]
+        return [row for row in self.checked if row.state == "done"]
 
     @property
     def dropped(self) -> dict[str, list[Row]]:
         """Filtered clips by reason, the most frequent reason first."""
-        rows = [row for row in self.judged if row.state == "filtered"]
+        rows = [row for row in self.checked if row.state == "filtered"]
         order = [reason for reason, _ in Counter(str(row.reason) for row in rows).most_common()]
         return {reason: [row for row in rows if row.reason == reason] for reason in order}
 
@@ -73,14 +73,14 @@ def overview(rows: RunRows, run: Run) -> Section:
     """Numbers of videos, clips, motions and labels."""
     states = Counter(row.state for row in rows.extract)
     minutes = sum(row.measures["frames"] for row in rows.built) / run.recorded("build", BuildConfig).fps / 60
-    judged = Counter(row.state for row in rows.judged)
+    checked = Counter(row.state for row in rows.checked)
     facts = [
         ("Videos", f"{len(rows.extract):,}"),
         ("With people", f"{states['done']:,}"),
         ("Failed", f"{sum(n for state, n in states.items() if state not in ('done', 'filtered')):,}"),
         ("Clips (one person, one shot)", f"{len(rows.tracks):,}"),
-        ("Kept", f"{judged['done']:,}" if rows.judged else "not filtered yet"),
-        ("Dropped", f"{judged['filtered']:,}" if rows.judged else "not filtered yet"),
+        ("Kept", f"{checked['done']:,}" if rows.checked else "not filtered yet"),
+        ("Dropped", f"{checked['filtered']:,}" if rows.checked else "not filtered yet"),
         ("2D motions", f"{len(rows.built):,} ({minutes:.1f} min)" if rows.built else "not built yet"),
         ("Pseudo-3D labels", f"{sum(r.state == 'done' for r in rows.pseudo):,}" if rows.pseudo else "not lifted yet"),
     ]
@@ -103,7 +103,7 @@ def reasons(rows: RunRows, run: Run) -> list[Section]:
 
 def count_labels(rows: RunRows) -> pd.DataFrame:
     """A row per label: numbers of videos, failed ones, clips, kept ones and motions, and of dropped clips by reason."""
-    parent = {row.id: row for row in rows.judged}
+    parent = {row.id: row for row in rows.checked}
     counts: dict[str, Counter[str]] = {}
     reasons: dict[str, Counter[str]] = {}
 
@@ -138,7 +138,7 @@ def count_labels(rows: RunRows) -> pd.DataFrame:
 
 def failures(rows: RunRows, gone: Collection[str], undrawn: Mapping[str, str]) -> list[Section]:
     """Videos and clips that failed, videos that are `gone`, and the reasons of the clips and labels in `undrawn`."""
-    failed = [row for row in rows.extract if row.state != "done"] + [r for r in rows.judged if r.state == "failed"]
+    failed = [row for row in rows.extract if row.state != "done"] + [r for r in rows.checked if r.state == "failed"]
     sections = []
     if failed:
         table = pd.DataFrame({"video or clip": row.id, "why": row.reason} for row in failed[:_MOST_LINES])

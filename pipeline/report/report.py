@@ -88,7 +88,7 @@ def write_report(run: Run, path: Path | None = None, most: int = 8, labels: int 
     drawer = Drawer(run, rows.videos, folder)
     drawn = _draw(rows, drawer, most, labels)
     limits = run.recorded("filter", FilterConfig).model_dump(include=set(REASONS))
-    histograms = draw_histograms(rows.judged, _MEASURES, {name: limits[name] for name in REASONS}, folder, "clips")
+    histograms = draw_histograms(rows.checked, _MEASURES, {name: limits[name] for name in REASONS}, folder, "clips")
     sections = [
         overview(rows, run),
         *reasons(rows, run),
@@ -121,7 +121,7 @@ def write_report(run: Run, path: Path | None = None, most: int = 8, labels: int 
     write_page(path, page)
     _remove_old(folder, {Path(figure.src).name for section in page.sections for figure in section.figures})
     shown = len(drawn.kept) + sum(map(len, drawn.dropped.values()))
-    return ReportSummary(path, len(rows.judged), shown, len(drawn.labels), drawer.gone, drawer.failed)
+    return ReportSummary(path, len(rows.checked), shown, len(drawn.labels), drawer.gone, drawer.failed)
 
 
 def _draw(rows: RunRows, drawer: Drawer, most: int, labels: int) -> _Pictures:
@@ -144,7 +144,7 @@ def _draw(rows: RunRows, drawer: Drawer, most: int, labels: int) -> _Pictures:
         kept_sheets = sheets(kept)
         dropped_sheets = {reason: sheets(clips) for reason, clips in dropped.items()}
         videos = [figure for row in kept[:_MOST_VIDEOS] for figure in drawer.video(row, _caption(row, rows.label(row)))]
-        video_of = {row.id: row.parent for row in rows.judged}
+        video_of = {row.id: row.parent for row in rows.checked}
         label_videos = []
         for row in lifted:
             bar.update(task, note=row.id, advance=1)
