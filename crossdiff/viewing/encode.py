@@ -81,7 +81,8 @@ def _encode(first: Image, rest: Iterator[Image], path: Path, fps: float) -> None
     # Absolute: ffmpeg takes `take:1.mp4` for a protocol, and what begins with `-` for an option.
     writer = imageio_ffmpeg.write_frames(
         path.absolute(), (width, height), fps=fps, codec=kind.codec, pix_fmt_in=kind.input_pixels,
-        pix_fmt_out=kind.pixels, quality=None, macro_block_size=2, output_params=list(kind.options), ffmpeg_log_level="error",
+        pix_fmt_out=kind.pixels, quality=None, macro_block_size=2, output_params=list(kind.options),
+        ffmpeg_log_level="error",
     )  # fmt: skip
     writer.send(None)
     try:
