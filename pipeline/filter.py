@@ -57,7 +57,7 @@ class FilterConfig(Config):
     """Most clips to keep of each label, best scores first; null keeps all. Clips without a label are not counted."""
 
 
-# Reasons as people read them, in the order in which limits are checked.
+# Reasons in words, in the order in which limits are checked.
 REASONS = {
     "min_fps": "source frame rate too low",
     "min_frames": "too short",

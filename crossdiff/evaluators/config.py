@@ -1,4 +1,4 @@
-"""Settings by which evaluators are trained."""
+"""Settings for training evaluators."""
 
 from __future__ import annotations
 

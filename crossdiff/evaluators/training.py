@@ -149,7 +149,7 @@ def _train_movement(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clip
 
 
 def _train_matching(evaluator: T2MEvaluator, cfg: EvaluatorTraining, train: Clips, val: Clips, out: Path) -> Best:
-    """Train the encoders of motion and text; the movement encoder stays as it is."""
+    """Train the encoders of motion and text; the movement encoder is frozen."""
 
     def loss(clips: Clips, rng: np.random.Generator) -> Tensor:
         chosen, captions, features = clips.draw(cfg.matching.batch_size, rng)

@@ -48,7 +48,7 @@ class Ablation(Config):
     group: str
     """Heading that the row belongs to."""
     paper: str = ""
-    """Name of the row in the paper's table 2; empty where it has none."""
+    """Name of the row in the paper's table 2; empty if it has none."""
     train: dict[str, Any] = Field(default_factory=dict)
     """Settings of training that differ."""
 
@@ -57,7 +57,7 @@ class AblationStudy(Config):
     """Models that are trained and evaluated alike, but for one difference each."""
 
     rows: tuple[str, ...]
-    """Names of shipped files, in `ablations/` where they name no folder, or paths."""
+    """Names of shipped files, in `ablations/` unless they contain a folder, or paths."""
     stage1: dict[str, Any]
     """Settings of stage I that all rows share."""
     stage2: dict[str, Any] | None = None

@@ -9,12 +9,12 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-# Codecs of which every packet is one frame that is shown, unless it is interlaced.
+# Codecs with one displayed frame per packet, unless it is interlaced.
 _FRAME_EACH = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "vp9", "libdav1d", "av1"})
-_CHUNK_BYTES = 8  # of an AVI file that a frame takes at least: the header of its chunk
+_CHUNK_BYTES = 8  # least size of a frame in an AVI file: the header of its chunk
 # A file ends early where the time missing is longer than both: intervals between frames, and seconds.
 _MISSING_INTERVALS, _MISSING_SECONDS = 2.0, 0.1
-# Seconds by which the tracks of a file lie apart at most where it is cut.
+# Largest difference between the ends of the tracks of a file that was cut, in seconds.
 _INTERLEAVING = 1.0
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
@@ -42,7 +42,7 @@ class Completeness:
         self._first = self._end = self._others_end = 0.0
 
     def see(self, packet: Packet) -> None:
-        """Any packet of the file."""
+        """Count a packet of any stream."""
         time = packet.pts if packet.pts is not None else packet.dts
         end = 0.0 if time is None else float((time + (packet.duration or 0)) * packet.time_base)
         if packet.stream is not self._stream:
@@ -54,7 +54,7 @@ class Completeness:
             self._last_dts = max(self._last_dts, packet.dts or 0)
 
     def frame(self, frame: av.VideoFrame) -> bool:
-        """Count a decoded frame; False where it is damaged."""
+        """Count a decoded frame; returns False if it is damaged."""
         self._interlaced |= frame.interlaced_frame
         if frame.is_corrupt:
             self._lost += 1

@@ -161,7 +161,7 @@ class VideoReader:
 
 
 class _Clock:
-    """The time of every frame: by the time stamps of the file or, where a rate is given, by that alone."""
+    """The time of every frame, from the time stamps of the file or from a given frame rate."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, fps: float, is_given: bool) -> None:
         self._is_given = is_given
@@ -196,7 +196,7 @@ _NOT_A_VIDEO = "not a video that can be decoded (wrong or damaged format, or cut
 def _open(file: BinaryIO) -> InputContainer:
     """FFmpeg reads this file through Python, and can open no other."""
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
-    # Titles of old files are in any encoding; the default raises where they are not UTF-8.
+    # Titles of old files may have any encoding; the default raises if they are not UTF-8.
     return av.open(
         file, "r", container_options=options, buffer_size=_BUFFER, io_open=_refuse, metadata_errors="replace"
     )

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-# Seconds by which containers round time stamps: an even rate within it is exact.
+# Rounding of time stamps in containers, in seconds: a rate that is even up to it counts as exact.
 _ROUNDING = 1.1e-3
 # Fraction of the time stamps that must increase for the stamps to be used.
 _INCREASING = 0.9

@@ -1,4 +1,4 @@
-"""All stages, one after the other: videos to labels, fine-tuning and samples. Work that is done is skipped."""
+"""All stages in turn: videos to labels, fine-tuning and samples. Finished work is skipped."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ChainResult:
 
     finetuned: TrainSummary
     samples: SampleSummary | None
-    """None where there was neither a prompt nor a caption."""
+    """None if there was neither a prompt nor a caption."""
     prompts: list[str]
     """The prompts that were sampled."""
     failures: list[str]

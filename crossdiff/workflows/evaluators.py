@@ -47,7 +47,7 @@ def train_evaluators(
 
 
 def choose_evaluators(kind: str | None = None, part: str | None = None) -> list[tuple[Kind, Part]]:
-    """Kind and part of the evaluators to train; tmr without a part is trained on the whole body alone."""
+    """Kind and part of the evaluators to train; tmr without a part is trained on the whole body only."""
     if part is not None and part not in PARTS:
         raise InputError(f"--part: expected {', '.join(PARTS)}, got {part!r}")
     if kind is not None and kind not in ("t2m", "tmr"):

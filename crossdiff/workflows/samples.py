@@ -138,7 +138,7 @@ def sample_to_folder(
     others = _still_there([*earlier, *before.get("motions", [])], names, out)
     pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
     motions = sample_motions(pipe, prompts, frames, seed, cfg, None if edit is None else edit.load(pipe.model.skeleton))
-    # Until all files are written, the record lists none of them, and no old video lies beside a new motion.
+    # Until all files are written, the record lists none of them, and old videos of new motions are removed.
     write_json(out / RECORD, {**record, "motions": [], "earlier": others})
     for name, motion in zip(names, motions, strict=True):
         (out / f"{name}.mp4").unlink(missing_ok=True)

@@ -35,7 +35,7 @@ class SamplingRequest:
     seed: int = 0
     """Prompt i takes `seed` + i."""
     edit: EditFile | None = None
-    """A motion of which a part is kept."""
+    """A motion to edit, of which a part is kept."""
     run: Path | None = None
     """Run whose model and captions to use; None: the latest, if there is one."""
     checkpoint: str | None = None

@@ -167,8 +167,8 @@ def _with_gaps(numbers: Sequence[int]) -> Iterator[int]:
         yield number
 
 
-def _person(found: Detection) -> Person:
+def _person(person: Detection) -> Person:
     """A person for the tracker; hidden keypoints are put at the median of the visible ones."""
-    visible = found.xy[found.score > 0]
-    xy = np.where((found.score > 0)[:, None], found.xy, np.median(visible, axis=0))
-    return Person(xy, found.score, np.concatenate([visible.min(axis=0), visible.max(axis=0)]))
+    visible = person.xy[person.score > 0]
+    xy = np.where((person.score > 0)[:, None], person.xy, np.median(visible, axis=0))
+    return Person(xy, person.score, np.concatenate([visible.min(axis=0), visible.max(axis=0)]))
