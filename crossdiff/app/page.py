@@ -37,7 +37,7 @@ _EXAMPLES = [
     "a person sits down, then stands up | 6",
 ]
 _DEFAULTS = SamplingConfig()
-# Interval at which old files are deleted, and their age, in seconds.
+# Interval between deletions of old files, and their age, in seconds.
 _TIDY = (600, 3600)
 # System fonts: none is downloaded.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -193,12 +193,12 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except CrossDiffError as error:
-        said = str(error)
+        message = str(error)
     except OSError as error:
-        said = f"{error.filename or 'the file system'}: {error.strerror or error}"
+        message = f"{error.filename or 'the file system'}: {error.strerror or error}"
     else:
         return
-    raise gr.Error(escape(said), duration=None, print_exception=False)
+    raise gr.Error(escape(message), duration=None, print_exception=False)
 
 
 def _callback(progress: gr.Progress) -> ProgressCallback:

@@ -108,7 +108,7 @@ def observe(
 
 def faults(noise: DetectorNoise) -> dict[str, DetectorNoise]:
     """Each kind of error alone; those that affect only some clips are applied to all."""
-    always = 1.0 / noise.strength if noise.strength else 0.0  # a fraction is multiplied by the strength
+    always = 1.0 / noise.strength if noise.strength else 0.0  # fractions are multiplied by the strength
     none = dict.fromkeys(("jitter_pixels", "jitter", "drift", "drops", "swaps", "no_toes", "camera_moves"), 0.0)
     alone = {
         "jitter": {"jitter_pixels": noise.jitter_pixels, "jitter": noise.jitter, "drift": noise.drift},
@@ -123,9 +123,9 @@ def faults(noise: DetectorNoise) -> dict[str, DetectorNoise]:
 
 def _pan(frames: int, fps: float, rng: Generator) -> Float[ndarray, "f 2"]:
     """A smooth path in the plane from the origin, at most 1 away from it."""
-    way = gaussian_filter1d(rng.standard_normal((frames, 2)), fps, axis=0, mode="nearest")
-    way -= way[0]
-    return way * rng.random() / max(float(np.linalg.norm(way, axis=1).max()), 1e-9)
+    path = gaussian_filter1d(rng.standard_normal((frames, 2)), fps, axis=0, mode="nearest")
+    path -= path[0]
+    return path * rng.random() / max(float(np.linalg.norm(path, axis=1).max()), 1e-9)
 
 
 def _slow(shape: tuple[int, ...], frames: float, rng: Generator) -> ndarray:

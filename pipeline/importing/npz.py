@@ -10,7 +10,7 @@ import numpy as np
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
 from crossdiff.pipeline.importing.imports import validate
-from crossdiff.pipeline.importing.picture import framed
+from crossdiff.pipeline.importing.picture import fit_picture
 from crossdiff.types import Keypoints2D
 
 _NEEDED = ("xy", "score", "fps", "keypoint_set")
@@ -18,15 +18,15 @@ _OPTIONAL = ("frame", "size", "time", "camera", "camera_known", "world")
 
 
 def read_keypoints(path: Path) -> Keypoints2D:
-    """Keypoints of a person: an npz of xy (F, K, 2), score (F, K), fps and keypoint_set, as `Keypoints2D` says.
+    """Read the keypoints of a person: an npz with xy (F, K, 2), score (F, K), fps and keypoint_set; see `Keypoints2D`.
 
-    Without `frame` the frames are successive ones; without `size` (width, height) that of a picture which holds all
-    poses, moved into it.
+    Without `frame`, the frames are consecutive. Without `size` (width, height), the poses are moved into a picture that
+    contains all of them.
     """
     z = load_npz(path, _NEEDED, _OPTIONAL)
     try:
         width, height = map(int, z.get("size", np.ones(2)))
-        found = Keypoints2D(
+        keypoints = Keypoints2D(
             xy=z["xy"],
             score=z["score"],
             frame=z.get("frame", np.arange(len(z["xy"]))),
@@ -37,8 +37,8 @@ def read_keypoints(path: Path) -> Keypoints2D:
             **({"camera_known": z["camera_known"] != 0} if "camera_known" in z else {}),
         )
     except (ClipError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md says what the arrays are") from None
-    found = validate(found)
-    with np.errstate(over="ignore"):  # of keypoints that were not seen
-        found = replace(found, xy=found.xy.astype(np.float32), score=found.score.astype(np.float32))
-    return found if "size" in z else framed(found)
+        raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md describes the arrays") from None
+    keypoints = validate(keypoints)
+    with np.errstate(over="ignore"):  # of hidden keypoints
+        keypoints = replace(keypoints, xy=keypoints.xy.astype(np.float32), score=keypoints.score.astype(np.float32))
+    return keypoints if "size" in z else fit_picture(keypoints)
