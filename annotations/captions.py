@@ -63,11 +63,6 @@ def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     return _captions(_read_cells(path), path)
 
 
-def read_rates(path: Path) -> dict[str, float]:
-    """True frame rates by video, from the column fps; see `read_caption_table`."""
-    return _rates(_read_cells(path), path)
-
-
 def read_caption_table(path: Path) -> CaptionTable:
     """Captions as by `read_caption_csv`, and true frame rates of videos whose time stamps are wrong.
 

@@ -21,6 +21,7 @@ MODULES = {
     "crossdiff.evaluation.words": "crossdiff.evaluators.words",
     "crossdiff.pipeline.imports": "crossdiff.pipeline.importing.imports",
     "crossdiff.pipeline.people": "crossdiff.pipeline.tracks.people",
+    "crossdiff.pipeline.stages": "crossdiff.pipeline.summaries",
     "crossdiff.studies.recipe": "crossdiff.workflows.recipe",
     "crossdiff.viewing.motion_files": "crossdiff.data.motion_files",
     "crossdiff.viewing.sheet": "crossdiff.viewing.render",

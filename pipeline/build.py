@@ -15,8 +15,8 @@ from crossdiff.files import remove_leftovers, save_npz, write_text
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import ClipSummary
 from crossdiff.pipeline.subjects import bystanders, captions_of_track
+from crossdiff.pipeline.summaries import ClipSummary
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D

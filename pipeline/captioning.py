@@ -13,7 +13,6 @@ from crossdiff.annotations.captions import (
     VideoCaption,
     read_caption_csv,
     read_caption_table,
-    read_rates,
 )
 from crossdiff.pipeline.video_input import VideoInput
 from crossdiff.wording import counted
@@ -37,12 +36,6 @@ def captions_and_rates_of(
     given, beside = _read_files(videos, file, read_caption_table)
     captions = _captions(videos, file, given.captions if given else {}, {f: t.captions for f, t in beside.items()})
     return captions, _rates(videos, given.rates if given else {}, {f: t.rates for f, t in beside.items()})
-
-
-def rates_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, float]:
-    """True frame rates of the videos that have one, from the files that `captions_of` reads."""
-    given, beside = _read_files(videos, file, read_rates)
-    return _rates(videos, given or {}, beside)
 
 
 def _read_files(

@@ -13,16 +13,11 @@ from typing import Any
 
 from crossdiff.annotations.captions import CAPTIONS_FILE
 from crossdiff.errors import InputError
-from crossdiff.pipeline.captioning import captions_of, default_captions, rates_of, warn_uncaptioned
 from crossdiff.pipeline.search import files_below, is_video
 from crossdiff.pipeline.video_input import LONGEST_ID, VideoInput
 
 log = logging.getLogger(__name__)
 
-__all__ = [
-    "Selection", "VideoInput", "captions_of", "default_captions", "find_videos", "name_apart", "rates_of", "read_list",
-    "warn_uncaptioned",
-]  # fmt: skip
 # A line of UCF101's lists: a path and, in those for training, the number of its label.
 _LIST_LINE = re.compile(r"(?P<path>\S.*?)(\s+\d+)?\s*")
 

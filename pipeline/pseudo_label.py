@@ -18,7 +18,7 @@ from crossdiff.pipeline.filter import first_violation, rejected
 from crossdiff.pipeline.label_quality import LABEL_MEASURES, LABEL_REASONS, LabelQualityConfig, measure_label, quality
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import StageSummary, no_motions
+from crossdiff.pipeline.summaries import StageSummary, no_motions
 from crossdiff.progress import track
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Motion2D
