@@ -122,13 +122,13 @@ def _finished(model: CrossDiffModel, raw: Float[Tensor, "t d3"], clip: FlatClip,
     """The features (T, D3) of a label."""
     skeleton, metres = model.skeleton, model.skeleton.metres_per_unit
     joints = features_to_joints_and_next(raw, skeleton)
-    flat, visible, path_known = _in_picture(model, torch.from_numpy(clip.features), torch.from_numpy(clip.mask))
+    flat, visible, path = _in_picture(model, torch.from_numpy(clip.features), torch.from_numpy(clip.mask))
     world = _world(clip, skeleton)
     if cfg.fuse and skeleton.body is not None and torch.isfinite(world).all(-1).all(-1).any():
-        fused = fuse(joints * metres, flat, visible, world, path_known, cfg.smooth_sigma, skeleton)
+        fused = fuse(joints * metres, flat, visible, world, path, cfg.smooth_sigma, skeleton)
         return rebuild(fused / metres, 0.0, skeleton, placed=True)
     if cfg.fit_view:
-        joints = fit_to_view(joints * metres, flat, visible, path_known, skeleton) / metres
+        joints = fit_to_view(joints * metres, flat, visible, path, skeleton) / metres
     return rebuild(joints, cfg.smooth_sigma, skeleton, cfg.fit_view)
 
 
@@ -143,9 +143,9 @@ def _world(clip: FlatClip, skeleton: Skeleton) -> Float[Tensor, "t+1 j 3"]:
 
 def _in_picture(
     model: CrossDiffModel, features: Float[Tensor, "t d2"], mask: Bool[Tensor, "t d2"]
-) -> tuple[Float[Tensor, "t+1 j 2"], Bool[Tensor, "t+1 j"], bool]:
+) -> tuple[Float[Tensor, "t+1 j 2"], Bool[Tensor, "t+1 j"], Bool[Tensor, " t+1"]]:
     """A clip's joints in the picture (metres) in its T frames and the next one, of which only the root is known; where
-    they are visible; and whether the root's path is known.
+    they are visible; and where the root's movement since the frame before is known.
     """
     layout = layout_2d(model.skeleton, model.config.layout_2d)
     visible = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
@@ -155,4 +155,5 @@ def _in_picture(
     moved = torch.cat([shown, (shown[-1] + features[-1, layout.root])[None]])
     if layout.name == "official":
         moved[-1] = shown[-1] - shown[-1, :1] + features[-1, layout.root]
-    return moved, torch.cat([visible, visible[-1:]]), bool(mask[:, layout.root].all())
+    path_known = torch.cat([torch.ones(1, dtype=torch.bool), mask[:, layout.root].all(-1)])
+    return moved, torch.cat([visible, visible[-1:]]), path_known
