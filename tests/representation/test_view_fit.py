@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from crossdiff.representation.cleanup import rebuild, stand_on_floor
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.projection import project_orthographic, rotate_y
-from crossdiff.representation.view_fit import fit_to_view, follow
+from crossdiff.representation.view_fit import fit_to_view, follow, trust_in_picture
 from crossdiff.skeleton import HUMANML3D
 
 JOINTS = person(40, seed=3)
@@ -109,3 +109,21 @@ def test_where_the_path_is_unknown_the_steps_are_those_lifted():
     path = torch.tensor([[0.0, 0.0], [1.0, 0.0], [9.0, 9.0], [10.0, 9.0]])
     lifted = torch.tensor([[5.0, 5.0], [5.0, 6.0], [5.0, 7.0], [5.0, 8.0]])
     assert_close(follow(path, lifted, known), torch.tensor([[5.0, 5.0], [6.0, 5.0], [6.0, 6.0], [7.0, 6.0]]))
+
+
+def test_the_picture_is_trusted_where_lifting_is_unsure_and_the_joints_are_steady():
+    rng = torch.Generator().manual_seed(0)
+    shown = seen_from(40.0)
+    noisy = shown + 0.03 * torch.randn(shown.shape, generator=rng)
+    unsure, sure = (torch.stack([JOINTS, wrong(1, size)]) for size in (0.05, 0.005))
+    steady = JOINTS[:1, :, :2].expand(40, -1, -1)  # nothing moves, so nothing jitters
+    assert trust_in_picture(sure, steady, ALL) == 1
+    assert trust_in_picture(sure, noisy, ALL) < 0.1 < 0.3 < trust_in_picture(unsure, noisy, ALL) < 1
+    assert trust_in_picture(sure, noisy, ~ALL) == 1  # there is nothing to judge by
+
+
+def test_joints_go_a_share_of_the_way():
+    lifted, shown = wrong(), seen_from(0.0)
+    moved = [fit_to_view(lifted, shown, ALL, ~KNOWN, HUMANML3D, share) - lifted for share in (0.0, 0.25, 1.0)]
+    assert_close(moved[0], torch.zeros_like(lifted), atol=1e-5, rtol=0)
+    assert_close(moved[1], 0.25 * moved[2], atol=1e-5, rtol=0)
