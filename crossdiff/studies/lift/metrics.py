@@ -109,15 +109,25 @@ def errors(
 
 
 def aligned(predicted: Float[Tensor, "t j 3"], true: Float[Tensor, "t j 3"]) -> Float[Tensor, "t j 3"]:
-    """Each frame aligned with the true one by rotation, scale and translation (Umeyama, PAMI 1991; no reflection)."""
+    """Each frame aligned with the true one by rotation, scale and translation (see `best_turn`)."""
     middle = true.mean(-2, keepdim=True)
-    x, y = predicted - predicted.mean(-2, keepdim=True), true - middle
-    u, stretch, vh = torch.linalg.svd(x.mT @ y)
+    x = predicted - predicted.mean(-2, keepdim=True)
+    turn, scale = best_turn(x, true - middle)
+    return scale[..., None, None] * (x @ turn) + middle
+
+
+def best_turn(
+    points: Float[Tensor, "*b n 3"], targets: Float[Tensor, "*b n 3"]
+) -> tuple[Float[Tensor, "*b 3 3"], Float[Tensor, "*b"]]:
+    """Rotation R of row vectors and scale s with the least squared distance of s x R to the targets.
+
+    Both sets keep their origins. Umeyama, PAMI 1991; no reflection.
+    """
+    u, stretch, vh = torch.linalg.svd(points.mT @ targets)
     sign = torch.ones_like(stretch)
     sign[..., 2] = torch.linalg.det(u @ vh).sign()
-    turn = (u * sign[..., None, :]) @ vh  # of row vectors
-    scale = (stretch * sign).sum(-1) / x.square().sum((-2, -1)).clamp_min(1e-12)
-    return scale[..., None, None] * (x @ turn) + middle
+    scale = (stretch * sign).sum(-1) / points.square().sum((-2, -1)).clamp_min(1e-12)
+    return (u * sign[..., None, :]) @ vh, scale
 
 
 def _ahead(joints: Tensor, skeleton: Skeleton) -> Tensor:
