@@ -21,6 +21,7 @@ TRUTH, LANDMARKS, VIDEOS = "truth.npz", "mediapipe_world.npz", "videos"
 _Y_UP = np.array([1.0, -1.0, -1.0])
 # Seconds within which a sample must lie for a time to count as covered by a series.
 _REACH = 0.25
+_TINY = 1e-6  # seconds
 # A joint whose position depends on the convention of a skeleton: alignments and errors leave it out.
 _PELVIS = "pelvis"
 _ENOUGH = 4  # joints
@@ -43,11 +44,11 @@ class Series:
             return np.zeros(len(times), dtype=bool)
         after = np.searchsorted(self.time, times).clip(0, len(self.time) - 1)
         before = np.maximum(after - 1, 0)
-        return np.minimum(abs(self.time[after] - times), abs(self.time[before] - times)) <= _REACH
+        return np.minimum(abs(self.time[after] - times), abs(self.time[before] - times)) <= _REACH + _TINY
 
     def covers(self, times: Float[ndarray, " t"]) -> Bool[ndarray, " t"]:
         """Which times are near and not outside the series."""
-        inside = (times >= self.time[0] - 1e-6) & (times <= self.time[-1] + 1e-6)
+        inside = (times >= self.time[0] - _TINY) & (times <= self.time[-1] + _TINY)
         return self.near(times) & inside
 
     def at(self, times: Float[ndarray, " t"]) -> Float[ndarray, "t j 3"]:
