@@ -30,7 +30,7 @@ COVERAGE = {
 }
 # Joints of the truth as the detector places them, by track; under None those of the measured person, whose track is
 # not known.
-Detected = Mapping[str | None, Series]
+JointsByTrack = Mapping[str | None, Series]
 _LEAST = 3  # frames of a label that are compared; second differences need three
 _TINY = 1e-6  # seconds
 
@@ -52,7 +52,7 @@ class _Used:
 def compare_video(
     video: FilmVideo,
     labels: Sequence[FilmLabel],
-    detected: Detected | None,
+    detected: JointsByTrack | None,
     mean_pose: Float[ndarray, "22 3"],
     sigma: float,
 ) -> VideoResult:
@@ -103,7 +103,7 @@ def _label_errors(video: FilmVideo, label: FilmLabel, frames: Bool[ndarray, " t"
     return pa_errors(video, label.joints[frames][:, video.joints], label.times[frames])
 
 
-def _errors_by_method(video: FilmVideo, one: _Used, detected: Detected | None, sigma: float) -> dict[str, Errors]:
+def _errors_by_method(video: FilmVideo, one: _Used, detected: JointsByTrack | None, sigma: float) -> dict[str, Errors]:
     """Errors of every method on the same frames of a label; empty if too few are left."""
     label, frames = one.label, one.frames
     ours = label.joints[:, video.joints]
@@ -167,7 +167,7 @@ def _label_coverage(
 
 
 def _detector_coverage(
-    video: FilmVideo, detected: Detected, mean_pose: Float[ndarray, "22 3"], sigma: float
+    video: FilmVideo, detected: JointsByTrack, mean_pose: Float[ndarray, "22 3"], sigma: float
 ) -> dict[str, float | None]:
     """The same of the detector's own joints, at 20 frames a second over the whole truth; the best track first."""
     step = 1 / HUMANML3D.fps
@@ -186,7 +186,7 @@ def _detector_coverage(
 
 
 def _track_errors(
-    video: FilmVideo, detected: Detected, grid: Float[ndarray, " t"], sigma: float
+    video: FilmVideo, detected: JointsByTrack, grid: Float[ndarray, " t"], sigma: float
 ) -> Iterator[tuple[Bool[ndarray, " t"], Float[ndarray, " t"]]]:
     """For each track that is seen at all: at which times, and its PA-MPJPE."""
     for series in detected.values():

@@ -25,7 +25,7 @@ from crossdiff.pipeline.inputs import Selection
 from crossdiff.pipeline.labelling import label_stages
 from crossdiff.pipeline.pseudo_label import check_teacher
 from crossdiff.pipeline.run import Run
-from crossdiff.studies.film.comparison import Detected, compare_video
+from crossdiff.studies.film.comparison import JointsByTrack, compare_video
 from crossdiff.studies.film.config import MAIN, FilmStudyConfig, LabellingConfig
 from crossdiff.studies.film.folder import FilmFolder, FilmVideo
 from crossdiff.studies.film.labels import read_labels, read_landmarks, tracks_of
@@ -110,7 +110,7 @@ class _FilmStudy:
 
     def __post_init__(self) -> None:
         self.failures: list[str] = []
-        self._detected: dict[str, Detected | None] = {}
+        self._detected: dict[str, JointsByTrack | None] = {}
         self._tracks: dict[str, list[str]] = {}
 
     def extract(self, backend: PoseBackend | str, cfg: FilmStudyConfig, engine: Engine | None) -> None:
@@ -131,7 +131,7 @@ class _FilmStudy:
             return "file"
         return "run" if any(self._detected.values()) else None
 
-    def _find_detected(self, video: FilmVideo) -> Detected:
+    def _find_detected(self, video: FilmVideo) -> JointsByTrack:
         if self.film.landmarks is not None:
             return {None: video.series_of(self.film.landmarks[video.name])}
         own = {track: read_landmarks(self.run, track) for track in self._tracks[video.name]}
