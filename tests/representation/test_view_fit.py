@@ -114,11 +114,11 @@ def test_where_the_path_is_unknown_the_steps_are_those_lifted():
 def test_the_picture_is_trusted_where_lifting_is_unsure_and_the_joints_are_steady():
     rng = torch.Generator().manual_seed(0)
     shown = seen_from(40.0)
-    noisy = shown + 0.03 * torch.randn(shown.shape, generator=rng)
+    noisy = shown + 0.01 * torch.randn(shown.shape, generator=rng)
     unsure, sure = (torch.stack([JOINTS, wrong(1, size)]) for size in (0.05, 0.005))
     steady = JOINTS[:1, :, :2].expand(40, -1, -1)  # nothing moves, so nothing jitters
     assert trust_in_picture(sure, steady, ALL) == 1
-    assert trust_in_picture(sure, noisy, ALL) < 0.1 < 0.3 < trust_in_picture(unsure, noisy, ALL) < 1
+    assert trust_in_picture(sure, noisy, ALL) < 0.1 < 0.3 < trust_in_picture(unsure, noisy, ALL) < 0.9
     assert trust_in_picture(sure, noisy, ~ALL) == 1  # there is nothing to judge by
 
 
