@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+import logging
 import os
 import secrets
 import threading
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
 from pydantic_core import from_json
 
-from crossdiff.errors import InputError
+from crossdiff.errors import CrossDiffError, InputError
+from crossdiff.wording import one_line
+from crossdiff.yaml_text import parse_yaml
+
+log = logging.getLogger(__name__)
 
 # The process's umask can only be read by setting it.
 _UMASK = os.umask(0)
@@ -28,6 +32,39 @@ os.umask(_UMASK)
 # numpy parses headers as literals of Python, and CPython before 3.11.9 and 3.12.3 sometimes raises a SystemError
 # where two threads do so at once (python/cpython#106905): one thread at a time reads.
 _READING = threading.RLock()
+
+# Real arrays do not shrink this much: an npz member beyond both bounds is a few kilobytes that fill the memory.
+_BOMB_SIZE, _BOMB_RATIO = 2**28, 100
+
+
+@contextmanager
+def decoding(source: object, what: str, error: type[CrossDiffError] = InputError) -> Iterator[None]:
+    """Turn whatever the content of `source` causes in the block into one `error` that names it.
+
+    This is the boundary where a file becomes data: parsers raise dozens of kinds for damaged and hostile files. The
+    block only reads and computes. Errors that have a message for the user already pass.
+
+    source: the file, or what else the data is from.
+    what: what the source should be, such as `a BVH file`.
+    """
+    try:
+        with np.errstate(all="ignore"):  # values that are not finite are refused by name
+            yield
+    except CrossDiffError:
+        raise
+    except FileNotFoundError:
+        raise error(f"{source}: no such file") from None
+    except Exception as wrong:
+        log.info("%s", source, exc_info=True)
+        raise error(f"{source}: not {what} ({reason_of(wrong)})") from None
+
+
+def reason_of(error: Exception) -> str:
+    """An error in one line of at most 300 characters, with its type where the message alone says little."""
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    text = one_line(" ".join(str(error).split()))[:300]
+    return text if text and isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -82,8 +119,8 @@ def read_json(path: Path) -> Any:
 def read_record(path: Path) -> dict[str, Any]:
     """Read a YAML record; empty if the file is missing or damaged."""
     try:
-        record = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        record = parse_yaml(path.read_text("utf-8"))
+    except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
 
@@ -98,14 +135,9 @@ def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
 
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
     """Read one array, or map it into memory; errors name the file."""
-    try:
-        # Opened here, because numpy does not close files that merely look like archives.
-        with path.open("rb") as handle, _READING:
-            array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # numpy raises a dozen kinds for truncated, modified or other files
-        raise InputError(f"{path}: not a plain numpy array ({error})") from None
+    # Opened here, because numpy does not close files that merely look like archives.
+    with decoding(path, "a plain numpy array"), path.open("rb") as handle, _READING:
+        array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path}: not a plain numpy array (an npz archive); name it .npz, or save its array alone")
     return array
@@ -121,7 +153,11 @@ def load_npz(path: Path, names: Iterable[str] | None = None, optional: Iterable[
         missing = [name for name in wanted if name not in z.files]
         if missing:
             raise InputError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(z.files) or 'nothing'}")
-        return {name: z[name] for name in [*wanted, *(name for name in optional if name in z.files)]}
+        arrays = {name: z[name] for name in [*wanted, *(name for name in optional if name in z.files)]}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # numpy returns the bytes of members that are no arrays
+                raise InputError(f"{path}: not a readable npz file ({name} is no array)")
+        return arrays
 
 
 def npz_names(path: Path) -> list[str]:
@@ -132,19 +168,15 @@ def npz_names(path: Path) -> list[str]:
 
 @contextmanager
 def _open_npz(path: Path) -> Iterator[NpzFile]:
-    try:
-        with path.open("rb") as handle, _READING:
-            opened = np.load(handle, allow_pickle=False)
-            if isinstance(opened, np.ndarray):
-                raise ValueError("a single array")
-            with opened:
-                yield opened
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # see `load_npy`
-        raise InputError(f"{path}: not a readable npz file ({error})") from None
+    with decoding(path, "a readable npz file"), path.open("rb") as handle, _READING:
+        opened = np.load(handle, allow_pickle=False)
+        if isinstance(opened, np.ndarray):
+            raise ValueError("a single array")
+        with opened:
+            for member in opened.zip.infolist() if opened.zip is not None else ():
+                if member.file_size > max(_BOMB_SIZE, _BOMB_RATIO * member.compress_size):
+                    raise ValueError(f"{member.filename} would expand to {member.file_size / 1e9:.1f} GB")
+            yield opened
 
 
 def sha256(path: Path) -> str:

@@ -27,6 +27,7 @@ LAYERS = [
         "types",
         "video",
         "wording",
+        "yaml_text",
         "config",
         "configs",
     },

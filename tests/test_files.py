@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from crossdiff.errors import InputError
 from crossdiff.files import (
+    decoding,
     load_npy,
     load_npz,
     npz_names,
@@ -136,6 +137,37 @@ def test_npy_and_npz_under_each_others_name(tmp_path):
         z.writestr("readme.txt", "no arrays here")
     with pytest.raises(InputError, match=r"c\.npz: lacks x"):
         load_npz(tmp_path / "c.npz", ["x"])
+
+
+def test_members_that_are_no_arrays_or_would_fill_the_memory_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as z:
+        z.writestr("x.npy", "no array")
+    with pytest.raises(InputError, match=r"a\.npz: not a readable npz file \(x is no array\)"):
+        load_npz(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as z, z.open("x.npy", "w") as member:
+        for _ in range(300):
+            member.write(bytes(2**20))
+    with pytest.raises(InputError, match=r"b\.npz: .*x\.npy would expand to 0\.3 GB"):
+        npz_names(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (KeyError("xy"), "x.bvh: not a BVH file (KeyError: 'xy')"),
+        (RecursionError(), "x.bvh: not a BVH file (RecursionError)"),
+        (MemoryError(), "x.bvh: not a BVH file (it needs more memory than there is)"),
+        (ValueError("two\nlines\x1b[2J"), "x.bvh: not a BVH file (two lines\\x1b[2J)"),
+        (FileNotFoundError(), "x.bvh: no such file"),
+        (InputError("x.bvh: is blue"), "x.bvh: is blue"),
+    ],
+)
+def test_whatever_a_parser_raises_becomes_one_line_that_names_the_file(raised, said):
+    with pytest.raises(InputError) as caught, decoding("x.bvh", "a BVH file"):
+        raise raised
+    assert str(caught.value) == said
+    with pytest.raises(KeyboardInterrupt), decoding("x.bvh", "a BVH file"):
+        raise KeyboardInterrupt
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
