@@ -81,7 +81,7 @@ def keep_captions(
 def read_caption_file(path: Path) -> list[Caption]:
     """All captions of one clip."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise ClipError(f"{path}: no caption file") from None
     except (OSError, UnicodeDecodeError) as error:
