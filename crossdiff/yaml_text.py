@@ -21,7 +21,11 @@ def parse_yaml(text: str) -> Any:
     if len(text) > _MAX_CHARACTERS:
         raise ValueError(f"{len(text)} characters, at most {_MAX_CHARACTERS} are read")
     try:
-        return yaml.load(text, _Loader)
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except Exception as error:  # the constructors of numbers and dates raise several kinds
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
 

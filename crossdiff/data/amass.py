@@ -130,7 +130,7 @@ class BodyModels:
     def _find(self, family: str, gender: str) -> Path:
         places = (self.folder / family, self.folder)
         # As in HumanML3D, the female body stands in for a missing model of any gender but male.
-        for sex in dict.fromkeys((gender, "neutral" if gender not in ("male", "female") else gender, "female")):
+        for sex in dict.fromkeys((gender if gender in ("male", "female") else "neutral", "female")):
             for place in places:
                 for path in (place / sex / "model.npz", place / f"{family.upper()}_{sex.upper()}.npz"):
                     if path.is_file():

@@ -184,7 +184,7 @@ def parse_bvh(text: str) -> Bvh:
     """
     motion = _MOTION.search(text)
     if motion is None or not re.match(r"\s*HIERARCHY\s+ROOT\b", text, re.IGNORECASE):
-        raise ClipError("not a BVH file: it must begin with HIERARCHY and ROOT, and hold MOTION, Frames: and Frame Time:")
+        raise ClipError("not a BVH file: it must begin with HIERARCHY and ROOT, and hold MOTION, Frames and Frame Time")
     joints = _hierarchy(text[: motion.start()])
     count = int(motion[1])
     try:

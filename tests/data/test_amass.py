@@ -10,7 +10,7 @@ from recordings import body_arrays, turn, write_amass
 from crossdiff.data.amass import BodyModels, load_body_model, read_amass
 from crossdiff.data.prepare import PrepareConfig, prepare
 from crossdiff.data.sources import read_segments
-from crossdiff.errors import ClipError, InputError, MissingDependencyError
+from crossdiff.errors import ClipError, InputError, MissingDependencyError, PartialFailure
 
 pytest.importorskip("smplx", reason="smplx is not installed")
 
@@ -91,9 +91,9 @@ def test_an_index_cuts_recordings_into_clips(tmp_path, models):
         (raw / "texts" / f"M00000{i}.txt").write_text("kicks to the other side#kick/VERB#0.0#0.0\n")
     (raw / "train.txt").write_text("000000\nM000000\n000001\nM000001\n000002\nM000002\n")
     with pytest.raises(
-        InputError, match=r"1 of 3 clips are broken \(1 listed, but without a motion\).*--max-bad-share"
+        PartialFailure, match=r"1 of 3 clips are broken.*--max-bad-share:\n  000002: listed, but without a motion"
     ):
-        prepare(raw, tmp_path / "data", ALL, body_models=models)
+        prepare(raw, tmp_path / "data", ALL, body_models=models).raise_failures()
     summary = prepare(raw, tmp_path / "data", ALL.model_copy(update={"max_bad_share": 0.5}), body_models=models)
     assert summary.skipped == {"listed, but without a motion": 1}
     lengths = {i: len(np.load(tmp_path / "data" / "new_joints" / f"{i}.npy")) for i in ("000000", "M000000", "000001")}
