@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -38,25 +40,58 @@ def check_joints(joints: Float[ndarray, "f j 3"]) -> None:
         raise ClipError(f"frame {frame + 1} of {len(joints)} has {what}")
 
 
-def leg_length(joints: Float[ndarray, "f j 3"], skeleton: Skeleton) -> float:
-    """Median length of thigh and shin, in the joints' unit."""
+def leg_lengths(joints: Float[ndarray, "f j 3"], skeleton: Skeleton) -> Float[ndarray, " f"]:
+    """Length of thigh and shin in each frame, in the joints' unit."""
     up, down = [skeleton.parents[joint] for joint in skeleton.scaling], list(skeleton.scaling)
-    bones = np.linalg.norm(joints[:, down] - joints[:, up], axis=-1)
-    return float(np.median(bones.sum(axis=1)))
+    return np.linalg.norm(joints[:, down] - joints[:, up], axis=-1).sum(axis=1)
 
 
 def check_leg(joints: Float[ndarray, "f j 3"], skeleton: Skeleton) -> None:
     """ClipError for a body that is not of a person's size. joints: metres, one frame or more."""
-    leg = leg_length(joints, skeleton)
+    leg = float(np.median(leg_lengths(joints, skeleton)))
     if not LEG_LENGTHS[0] < leg < LEG_LENGTHS[1]:
         raise ClipError(f"a leg is {leg:.3g} m long; joints must be in metres, features not normalised")
 
 
-def check_bones(joints: Float[ndarray, "f j 3"], skeleton: Skeleton) -> None:
-    """ClipError that names the bones without length: a rotation cannot be read from them. joints: one frame or more."""
+def bones_without_length(joints: Float[ndarray, "f j 3"], skeleton: Skeleton) -> list[int]:
+    """The joints at which bones end that have no length, so that no rotation can be read from them.
+
+    joints: one frame or more. ClipError where a frame has no leg, and motion cannot be scaled by it.
+    """
+    legs = leg_lengths(joints, skeleton)
+    leg = float(np.median(legs))
+    if not leg > 0 or not (legs > _NO_LENGTH * leg).all():
+        raise ClipError(f"the leg has no length in frame {int(np.argmin(legs)) + 1} of {len(legs)}")
     up = [max(parent, 0) for parent in skeleton.parents]
     lengths = np.median(np.linalg.norm(joints - joints[:, up], axis=-1), axis=0)
-    none = [i for i in range(1, skeleton.num_joints) if lengths[i] <= _NO_LENGTH * leg_length(joints, skeleton)]
-    if none:
-        names = ", ".join(f"{skeleton.joint_names[up[i]]} - {skeleton.joint_names[i]}" for i in none[:4])
-        raise ClipError(f"bones without length: {names}{', ...' if len(none) > 4 else ''}; check the joint map")
+    return [joint for joint in range(1, skeleton.num_joints) if lengths[joint] <= _NO_LENGTH * leg]
+
+
+def bone_names(ends: Sequence[int], skeleton: Skeleton) -> str:
+    """`spine3 - l_collar` for each bone, at most four, by the joints that they end in."""
+    names = [f"{skeleton.joint_names[skeleton.parents[i]]} - {skeleton.joint_names[i]}" for i in ends]
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def rebuild_end(joints: Float[ndarray, "f j 3"], end: int, skeleton: Skeleton) -> Float[ndarray, "f j 3"]:
+    """Joints with an end joint, which lay on its parent, where the skeleton's target body has it.
+
+    It continues the bone before it; toes point ahead, at a right angle to the shin. The length is that of the target
+    body, scaled by the leg.
+    """
+    assert skeleton.body is not None
+    parent = skeleton.parents[end]
+    along = _unit(joints[:, parent] - joints[:, skeleton.parents[parent]])
+    if end in skeleton.feet[1::2]:
+        r_hip, l_hip, r_shoulder, l_shoulder = skeleton.facing
+        across = joints[:, l_hip] - joints[:, r_hip] + joints[:, l_shoulder] - joints[:, r_shoulder]
+        ahead = np.cross(across, [0.0, 1.0, 0.0])
+        along = _unit(ahead - (ahead * along).sum(axis=-1, keepdims=True) * along)
+    scale = np.median(leg_lengths(joints, skeleton)) / sum(skeleton.body[joint] for joint in skeleton.scaling)
+    rebuilt = joints.copy()
+    rebuilt[:, end] = joints[:, parent] + along * (skeleton.body[end] * scale)
+    return rebuilt
+
+
+def _unit(vectors: Float[ndarray, "f 3"]) -> Float[ndarray, "f 3"]:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

@@ -18,7 +18,14 @@ from pydantic import Field
 from crossdiff.config import Config
 from crossdiff.data.bvh import JointMap
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption, window_captions
-from crossdiff.data.plausible import FRAME_RATES, check_bones, check_frame_rate, check_joints
+from crossdiff.data.plausible import (
+    FRAME_RATES,
+    bone_names,
+    bones_without_length,
+    check_frame_rate,
+    check_joints,
+    rebuild_end,
+)
 from crossdiff.data.published import PublishedFolder
 from crossdiff.data.sources import SPLITS, RawClip, RawSource, open_source
 from crossdiff.data.tally import BAD_LINE, CUT_OFF, LONG, ClipResult, LeftOut, PrepareSummary, Tally, Written
@@ -153,13 +160,14 @@ class _Maker:
         try:
             # Whatever is wrong with a clip costs the clip alone; the disk is not touched here.
             with decoding(clip.id, "usable motion", ClipError):
-                joints = self._joints(clip)
+                joints, rebuilt = self._joints(clip)
                 pieces = self._pieces(joints) if len(joints) > self.min_frames else []
                 features = [self._features(joints[start : stop + 1]) for start, stop in pieces]
         except (ClipError, InputError) as error:
             log.info("%s: %s", clip.id, error)
             broken = error if isinstance(error, _Unfit) else _Unfit("not readable", str(error))
             return ClipResult([], [*left, LeftOut(clip.id, *broken.args, broken=True)], lines)
+        left += rebuilt
         frames = max(len(joints) - 1, 0)
         split = self._split_of(clip.id)
         if not good and self.raw.texts:
@@ -221,8 +229,8 @@ class _Maker:
         start, stop = (frame / self.skeleton.fps for frame in piece)
         return window_captions(captions, start, stop, frames / self.skeleton.fps)
 
-    def _joints(self, clip: RawClip) -> np.ndarray:
-        """Joints of the clip's span, in the skeleton's unit and at its frame rate."""
+    def _joints(self, clip: RawClip) -> tuple[np.ndarray, list[LeftOut]]:
+        """Joints of the clip's span, in the skeleton's unit and at its frame rate; and what was rebuilt in them."""
         motion = clip.read()
         joints, count = motion.joints, self.skeleton.num_joints
         if joints.dtype.kind not in "fiu" or joints.ndim != 3 or joints.shape[1:] != (count, 3):
@@ -231,20 +239,26 @@ class _Maker:
             raise _Unfit("with NaN or infinite joints")
         fps = self.cfg.fps or motion.fps or self.skeleton.fps
         unit = motion.metres_per_unit or self.cfg.metres_per_unit or self.skeleton.metres_per_unit
+        rebuilt: list[LeftOut] = []
         try:
             check_frame_rate(fps)
             check_joints(joints * unit)
-            if len(joints):
-                check_bones(joints, self.skeleton)
+            if len(joints) and (flat := bones_without_length(joints, self.skeleton)):
+                names = bone_names(flat, self.skeleton)
+                ends = set(range(self.skeleton.num_joints)) - set(self.skeleton.parents)
+                if len(flat) > 1 or flat[0] not in ends or self.skeleton.body is None:
+                    raise ClipError(f"bones without length: {names}; check the joint map")
+                joints = rebuild_end(joints, flat[0], self.skeleton)
+                rebuilt.append(LeftOut(clip.id, "end joints rebuilt from the target body", names))
         except ClipError as error:
             raise _Unfit("not plausible", str(error)) from None
         resampled = resample(joints.astype(np.float32), fps, self.skeleton.fps)
         if unit != self.skeleton.metres_per_unit:
             resampled = resampled * np.float32(unit / self.skeleton.metres_per_unit)
         if clip.span is None:
-            return resampled
+            return resampled, rebuilt
         start, stop = (None if s is None else round(s * self.skeleton.fps) for s in clip.span)
-        return resampled[start:stop]
+        return resampled[start:stop], rebuilt
 
     def _split_of(self, clip_id: str) -> str | None:
         return self.raw.splits.get(clip_id) if self.raw.splits else _drawn_split(clip_id, self.cfg)

@@ -18,7 +18,7 @@ from numpy import ndarray
 from crossdiff.data.amass import BodyModels, is_amass, read_amass
 from crossdiff.data.bvh import JointMap, joints_of, read_bvh
 from crossdiff.data.captions import Caption, parse_captions
-from crossdiff.errors import InputError
+from crossdiff.errors import ClipError, InputError
 from crossdiff.files import decoding, load_npy, load_npz, npz_names
 
 SPLITS = ("train", "val", "test")
@@ -255,7 +255,10 @@ def _named(paths: list[Path], folder: Path, reader: Callable[[Path], Callable[[]
 
 def _read_bvh(path: Path, joint_map: JointMap) -> RawMotion:
     bvh = read_bvh(path)
-    return RawMotion(joints_of(bvh, joint_map), bvh.fps, 1.0)
+    try:
+        return RawMotion(joints_of(bvh, joint_map), bvh.fps, 1.0)
+    except ClipError as error:
+        raise ClipError(f"{path}: {error}") from None
 
 
 def _read_amass(path: Path, models: BodyModels) -> RawMotion:

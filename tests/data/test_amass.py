@@ -165,3 +165,23 @@ def test_smplx_recordings_take_smplx_models(tmp_path, models):
     np.savez(models / "smplx" / "SMPLX_NEUTRAL.npz", **body_arrays(3))
     cfg = PrepareConfig(val_share=0, test_share=0, min_frames=10)
     assert prepare(tmp_path / "raw", tmp_path / "data", cfg, body_models=models).clips["train"] == 2
+
+
+def test_amass_releases_genders_and_hidden_files(tmp_path, models):
+    """Fits of the first stage and what macOS adds are no recordings; an index of `_poses` finds `_stageii`."""
+    raw = tmp_path / "raw"
+    for n, gender in enumerate(("Male", b"male", "b'male'")):
+        write_amass(raw / "KIT" / str(n) / "kick_stageii.npz", 601, fps=100)
+        content = dict(np.load(raw / "KIT" / str(n) / "kick_stageii.npz")) | {"gender": np.array(gender)}
+        np.savez(raw / "KIT" / str(n) / "kick_stageii.npz", **content)
+        np.savez(raw / "KIT" / str(n) / "male_stagei.npz", betas=np.zeros(16))
+        (raw / "KIT" / str(n) / "._kick_stageii.npz").write_bytes(b"finder")
+    (raw / "__MACOSX" / "KIT").mkdir(parents=True)
+    (raw / "__MACOSX" / "KIT" / "kick_stageii.npz").write_bytes(b"finder")
+    assert read_amass(raw / "KIT" / "1" / "kick_stageii.npz").gender == "male"
+    summary = prepare(raw, tmp_path / "all", ALL, body_models=models)
+    assert summary.skipped == {} and summary.clips["train"] == 3 * (2 if ALL.mirror else 1)
+    rows = "".join(f"./pose_data/KIT/{n}/kick_poses.npy,0,60,00000{n}.npy\n" for n in range(3))
+    (raw / "index.csv").write_text("source_path,start_frame,end_frame,new_name\n" + rows)
+    summary = prepare(raw, tmp_path / "cut", ALL, body_models=models)
+    assert summary.skipped == {} and len(np.load(tmp_path / "cut" / "new_joints" / "000002.npy")) == 60
