@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
+import io
 import json
 import logging
 import os
+import re
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,6 +36,9 @@ os.umask(_UMASK)
 # numpy parses headers as literals of Python, and CPython before 3.11.9 and 3.12.3 sometimes raises a SystemError
 # where two threads do so at once (python/cpython#106905): one thread at a time reads.
 _READING = threading.RLock()
+
+# Errors of a disk that has no space left, for all or for the user, or that fails.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 # Real arrays do not shrink this much: an npz member beyond both bounds is a few kilobytes that fill the memory.
 _BOMB_SIZE, _BOMB_RATIO = 2**28, 100
@@ -68,7 +75,10 @@ def reason_of(error: Exception) -> str:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write(temporary)`, sync the file and rename it to `path`; on error the temporary file is removed."""
+    """Call `write(temporary)`, sync the file and rename it to `path`; on error the temporary file is removed.
+
+    OSError names `path`, also where the writer raises another kind because the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     try:
@@ -77,8 +87,45 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with temporary.open("r+b") as handle:
             os.fsync(handle.fileno())  # Windows needs a file opened for writing
         temporary.replace(path)
+    except Exception as error:
+        if (number := _disk_error(error, temporary)) is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _disk_error(error: Exception, temporary: Path) -> int | None:
+    """The number of the disk's error behind a failed write; None if there is none.
+
+    torch, numpy and safetensors hide it: what they left is written on, until the disk says it again.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if found := re.search(r"\(os error (\d+)\)", str(error)):
+        return int(found[1])
+    try:
+        with temporary.open("ab") as handle:
+            handle.write(bytes(2**16))
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as same:
+        return same.errno
+    return None
+
+
+def disk_message(error: OSError) -> str:
+    """What a failed access to a file is told as: the file, the reason, and for a full disk where it is full."""
+    path = error.filename2 or error.filename
+    reason = error.strerror or str(error)
+    if path is None or error.errno not in _FULL:
+        return f"{path or 'the file system'}: {reason}; check the path, its permissions and the free space"
+    disk = next(p for p in Path(os.fsdecode(path)).absolute().parents if p.exists() and (p.parent == p or p.is_mount()))
+    free = shutil.disk_usage(disk).free / 2**20
+    return (
+        f"{os.fsdecode(path)}: not written: {reason} ({free:.1f} MB free on the disk at {disk}); make space, "
+        "then run the same command again"
+    )
 
 
 def temporary_beside(path: Path) -> Path:
@@ -130,7 +177,10 @@ def save_npy(path: Path, array: np.ndarray) -> None:
 
 
 def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
-    write_atomically(path, lambda tmp: np.savez_compressed(tmp, **arrays))
+    # In memory first: Python prints a traceback of its own for an archive that a full disk cut off.
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_atomically(path, lambda tmp: tmp.write_bytes(content.getbuffer()))
 
 
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:

@@ -21,6 +21,7 @@ from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
+from crossdiff.files import disk_message
 from crossdiff.pipeline.search import VIDEO_SUFFIXES
 
 # Read when Gradio is imported; no usage data is sent.
@@ -195,7 +196,7 @@ def _errors_shown() -> Iterator[None]:
     except CrossDiffError as error:
         said = str(error)
     except OSError as error:
-        said = f"{error.filename or 'the file system'}: {error.strerror or error}"
+        said = disk_message(error)
     else:
         return
     raise gr.Error(escape(said), duration=None, print_exception=False)

@@ -13,6 +13,7 @@ import typer
 from crossdiff import __version__
 from crossdiff.cli.lazy import lazy_group
 from crossdiff.errors import CrossDiffError
+from crossdiff.files import disk_message
 from crossdiff.wording import printable
 
 # Topic -> command -> module and function below `crossdiff.cli`, imported when the command is asked for.
@@ -118,8 +119,7 @@ def main() -> None:
     except CrossDiffError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        path = error.filename2 or error.filename or "the file system"
-        _fail(f"{path}: {error.strerror or error}; check the path, its permissions and the free space", 1)
+        _fail(disk_message(error), 1)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             typer.secho("crossdiff: interrupted; run the same command again to resume", err=True)

@@ -64,13 +64,13 @@ def test_a_port_is_served_once(served):
     ("raised", "said"),
     [
         (CheckpointError("<b>: no checkpoint there"), "&lt;b&gt;: no checkpoint there"),
-        (OSError(28, "No space left on device", "/x"), "/x: No space left on device"),
+        (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied; check the path"),
     ],
 )
 def test_an_error_is_shown_as_its_message(raised, said):
     with pytest.raises(gr.Error) as shown, page._errors_shown():
         raise raised
-    assert shown.value.message == said and shown.value.duration is None and not shown.value.print_exception
+    assert shown.value.message.startswith(said) and shown.value.duration is None and not shown.value.print_exception
 
 
 def test_what_is_no_users_fault_stays_an_error_of_the_program():
