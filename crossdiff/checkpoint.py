@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from crossdiff.errors import CheckpointError
-from crossdiff.files import sha256, write_atomically, write_text
+from crossdiff.errors import CheckpointError, InputError
+from crossdiff.files import decoding, read_json, sha256, write_atomically, write_text
 from crossdiff.models import CrossDiffModel, ModelConfig
+from crossdiff.models.convert import without_wrapper
 
 Task = Literal["lift", "text"]
 
@@ -40,20 +42,47 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
     """Read a checkpoint folder, strictly; the model is in eval mode and float32."""
     folder = find_checkpoint(checkpoint)
     try:
-        config = ModelConfig.model_validate(json.loads((folder / CONFIG).read_text("utf-8"))["config"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        config = ModelConfig.model_validate(read_json(folder / CONFIG)["config"])
+    except (InputError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{folder / CONFIG}: not a CrossDiff configuration ({_reason(error)}); "
             "use a folder that `crossdiff train` or `finetune` wrote"
         ) from None
+    with torch.device("meta"):  # shapes without memory: the configuration may be of another, enormous model
+        expected = {name: tensor.shape for name, tensor in CrossDiffModel(config).state_dict().items()}
+    check_shapes(folder, expected, folder / WEIGHTS)
+    state = read_weights(folder / WEIGHTS)
+    for name in (n for n in state if n.startswith("normalizers.") and n.endswith(".std")):
+        if not (state[name] > 0).all():
+            raise CheckpointError(f"{folder / WEIGHTS}: {name}: standard deviations must be above 0")
     model = CrossDiffModel(config)
-    try:
-        state = load_file(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS}: not a readable safetensors file ({error})") from None
-    _check_fit(model, state, folder)
     model.load_state_dict(state)
     return model.to(device).eval()
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file by name; CheckpointError unless all are finite floating-point numbers."""
+    with decoding(path, "a readable safetensors file", CheckpointError):
+        state = without_wrapper(load_file(path))
+    for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(f"{path}: {name} holds {str(tensor.dtype).removeprefix('torch.')}, expected floats")
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: {name} holds NaN or infinite values; use another checkpoint")
+    return state
+
+
+def check_shapes(folder: Path, expected: Mapping[str, Sequence[int]], weights: Path) -> None:
+    """CheckpointError unless a safetensors file has these tensors; reads its header alone."""
+    with decoding(weights, "a readable safetensors file", CheckpointError), safe_open(weights, "pt") as opened:
+        found = without_wrapper({name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()})  # noqa: SIM118
+    missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
+    wrong = [name for name in expected.keys() & found.keys() if tuple(expected[name]) != found[name]]
+    if missing or extra or wrong:
+        raise CheckpointError(
+            f"{folder}: weights do not fit the configuration ({len(missing)} missing, {len(extra)} unexpected, "
+            f"{len(wrong)} of another shape, such as {next(iter(wrong or missing or extra))}); use the folder as saved"
+        )
 
 
 def find_checkpoint(checkpoint: Path | str) -> Path:
@@ -87,17 +116,6 @@ def shipped_model(task: Task = "lift") -> Path:
 def weights_hash(checkpoint: Path) -> str:
     """sha256 of the weights, which identifies the teacher of a pseudo label."""
     return sha256(find_checkpoint(checkpoint) / WEIGHTS)
-
-
-def _check_fit(model: CrossDiffModel, state: dict[str, torch.Tensor], folder: Path) -> None:
-    own = model.state_dict()
-    missing, extra = own.keys() - state.keys(), state.keys() - own.keys()
-    wrong = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
-    if missing or extra or wrong:
-        raise CheckpointError(
-            f"{folder}: weights do not fit the configuration ({len(missing)} missing, {len(extra)} unexpected, "
-            f"{len(wrong)} of another shape, such as {next(iter(wrong or missing or extra))}); use the folder as saved"
-        )
 
 
 def save_state(path: Path, state: dict[str, object]) -> None:

@@ -46,6 +46,15 @@ def test_a_file_beyond_the_limit_is_refused(served):
     assert upload(served.address, served.most_bytes + 1) == 413
 
 
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_requests_for_or_from_other_sites_are_refused(served, headers):
+    for path in ("", "config", "gradio_api/queue/join"):
+        with pytest.raises(HTTPError) as refused:
+            urlopen(Request(f"{served.address}{path}", headers=headers))
+        refused.value.close()
+        assert refused.value.code == 403
+
+
 def test_nothing_is_reported_or_offered_to_programs(served):
     with urlopen(f"{served.address}config") as answer:
         config = json.load(answer)
