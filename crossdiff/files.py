@@ -38,7 +38,8 @@ os.umask(_UMASK)
 _READING = threading.RLock()
 
 # Errors of a disk that has no space left, for all or for the user, or that fails.
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {*_NO_SPACE, errno.EIO}
 
 # Real arrays do not shrink this much: an npz member beyond both bounds is a few kilobytes that fill the memory.
 _BOMB_SIZE, _BOMB_RATIO = 2**28, 100
@@ -49,7 +50,7 @@ def decoding(source: object, what: str, error: type[CrossDiffError] = InputError
     """Turn whatever the content of `source` causes in the block into one `error` that names it.
 
     This is the boundary where a file becomes data: parsers raise dozens of kinds for damaged and hostile files. The
-    block only reads and computes. Errors that have a message for the user already pass.
+    block only reads and computes. Errors that have a message for the user already pass, and those of a full disk.
 
     source: the file, or what else the data is from.
     what: what the source should be, such as `a BVH file`.
@@ -62,6 +63,8 @@ def decoding(source: object, what: str, error: type[CrossDiffError] = InputError
     except FileNotFoundError:
         raise error(f"{source}: no such file") from None
     except Exception as wrong:
+        if isinstance(wrong, OSError) and wrong.errno in _NO_SPACE:
+            raise
         log.info("%s", source, exc_info=True)
         raise error(f"{source}: not {what} ({reason_of(wrong)})") from None
 

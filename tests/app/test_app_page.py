@@ -103,8 +103,8 @@ def test_the_command_serves_on_the_loopback_unless_told_otherwise(monkeypatch, c
     asked = []
 
     @contextmanager
-    def serving(models, pose, host, port, most, open_browser):
-        asked.append((host, port, most, open_browser, pose.backend, models.folder("text").name))
+    def serving(models, pose, host, port, most, open_browser, names):
+        asked.append((host, port, most, open_browser, pose.backend, models.folder("text").name, *names))
         yield f"http://{host}:{port}/"
 
     monkeypatch.setattr(page, "serving", serving)
@@ -113,8 +113,9 @@ def test_the_command_serves_on_the_loopback_unless_told_otherwise(monkeypatch, c
     assert asked == [("127.0.0.1", 7860, 100 << 20, False, "mediapipe", "stage2-small")]
     assert "Look at http://127.0.0.1:7860/" in said and "no password" not in said
     options = ["--host", "0.0.0.0", "--port", "9000", "--max-upload", "2gb", "--open", "--checkpoint", "stage1-small"]
+    options += ["--allow-host", "proxy.example"]
     said = CliRunner().invoke(app, ["app", *options], catch_exceptions=False).output
-    assert asked[1] == ("0.0.0.0", 9000, 2 << 30, True, "mediapipe", "stage1-small")
+    assert asked[1] == ("0.0.0.0", 9000, 2 << 30, True, "mediapipe", "stage1-small", "proxy.example")
     assert "asks for no password" in said
 
 
