@@ -151,7 +151,8 @@ class Tally:
         """What is broken beyond this fraction of clips or of captions, in words and with reasons; empty if nothing."""
         clips = [x for x in self.left_out if x.broken]
         lines = [x for x in self.left_out if x.reason == BAD_LINE]
-        said, reasons = [], {}
+        said: list[str] = []
+        reasons: dict[str, str] = {}
         for bad, total, what in ((clips, self.clips, "clips"), (lines, self.lines, "caption lines")):
             if len(bad) > max_bad_share * total:
                 said.append(f"{len(bad)} of {total} {what} are broken")
