@@ -13,7 +13,6 @@ import typer
 from crossdiff import __version__
 from crossdiff.cli.lazy import lazy_group
 from crossdiff.errors import CrossDiffError
-from crossdiff.files import disk_message
 from crossdiff.wording import printable
 
 # Topic -> command -> module and function below `crossdiff.cli`, imported when the command is asked for.
@@ -119,6 +118,8 @@ def main() -> None:
     except CrossDiffError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
+        from crossdiff.files import disk_message  # loads numpy, which --help does without
+
         _fail(disk_message(error), 1)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
