@@ -1,4 +1,4 @@
-"""Actions by name: captions of the known ones, and actions named by files and folders."""
+"""Captions of known actions, and actions in the names of files and folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 _DATASETS = ("ucf101", "jhmdb")
-# Words of file and folder names that say nothing about what is done.
+# Words of file and folder names that name no action.
 _GENERIC = frozenset(
     """
     album all android apple archive backup batch cam camera canon capture clip copy cut data dataset day dcim demo
@@ -29,16 +29,16 @@ _GENERIC = frozenset(
 
 @cache
 def labels(dataset: str | None = None) -> tuple[str, ...]:
-    """The labels with captions of their own: `ucf101`'s, spelt as there, `jhmdb`'s, capitalised, or all."""
+    """The labels with captions: those of `ucf101` in its spelling, those of `jhmdb` capitalised, or all."""
     return tuple(label for name in _DATASETS if dataset in (None, name) for label in _shipped(name))
 
 
 def captions_for(label: str) -> list[str]:
     """Captions of an action label; `JumpingJack`, `jumping_jacks` and `Jumping Jacks 2` are the same label.
 
-    An unknown label is put in a sentence: "a person is rowing" where its first word ends in -ing behind a vowel (not
-    as "swing" does), "a person does archery" otherwise. A label without any words, or with generic ones alone
-    (`IMG_0001`, `DCIM`, `my videos`), names no action: it has no captions.
+    An unknown label is put into a sentence: "a person is rowing" if its first word ends in -ing after a vowel (unlike
+    "swing"), else "a person does archery". A label without words, or with generic ones only (`IMG_0001`, `DCIM`,
+    `my videos`), names no action and has no captions.
     """
     if known := known_label(label):
         return list(next(_shipped(name)[known] for name in _DATASETS if known in _shipped(name)))
@@ -50,27 +50,27 @@ def captions_for(label: str) -> list[str]:
 
 
 def known_label(label: str) -> str | None:
-    """The known action that a label is a spelling or another name of, generic words aside; None for any other."""
+    """The known action that a label names, in any spelling and with any generic words; None if there is none."""
     words = label_words(label)
-    return _lookup(words) or _lookup(_telling(words)) or None
+    return _lookup(words) or _lookup(_specific(words)) or None
 
 
 def known_action(name: str) -> str | None:
-    """The known action that a name holds among other words: `squat at home 3` holds `BodyWeightSquats`.
+    """The known action that a name contains: `BodyWeightSquats` for `squat at home 3`; None if there is none.
 
-    Of several the one with the most words counts, then the first. None where there is none.
+    Of several, the one with the most words, then the first.
     """
     words = label_words(name)
     for length in range(min(len(words), _most_words()), 0, -1):
         for first in range(len(words) - length + 1):
-            if (found := _lookup(words[first : first + length])) is not None:
-                return found or None
+            if (action := _lookup(words[first : first + length])) is not None:
+                return action or None
     return None
 
 
 def names_something(name: str) -> bool:
-    """Whether a name holds any word that is not a generic one, such as `video` or `DCIM`."""
-    return bool(_telling(label_words(name)))
+    """Whether a name contains any word that is not generic, such as `video` or `DCIM`."""
+    return bool(_specific(label_words(name)))
 
 
 def label_words(text: str) -> list[str]:
@@ -79,24 +79,24 @@ def label_words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", spaced.lower())
 
 
-def _telling(words: Iterable[str]) -> list[str]:
-    """The words that may say what is done: no generic ones, no single letters."""
+def _specific(words: Iterable[str]) -> list[str]:
+    """The words that may name an action: neither generic words nor single letters."""
     return [word for word in words if not _GENERIC & {word, word.removesuffix("s")} and not re.fullmatch("[a-z]", word)]
 
 
 def _lookup(words: Sequence[str]) -> str | None:
-    """The known action of exactly these words; empty for one that is another action; None where nothing is known."""
+    """The known action with exactly these words; empty for the name of another action; None for unknown words."""
     return next((_by_spelling()[key] for key in _spellings(words) if key in _by_spelling()), None)
 
 
 def _spellings(words: Iterable[str]) -> tuple[str, str]:
-    """Two keys of a name: in either one `PullUps`, `pull-up` and `pullups` agree, in the second `pulling up` too."""
+    """Two keys of a name: both are the same for `PullUps`, `pull-up` and `pullups`, the second for `pulling up` too."""
     words = list(words)
     return "".join(word.removesuffix("s") for word in words), "".join(map(_stem, words))
 
 
 def _stem(word: str) -> str:
-    """`runs`, `running` and `run`, or `waves`, `waved` and `waving`, have one stem."""
+    """The stem of a word: the same for `runs`, `running` and `run`, and for `waves`, `waved` and `waving`."""
     word = word.removesuffix("s")
     if bare := re.fullmatch(r"(\w*[aeiouy]\w+?)(ing|ed)", word):
         word = re.sub(r"([^aeioulsz])\1$", r"\1", bare[1])
@@ -108,8 +108,8 @@ def _by_spelling() -> dict[str, str]:
     """Known labels by the spellings of all their names; empty for names of other actions."""
     others = _read("other_names")
     names = {label: [label, *others["names"].get(label, ())] for label in labels()}
-    found = {key: label for label, called in names.items() for name in called for key in _spellings(label_words(name))}
-    return found | {key: "" for name in others["not_known"] for key in _spellings(label_words(name))}
+    known = {key: label for label, called in names.items() for name in called for key in _spellings(label_words(name))}
+    return known | {key: "" for name in others["not_known"] for key in _spellings(label_words(name))}
 
 
 @cache
@@ -122,8 +122,8 @@ def _most_words() -> int:
 @cache
 def _shipped(dataset: str) -> dict[str, list[str]]:
     """Captions by label."""
-    found: dict[str, list[str]] = _read(dataset)
-    return found
+    captions: dict[str, list[str]] = _read(dataset)
+    return captions
 
 
 def _read(name: str) -> Any:

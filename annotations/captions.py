@@ -1,4 +1,4 @@
-"""Captions of wild videos: sentences about a video or a part of it, from a CSV file and as lines of a text file."""
+"""Captions of wild videos: sentences about a video or a part of it, read from CSV files, written as HumanML3D does."""
 
 from __future__ import annotations
 
@@ -24,74 +24,88 @@ _COLUMNS = ("video", "caption")
 
 
 class VideoCaption(NamedTuple):
-    """A sentence that describes a video, or its part from `start` to `end` in seconds; end 0: to its end.
-
-    track: number of the person that it describes, 1 for the track `VIDEO_t1`; None: of everyone in the foreground.
-    """
+    """A sentence that describes a video or a part of it."""
 
     text: str
     start: float = 0.0
+    """Start of the part, in seconds."""
     end: float = 0.0
+    """End of the part, in seconds; 0: the end of the video."""
     track: int | None = None
+    """Number of the person that it describes, 1 for the track `VIDEO_t1`; None: everyone in the foreground."""
 
 
 def caption_line(text: str) -> str:
-    """A line of a HumanML3D text file, `caption#word/POS ...#start#end`; 0.0 to 0.0 stands for the whole clip.
+    """A line of a HumanML3D text file, `caption#word/POS ...#start#end`; 0.0 to 0.0 is the whole clip.
 
-    Parts of speech are not known here: every word is OTHER.
+    Parts of speech are unknown: every word gets OTHER.
     """
     caption = " ".join(text.replace("#", " ").split())
     tokens = " ".join(f"{word}/OTHER" for word in re.findall(r"\w+", caption.lower()))
     return f"{caption}#{tokens}#0.0#0.0"
 
 
+class CaptionTable(NamedTuple):
+    """A CSV file of captions: captions and true frame rates by video. Names of videos are spelt as by `plain_name`."""
+
+    captions: dict[str, list[VideoCaption]]
+    rates: dict[str, float]
+
+
 def read_caption_csv(path: Path) -> dict[str, list[VideoCaption]]:
     """Captions by video from a CSV file with the columns video and caption; a video may have several rows.
 
     A video is named by its path, absolute or the end of it, with or without suffix: `/data/gym/day1.mp4`,
-    `gym/day1.mp4`, `day1`. Keys of the result are spelt as `plain_name` does.
+    `gym/day1.mp4`, `day1`. Keys of the result are spelt as by `plain_name`.
     Columns start and end, in seconds, give the part of the video that a row describes; by default all of it. A column
     track gives the number of the person that it describes.
     """
-    table = _read_table(path)
-    nothing = [""] * len(table)
-    columns = [table["video"], table["caption"], *(table.get(name, nothing) for name in ("start", "end", "track"))]
-    found: dict[str, list[VideoCaption]] = {}
+    return _captions(_read_cells(path), path)
+
+
+def read_caption_table(path: Path) -> CaptionTable:
+    """Captions as by `read_caption_csv`, and true frame rates of videos whose time stamps are wrong.
+
+    The frame rates are in a column fps; one row of a video is enough.
+    """
+    cells = _read_cells(path)
+    return CaptionTable(_captions(cells, path), _rates(cells, path))
+
+
+def _captions(cells: pd.DataFrame, path: Path) -> dict[str, list[VideoCaption]]:
+    nothing = [""] * len(cells)
+    columns = [cells["video"], cells["caption"], *(cells.get(name, nothing) for name in ("start", "end", "track"))]
+    captions: dict[str, list[VideoCaption]] = {}
     for row, (video, caption, start, end, track) in enumerate(zip(*columns, strict=True), start=2):
         if not video.strip() or not re.search(r"\w", caption):
             raise InputError(f"{path}, line {row}: empty video or caption; fill it in or delete the line")
         where = f"{path}, line {row}"
         read = VideoCaption(caption.strip(), *_span(start, end, where), _track(track, where))
-        found.setdefault(plain_name(video), []).append(read)
-    return found
+        captions.setdefault(plain_name(video), []).append(read)
+    return captions
 
 
-def read_rates(path: Path) -> dict[str, float]:
-    """True frame rates by video, from the column fps of a CSV file of captions; one row of a video is enough.
-
-    They are meant for videos whose time stamps are wrong.
-    """
-    table = _read_table(path)
-    found: dict[str, float] = {}
-    for row, (video, text) in enumerate(zip(table["video"], table.get("fps", [""] * len(table)), strict=True), start=2):
+def _rates(cells: pd.DataFrame, path: Path) -> dict[str, float]:
+    rates: dict[str, float] = {}
+    for row, (video, text) in enumerate(zip(cells["video"], cells.get("fps", [""] * len(cells)), strict=True), start=2):
         if not text.strip():
             continue
         fps = _number(text)
         if not 1 <= fps <= 1000:
             raise InputError(f"{path}, line {row}: fps must be 1 to 1000, got {text!r}; correct it or leave it empty")
         name = plain_name(video)
-        if found.setdefault(name, fps) != fps:
-            raise InputError(f"{path}, line {row}: {name} has another fps above, {found[name]:g}; give it one")
-    return found
+        if rates.setdefault(name, fps) != fps:
+            raise InputError(f"{path}, line {row}: {name} has another fps above, {rates[name]:g}; give it one")
+    return rates
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """A CSV file with the columns video and caption at least; all cells are text."""
+def _read_cells(path: Path) -> pd.DataFrame:
+    """The cells of a CSV file with at least the columns video and caption, as text."""
     try:
         table = pd.read_csv(io.StringIO(_text(path)), dtype=str, keep_default_na=False)
     except ValueError as error:
         raise InputError(f"{path}: not a readable CSV file ({error})") from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes extra fields for row names
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes extra fields as row names
         raise InputError(f"{path}, line 2: more fields than columns; put captions with commas in quotes")
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
@@ -103,7 +117,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def plain_name(name: str) -> str:
-    """A path as one spelling of it: `./sub//a.mp4`, `../sub/a.mp4` and `sub\\a.mp4` are `sub/a.mp4`."""
+    """A path in one spelling: `sub/a.mp4` for `./sub//a.mp4`, `../sub/a.mp4` and `sub\\a.mp4`."""
     path = posixpath.normpath(name.strip().replace("\\", "/"))
     return unicodedata.normalize("NFC", re.sub(r"^(\.\./)+", "", path))
 
@@ -117,7 +131,7 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a CSV file") from None
     except UnicodeDecodeError:
         text = ""
-    if not text or "\0" in text:  # UTF-16 may lack its mark
+    if not text or "\0" in text:  # UTF-16 may lack its byte order mark
         what = "not UTF-8 text" if path.stat().st_size else "not a readable CSV file (it is empty)"
         raise InputError(f"{path}: {what}; save it as UTF-8 (in Excel: CSV UTF-8)")
     return text
@@ -138,7 +152,7 @@ def _track(text: str, where: str) -> int | None:
 
 
 def _number(text: str) -> float:
-    """NaN where the text is no number."""
+    """The number; NaN if the text is none."""
     try:
         return float(text)
     except ValueError:
@@ -146,7 +160,7 @@ def _number(text: str) -> float:
 
 
 def by_span(captions: Sequence[VideoCaption]) -> dict[tuple[float, float], list[str]]:
-    """Sentences by the part of the video that they describe; (0, 0): all of it."""
+    """Sentences by the part of the video that they describe, as (start, end); (0, 0): all of it."""
     spans: dict[tuple[float, float], list[str]] = {}
     for caption in captions:
         spans.setdefault((caption.start, caption.end), []).append(caption.text)

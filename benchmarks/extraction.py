@@ -53,7 +53,7 @@ def main(clip: Path, short_clips: int) -> None:
 
 
 def compose(clip: Path, people: int, path: Path) -> Path:
-    """Write a film in which the clip, at most 480 pixels high, is seen several times side by side."""
+    """Write a film that shows the clip several times side by side, at most 480 pixels high."""
     source = VideoReader(clip)
     width, height = source.info.size
     zoom = min(1.0, 480 / height)
@@ -110,7 +110,7 @@ class _Clock:
 
 
 class _Timed(LocalEngine):
-    """A local engine whose clock starts as the first of its workers is ready: loading is paid once for many videos."""
+    """A local engine whose clock starts when its first worker is ready, because many videos share the time to load."""
 
     def __init__(self, workers: int, clock: _Clock) -> None:
         super().__init__(workers)

@@ -1,4 +1,4 @@
-"""What FID sees: of sampled motion, and of the same motion with a part of its features from the real clip.
+"""FID of sampled motion, and of the same motion with one part of its features from the real clip.
 
 python benchmarks/fid_parts.py DATASET [--evaluators DATASET/evaluators] [--checkpoint stage2-small]
 """

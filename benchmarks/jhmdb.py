@@ -1,4 +1,4 @@
-"""What a run of JHMDB's clips teaches: labels beside their 2D motion, samples before fine-tuning and after it.
+"""Results of a run of JHMDB's clips: labels beside their 2D motion, and samples before and after fine-tuning.
 
 python benchmarks/jhmdb.py RUN [--after RUN/finetuned] [--out docs/img]
 
@@ -77,21 +77,21 @@ class Labels:
         return Motion2D.load(self.run.motion2d / f"{clip}.npz"), joints_of(alone), joints_of(kept)
 
     def table(self) -> str:
-        """Median over an action's clips of how far the ankles' distance and the pelvis' height vary."""
-        found: dict[str, list[list[float]]] = {action: [] for action in LEGS}
+        """Medians over the clips of an action: ranges of the distance between the ankles and of the pelvis' height."""
+        ranges: dict[str, list[list[float]]] = {action: [] for action in LEGS}
         for row in track(self.rows, "labels"):
-            if (action := self.action(row)) not in found:
+            if (action := self.action(row)) not in ranges:
                 continue
             flat, alone, kept = self.of(row.id)
-            rest = str(flat.camera) == "still"
-            seen = flat.valid[: len(kept), ANKLES].all(axis=1)
-            if not seen.any():
+            is_still = str(flat.camera) == "still"
+            visible = flat.valid[: len(kept), ANKLES].all(axis=1)
+            if not visible.any():
                 continue
             moved = (flat.joints[: len(kept)], alone, kept)
-            legs = [np.ptp(np.linalg.norm(j[:, ANKLES[0]] - j[:, ANKLES[1]], axis=-1)[seen]) for j in moved]
-            found[action].append([*legs, *(np.ptp(j[:, 0, 1]) if rest else np.nan for j in moved)])
+            legs = [np.ptp(np.linalg.norm(j[:, ANKLES[0]] - j[:, ANKLES[1]], axis=-1)[visible]) for j in moved]
+            ranges[action].append([*legs, *(np.ptp(j[:, 0, 1]) if is_still else np.nan for j in moved)])
         lines = table("clips", "ankles apart, 2D", "as lifted", "now", "pelvis, 2D", "as lifted", "now")
-        for action, rows in found.items():
+        for action, rows in ranges.items():
             medians = [np.median([x for x in column if np.isfinite(x)] or np.nan) for column in zip(*rows, strict=True)]
             values = [f"{x:.2f}" if np.isfinite(x) else "" for x in medians]
             lines.append(f"| {action} | {len(rows)} | {' | '.join(values)} |")

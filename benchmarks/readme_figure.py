@@ -55,7 +55,7 @@ def main(run: Run, out: Path, prompt: str) -> None:
 
 
 def best_loop(motions: Sequence[Motion3D]) -> tuple[list[int], int]:
-    """First frame of each motion, and one length for all, for which they end closest to where they began."""
+    """First frame of each motion, and a common length, such that the last poses are nearest to the first ones."""
     errors = {length: [return_errors(motion, length) for motion in motions] for length in LOOP}
     best = min(errors, key=lambda length: sum(error.min() for error in errors[length]))
     return [int(error.argmin()) for error in errors[best]], best

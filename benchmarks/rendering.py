@@ -1,4 +1,4 @@
-"""Rate of drawing and writing a motion as .mp4 and as GIF, beside matplotlib's 3D animation of its bones as .mp4.
+"""Speed of drawing and writing a motion as .mp4 and as GIF, compared with matplotlib's 3D animation of its bones.
 
 python benchmarks/rendering.py MOTION.npy
 """
@@ -45,7 +45,7 @@ def with_matplotlib(motion: Motion3D, path: Path) -> None:
 
 
 def processor_seconds() -> float:
-    """Of this process and of the encoders that it has waited for."""
+    """CPU seconds of this process and of the encoders that it has waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(u.ru_utime + u.ru_stime for u in used)
 

@@ -1,9 +1,9 @@
-"""Time to sample one motion with the network at the paper's size: few steps with guidance beside 1000 without.
+"""Time to sample one motion with the network at the paper's size: few steps with guidance, and 1000 without.
 
     python benchmarks/sampling.py [--frames 120] [--steps 20] [--checkpoint FOLDER] [--compile]
 
-Plain is the authors' way: 1000 ancestral steps (DDPM), no guidance. Both in the same run; without a checkpoint the
-weights are random, which takes as long.
+Plain is the authors' way: 1000 ancestral steps (DDPM), no guidance. Both are measured in the same run. Without a
+checkpoint the weights are random, which does not change the time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def seconds(model: CrossDiffModel, frames: int, options: SamplingConfig, name: str) -> float:
-    """Time of one motion; one of few steps goes before, and is not counted."""
+    """Time of one motion, after one of few steps that is not counted."""
     text = model.null_text(1, words=16) + 1
     sample(
         model,

@@ -1,7 +1,7 @@
-"""What a solver does to motion: spread of normalised features, jerk, depth below the floor, beside real motion.
+"""Effects of solvers on motion, compared with real motion: spread of normalised features, jerk, depth below the floor.
 
-Then what one step of denoising real motion leaves: the error of x_start by timestep, and what becomes of motion that is
-denoised again and again at the last timestep of 20.
+Then the error of x_start after one denoising step of real motion, by timestep, and after repeated denoising at the last
+of 20 timesteps.
 
 python benchmarks/solvers.py DATASET [--checkpoint stage2-small] [--clips 12]
 """

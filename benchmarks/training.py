@@ -1,11 +1,11 @@
-"""Training steps as they are here, beside the plain way: time per clip and memory, on the same clips in the same run.
+"""Training steps of this package and of a plain implementation: time per clip and memory, on the same clips.
 
     python benchmarks/training.py DATASET [--batches 8] [--batch-size 8] [--config stage1]
 
 Plain: a pass for each source domain, every clip padded to 196 frames, captions encoded in every step, float32, torch's
-default attention. Here: both domains through the trunk as one batch, batches of like length padded to their longest,
-captions encoded once, on a GPU bf16 and fused attention. Both take stage I's step of the network of `--config` with
-AdamW; the batches are spread evenly over the dataset's lengths.
+default attention. This package: both domains in one batch, batches of similar length padded to their longest clip,
+captions encoded once, and on a GPU bf16 and fused attention. Both do steps of stage I with the network of `--config`
+and AdamW, in the same run; the batches are spread evenly over the dataset's lengths.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def padded(crops: Sequence[ClipWindow], frames: int) -> MotionBatch:
 
 
 def timed(step: Callable[[MotionBatch], None], batch: MotionBatch) -> tuple[float, float]:
-    """Seconds of a step, and the GPU memory in GiB that it took on top of what was held before (0 on a CPU)."""
+    """Seconds of a step, and the additional GPU memory that it needed, in GiB (0 on a CPU)."""
     on_gpu, before = DEVICE.type == "cuda", 0
     if on_gpu:
         torch.cuda.synchronize()
@@ -109,7 +109,7 @@ def main() -> None:
     fixed = ["steps=1000000", f"batch_size={args.batch_size}", "validate_every=0", "precision=auto"]
     cfg = load_config(TrainConfig, args.config, fixed)
     source = MocapBatches(dataset, args.batch_size, 196, cfg.views, cfg.seed)
-    # The batches of one epoch, by their longest clip; every so many of them, so that all lengths are in.
+    # Evenly spaced batches of one epoch, in the order of their longest clips, so that all lengths occur.
     epoch = range(len(dataset) // args.batch_size)
     lengths = [dataset.lengths[source.clips(step)].max() for step in epoch]
     middles = (np.arange(args.batches) + 0.5) * len(epoch) / args.batches

@@ -153,9 +153,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds; NaN and Infinity are numbers, as Python writes them.
+    """Read a JSON file; NaN and Infinity are numbers, as Python writes them.
 
-    Raises InputError where it is no JSON: also for text that is not UTF-8, lone surrogates, numbers of thousands of
+    Raises InputError if it is no valid JSON, including text that is not UTF-8, lone surrogates, numbers of thousands of
     digits, and values nested hundreds deep.
     """
     try:

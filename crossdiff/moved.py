@@ -1,4 +1,4 @@
-"""Old dotted paths of public modules and functions, which lead to the new ones with a warning for one release."""
+"""Old dotted paths of public modules and functions, which work with a warning for one release."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ MODULES = {
     "crossdiff.evaluation.words": "crossdiff.evaluators.words",
     "crossdiff.pipeline.imports": "crossdiff.pipeline.importing.imports",
     "crossdiff.pipeline.people": "crossdiff.pipeline.tracks.people",
+    "crossdiff.pipeline.stages": "crossdiff.pipeline.summaries",
     "crossdiff.studies.recipe": "crossdiff.workflows.recipe",
     "crossdiff.viewing.motion_files": "crossdiff.data.motion_files",
     "crossdiff.viewing.sheet": "crossdiff.viewing.render",
     "crossdiff.viewing.view": "crossdiff.viewing.player.view",
+    "crossdiff.workflows.reporting": "crossdiff.workflows.callbacks",
 }
-# Module -> old name -> new name in it.
+# Module -> old name -> new name in the same module.
 NAMES = {
     "crossdiff.annotations": {"read_captions": "read_caption_csv"},
     "crossdiff.annotations.captions": {"read_captions": "read_caption_csv"},
@@ -47,7 +49,7 @@ def install() -> None:
 
 
 def moved_names(module: str) -> Callable[[str], object]:
-    """The `__getattr__` of a module some of whose names changed."""
+    """The `__getattr__` of a module with renamed attributes."""
 
     def getattr_(name: str) -> object:
         new = NAMES[module].get(name)
@@ -60,7 +62,7 @@ def moved_names(module: str) -> Callable[[str], object]:
 
 
 class _MovedFinder(MetaPathFinder):
-    """Asked last, and so only for modules that do not exist."""
+    """The last finder, which is only asked for modules that do not exist."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -77,4 +79,6 @@ class _MovedLoader(Loader):
 
 
 def _warn(old: str, new: str) -> None:
-    warnings.warn(f"{old} is now {new}; the old name goes with the next release", DeprecationWarning, stacklevel=3)
+    warnings.warn(
+        f"{old} is now {new}; the old name will be removed in the next release", DeprecationWarning, stacklevel=3
+    )

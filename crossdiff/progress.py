@@ -1,6 +1,6 @@
 """Progress of long work: tasks send events to one observer, by default a bar on the terminal and otherwise nothing.
 
-Library functions report with `track` or `progress_bar`. Who calls them may `watch` instead of the terminal:
+Library functions report with `track` or `progress_bar`. A caller may `watch` the events instead of the terminal:
 
 >>> with watch(lambda event: print(event.task, event.done, event.total)):
 ...     for _ in track(["a", "b"], "clips"):
@@ -34,7 +34,7 @@ class ProgressEvent:
     id: int
     """Number of the task, unique in this process."""
     task: str
-    """What is done, such as "clips"."""
+    """What is counted, such as "clips"."""
     done: int
     total: int | None
     """None: not known in advance."""
@@ -45,7 +45,7 @@ class ProgressEvent:
 
     @property
     def share(self) -> float:
-        """Fraction that is done, 0 to 1; 0 where the total is unknown."""
+        """Fraction that is done, 0 to 1; 0 if the total is unknown."""
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
 
@@ -91,7 +91,7 @@ class ProgressBar:
         total: int | None = None,
         note: str | None = None,
     ) -> None:
-        """Change what is given; the rest stays."""
+        """Change the given values."""
         old = self._tasks[task]
         done = (old.done if completed is None else completed) + advance
         total, note = old.total if total is None else total, old.note if note is None else note
@@ -122,7 +122,7 @@ _numbers = itertools.count()
 
 
 def progress_bar(visible: bool = True) -> ProgressBar:
-    """Tasks for the observer that watches now; without one for the terminal, or for nobody where there is none."""
+    """Tasks for the current observer; without one, for the terminal, if there is one."""
     return ProgressBar((_watching.get() or _terminal()) if visible else None)
 
 
@@ -165,7 +165,7 @@ class TerminalBars:
 
 
 def _terminal() -> Observer | None:
-    """Bars on stderr, so that a command's output can be piped; None where stderr is no terminal."""
+    """Bars on stderr, so that a command's output can be piped; None if stderr is no terminal."""
     return _terminal_bars() if Console(stderr=True).is_terminal else None
 
 

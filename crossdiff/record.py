@@ -21,17 +21,17 @@ _PARTS = ("config.", "inputs.")
 _MOST_NAMES = 6
 
 
-def pin(path: Path, record: Record, made: Collection[str], start_over: bool, free: Collection[str] = ()) -> None:
+def pin(path: Path, record: Record, outputs: Collection[str], start_over: bool, free: Collection[str] = ()) -> None:
     """Write the record; refuse a folder that was started with another one, or start over in it.
 
     path: YAML file in the folder.
     record: settings and inputs, plain values, perhaps in the parts `config` and `inputs`.
-    made: names of the files and folders that the work makes, which are deleted when it starts over.
+    outputs: names of the files and folders that the work writes, which are deleted when it starts over.
     start_over: delete them where the record differs, instead of raising ConfigError.
     free: names of values that may differ.
     """
     folder, before = path.parent, read_record(path)
-    is_new = not path.is_file() and not any((folder / name).exists() for name in made)
+    is_new = not path.is_file() and not any((folder / name).exists() for name in outputs)
     changed = [] if is_new else [name for name in differences(before, record) if name not in free]
     if changed:
         names = ", ".join(changed[:_MOST_NAMES]) + (", ..." if len(changed) > _MOST_NAMES else "")
@@ -42,13 +42,13 @@ def pin(path: Path, record: Record, made: Collection[str], start_over: bool, fre
                 "or start over with --start-over"
             )
         log.warning("%s: starts over (%s)", folder, names)
-        clear(folder, made)
+        clear(folder, outputs)
     write_text(path, yaml.safe_dump(dict(record), sort_keys=False))
 
 
-def clear(folder: Path, made: Collection[str]) -> None:
+def clear(folder: Path, outputs: Collection[str]) -> None:
     """Delete the named files and folders."""
-    for path in (folder / name for name in made):
+    for path in (folder / name for name in outputs):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)  # several processes may delete it at once
         else:

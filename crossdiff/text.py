@@ -36,15 +36,15 @@ _BATCH = 64
 
 
 class TextEncoder(Protocol):
-    """`name` and `fingerprint` (hash of the weights) identify the embedding space; `dim` is its width.
-
-    most_tokens: tokens that are read, without those of start and end; longer texts are truncated.
-    """
+    """Embeds texts; `name` and `fingerprint` identify the embedding space."""
 
     name: str
     dim: int
+    """Width of the embeddings."""
     fingerprint: str
+    """Hash of the weights."""
     most_tokens: int
+    """Tokens that are read, without those of start and end; longer texts are truncated."""
 
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         """One vector per text, float32 on the CPU."""
@@ -94,8 +94,8 @@ class MiniLMEncoder:
                 list(texts[start : start + _BATCH]), padding=True, truncation=True, return_tensors="pt"
             )
             hidden = self._model(**tokens).last_hidden_state
-            for words, seen in zip(hidden, tokens["attention_mask"].bool(), strict=True):
-                yield words[seen]
+            for words, mask in zip(hidden, tokens["attention_mask"].bool(), strict=True):
+                yield words[mask]
 
     def _unit(self, vectors: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
         """Scale to unit mean square instead of unit length, the scale of a network's other inputs."""
@@ -169,10 +169,10 @@ class ClipEncoder:
             )
             out = self._model(**tokens)
             words = self._model.text_projection(out.last_hidden_state).float()
-            for sentence, row, seen in zip(
+            for sentence, row, mask in zip(
                 out.text_embeds.float(), words, tokens["attention_mask"].bool(), strict=True
             ):
-                yield sentence, row[seen]
+                yield sentence, row[mask]
 
     def count_tokens(self, text: str) -> int:
         return _count_tokens(self._tokenizer, text)
@@ -284,7 +284,7 @@ def _check_prompt(given: object, encoder: TextEncoder | None) -> str:
 
 
 def _count_tokens(tokenizer: Any, text: str) -> int:
-    # Not verbose, as it would warn of long texts.
+    # Not verbose, because it would warn about long texts.
     return len(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
 
 

@@ -19,12 +19,12 @@ def counted(count: int, noun: str) -> str:
 
 
 def listed(reasons: Mapping[str, str]) -> str:
-    """A line `name: reason` for each, to go after a colon."""
+    """A line `name: reason` for each, to follow a colon."""
     return "".join(f"\n  {one_line(name)}: {reason}" for name, reason in reasons.items())
 
 
 def printable(text: str) -> str:
-    """Text for a terminal, a log or a table, in which names of files cannot do anything: `\\x1b` for an escape."""
+    """Text that is safe on a terminal, in a log or a table: control characters are escaped, such as `\\x1b`."""
     return _UNPRINTABLE.sub(_escaped, text)
 
 
@@ -40,7 +40,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 class Failures(ABC):
-    """Base of the summary of a batch: inputs that fail are listed in `failed`, and the others are worked through."""
+    """Base of the summary of a batch: inputs that fail are listed in `failed`, and the others are processed."""
 
     failed: Mapping[str, str]
     """Reasons by the failed input's name."""

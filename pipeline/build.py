@@ -15,15 +15,15 @@ from crossdiff.files import remove_leftovers, save_npz, write_text
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import ClipSummary
 from crossdiff.pipeline.subjects import bystanders, captions_of_track
+from crossdiff.pipeline.summaries import ClipSummary
 from crossdiff.progress import track
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted
 
 # Version of the files; a new version builds all motions again.
-_VERSION = 4
+_VERSION = 5
 _NOT_SEEN = "body not seen for long enough"
 _NOT_TOLD = "no caption is about it"
 
@@ -162,7 +162,7 @@ def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndar
     from crossdiff.representation.features2d import joints_to_features_2d
 
     joints, valid = torch.from_numpy(motion.joints), torch.from_numpy(motion.valid)
-    known = motion.camera != "unknown"
+    known = torch.from_numpy(motion.path_known)
     features, mask = joints_to_features_2d(joints, motion.skeleton, layout, valid, known)
     _, seen = joints_to_features_2d(joints, motion.skeleton, layout, valid & ~torch.from_numpy(motion.filled), known)
     return features.numpy().astype(np.float32), mask.numpy(), (mask & ~seen).numpy()

@@ -12,28 +12,22 @@ from typing import Any, Self
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.files import remove_leftovers, sha256
 from crossdiff.pipeline.backends import PoseBackend
+from crossdiff.pipeline.captioning import captions_and_rates_of, default_captions, warn_uncaptioned
 from crossdiff.pipeline.engines import Engine, ExtractResult, InProcess, Job, WorkerConfig
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import (
-    Selection,
-    VideoInput,
-    captions_of,
-    default_captions,
-    name_apart,
-    rates_of,
-    warn_uncaptioned,
-)
+from crossdiff.pipeline.inputs import Selection, name_apart
 from crossdiff.pipeline.ledger import Row, State, VideoRecord, key_of
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import StageSummary
+from crossdiff.pipeline.summaries import StageSummary
 from crossdiff.pipeline.tracks.people import PeopleConfig
+from crossdiff.pipeline.video_input import VideoInput
 from crossdiff.progress import progress_bar
 from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
-# Version of the video reader; a new version extracts all videos again.
-_READER = 2
+# Version of the video reader and of how tracks are found; a new version extracts all videos again.
+_VERSION = 3
 
 
 @dataclass
@@ -113,12 +107,12 @@ def extract_2d(
     del pose  # its memory is for the processes
     known = run.ledger.videos()
     named = name_apart(selection.videos, {name: video.path for name, video in known.items()})
-    captioned = captions_of(list(named.values()), captions)
-    rates = dict.fromkeys(named.values(), fps) | rates_of(list(named.values()), captions)
+    captioned, true_rates = captions_and_rates_of(list(named.values()), captions)
+    rates = dict.fromkeys(named.values(), fps) | true_rates
     with run.lock("extraction"), _Progress(len(named)) as progress:
         remove_leftovers(run.keypoints)
         run.record_extraction(extract_config(identity, worker.people), selection.record())
-        extractor = _Extractor(run, known, [identity, worker.people.model_dump(), _READER], retry_failed, progress)
+        extractor = _Extractor(run, known, [identity, worker.people.model_dump(), _VERSION], retry_failed, progress)
         started = time.monotonic()
         jobs: Iterable[Job] = extractor.pending(named, captioned, rates, whole_only)
         for attempt in range(1, attempts + 1):

@@ -14,7 +14,7 @@ from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.duplicates import find_duplicates, signature
 from crossdiff.pipeline.motion2d.measures import measure
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import ClipSummary, no_clips
+from crossdiff.pipeline.summaries import ClipSummary, no_clips
 from crossdiff.progress import track
 from crossdiff.wording import counted
 
@@ -29,17 +29,17 @@ class FilterConfig(Config):
     """Keypoints with a lower score count as not visible."""
     min_fps: NonNegativeFloat = 12.0
     """Lowest frame rate of the video, in frames per second."""
-    min_frames: PositiveInt = 40
+    min_frames: PositiveInt = 20
     """Shortest clip, in frames at 20 frames per second."""
     max_edge: float = Field(0.5, ge=0, le=1)
     """Highest fraction of frames in which the body touches or leaves the edge of the picture."""
-    min_whole: float = Field(0.25, ge=0, le=1)
+    min_whole: float = Field(0.0, ge=0, le=1)
     """Lowest fraction of frames in which the whole body is visible."""
     min_height: NonNegativeFloat = 50.0
     """Smallest body height, in pixels."""
     min_score: float = Field(0.5, ge=0, le=1)
     """Lowest mean score of the body's keypoints."""
-    min_joint_score: float = Field(0.2, ge=0, le=1)
+    min_joint_score: float = Field(0.05, ge=0, le=1)
     """Lowest mean score of the worst keypoint of the body."""
     max_bones: NonNegativeFloat = 0.08
     """Largest fluctuation of limb lengths, in body heights."""
@@ -57,7 +57,7 @@ class FilterConfig(Config):
     """Most clips to keep of each label, best scores first; null keeps all. Clips without a label are not counted."""
 
 
-# Reasons as people read them, in the order in which limits are checked.
+# Reasons in words, in the order in which limits are checked.
 REASONS = {
     "min_fps": "source frame rate too low",
     "min_frames": "too short",
@@ -98,13 +98,14 @@ class FilterSummary(ClipSummary):
 def first_violation(
     measures: Mapping[str, float], cfg: Config, reasons: Mapping[str, str] = REASONS
 ) -> Rejection | None:
-    """The first limit missed; None for what is to be kept. A limit `min_x` or `max_x` is on the measure `x`.
+    """The first limit that is violated; None for a clip to keep. A limit `min_x` or `max_x` is on the measure `x`.
 
-    reasons: reason for each limit, in the order of the checks; limits that are None in `cfg` are off.
+    reasons: reason for each limit, in the order of the checks; limits that are None in `cfg` are off, and so are those
+    of measures that could not be taken.
     """
     for limit, reason in reasons.items():
-        value, threshold = measures[limit[4:]], getattr(cfg, limit)
-        if threshold is None:
+        value, threshold = measures.get(limit[4:]), getattr(cfg, limit)
+        if threshold is None or value is None:
             continue
         if value < threshold if limit.startswith("min_") else value > threshold:
             return Rejection(reason, value, threshold)
@@ -129,8 +130,8 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
     for clip in track(tracks, "clips"):
         # Keys of the measures and of the limits: changed limits measure nothing again.
         key = f"{key_of(clip.key, cfg.seen_score)}-{key_of(labels[clip.id], cfg.model_dump())}"
-        rows[clip.id] = _judge_clip(run, clip, key, cfg, old.get(clip.id))
-    summary = FilterSummary(unchanged=sum(_is_judged(row, old.get(row.id)) for row in rows.values()))
+        rows[clip.id] = _filter_clip(run, clip, key, cfg, old.get(clip.id))
+    summary = FilterSummary(unchanged=sum(_is_unchanged(row, old.get(row.id)) for row in rows.values()))
     if summary.unchanged == len(rows) == len(old):
         rows = old
     else:
@@ -142,12 +143,12 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
     return summary
 
 
-def _is_judged(row: Row, old: Row | None) -> bool:
+def _is_unchanged(row: Row, old: Row | None) -> bool:
     """Whether a clip was filtered before with the same content and limits."""
     return old is not None and old.key == row.key and "failed" not in (old.state, row.state)
 
 
-def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
+def _filter_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
     """The row of a clip before comparisons. Unchanged content is not measured again."""
     if old is not None and old.key.split("-")[0] == key.split("-")[0] and old.state != "failed":
         measures = {name: value for name, value in old.measures.items() if name != "duplicate_of"}
@@ -159,12 +160,12 @@ def _judge_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | Non
         # Rounded as in the ledger, so that a limit gives the same result on both.
         measures = {name: round(value, 4) for name, value in measured.items()}
     row = Row("filter", clip.id, "done", key, clip.parent, measures=measures)
-    missed = first_violation(measures, cfg)
-    return row if missed is None else rejected(row, missed)
+    violation = first_violation(measures, cfg)
+    return row if violation is None else rejected(row, violation)
 
 
 def rejected(row: Row, rejection: Rejection, **more: str) -> Row:
-    """The row as filtered, with the reason."""
+    """The row with state `filtered` and the reason. more: further measures."""
     return replace(
         row,
         state="filtered",
@@ -177,7 +178,7 @@ def rejected(row: Row, rejection: Rejection, **more: str) -> Row:
 
 def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: FilterConfig) -> dict[str, Row]:
     """All rows, after rejecting duplicates and clips beyond `per_label` among the kept ones."""
-    judged = dict(rows)
+    compared = dict(rows)
     kept = [row for row in rows.values() if row.state == "done"]
     if cfg.min_difference > 0:
         # Of duplicates, the one that shows more of the person is kept.
@@ -187,19 +188,19 @@ def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: 
             try:
                 poses[row.id] = signature(run.load_keypoints(row.id))
             except (ClipError, InputError) as error:
-                judged[row.id] = replace(row, state="failed", reason=str(error), measures={})
-        for name, found in find_duplicates(poses, cfg.min_difference).items():
-            rejection = Rejection(DUPLICATE, round(found.distance, 4), cfg.min_difference)
-            judged[name] = rejected(rows[name], rejection, duplicate_of=found.of)
+                compared[row.id] = replace(row, state="failed", reason=str(error), measures={})
+        for name, duplicate in find_duplicates(poses, cfg.min_difference).items():
+            rejection = Rejection(DUPLICATE, round(duplicate.distance, 4), cfg.min_difference)
+            compared[name] = rejected(rows[name], rejection, duplicate_of=duplicate.of)
     if cfg.per_label is not None:
         counts: Counter[str] = Counter()
         for row in sorted(kept, key=lambda row: (-row.measures["score"], row.id)):
-            if judged[row.id].state == "done" and labels[row.id]:
+            if compared[row.id].state == "done" and labels[row.id]:
                 counts[labels[row.id]] += 1
                 rank = counts[labels[row.id]]
                 if rank > cfg.per_label:
-                    judged[row.id] = rejected(row, Rejection(ENOUGH, rank, cfg.per_label))
-    return judged
+                    compared[row.id] = rejected(row, Rejection(ENOUGH, rank, cfg.per_label))
+    return compared
 
 
 def _count(summary: FilterSummary, row: Row) -> None:

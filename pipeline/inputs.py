@@ -1,85 +1,25 @@
-"""The videos given to a command, with their ids, labels and captions."""
+"""The videos given to a command: found in files, folders and lists, with an id for each."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
-from crossdiff.annotations.actions import captions_for, known_action, known_label, names_something
-from crossdiff.annotations.captions import CAPTIONS_FILE, VideoCaption, plain_name, read_caption_csv, read_rates
+from crossdiff.annotations.captions import CAPTIONS_FILE
 from crossdiff.errors import InputError
 from crossdiff.pipeline.search import files_below, is_video
-from crossdiff.wording import counted, one_line
+from crossdiff.pipeline.video_input import LONGEST_ID, VideoInput
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-_UCF101_NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g(?P<group>\d+)_c\d+")
-# In bytes: file systems take names of 255, and files are named after an id with up to 40 around it. Longer names are
-# cut, which leaves room for a hash and for what tells namesakes apart.
-LONGEST_ID = 200
-_CUT = 180
 # A line of UCF101's lists: a path and, in those for training, the number of its label.
 _LIST_LINE = re.compile(r"(?P<path>\S.*?)(\s+\d+)?\s*")
-
-
-@dataclass(frozen=True)
-class VideoInput:
-    """A video file. relative: its path below the given folder, or its name if the file was given."""
-
-    path: Path
-    relative: Path
-
-    @property
-    def id(self) -> str:
-        """Safe as a file name: `Lunges/v 1.avi` is `Lunges__v_1`; a long one is cut, and ends in a hash."""
-        parts = self.relative.with_suffix("").parts
-        name = "__".join(re.sub(r"[^\w.-]", "_", part) for part in parts).encode()
-        if len(name) <= _CUT:
-            return name.decode()
-        return f"{name[:_CUT].decode(errors='ignore')}-{hashlib.sha256(name).hexdigest()[:8]}"
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Names that a captions file may use, most specific first: ends of its path, with and without suffix."""
-        paths = dict.fromkeys(plain_name(path.as_posix()) for path in (self.path.absolute(), self.path.resolve()))
-        ends = [end for path in paths for end in _ends(path)]
-        ends.sort(key=lambda end: -end.count("/"))
-        return tuple(dict.fromkeys(name for end in ends for name in (end, _without_suffix(end))))
-
-    @property
-    def label(self) -> str:
-        """The action named by the file or a folder; empty if neither names one.
-
-        That of a UCF101 name (`v_Lunges_g01_c01`), or the name of the nearest folder that is not a generic one
-        (`videos`, `DCIM`). Where that folder's is not a known action, a known one in the file's name comes first.
-        """
-        named = _UCF101_NAME.fullmatch(self.path.stem)
-        if named:
-            return named["label"]
-        folders = map(one_line, reversed(self.relative.parent.parts))
-        folder = next(filter(names_something, folders), "")
-        return folder if known_label(folder) else known_action(self.path.stem) or folder
-
-    @property
-    def is_alone(self) -> bool:
-        """True if given as a single file, so that the label can only come from its file name."""
-        return self.relative.parent == Path() and _UCF101_NAME.fullmatch(self.path.stem) is None
-
-    @property
-    def group(self) -> str:
-        """UCF101's number of the person and place, `01` of `v_Lunges_g01_c02`; empty for any other video."""
-        named = _UCF101_NAME.fullmatch(self.path.stem)
-        return named["group"] if named else ""
 
 
 @dataclass(frozen=True)
@@ -93,19 +33,19 @@ class Selection:
 
     @classmethod
     def of(cls, paths: Sequence[Path], lists: Sequence[Path] = (), per_label: int | None = None) -> Selection:
-        """Files as given, and those of folders that are videos (see `search.is_video`), at any depth; each file once.
+        """The given files, and all videos in the given folders (see `search.is_video`); each file once.
 
-        lists: files in the form of UCF101's trainlist01.txt and testlist01.txt; only what they name is taken.
-        per_label: at most this many of each label, evenly over UCF101's groups (clips of a group are of one person and
-        place), the same ones every time; videos without a label are all taken.
+        lists: files in the format of UCF101's trainlist01.txt and testlist01.txt; only the videos in them are taken.
+        per_label: largest number of videos of each label, evenly over UCF101's groups (the clips of a group show one
+        person and place), the same ones every time; all videos without a label are taken.
         """
-        found: dict[Hashable, VideoInput] = {}
+        by_file: dict[Hashable, VideoInput] = {}
         for given in paths:
             for video in _videos_at(given):
-                found.setdefault(_identity(video.path), video)
-        if not found:
+                by_file.setdefault(_identity(video.path), video)
+        if not by_file:
             raise InputError("no videos given; name video files or folders of videos")
-        videos = list(found.values())
+        videos = list(by_file.values())
         if lists:
             videos = _listed(videos, lists)
         if per_label is not None:
@@ -132,7 +72,7 @@ def find_videos(inputs: Sequence[Path], lists: Sequence[Path] = (), per_label: i
 
 
 def _identity(path: Path) -> Hashable:
-    """The same for all links to a file."""
+    """A key that is equal for all links to a file."""
     try:
         status = path.stat()
     except OSError:
@@ -141,7 +81,7 @@ def _identity(path: Path) -> Hashable:
 
 
 def read_list(path: Path) -> list[str]:
-    """The videos that a list of UCF101 names, `Label/v_Label_g01_c01.avi`, without their suffix."""
+    """The videos in a list of UCF101, such as `Label/v_Label_g01_c01.avi`, without their suffix."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -152,24 +92,24 @@ def read_list(path: Path) -> list[str]:
 
 def _listed(videos: Sequence[VideoInput], lists: Sequence[Path]) -> list[VideoInput]:
     names = {name.lower(): name for file in lists for name in read_list(file)}
-    met: set[str] = set()
+    matched: set[str] = set()
     kept = []
     for video in videos:
         parts = video.path.absolute().with_suffix("").parts[1:]
         ends = {"/".join(parts[n:]).lower() for n in range(len(parts))} & names.keys()
-        met |= ends
+        matched |= ends
         if ends:
             kept.append(video)
     files = ", ".join(str(file) for file in lists)
     if not kept:
         raise InputError(f"{files}: names none of the videos given ({len(videos)}), such as {videos[0].relative}")
-    if unmet := sorted(names.keys() - met):
-        log.warning("%s: %d of %d videos are not there, such as %s", files, len(unmet), len(names), names[unmet[0]])
+    if missing := sorted(names.keys() - matched):
+        log.warning("%s: %d of %d videos are not there, such as %s", files, len(missing), len(names), names[missing[0]])
     return kept
 
 
 def _spread(videos: Sequence[VideoInput], per_label: int) -> list[VideoInput]:
-    """The first of every group, then the second of every group, and so on, until there are enough of the label."""
+    """The first video of every group, then the second of every group, and so on, up to `per_label`."""
     turns: Counter[tuple[str, str]] = Counter()
     ranked: dict[str, list[tuple[int, str, VideoInput]]] = {}
     for video in sorted(videos, key=lambda video: video.relative.as_posix()):
@@ -211,13 +151,12 @@ def _not_videos(files: Sequence[Path]) -> str:
 
 
 def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[str, VideoInput]:
-    """Videos by id; where another video has the id already, `-2`, `-3` ... is put behind it.
+    """Videos by id; an id that another video has gets the suffix `-2`, `-3` ...
 
-    known: the files behind the ids of an earlier run. A file keeps its id; one whose file is gone (or was moved) is
-    free again.
+    known: files by id, of an earlier run. A file keeps its id; the id of a file that is gone or was moved is free.
     """
     owner = {name.lower(): path.resolve() for name, path in known.items() if path.exists()}
-    # From the last, so that a file with two ids has the first; without ids that are too long for its files.
+    # In reverse, so that a file with two ids gets the first; without ids that are too long for file names.
     before = sorted(known.items(), reverse=True)
     kept = {path.resolve(): name for name, path in before if len(name.encode()) <= LONGEST_ID}
     named: dict[str, VideoInput] = {}
@@ -229,64 +168,3 @@ def name_apart(videos: Sequence[VideoInput], known: Mapping[str, Path]) -> dict[
             name = f"{video.id}-{count}"
         named[name] = video
     return named
-
-
-def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, tuple[VideoCaption, ...]]:
-    """Captions of each video: from the file given, else from captions.csv beside it or above, else of its label."""
-    folders = {folder for video in videos for folder in _folders(video)}
-    beside = {f: read_caption_csv(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
-    given = read_caption_csv(file) if file is not None else {}
-    tables = [*([(file, given)] if file else []), *((f / CAPTIONS_FILE, beside[f]) for f in sorted(beside))]
-    names = {name for video in videos for name in video.names} if tables else set()
-    for table, captions in tables:
-        if unknown := sorted(set(captions) - names):
-            count = counted(len(unknown), "video")
-            log.warning("%s: %s not among the inputs, such as %s", table, count, unknown[0])
-    matches = {video: _match(video, given, beside) for video in videos}
-    return {v: tuple(match) if match is not None else default_captions(v.label) for v, match in matches.items()}
-
-
-def rates_of(videos: Sequence[VideoInput], file: Path | None = None) -> dict[VideoInput, float]:
-    """True frame rates of the videos that have one, from the files that `captions_of` reads."""
-    folders = {folder for video in videos for folder in _folders(video)}
-    beside = {f: read_rates(f / CAPTIONS_FILE) for f in folders if (f / CAPTIONS_FILE).is_file()}
-    given = read_rates(file) if file is not None else {}
-    matches = {video: _match(video, given, beside) for video in videos}
-    return {video: rate for video, rate in matches.items() if rate is not None}
-
-
-def _match(video: VideoInput, given: Mapping[str, T], beside: Mapping[Path, Mapping[str, T]]) -> T | None:
-    """The entry of a video in the given file, else in the nearest file of its folders."""
-    sources = [source for source in (given, *(beside.get(folder, {}) for folder in _folders(video))) if source]
-    return next((source[name] for source in sources for name in video.names if name in source), None)
-
-
-def default_captions(label: str) -> tuple[VideoCaption, ...]:
-    """Captions of a video that is in no captions file; none if its label is empty."""
-    return tuple(map(VideoCaption, captions_for(label)))
-
-
-def warn_uncaptioned(names: Sequence[str], count: int) -> None:
-    """One line where some of `count` videos or clips have no caption."""
-    if names:
-        log.warning(
-            "no caption for %d of %s, such as %s: no name says what they show. They are lifted, and trained on "
-            "without text; give captions with --captions FILE.csv",
-            len(names), counted(count, "input"), names[0],
-        )  # fmt: skip
-
-
-def _ends(path: str) -> Iterator[str]:
-    """A path, then without its first folder, and so on to its name."""
-    while path:
-        yield path
-        path = path.lstrip("/").partition("/")[2]
-
-
-def _without_suffix(path: str) -> str:
-    return os.path.splitext(path)[0]  # noqa: PTH122 - of a string
-
-
-def _folders(video: VideoInput) -> list[Path]:
-    """From the video's own folder up to the one that was given."""
-    return list(video.path.parents)[: len(video.relative.parts)]

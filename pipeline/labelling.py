@@ -24,9 +24,9 @@ def label_stages(
     label_cfg: PseudoLabelConfig | None = None,
     device: str = "cpu",
 ) -> Iterator[tuple[str, LabellingSummary]]:
-    """filter, build-2d and pseudo-label, one after the other; yields each stage's name and summary when it is done.
+    """Run filter, build-2d and pseudo-label in turn; yields the name and summary of each when it is done.
 
-    A stage runs when the next pair is asked for, so that a caller may stop in between. A configuration of None means
+    A stage runs when the next pair is requested, so that a caller may stop in between. A configuration of None means
     the one that the run recorded, or the defaults. teacher: checkpoint of the model that lifts.
     """
     yield "filter", filter_clips(run, filter_cfg)

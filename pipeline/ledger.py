@@ -96,11 +96,11 @@ def stage_named(name: str) -> Stage:
     for stage in get_args(Stage):
         if stage == name:
             return stage
-    raise InputError(f"no stage {name!r}; there are: {', '.join(get_args(Stage))}")
+    raise InputError(f"no stage {name!r}; expected one of {', '.join(get_args(Stage))}")
 
 
 def key_of(*parts: object) -> str:
-    """Hash of JSON-like parts: equal parts, equal key."""
+    """Hash of JSON-like parts; equal parts have equal keys."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -250,16 +250,16 @@ class Ledger:
     def rows(
         self, stage: Stage, state: State | None = None, id: str | None = None, parent: str | None = None
     ) -> list[Row]:
-        """The rows of a stage, in the order of their ids."""
+        """The rows of a stage, ordered by id."""
         wanted = {"stage": stage, "state": state, "id": id, "parent": parent}
         given = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(f"{name} = :{name}" for name in given)
         with self._transaction() as db:
-            found = db.execute(f"SELECT * FROM rows WHERE {where} ORDER BY id", given).fetchall()
-        return [row_of(record) for record in found]
+            records = db.execute(f"SELECT * FROM rows WHERE {where} ORDER BY id", given).fetchall()
+        return [row_of(record) for record in records]
 
     def holds(self, stage: Stage) -> bool:
-        """Whether there is any row of a stage."""
+        """Whether a stage has any rows."""
         with self._transaction() as db:
             return db.execute("SELECT 1 FROM rows WHERE stage = ? LIMIT 1", (stage,)).fetchone() is not None
 
@@ -278,8 +278,8 @@ class Ledger:
     def videos(self) -> dict[str, VideoRecord]:
         """Every video by its id."""
         with self._transaction() as db:
-            found = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
-        return {record["id"]: video_of(record) for record in found}
+            records = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
+        return {record["id"]: video_of(record) for record in records}
 
     def table(self, stage: Stage) -> pd.DataFrame:
         """A stage's rows as a table, one column per measure."""
@@ -288,16 +288,16 @@ class Ledger:
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(plain))
 
     def counts(self) -> pd.DataFrame:
-        """How many items are in each state, why, and after how many attempts at most, stage by stage.
+        """Numbers of items by stage, state and reason, with the largest number of attempts.
 
         Damaged videos that were used are counted separately.
         """
         damaged = "state = 'done' AND json_extract(measures, '$.decoded') < 1"
         with self._transaction() as db:
-            found = db.execute(
+            records = db.execute(
                 f"SELECT stage, state, CASE WHEN {damaged} THEN 'damaged in part' ELSE coalesce(reason, '') END AS why,"
                 " count(*) AS items, max(attempts) AS attempts"
                 " FROM rows GROUP BY stage, state, why ORDER BY state, items DESC"
             ).fetchall()
-        rows = sorted((tuple(r) for r in found), key=lambda row: get_args(Stage).index(row[0]))
+        rows = sorted((tuple(r) for r in records), key=lambda row: get_args(Stage).index(row[0]))
         return pd.DataFrame(rows, columns=["stage", "state", "reason", "items", "attempts"])

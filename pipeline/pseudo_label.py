@@ -10,15 +10,22 @@ import numpy as np
 from pydantic import Field
 
 from crossdiff.checkpoint import load_model, weights_hash
-from crossdiff.diffusion.lifting import Label, LabelConfig, label
+from crossdiff.diffusion.lifting import FlatClip, Label, LabelConfig, label
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, remove_leftovers, save_npz
 from crossdiff.models import CrossDiffModel
 from crossdiff.pipeline.filter import first_violation, rejected
-from crossdiff.pipeline.label_quality import LABEL_MEASURES, LABEL_REASONS, LabelQualityConfig, measure_label, quality
+from crossdiff.pipeline.label_quality import (
+    LABEL_MEASURES,
+    LABEL_REASONS,
+    OPTIONAL_MEASURES,
+    LabelQualityConfig,
+    measure_label,
+    quality,
+)
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import StageSummary, no_motions
+from crossdiff.pipeline.summaries import StageSummary, no_motions
 from crossdiff.progress import track
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Motion2D
@@ -56,8 +63,7 @@ class PseudoLabelSummary(StageSummary):
 @dataclass(frozen=True)
 class _Clip:
     row: Row
-    features: np.ndarray
-    mask: np.ndarray
+    flat: FlatClip
     motion: Motion2D
 
 
@@ -94,7 +100,7 @@ def pseudo_label(
                 stale.append(Row("pseudo", row.id, "done", key, parent=row.parent))
         for start in track(range(0, len(stale), cfg.batch_size), "lift"):
             clips = _read_all(run, model, stale[start : start + cfg.batch_size], summary)
-            made = label(model, [(clip.features, clip.mask) for clip in clips], cfg) if clips else []
+            made = label(model, [clip.flat for clip in clips], cfg) if clips else []
             # Until its new row is written, an overwritten label matches no settings.
             run.ledger.put(replace(known[clip.row.id], key="") for clip in clips if clip.row.id in known)
             for clip, pseudo in zip(clips, made, strict=True):
@@ -133,7 +139,7 @@ def _judged(row: Row, cfg: LabelQualityConfig) -> Row:
 
 def _judge_again(run: Run, before: Row, cfg: LabelQualityConfig, summary: PseudoLabelSummary) -> bool:
     """Apply the current limits to an existing label; False if it or its measures are missing."""
-    if not LABEL_MEASURES.keys() <= before.measures.keys():
+    if not LABEL_MEASURES.keys() - OPTIONAL_MEASURES <= before.measures.keys():
         return False
     row = _judged(before, cfg)
     try:
@@ -210,7 +216,8 @@ def _read(run: Run, model: CrossDiffModel, row: Row) -> _Clip:
             f"{path}: expected features with a mask of their shape, got {z['features'].shape} and {z['mask'].shape}; "
             "build it again"
         )
-    return _Clip(row, z["features"].astype(np.float32), z["mask"], _read_motion(run, row, len(z["features"])))
+    motion = _read_motion(run, row, len(z["features"]))
+    return _Clip(row, FlatClip(z["features"].astype(np.float32), z["mask"], motion.world), motion)
 
 
 def _read_motion(run: Run, row: Row, frames: int) -> Motion2D:

@@ -84,7 +84,7 @@ class Run:
 
     @classmethod
     def create(cls, out: Path | None = None) -> Run:
-        """A new run at `out`, or the existing one there; None takes the next `runs/0001` ..."""
+        """The run at `out`, created if it does not exist; None: a new one, the next of `runs/0001`, `runs/0002` ..."""
         root = _next_folder() if out is None else out
         if root.exists() and not _is_run(root) and (not root.is_dir() or any(root.iterdir())):
             raise InputError(f"{root}: exists and is not a run; give a new folder or a run")
@@ -113,10 +113,10 @@ class Run:
     @classmethod
     def extracted_from(cls, inputs: Mapping[str, Any], config: Mapping[str, Any]) -> Run | None:
         """The latest run under `runs/`, except the demo's, with these inputs and this extraction configuration."""
-        asked = json.loads(json.dumps([inputs, config]))
+        wanted_inputs, wanted_config = json.loads(json.dumps([inputs, config]))
         for run in _runs():
             recorded = run._extraction()
-            if asked[0] in recorded["inputs"] and asked[1] == recorded["config"]:
+            if wanted_inputs in recorded["inputs"] and wanted_config == recorded["config"]:
                 return run
         return None
 
@@ -124,7 +124,7 @@ class Run:
     def latest(cls) -> Run | None:
         """The most recently modified run under `runs/`, except the demo's; runs with clips are preferred.
 
-        A run without clips must not hide the good one before it.
+        A failed run without clips does not hide the good one before it.
         """
         runs = _runs()
         return next((run for run in runs if run._holds_clips()), runs[0] if runs else None)
@@ -150,9 +150,9 @@ class Run:
 
     def recorded(self, stage: str, cls: type[C]) -> C:
         """The configuration that a stage of this run last used; the defaults if it has not run yet."""
-        known = read_json(self.config) if self.config.exists() else {}
+        stages = read_json(self.config) if self.config.exists() else {}
         try:
-            return cls.model_validate(known[stage]["config"])
+            return cls.model_validate(stages[stage]["config"])
         except (KeyError, TypeError, ValidationError):
             return cls()
 
@@ -172,25 +172,25 @@ class Run:
 
     def record_config(self, stage: str, config: dict[str, Any], **more: object) -> None:
         """Record a stage's resolved configuration, package versions and `more` in config.json."""
-        known = read_json(self.config) if self.config.exists() else {}
-        if not isinstance(known, dict):
-            raise InputError(f"{self.config}: expected an object of stages; delete it, the stages write it again")
+        stages = read_json(self.config) if self.config.exists() else {}
+        if not isinstance(stages, dict):
+            raise InputError(f"{self.config}: expected an object of stages; delete it, and the stages write it again")
         entry = {"config": config, "versions": _versions(), **more}
-        if known.get(stage) != entry:
-            write_json(self.config, known | {stage: entry})
+        if stages.get(stage) != entry:
+            write_json(self.config, stages | {stage: entry})
 
 
 def _runs() -> list[Run]:
     """Runs under `runs/`, except the demo's, the most recently modified first."""
     folders = [f for f in RUNS.iterdir() if f.name != DEMO] if RUNS.is_dir() else []
-    return [Run(folder) for folder in sorted(filter(_is_run, folders), key=_worked_on, reverse=True)]
+    return [Run(folder) for folder in sorted(filter(_is_run, folders), key=_last_change, reverse=True)]
 
 
 def _is_run(root: Path) -> bool:
     return (root / "ledger.sqlite").is_file()
 
 
-def _worked_on(root: Path) -> tuple[int, str]:
+def _last_change(root: Path) -> tuple[int, str]:
     """Sort key: modification time, then name."""
     return max(path.stat().st_mtime_ns for path in (root, root / "ledger.sqlite")), root.name
 
@@ -203,15 +203,15 @@ def _numbered_folders() -> list[Path]:
 
 
 def _next_folder() -> Path:
-    taken = _numbered_folders()
-    return RUNS / f"{int(taken[-1].name) + 1 if taken else 1:04d}"
+    existing = _numbered_folders()
+    return RUNS / f"{int(existing[-1].name) + 1 if existing else 1:04d}"
 
 
 def _versions() -> dict[str, str]:
-    found = {"crossdiff": __version__, "python": platform.python_version()}
+    versions = {"crossdiff": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             log.info("%s is not installed", name)
-    return found
+    return versions

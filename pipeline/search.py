@@ -1,4 +1,4 @@
-"""Finds the videos of a folder by suffix, by their first bytes, and finally by trying to decode them."""
+"""Finding the videos of a folder: by suffix, by their first bytes, and finally by decoding them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 # Source code or video: accepted unless it is text.
 _SHARED_SUFFIXES = frozenset({".ts"})
-# Not decoded, unless they begin as videos do.
+# Decoded only if they begin as videos do.
 _OTHER_SUFFIXES = frozenset(
     """
     .7z .aac .aif .aiff .avif .bmp .bvh .bz2 .c3d .c .cfg .cpp .csv .db .doc .docx .exe .flac .gz .h .h5 .hdf5 .heic
@@ -40,10 +40,10 @@ _MAGIC = (
     b".RMF",
     b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
 )
-# Of MP4's family: sound and still pictures.
+# Brands of MP4's family for sound and still pictures.
 _OTHER_BRANDS = (b"M4A ", b"M4B ", b"avif", b"heic", b"heix", b"mif1")
 _OGG_VIDEO = (b"theora", b"\x01video", b"fishead")
-# Where transport streams have their packets' first byte: offset, length of a packet.
+# Transport streams: offset of the first packet, length of a packet.
 _PACKETS = ((0, 188), (4, 192), (0, 204))
 _TEXT = bytes({*b"\b\t\n\f\r\x1b", *range(0x20, 0x7F), *range(0x80, 0x100)})
 
@@ -52,38 +52,38 @@ def files_below(folder: Path) -> list[Path]:
     """The files in a folder at any depth, as sorted paths below it.
 
     Hidden files and folders and `__MACOSX` are left out. Links to folders are followed after all real folders, and
-    each folder is searched once, by whatever names it can be reached.
+    each folder is searched once, however many names it has.
     """
-    found: list[Path] = []
-    met: set[tuple[int, int]] = set()
+    files: list[Path] = []
+    searched: set[tuple[int, int]] = set()
     folders, links = [Path()], list[Path]()
     while folders or links:
         below = folders.pop() if folders else links.pop(0)
         try:
             status = (folder / below).stat()
-            if (status.st_dev, status.st_ino) in met:
+            if (status.st_dev, status.st_ino) in searched:
                 continue
-            met.add((status.st_dev, status.st_ino))
+            searched.add((status.st_dev, status.st_ino))
             with os.scandir(folder / below) as entries:
-                shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX"]
+                visible = [entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX"]
         except OSError as error:
             log.warning("%s: cannot be searched (%s)", folder / below, error.strerror)
             continue
-        for entry in shown:
-            kind = folders if entry.is_dir(follow_symlinks=False) else links if entry.is_dir() else found
+        for entry in visible:
+            kind = folders if entry.is_dir(follow_symlinks=False) else links if entry.is_dir() else files
             kind.append(below / entry.name)
         links.sort()
-    return sorted(found)
+    return sorted(files)
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is a video, or a damaged one: what cannot be decoded counts if its suffix or beginning is one's.
+    """Whether a file is a video; damaged ones count, by their suffix or their first bytes.
 
-    Files with a video's suffix are not opened. Of those with a well-known other suffix (text, pictures, sound, arrays)
-    only the beginning is read; any other file is tried to be decoded, unless it begins as text.
+    Files with a video's suffix are not opened. Of files with another well-known suffix (text, pictures, sound, arrays)
+    only the first bytes are read, unless they are a video's; any other file is decoded, unless it begins as text.
     """
     if path.exists() and not path.is_file():
-        return False  # a pipe or a socket, at which reading would wait
+        return False  # reading a pipe or a socket would block
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return True

@@ -1,4 +1,4 @@
-"""Whom the captions of a video describe, where several people are seen in it."""
+"""Which captions describe which person, in videos of several people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def captions_of_track(
 ) -> tuple[VideoCaption, ...]:
     """The captions of a video that describe one of its tracks, `VIDEO_tNUMBER`.
 
-    Those that name the track, else those that name none, unless the person is a bystander.
+    These are the captions for this track; without any, those for no certain track, unless the person is a bystander.
     """
     number = int(name.rsplit("_t", 1)[1])
     own = tuple(caption for caption in captions if caption.track == number)
@@ -22,9 +22,9 @@ def captions_of_track(
 
 
 def bystanders(tracks: Iterable[Row], heights: Mapping[str, float], least: float) -> set[str]:
-    """Tracks of people who are less than `least` times as tall as somebody seen with them for half of their time.
+    """Tracks of people less than `least` times as tall as another person who is visible for half of their time.
 
-    tracks: rows of stage "track"; heights: of the body in pixels, by track; a track without one is left out.
+    tracks: rows of stage "track"; heights: of the body in pixels, by track; tracks without one are ignored.
     """
     videos: dict[str, list[Row]] = defaultdict(list)
     for row in tracks:
@@ -39,7 +39,7 @@ def bystanders(tracks: Iterable[Row], heights: Mapping[str, float], least: float
 
 
 def _together(row: Row, other: Row) -> float:
-    """Fraction of a track's frames in which another one is seen too, as if neither had gaps."""
+    """Fraction of the duration of a track that another one overlaps."""
     first, last = row.measures["first_frame"], row.measures["first_frame"] + row.measures["frames"]
     begin, end = other.measures["first_frame"], other.measures["first_frame"] + other.measures["frames"]
     return max(0, min(last, end) - max(first, begin)) / (last - first)

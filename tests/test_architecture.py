@@ -24,6 +24,7 @@ LAYERS = [
         "progress",
         "record",
         "templates",
+        "threads",
         "types",
         "video",
         "wording",

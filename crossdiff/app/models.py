@@ -11,8 +11,8 @@ from crossdiff.diffusion.pipeline import CrossDiffPipeline
 class Models:
     """One model per task, or the same for both.
 
-    checkpoint: a folder or a shipped model's name, used for both tasks; None: the shipped model of each task. device:
-    torch device, such as "cpu".
+    checkpoint: a folder or a shipped model's name, used for both tasks; None: the shipped model of each task.
+    device: torch device, such as "cpu".
     """
 
     def __init__(self, checkpoint: str | Path | None = None, device: str = "cpu") -> None:

@@ -40,7 +40,7 @@ _EXAMPLES = [
     "a person sits down, then stands up | 6",
 ]
 _DEFAULTS = SamplingConfig()
-# Interval at which old files are deleted, and their age, in seconds.
+# Interval between deletions of old files, and their age, in seconds.
 _TIDY = (600, 3600)
 # All uploads together, in largest uploads.
 _UPLOADS = 10
@@ -198,12 +198,12 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except CrossDiffError as error:
-        said = str(error)
+        message = str(error)
     except OSError as error:
-        said = disk_message(error)
+        message = disk_message(error)
     else:
         return
-    raise gr.Error(escape(said), duration=None, print_exception=False)
+    raise gr.Error(escape(message), duration=None, print_exception=False)
 
 
 def _callback(progress: gr.Progress) -> ProgressCallback:

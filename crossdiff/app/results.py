@@ -50,8 +50,10 @@ def write_outputs(
     files = [page, *(path for path in named if path.is_file())]
     if len(shown) > 1:
         files.insert(0, _zipped(folder / ALL, files))
-    said = [f"{name}: no BVH and GLB. {reason.removeprefix(f'{folder / name}: ')}" for name, reason in failed.items()]
-    return Result(page.read_text(encoding="utf-8"), files, [*notes, *said])
+    missing = [
+        f"{name}: no BVH and GLB. {reason.removeprefix(f'{folder / name}: ')}" for name, reason in failed.items()
+    ]
+    return Result(page.read_text(encoding="utf-8"), files, [*notes, *missing])
 
 
 def _zipped(path: Path, files: Sequence[Path]) -> Path:

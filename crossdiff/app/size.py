@@ -11,10 +11,10 @@ _UNITS = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 
 def read_size(text: str) -> int:
     """Bytes of `100mb`, `500 kB` or `2gb`; a bare number is bytes."""
-    found = re.fullmatch(r"(\d+)\s*([a-z]*)", text.strip().lower())
-    if found is None or found[2] not in _UNITS or int(found[1]) == 0:
+    match = re.fullmatch(r"(\d+)\s*([a-z]*)", text.strip().lower())
+    if match is None or match[2] not in _UNITS or int(match[1]) == 0:
         raise InputError(f"size: expected a number with b, kb, mb or gb, such as 100mb, got {text!r}")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def size_text(size: int) -> str:

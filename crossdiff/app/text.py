@@ -44,10 +44,10 @@ def read_lines(text: str, seconds: float) -> list[Line]:
 def _read_line(line: str, seconds: float) -> Line:
     prompt, bar, number = line.partition("|")
     if bar:
-        found = _SECONDS.fullmatch(number.strip())
-        if found is None:
+        match = _SECONDS.fullmatch(number.strip())
+        if match is None:
             raise InputError(f"text: expected seconds after the bar, as in `a person walks | 4`, got {line.strip()!r}")
-        seconds = float(found[1])
+        seconds = float(match[1])
     return Line(prompt.strip(), seconds)
 
 

@@ -38,8 +38,8 @@ def lift_video(
 ) -> Result:
     """Find the people in a video, lift their motion to 3D, and write the results into `folder`.
 
-    The notes list what was rejected and why; the result may hold nothing else. ClipError: the video cannot be read, or
-    shows no person.
+    The notes list rejected clips with reasons; the result may hold nothing else. ClipError: the video cannot be read,
+    or shows no person.
     """
     run = Run.create(folder / "run")
     progress(0.0, "Finding people")

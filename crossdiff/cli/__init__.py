@@ -48,9 +48,9 @@ COMMANDS: dict[str, dict[str, str]] = {
         "evaluate": "evaluate:evaluate",
         "evaluate-lift": "evaluate_lift:evaluate_lift",
         "compare": "compare:compare",
-        "study ablations": "study_ablations:ablations",
-        "study held-out": "study_held_out:held_out",
-        "study sampling": "study_sampling:sampling",
+        "study ablations": "study:ablations",
+        "study held-out": "study:held_out",
+        "study sampling": "study:sampling",
     },
     "Convert": {
         "convert": "convert:convert",

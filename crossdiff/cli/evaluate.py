@@ -42,13 +42,13 @@ def evaluate(
     from crossdiff.evaluation.evaluate import evaluate as run
     from crossdiff.evaluation.report import markdown
     from crossdiff.workflows.defaults import model_name, resolve_checkpoint, resolve_out
-    from crossdiff.workflows.evaluators import EVALUATORS
+    from crossdiff.workflows.evaluators import evaluators_of
 
     cfg = load_config(EvaluationConfig, config, set_)
     model = resolve_checkpoint(checkpoint, task="lift" if cfg.sampling.mixture else "text", on_default=print_default)
     name = name or model_name(checkpoint, model)
     folder = resolve_out(out, Path("evaluations") / name, print_default)
     devices = pick_devices(device)
-    result = run(cfg, model, data, evaluators or data / EVALUATORS, folder, devices, name, start_over)
+    result = run(cfg, model, data, evaluators_of(data, evaluators), folder, devices, name, start_over)
     typer.echo(markdown(result))
     print_summary(f"{folder}: result.json, report.md, report.html; {cfg.protocol.replications} replications")

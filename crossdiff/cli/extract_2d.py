@@ -73,7 +73,7 @@ def extract_2d(
     settings = pose_set or []
     identity = check_extraction(captions, backend, settings)
     cfg = load_config(PeopleConfig, config, set_)
-    chosen = create_engine(engine, workers, time_limit, num_gpus_per_actor, ray_address)
+    worker_engine = create_engine(engine, workers, time_limit, num_gpus_per_actor, ray_address)
     run = run_of_inputs(selection, out, identity, cfg, print_default)
     result = extract.extract_2d(
         selection,
@@ -83,7 +83,7 @@ def extract_2d(
         retry_failed,
         cfg,
         settings=settings,
-        engine=chosen,
+        engine=worker_engine,
         attempts=attempts,
         fps=fps,
         whole_only=whole_only,

@@ -56,8 +56,8 @@ def import_2d(
 
     # Read before the run is created, so that a wrong source leaves no empty run.
     options = ImportOptions(camera_rule(camera), fps, picture_size(size), keypoint_set, y_up)
-    found = read_poses(source, captions, options)
+    poses = read_poses(source, captions, options)
     run = create_run(out, print_default)
-    result = import_keypoints(run, found.clips, str(source), found.count)
+    result = import_keypoints(run, poses.clips, str(source), poses.count)
     print_summary(f"{result}; keypoints in {run.keypoints}")
     result.raise_failures()

@@ -35,25 +35,25 @@ def lazy_group(table: CommandTable, groups: Mapping[str, str]) -> type[TyperGrou
 
 
 class _LazyCommands(Mapping[str, Any]):
-    """Commands by name; each is made when it is first looked up."""
+    """Commands by name; each is built when it is first looked up."""
 
     def __init__(self) -> None:
-        self._makers: dict[str, Callable[[], Any]] = {}
-        self._made: dict[str, Any] = {}
+        self._builders: dict[str, Callable[[], Any]] = {}
+        self._commands: dict[str, Any] = {}
 
-    def add(self, name: str, make: Callable[[], Any]) -> None:
-        self._makers[name] = make
+    def add(self, name: str, build: Callable[[], Any]) -> None:
+        self._builders[name] = build
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
+        if name not in self._commands:
+            self._commands[name] = self._builders[name]()
+        return self._commands[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
+        return iter(self._builders)
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(self._builders)
 
 
 def _commands(table: CommandTable, groups: Mapping[str, str]) -> _LazyCommands:

@@ -1,4 +1,4 @@
-"""What commands print: the defaults that were taken, a line per stage, and the summary. File names are made safe."""
+"""Output of commands: the defaults that were taken, a line per stage, and the summary. File names are made safe."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 
 
 def print_text(text: str, **style: Any) -> None:
-    """Text that may hold names of files; style: as `typer.secho` takes it."""
+    """Print text that may contain names of files. style: keywords of `typer.secho`."""
     typer.secho(printable(text), **style)
 
 
 def print_default(name: str, value: object, why: str) -> None:
-    """A default that was taken, such as `run = runs/0003  (the latest run)`."""
+    """Print a default that was taken, such as `run = runs/0003  (the latest run)`."""
     if _is_first_process():
         print_text(f"  {name} = {value}  ({why})", dim=True)
 
 
 def print_summary(result: object) -> None:
-    """The line that ends a command."""
+    """Print the last line of a command."""
     if _is_first_process():
         print_text(str(result), fg=typer.colors.GREEN)
 
 
 def print_stage(stage: str, result: object) -> None:
-    """The summary of one stage of several."""
+    """Print the summary of one of several stages."""
     print_summary(f"{stage}: {result}")
 
 

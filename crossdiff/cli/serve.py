@@ -11,7 +11,7 @@ from crossdiff.cli.printing import print_default, print_summary
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to serve at; others than this one let other machines in.")] = (
+    host: Annotated[str, typer.Option(help="Address to serve at; any other gives other machines access.")] = (
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve at.")] = 7860,
@@ -30,7 +30,7 @@ def serve(
 ) -> None:
     """Serve a page: text to motion, video to motion, with an interactive viewer and files to download.
 
-    Runs until Ctrl-C. The page fetches nothing from the network, and is served to this machine alone.
+    Runs until Ctrl-C. The page fetches nothing from the network, and is served to this machine only.
 
     Example: crossdiff app --port 7860 --max-upload 100mb --open
     """

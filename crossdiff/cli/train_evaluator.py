@@ -35,7 +35,7 @@ def train_evaluator(
     """
     from crossdiff.config import load_config
     from crossdiff.device import pick_device
-    from crossdiff.evaluators.training import EvaluatorTraining
+    from crossdiff.evaluators.config import EvaluatorTraining
     from crossdiff.workflows.evaluators import train_evaluators
 
     def on_stage(name: str, result: object) -> None:

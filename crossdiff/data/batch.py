@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,11 +65,31 @@ class ClipWindow:
 
 
 @dataclass(frozen=True)
+class FilmedBatch:
+    """Simulated film of 3D clips of equal length; features are not normalised.
+
+    motion: (B, T, D3), the true motion.
+    flat: (B, T, D2), its projection without a detector's errors; trusted: True where that has a meaning.
+    observed: (B, T, D2), as a detector finds it; seen: True where it may be used as input.
+    """
+
+    motion: Float[Tensor, "b t d3"]
+    flat: Float[Tensor, "b t d2"]
+    trusted: Bool[Tensor, "b t d2"]
+    observed: Float[Tensor, "b t d2"]
+    seen: Bool[Tensor, "b t d2"]
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> FilmedBatch:
+        return FilmedBatch(*(change(getattr(self, field.name)) for field in fields(self)))
+
+
+@dataclass(frozen=True)
 class MotionBatch:
     """Padded clips: (B, T, D) per domain, not normalised; frames: (B, T), True where real; the rest as in `ClipWindow`.
 
     lengths: real frames per clip;
-    rows: indices in the step's whole batch, of which other devices have the rest.
+    rows: indices in the step's whole batch, of which other devices have the rest;
+    filmed: simulated film of other clips, if the training has some.
     """
 
     features: dict[Domain, Float[Tensor, "b t d"]]
@@ -82,6 +102,7 @@ class MotionBatch:
     quality: Float[Tensor, " b"]
     lengths: list[int]
     rows: list[int]
+    filmed: FilmedBatch | None = None
 
     def to(self, device: torch.device) -> MotionBatch:
         return self._each(lambda x: x.to(device, non_blocking=True))
@@ -100,6 +121,7 @@ class MotionBatch:
             wild=change(self.wild),
             has_3d=change(self.has_3d),
             quality=change(self.quality),
+            filmed=None if self.filmed is None else self.filmed.each(change),
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from crossdiff.data.batch import ClipWindow, MotionBatch, collate
 from crossdiff.data.mocap import MocapDataset, ViewConfig
+from crossdiff.data.simulation.filmed import FilmedClips
 from crossdiff.data.wild import WildDataset
 
 # Clips are sorted by length within this many batches, so that clips of a batch have similar lengths.
@@ -23,9 +25,12 @@ _BUCKET_BATCHES = 16
 
 
 class BatchSource(Protocol):
-    """Source of the training loop's batches, each of `batch_size` rows."""
+    """Source of the training loop's batches, each of `batch_size` rows, perhaps with filmed clips beside them."""
 
     batch_size: int
+
+    @property
+    def film(self) -> FilmedClips | None: ...
 
     def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         """Some rows of a step's batch, in ascending order; they do not depend on the other rows asked for."""
@@ -36,20 +41,23 @@ class BatchSource(Protocol):
         ...
 
 
-def make_batch(batches: BatchSource, step: int, rows: Sequence[int] | None = None) -> MotionBatch:
-    """The batch of a step, or some rows of it."""
-    rows = range(batches.batch_size) if rows is None else rows
-    return collate(batches.crops(step, rows), rows)
+def make_batch(batches: BatchSource, step: int, rank: int = 0, world_size: int = 1) -> MotionBatch:
+    """The batch of a step, or every `world_size`-th row of it from `rank` on."""
+    rows = range(rank, batches.batch_size, world_size)
+    batch = collate(batches.crops(step, rows), rows)
+    if batches.film is None:
+        return batch
+    return replace(batch, filmed=batches.film.batch(step, range(rank, batches.film.cfg.batch_size, world_size)))
 
 
 class _StepDataset(Dataset[MotionBatch]):
     """Batches by step, for torch's loader."""
 
-    def __init__(self, batches: BatchSource, rows: Sequence[int]) -> None:
-        self._batches, self._rows = batches, rows
+    def __init__(self, batches: BatchSource, rank: int, world_size: int) -> None:
+        self._batches, self._rank, self._world_size = batches, rank, world_size
 
     def __getitem__(self, step: int) -> MotionBatch:
-        return make_batch(self._batches, step, self._rows)
+        return make_batch(self._batches, step, self._rank, self._world_size)
 
 
 def load_steps(
@@ -59,9 +67,8 @@ def load_steps(
 
     Each device gets every `world_size`-th row from its rank on, so that all get clips of similar length.
     """
-    rows = range(rank, batches.batch_size, world_size)
-    pinned = torch.cuda.is_available()
-    return DataLoader(_StepDataset(batches, rows), None, sampler=steps, num_workers=workers, pin_memory=pinned)
+    source, pinned = _StepDataset(batches, rank, world_size), torch.cuda.is_available()
+    return DataLoader(source, None, sampler=steps, num_workers=workers, pin_memory=pinned)
 
 
 class MocapBatches:
@@ -71,6 +78,7 @@ class MocapBatches:
     table 2: 0.5 and 0.5, 0.5 and 1, 1 and 1).
     max_frames: length of the longest window.
     first: (steps, frames), the maximum in the first steps of training.
+    film: filmed clips that every batch has beside these.
     """
 
     def __init__(
@@ -83,8 +91,9 @@ class MocapBatches:
         share_3d: float = 1.0,
         share_2d: float = 1.0,
         first: tuple[int, int] | None = None,
+        film: FilmedClips | None = None,
     ) -> None:
-        self.data, self.batch_size, self.views, self.seed = data, batch_size, views, seed
+        self.data, self.batch_size, self.views, self.seed, self.film = data, batch_size, views, seed, film
         self._max_frames, self._first = max_frames, first
         _ = data.packed  # packed once, before the workers start
         place = split_positions(data.ids, seed)
@@ -147,6 +156,8 @@ def split_positions(ids: Sequence[str], seed: int) -> ndarray:
 class WildBatches:
     """Batches of wild clips, drawn with replacement: runs are often smaller than a batch. clips: which; else all."""
 
+    film: FilmedClips | None = None
+
     def __init__(
         self, data: WildDataset, batch_size: int, max_frames: int, seed: int, clips: ndarray | None = None
     ) -> None:
@@ -167,6 +178,10 @@ class MixedBatches:
     def __init__(self, wild: WildBatches, mocap: MocapBatches) -> None:
         self.wild, self.mocap = wild, mocap
         self.batch_size = wild.batch_size + mocap.batch_size
+
+    @property
+    def film(self) -> FilmedClips | None:
+        return self.mocap.film
 
     def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         count = self.wild.batch_size

@@ -73,5 +73,9 @@ class LabelConfig(Config):
     """Lifting: fill hidden values with the model's own G_2D->2D prediction; otherwise they are lifted as their mean."""
     mirror: bool = True
     """Lifting: lift the mirror image too and average both."""
+    fuse: bool = True
+    """Labels: average the lifted joints with those that the detector itself places in space, where there are some, and
+    take out the camera's tilt (see `representation.fusion.fuse`)."""
     fit_view: bool = True
-    """Labels: move the joints to their observed 2D positions (see `fit_to_view`) and the feet onto the floor."""
+    """Labels that are not fused: move the joints to their observed 2D positions (see `fit_to_view`) and the feet onto
+    the floor."""

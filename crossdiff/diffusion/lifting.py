@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,11 +16,25 @@ from crossdiff.diffusion.config import LabelConfig
 from crossdiff.diffusion.deprecated import LiftOptions as LiftOptions
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.representation.cleanup import rebuild
-from crossdiff.representation.features2d import features_to_joints
+from crossdiff.representation.features2d import features_to_joints as flat_joints
 from crossdiff.representation.features3d import features_to_joints_and_next
+from crossdiff.representation.fusion import fuse
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.mirroring import mirror_features, mirror_mask
 from crossdiff.representation.view_fit import fit_to_view
+from crossdiff.skeleton import Skeleton
+
+# Standard deviations at which observed values are clipped.
+_MOST = 6.0
+
+
+class FlatClip(NamedTuple):
+    """A clip to lift: its 2D features (T, D2), their mask, and the detector's own joints in space (T + 1 frames, J or
+    none, 3), as in `Motion2D.world`."""
+
+    features: Float[ndarray, "t d2"]
+    mask: Bool[ndarray, "t d2"]
+    world: Float[ndarray, "t+1 k 3"] | None = None
 
 
 @torch.no_grad()
@@ -55,7 +70,7 @@ def lift(
 def _lift(
     model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LabelConfig
 ) -> Tensor:
-    x = model.normalize("2d", features)
+    x = normalize_observed(model, features)
     count = x.shape[0]
     t = torch.zeros(count, dtype=torch.long, device=x.device)
     text = model.null_text(count)
@@ -68,6 +83,11 @@ def _lift(
     return model.denormalize("3d", model.network({"2d": x}, t, text, frames, targets=("3d",))["2d", "3d"])
 
 
+def normalize_observed(model: CrossDiffModel, features: Float[Tensor, "*b d2"]) -> Float[Tensor, "*b d2"]:
+    """Normalised 2D features, clipped: a jumping keypoint's velocity is far beyond any of the training motions."""
+    return model.normalize("2d", features).clamp(-_MOST, _MOST)
+
+
 @dataclass(frozen=True)
 class Label:
     """A pseudo label."""
@@ -78,42 +98,62 @@ class Label:
     """The network's output (T, D3)."""
 
 
-def label(
-    model: CrossDiffModel,
-    clips: Sequence[tuple[Float[ndarray, "t d2"], Bool[ndarray, "t d2"]]],
-    cfg: LabelConfig,
-) -> list[Label]:
-    """Lift a batch of clips, given as 2D features and masks; fit the joints to the observed 2D motion, smooth them and
-    recompute their features (see `rebuild`).
+def label(model: CrossDiffModel, clips: Sequence[FlatClip], cfg: LabelConfig) -> list[Label]:
+    """Lift a batch of clips, move the joints nearer to what was observed, smooth them and recompute their features (see
+    `rebuild`).
+
+    Clips with the detector's own joints in space are fused with these (`fuse`); others are fitted to the picture
+    (`fit_to_view`).
     """
-    lengths = torch.tensor([len(features) for features, _ in clips])
+    clips = [FlatClip(*clip) for clip in clips]
+    lengths = torch.tensor([len(clip.features) for clip in clips])
     frames = torch.arange(int(lengths.max())) < lengths[:, None]
-    features = pad_sequence([torch.from_numpy(f) for f, _ in clips], batch_first=True)
-    mask = pad_sequence([torch.from_numpy(m) for _, m in clips], batch_first=True)
+    features = pad_sequence([torch.from_numpy(clip.features) for clip in clips], batch_first=True)
+    mask = pad_sequence([torch.from_numpy(clip.mask) for clip in clips], batch_first=True)
     device = model.device
     lifted = lift(model, features.to(device), mask.to(device), frames.to(device), cfg).cpu()
-    labels = []
-    for row, n in enumerate(lengths.tolist()):
-        raw = lifted[row, :n]
-        joints = features_to_joints_and_next(raw, model.skeleton)
-        if cfg.fit_view:
-            joints = _fitted(model, joints, features[row, :n], mask[row, :n])
-        labels.append(
-            Label(rebuild(joints, cfg.smooth_sigma, model.skeleton, placed=cfg.fit_view).numpy(), raw.numpy())
-        )
-    return labels
+    return [
+        Label(_finished(model, raw[:n], clip, cfg).numpy(), raw[:n].numpy())
+        for raw, clip, n in zip(lifted, clips, lengths.tolist(), strict=True)
+    ]
 
 
-def _fitted(model: CrossDiffModel, joints: Tensor, flat: Tensor, mask: Tensor) -> Float[Tensor, "t+1 j 3"]:
-    """`joints` (T + 1 frames) fitted to a clip's 2D features: T frames, and the root's step to the next one."""
-    layout, metres = layout_2d(model.skeleton, model.config.layout_2d), model.skeleton.metres_per_unit
+def _finished(model: CrossDiffModel, raw: Float[Tensor, "t d3"], clip: FlatClip, cfg: LabelConfig) -> Tensor:
+    """The features (T, D3) of a label."""
+    skeleton, metres = model.skeleton, model.skeleton.metres_per_unit
+    joints = features_to_joints_and_next(raw, skeleton)
+    flat, visible, path = _in_picture(model, torch.from_numpy(clip.features), torch.from_numpy(clip.mask))
+    world = _world(clip, skeleton)
+    if cfg.fuse and skeleton.body is not None and torch.isfinite(world).all(-1).all(-1).any():
+        fused = fuse(joints * metres, flat, visible, world, path, cfg.smooth_sigma, skeleton)
+        return rebuild(fused / metres, 0.0, skeleton, placed=True)
+    if cfg.fit_view:
+        joints = fit_to_view(joints * metres, flat, visible, path, skeleton) / metres
+    return rebuild(joints, cfg.smooth_sigma, skeleton, cfg.fit_view)
+
+
+def _world(clip: FlatClip, skeleton: Skeleton) -> Float[Tensor, "t+1 j 3"]:
+    """The detector's joints in space in the clip's T frames and the next one, NaN where there are none."""
+    world = torch.full((len(clip.features) + 1, skeleton.num_joints, 3), torch.nan)
+    if clip.world is not None and clip.world.shape[1]:
+        told = torch.from_numpy(clip.world[: len(world)]).float()
+        world[: len(told)] = told
+    return world
+
+
+def _in_picture(
+    model: CrossDiffModel, features: Float[Tensor, "t d2"], mask: Bool[Tensor, "t d2"]
+) -> tuple[Float[Tensor, "t+1 j 2"], Bool[Tensor, "t+1 j"], Bool[Tensor, " t+1"]]:
+    """A clip's joints in the picture (metres) in its T frames and the next one, of which only the root is known; where
+    they are visible; and where the root's movement since the frame before is known.
+    """
+    layout = layout_2d(model.skeleton, model.config.layout_2d)
     visible = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
     # Positions are relative to the root: if any is known, the root was visible.
-    valid = torch.cat([visible.any(-1, keepdim=True), visible], dim=-1)
-    shown = features_to_joints(flat, model.skeleton, model.config.layout_2d)
-    moved = torch.cat([shown, (shown[-1] + flat[-1, layout.root])[None]])
+    visible = torch.cat([visible.any(-1, keepdim=True), visible], dim=-1)
+    shown = flat_joints(features, model.skeleton, model.config.layout_2d)
+    moved = torch.cat([shown, (shown[-1] + features[-1, layout.root])[None]])
     if layout.name == "official":
-        moved[-1] = shown[-1] - shown[-1, :1] + flat[-1, layout.root]
-    valid = torch.cat([valid, valid[-1:]])
-    path_known = bool(mask[:, layout.root].all())
-    return fit_to_view(joints * metres, moved, valid, path_known, model.skeleton) / metres
+        moved[-1] = shown[-1] - shown[-1, :1] + features[-1, layout.root]
+    path_known = torch.cat([torch.ones(1, dtype=torch.bool), mask[:, layout.root].all(-1)])
+    return moved, torch.cat([visible, visible[-1:]]), path_known

@@ -42,8 +42,8 @@ def compare(results: Sequence[EvaluationResult]) -> Comparison:
     keys = dict.fromkeys((table.evaluator, table.protocol) for result in results for table in result.tables)
     tables = []
     for evaluator, protocol in keys:
-        found = [_table(result, evaluator, protocol) for result in results]
-        rows = [{} if table is None else table.rows for table in found]
+        matching = [_table(result, evaluator, protocol) for result in results]
+        rows = [{} if table is None else table.rows for table in matching]
         tables.append(ScoreTable(evaluator=evaluator, protocol=protocol, rows=_joined(names, results, rows)))
     motion = _joined(names, results, [result.motion for result in results])
     return Comparison(tuple(names), tuple(results), results[0].evaluators, tuple(tables), motion)
@@ -51,13 +51,13 @@ def compare(results: Sequence[EvaluationResult]) -> Comparison:
 
 def unique_names(names: Sequence[str]) -> list[str]:
     """Unique names, none of them `Real`: repeated ones get (2), (3) ..."""
-    taken, unique = {REAL}, []
+    used, unique = {REAL}, []
     for name in names:
         candidate, count = name, 1
-        while candidate in taken:
+        while candidate in used:
             count += 1
             candidate = f"{name} ({count})"
-        taken.add(candidate)
+        used.add(candidate)
         unique.append(candidate)
     return unique
 
@@ -69,7 +69,7 @@ def best_row(rows: Mapping[str, Mapping[str, Value]], name: str) -> str | None:
     best. For metrics that should match `Real`, the best value is the nearest to its mean.
     """
     better, real = _BETTER.get(name), rows.get(REAL, {}).get(name)
-    values = {row: found[name] for row, found in rows.items() if row != REAL and name in found}
+    values = {row: metrics[name] for row, metrics in rows.items() if row != REAL and name in metrics}
     if len(values) < 2 or better is None or (better == "real" and real is None):
         return None
     if any(len(value.values) < 2 for value in values.values()):
@@ -99,7 +99,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def comparison_page(comparison: Comparison) -> Page:
-    """The tables of all results with the best values marked, what differs between them, and what is the same."""
+    """The tables of all results with the best values marked, and the settings and inputs that differ or agree."""
     data = comparison.results[0].dataset
     names = comparison.names
     lead = f"{', '.join(names)} on {data.folder}, split {data.split}. {REAL}: as in the result of {names[0]}."
@@ -129,10 +129,10 @@ def _marked(section: Section, rows: Mapping[str, Mapping[str, Value]], known: Ma
 def _facts(comparison: Comparison) -> tuple[Section | None, list[tuple[str, str]]]:
     """A table of the settings and inputs that differ, and a list of those that are the same."""
     each = [report.facts(result) for result in comparison.results]
-    names = list(dict.fromkeys(name for found in each for name in found))
-    same = [(name, each[0][name]) for name in names if len({found.get(name) for found in each}) == 1]
+    names = list(dict.fromkeys(name for facts in each for name in facts))
+    same = [(name, each[0][name]) for name in names if len({facts.get(name) for facts in each}) == 1]
     alike = {name for name, _ in same}
-    rows = {n: [Cell(found.get(n, report.MISSING)) for found in each] for n in names if n not in alike}
+    rows = {n: [Cell(facts.get(n, report.MISSING)) for facts in each] for n in names if n not in alike}
     if not rows:
         return None, same
     columns = [Column(name, numeric=False) for name in comparison.names]
@@ -152,9 +152,9 @@ def _joined(
 ) -> dict[str, dict[str, Value]]:
     """One row `Real`, its values from the first result that has them, and each model's own row."""
     real: dict[str, Value] = {}
-    for found in rows:
-        real = found.get(REAL, {}) | real
-    own = {n: found[r.model.name] for n, r, found in zip(names, results, rows, strict=True) if r.model.name in found}
+    for of_result in rows:
+        real = of_result.get(REAL, {}) | real
+    own = {n: each[r.model.name] for n, r, each in zip(names, results, rows, strict=True) if r.model.name in each}
     return ({REAL: real} if real else {}) | own
 
 
@@ -172,9 +172,9 @@ def _check_same(first: str, one: EvaluationResult, second: str, other: Evaluatio
 
 def _conditions(result: EvaluationResult) -> dict[str, str]:
     """The settings and inputs that two comparable results share."""
-    found = {"the dataset's split": result.dataset.split, "the dataset's fingerprint": result.dataset.fingerprint}
-    found["the number of frames of real motion, at most,"] = str(result.most_frames)
-    found |= {f"the fingerprint of evaluator {e.kind}": e.fingerprint for e in result.evaluators}
+    conditions = {"the dataset's split": result.dataset.split, "the dataset's fingerprint": result.dataset.fingerprint}
+    conditions["the number of frames of real motion, at most,"] = str(result.most_frames)
+    conditions |= {f"the fingerprint of evaluator {e.kind}": e.fingerprint for e in result.evaluators}
     protocol = result.config.get("protocol", {})
     protocol = protocol if isinstance(protocol, Mapping) else {"": protocol}
-    return found | {f"protocol.{key}": str(value) for key, value in protocol.items() if key != "replications"}
+    return conditions | {f"protocol.{key}": str(value) for key, value in protocol.items() if key != "replications"}

@@ -41,9 +41,9 @@ from crossdiff.progress import progress_bar
 from crossdiff.record import pin
 
 _RECORD = "evaluation.yaml"
-_MADE = ("replications", "result.json", "report.md", "report.html")
-# The arguments of a runner, without its device.
-_MadeOf = tuple[EvaluationConfig, Path, Path, Path]
+_OUTPUTS = ("replications", "result.json", "report.md", "report.html")
+# Arguments of a runner, without the device.
+_Arguments = tuple[EvaluationConfig, Path, Path, Path]
 
 
 def evaluate(
@@ -79,15 +79,15 @@ def _pin(cfg: EvaluationConfig, runner: ReplicationRunner, out: Path, start_over
     """Refuse replications of other settings or inputs; their number and the batch size of sampling may change."""
     settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
     record = {"config": settings, "inputs": runner.inputs()}
-    pin(out / _RECORD, record, _MADE, start_over)
+    pin(out / _RECORD, record, _OUTPUTS, start_over)
 
 
-def _replicate(runner: ReplicationRunner, made_of: _MadeOf, out: Path, devices: tuple[str, ...]) -> None:
-    todo = list(missing_replications(out, runner.cfg))
+def _replicate(runner: ReplicationRunner, arguments: _Arguments, out: Path, devices: tuple[str, ...]) -> None:
+    missing = list(missing_replications(out, runner.cfg))
     with progress_bar() as bar:
-        task = bar.add_task("generate", total=sum(map(runner.motions_of, todo)), note="")
-        if len(devices) == 1 or len(todo) <= 1:
-            for r in todo:
+        task = bar.add_task("generate", total=sum(map(runner.motions_of, missing)), note="")
+        if len(devices) == 1 or len(missing) <= 1:
+            for r in missing:
                 runner.replicate(r, replication_path(out, r), lambda count: bar.advance(task, count))
             return
         context = multiprocessing.get_context("spawn")
@@ -95,9 +95,9 @@ def _replicate(runner: ReplicationRunner, made_of: _MadeOf, out: Path, devices: 
         for device in devices:
             queue.put(device)
         threads = max(1, torch.get_num_threads() // len(devices))
-        with ProcessPoolExecutor(len(devices), context, _open_runner, (made_of, queue, threads)) as pool:
+        with ProcessPoolExecutor(len(devices), context, _open_runner, (arguments, queue, threads)) as pool:
             try:
-                jobs = {pool.submit(_replicate_one, r, replication_path(out, r)): r for r in todo}
+                jobs = {pool.submit(_replicate_one, r, replication_path(out, r)): r for r in missing}
                 for job in as_completed(jobs):
                     job.result()
                     bar.advance(task, runner.motions_of(jobs[job]))
@@ -111,18 +111,18 @@ def _replicate(runner: ReplicationRunner, made_of: _MadeOf, out: Path, devices: 
                 raise
 
 
-_bench: ReplicationRunner | None = None
+_runner: ReplicationRunner | None = None
 
 
-def _open_runner(made_of: _MadeOf, queue: Any, threads: int) -> None:
-    global _bench
+def _open_runner(arguments: _Arguments, queue: Any, threads: int) -> None:
+    global _runner
     torch.set_num_threads(threads)
-    _bench = ReplicationRunner(*made_of, queue.get())
+    _runner = ReplicationRunner(*arguments, queue.get())
 
 
 def _replicate_one(replication: int, path: Path) -> None:
-    assert _bench is not None
-    _bench.replicate(replication, path)
+    assert _runner is not None
+    _runner.replicate(replication, path)
 
 
 def collect(runner: ReplicationRunner, out: Path, name: str, devices: tuple[str, ...]) -> EvaluationResult:
@@ -132,20 +132,20 @@ def collect(runner: ReplicationRunner, out: Path, name: str, devices: tuple[str,
     motion: dict[str, dict[str, list[float]]] = {REAL: defaultdict(list), name: defaultdict(list)}
     seconds = []
     for r in range(cfg.protocol.replications):
-        found = read_replication(replication_path(out, r))
-        assert found is not None
+        arrays = read_replication(replication_path(out, r))
+        assert arrays is not None
         plan = runner.plan(r)
         rows = runner.real.rows(plan.order, plan.choices)
         for kind in KINDS:
             if f"{kind}-all" not in runner.evaluators:
                 continue
-            for row, given in ((REAL, None), (name, found)):
-                for protocol, values in _scores(runner, plan, rows, r, kind, given).items():
+            for row, generated in ((REAL, None), (name, arrays)):
+                for protocol, values in _scores(runner, plan, rows, r, kind, generated).items():
                     _append(scores[kind, protocol, row], values)
-        _append(motion[name], mean_measures(found["measures"]))
+        _append(motion[name], mean_measures(arrays["measures"]))
         real_measures = np.array([tuple(vars(runner.real.measures[i]).values()) for i in rows])
         _append(motion[REAL], mean_measures(real_measures))
-        seconds.append(float(found["seconds"]))
+        seconds.append(float(arrays["seconds"]))
     return EvaluationResult(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         version=__version__,
@@ -176,19 +176,19 @@ def _scores(
     rows: np.ndarray,
     replication: int,
     kind: str,
-    found: dict[str, np.ndarray] | None,
+    generated: dict[str, np.ndarray] | None,
 ) -> dict[Protocol, dict[str, float]]:
-    """Scores of a replication by one evaluator under both protocols; without `found`, of its real motion."""
+    """Scores of a replication by one evaluator under both protocols; without `generated`, of its real motion."""
     cfg = runner.cfg.protocol
 
     def motions(evaluator: str) -> tuple[np.ndarray, np.ndarray]:
         real = runner.real_embeddings[evaluator]
         reference = real[runner.real.rows(range(len(runner.real)), plan.choices)]
-        return (real[rows] if found is None else found[f"motion/{evaluator}"]), reference
+        return (real[rows] if generated is None else generated[f"motion/{evaluator}"]), reference
 
     motion, reference = motions(f"{kind}-all")
     parts = {p: motions(f"{kind}-{p}") for p in ("upper", "lower") if f"{kind}-{p}" in runner.evaluators}
-    modes = None if found is None else found.get(f"modes/{kind}-all")
+    modes = None if generated is None else generated.get(f"modes/{kind}-all")
     seed = (runner.cfg.seed, replication, 2)
     whole = set_scores(motion, reference, parts, modes, cfg, seed)
     text = runner.captions_of(plan, f"{kind}-all")

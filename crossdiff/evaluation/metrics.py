@@ -134,9 +134,9 @@ def set_scores(
 ) -> dict[str, float]:
     """Scores of whole sets. reference: real motions; parts: motions and reference of the upper and lower body."""
     rng = np.random.RandomState(np.random.SeedSequence(seed).generate_state(1)[0])
-    found = {"FID": frechet_distance(motion, reference)}
-    found |= {FID_OF_PART[part]: frechet_distance(*pair) for part, pair in parts.items()}
-    found["Diversity"] = diversity(motion, cfg.diversity_pairs, rng)
+    scores = {"FID": frechet_distance(motion, reference)}
+    scores |= {FID_OF_PART[part]: frechet_distance(*pair) for part, pair in parts.items()}
+    scores["Diversity"] = diversity(motion, cfg.diversity_pairs, rng)
     if modes is not None:
-        found["MultiModality"] = multimodality(modes, cfg.multimodality_pairs, rng)
-    return found
+        scores["MultiModality"] = multimodality(modes, cfg.multimodality_pairs, rng)
+    return scores

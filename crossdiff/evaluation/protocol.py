@@ -186,22 +186,22 @@ class ReplicationRunner:
         requests, modes = self.requests(replication, plan)
         motions, seconds = self.generator(requests, on_motions)
         skeleton = self.real.data.skeleton
-        found = {f"motion/{name}": e.embed_motion(motions) for name, e in self.evaluators.items()}
+        embeddings = {f"motion/{name}": e.embed_motion(motions) for name, e in self.evaluators.items()}
         measures = np.array([astuple(measure_features(m, skeleton)) for m in motions])
         if modes:
             motions, _ = self.generator(modes, on_motions)
             shape = (len(plan.modes), self.cfg.protocol.multimodality_samples, -1)
             whole = {name: e for name, e in self.evaluators.items() if e.config.part == "all"}
-            found |= {f"modes/{name}": e.embed_motion(motions).reshape(shape) for name, e in whole.items()}
-        save_npz(path, clips=plan.order, measures=measures, seconds=np.float64(seconds / len(requests)), **found)
+            embeddings |= {f"modes/{name}": e.embed_motion(motions).reshape(shape) for name, e in whole.items()}
+        save_npz(path, clips=plan.order, measures=measures, seconds=np.float64(seconds / len(requests)), **embeddings)
 
     def captions_of(self, plan: ReplicationPlan, name: str) -> ndarray:
         """Text embeddings (clips of the split, e); rows of dropped clips are zero."""
         evaluator = self.evaluators[name]
-        known = self._text_rows(name)
+        embedded = self._text_rows(name)
         rows = np.zeros((len(self.real), evaluator.config.dim), dtype=np.float32)
         for i in plan.order.tolist():
-            rows[i] = known[self.real.caption(i, int(plan.choices[i])).line]
+            rows[i] = embedded[self.real.caption(i, int(plan.choices[i])).line]
         return rows
 
     def _text_rows(self, name: str) -> dict[str, ndarray]:
@@ -217,14 +217,14 @@ class ReplicationRunner:
 
 
 def find_evaluators(folder: Path) -> dict[str, Path]:
-    """`KIND-PART` -> folder of the evaluators in a folder; at least one must be of the whole body."""
+    """Folders of the evaluators in a folder, by `KIND-PART`; InputError if none is of the whole body."""
     names = [f"{kind}-{part}" for kind in KINDS for part in PARTS]
-    found = {name: folder / name for name in names if is_evaluator(folder / name)}
-    if not any(f"{kind}-all" in found for kind in KINDS):
+    folders = {name: folder / name for name in names if is_evaluator(folder / name)}
+    if not any(f"{kind}-all" in folders for kind in KINDS):
         raise InputError(
             f"{folder}: no evaluator ({', '.join(names)}); make them with: crossdiff train-evaluator --data DATASET"
         )
-    return found
+    return folders
 
 
 def read_replication(path: Path) -> dict[str, ndarray] | None:

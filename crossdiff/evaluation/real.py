@@ -71,21 +71,22 @@ class RealClips:
 
     def embeddings(self, evaluator: Evaluator, evaluator_hash: str) -> Float[ndarray, "n e"]:
         """Embeddings of every span, cached in the dataset's folder."""
-        made_of = f"{evaluator_hash} {self.data.fingerprint()} {self.data.packed.key} {self.max_frames}"
-        key = hashlib.sha256(made_of.encode()).hexdigest()[:12]
+        inputs = f"{evaluator_hash} {self.data.fingerprint()} {self.data.packed.key} {self.max_frames}"
+        key = hashlib.sha256(inputs.encode()).hexdigest()[:12]
         path = self.data.folder / f"real_{self.data.split}_{key}.npz"
         if path.is_file():
-            known = load_npz(path, ("embeddings",))["embeddings"]
-            if known.shape == (len(self.spans), evaluator.config.dim):
-                return known
+            cached = load_npz(path, ("embeddings",))["embeddings"]
+            if cached.shape == (len(self.spans), evaluator.config.dim):
+                return cached
         chunks = [self.spans[i : i + 512] for i in range(0, len(self.spans), 512)]
         what = f"embed real motion ({evaluator.config.kind} {evaluator.config.part})"
-        made = np.concatenate([evaluator.embed_motion([self.features(*s) for s in c]) for c in track(chunks, what)])
+        embedded = [evaluator.embed_motion([self.features(*span) for span in chunk]) for chunk in track(chunks, what)]
+        embeddings = np.concatenate(embedded)
         try:
-            save_npz(path, embeddings=made)
+            save_npz(path, embeddings=embeddings)
         except OSError as error:
             log.warning("%s: embeddings are not cached (%s)", path, error.strerror)
-        return made
+        return embeddings
 
     @cached_property
     def measures(self) -> list[MotionMeasures]:

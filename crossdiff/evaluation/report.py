@@ -117,7 +117,7 @@ def facts(result: EvaluationResult) -> dict[str, str]:
     """Inputs and settings that the numbers depend on, by name."""
     model, data = result.model, result.dataset
     parts = {e.kind: ", ".join(e.parts) for e in result.evaluators}
-    found = {
+    inputs = {
         "model": f"{model.name} ({model.parameters:,} parameters), {model.folder}",
         "model's hash": model.fingerprint,
         "dataset": f"{data.folder}, split {data.split}",
@@ -125,9 +125,9 @@ def facts(result: EvaluationResult) -> dict[str, str]:
         "clips, captions": f"{data.clips}, {data.captions}",
     }
     for e in result.evaluators:
-        found[f"evaluator {e.kind}"] = f"{parts[e.kind]}; {e.dim} wide; trained on {e.trained_on}; words: {e.words}"
-        found[f"evaluator {e.kind}'s hash"] = e.fingerprint
-    return found | flat(result.config) | {
+        inputs[f"evaluator {e.kind}"] = f"{parts[e.kind]}; {e.dim} wide; trained on {e.trained_on}; words: {e.words}"
+        inputs[f"evaluator {e.kind}'s hash"] = e.fingerprint
+    return inputs | flat(result.config) | {
         "device": result.device,
         "seconds per motion": f"{result.seconds_per_motion:.3g}",
         "date": result.date,
@@ -137,10 +137,10 @@ def facts(result: EvaluationResult) -> dict[str, str]:
 
 def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     """`{"a": {"b": 1}}` as `{"a.b": "1"}`."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{key}.")
+            values |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return found
+            values[prefix + key] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return values

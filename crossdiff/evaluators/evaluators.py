@@ -174,8 +174,8 @@ class T2MEvaluator(Evaluator):
             )
         _check_text(config, vectors.name, vectors.fingerprint)
         self.vectors = vectors
-        seen = len(self.mean) - part_contacts(config.part)
-        self.movement_encoder = MovementEncoder(seen, config.movement_width, config.movement_dim)
+        width = len(self.mean) - part_contacts(config.part)
+        self.movement_encoder = MovementEncoder(width, config.movement_width, config.movement_dim)
         self.motion_encoder = RecurrentEncoder(
             config.movement_dim, config.motion_width, config.motion_width, config.dim
         )
@@ -231,11 +231,11 @@ class TMREvaluator(Evaluator):
         return self.text_network(rows, rows.abs().sum(-1) > 0)
 
 
-def _check_text(config: EvaluatorConfig, name: str, found: str) -> None:
-    if config.text_fingerprint not in ("", found):
+def _check_text(config: EvaluatorConfig, name: str, fingerprint: str) -> None:
+    if config.text_fingerprint not in ("", fingerprint):
         raise ConfigError(
-            f"{name}: the evaluator was trained with weights of hash {config.text_fingerprint[:12]}, got {found[:12]}; "
-            "use those that it was trained with"
+            f"{name}: the evaluator was trained with weights of hash {config.text_fingerprint[:12]}, "
+            f"got {fingerprint[:12]}; use those that it was trained with"
         )
 
 

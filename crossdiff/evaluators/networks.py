@@ -104,6 +104,6 @@ class TransformerEncoder(nn.Module):
         x = nn.functional.pad(x * mask[..., None], (0, 0, 0, extra)).unflatten(1, (-1, self.stride)).flatten(2)
         mask = nn.functional.pad(mask, (0, extra)).unflatten(1, (-1, self.stride)).any(-1)
         tokens = torch.cat([self.token.expand(len(x), -1, -1), self.input(x)], dim=1)
-        seen = nn.functional.pad(mask, (1, 0), value=True)
-        out = self.layers(tokens + self.place[:, : tokens.shape[1]], src_key_padding_mask=~seen)
+        visible = nn.functional.pad(mask, (1, 0), value=True)
+        out = self.layers(tokens + self.place[:, : tokens.shape[1]], src_key_padding_mask=~visible)
         return nn.functional.normalize(self.output(out[:, 0]), dim=-1)

@@ -32,8 +32,8 @@ def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
     states = _read(path)
     movement, motion, text = (states[name] for name in _NETWORKS)
     with decoding(path, "T2M's evaluator of this architecture", CheckpointError):
-        seen = movement["main.0.weight"].shape[1]
-        skeleton, part = _find_part(seen, path)
+        input_width = movement["main.0.weight"].shape[1]
+        skeleton, part = _find_part(input_width, path)
         vectors = load_word_vectors(words)
         config = EvaluatorConfig(
             kind="t2m",
@@ -58,27 +58,27 @@ def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
 
 def _read(path: Path) -> dict[str, dict[str, Tensor]]:
     try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # torch raises many kinds
         raise CheckpointError(
             f"{path}: cannot be read as weights alone ({type(error).__name__}); give the released finest.tar"
         ) from None
-    missing = [n for n in _NETWORKS if not isinstance(found, dict) or not isinstance(found.get(n), dict)]
+    missing = [n for n in _NETWORKS if not isinstance(content, dict) or not isinstance(content.get(n), dict)]
     if missing:
-        has = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
+        has = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
         raise CheckpointError(
             f"{path}: expected the keys {', '.join(_NETWORKS)}, lacks {', '.join(missing)}; has {has}"
         )
-    states = {name: without_wrapper(found[name]) for name in _NETWORKS}
+    states = {name: without_wrapper(content[name]) for name in _NETWORKS}
     for name, state in states.items():
         if wrong := [key for key, value in state.items() if not isinstance(value, Tensor)]:
             raise CheckpointError(f"{path}: {name} holds no tensor under {wrong[0]!r}; give the released finest.tar")
     return states
 
 
-def _find_part(seen: int, path: Path) -> tuple[str, Part]:
+def _find_part(input_width: int, path: Path) -> tuple[str, Part]:
     """The skeleton and part whose number of values, without contacts, is the movement encoder's input width."""
     widths = {
         (name, part): len(part_indices(part, skeleton)) - part_contacts(part)
@@ -86,9 +86,9 @@ def _find_part(seen: int, path: Path) -> tuple[str, Part]:
         for part in PARTS
     }
     for key, width in widths.items():
-        if width == seen:
+        if width == input_width:
             return key
-    raise CheckpointError(f"{path}: reads {seen} values a frame; expected one of {sorted(set(widths.values()))}")
+    raise CheckpointError(f"{path}: reads {input_width} values a frame; expected one of {sorted(set(widths.values()))}")
 
 
 def _statistics(folder: Path, name: str, evaluator: T2MEvaluator) -> Tensor:

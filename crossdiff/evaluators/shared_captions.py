@@ -37,15 +37,15 @@ class SharedCaptions:
         Batches are filled in a random order, so the clips left over are those with frequent captions. At most
         len(clips) // size batches. Raises InputError if no batch can be filled.
         """
-        left = list(rng.permutation(clips))
+        remaining = list(rng.permutation(clips))
         batches: list[ndarray] = []
-        while len(left) >= size:
-            taken = self._fill(left, size)
-            if len(taken) < size:
+        while len(remaining) >= size:
+            positions = self._fill(remaining, size)
+            if len(positions) < size:
                 break
-            batches.append(np.array([left[i] for i in taken]))
-            gone = set(taken)
-            left = [clip for i, clip in enumerate(left) if i not in gone]
+            batches.append(np.array([remaining[i] for i in positions]))
+            used = set(positions)
+            remaining = [clip for i, clip in enumerate(remaining) if i not in used]
         if not batches:
             raise InputError(
                 f"evaluation: no batch of {size} clips without a common caption among {len(clips)} clips; "
@@ -54,16 +54,17 @@ class SharedCaptions:
         return batches
 
     def _fill(self, order: Sequence[int], size: int) -> list[int]:
-        seen = np.zeros(self._has.shape[1], dtype=bool)
-        taken: list[int] = []
-        for place, clip in enumerate(order):
+        """Positions of the first clips, at most `size`, without shared captions."""
+        used = np.zeros(self._has.shape[1], dtype=bool)
+        positions: list[int] = []
+        for position, clip in enumerate(order):
             own = self._has.indices[self._has.indptr[clip] : self._has.indptr[clip + 1]]
-            if not seen[own].any():
-                seen[own] = True
-                taken.append(place)
-                if len(taken) == size:
+            if not used[own].any():
+                used[own] = True
+                positions.append(position)
+                if len(positions) == size:
                     break
-        return taken
+        return positions
 
 
 def _plain(text: str) -> str:

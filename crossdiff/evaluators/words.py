@@ -39,11 +39,13 @@ _OF_WORD = {word: name for name, words in _LISTS.items() for word in words.split
 
 
 class WordVectors(Protocol):
-    """Vectors by word; name: their source; fingerprint: their hash."""
+    """Vectors by word."""
 
     name: str
+    """Source of the vectors."""
     dim: int
     fingerprint: str
+    """Hash of the vectors."""
 
     def __call__(self, word: str) -> Float[ndarray, " w"] | None:
         """The word's vector; None if it is unknown."""
@@ -143,8 +145,8 @@ def _complete(table: TableVectors) -> TableVectors:
     """Add small, fixed vectors for the start, end and unknown words if the table lacks them."""
     missing = [w for w in _SPECIAL if table(w) is None]
     rng = np.random.default_rng(0)
-    made = 0.1 * rng.standard_normal((len(missing), table.dim)).astype(np.float32)
-    return TableVectors(table.name, [*table.words, *missing], np.concatenate([table.vectors, made]))
+    vectors = 0.1 * rng.standard_normal((len(missing), table.dim)).astype(np.float32)
+    return TableVectors(table.name, [*table.words, *missing], np.concatenate([table.vectors, vectors]))
 
 
 class WordBatch(NamedTuple):

@@ -21,7 +21,7 @@ _ROUNDS = 8
 _SHORTEST_BONE = 1e-4
 # Offsets from the parent in centimetres, of a body about 1.7 m tall, towards the joint's own side of the body. Only the
 # directions are used; lengths are those of the motion or of a body.
-_WAYS = {
+_DIRECTIONS = {
     "hip": (6, -8, -1), "knee": (4, -38, 0), "ankle": (-2, -43, -4), "foot": (4, -6, 12), "spine1": (0, 12, -3),
     "spine2": (0, 14, 2), "spine3": (0, 6, 0), "neck": (0, 21, -3), "head": (0, 9, 5), "collar": (8, 11, -2),
     "shoulder": (12, 4, -1), "elbow": (26, -1, -3), "wrist": (26, 1, -1),
@@ -184,8 +184,10 @@ def rest_directions(skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "j 3"]:
     for _, joint in skeleton.bones:
         name = skeleton.joint_names[joint]
         side = {"l_": 1.0, "r_": -1.0}.get(name[:2])
-        way = np.multiply(_WAYS[name if side is None else name[2:]], (1.0 if side is None else side, 1.0, 1.0))
-        directions[joint] = way / np.linalg.norm(way)
+        direction = np.multiply(
+            _DIRECTIONS[name if side is None else name[2:]], (1.0 if side is None else side, 1.0, 1.0)
+        )
+        directions[joint] = direction / np.linalg.norm(direction)
     return directions
 
 

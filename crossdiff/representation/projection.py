@@ -29,6 +29,15 @@ def rotate_y(joints: Float[Tensor, "*b 3"], degrees: float | Tensor) -> Float[Te
     return torch.stack([x * cos - z * sin, y, x * sin + z * cos], dim=-1)
 
 
+def turn_to_up(up: Float[Tensor, "3"]) -> Float[Tensor, "3 3"]:
+    """The smallest rotation, as a matrix for column vectors, that turns a direction (of length 1) to +Y."""
+    x, y, z = up.unbind()
+    zero = torch.zeros_like(x)
+    # The axis of the rotation, up x (0, 1, 0), as a matrix.
+    cross = torch.stack([zero, -x, zero, x, zero, z, zero, -z, zero]).reshape(3, 3)
+    return torch.eye(3, dtype=up.dtype) + cross + cross @ cross / (1 + y).clamp_min(1e-6)
+
+
 def project_orthographic(joints: Float[Tensor, "*b 3"], view: str | float | Tensor) -> Float[Tensor, "*b 2"]:
     """Orthogonal projection onto the image plane of a view; metres, y up, +x to the right in the picture.
 

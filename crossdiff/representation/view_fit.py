@@ -19,14 +19,15 @@ def fit_to_view(
     joints3d: Float[Tensor, "t j 3"],
     joints2d: Float[Tensor, "t j 2"],
     valid: Bool[Tensor, "t j"],
-    path_known: bool,
+    path_known: Bool[Tensor, " t"],
     skeleton: Skeleton,
 ) -> Float[Tensor, "t j 3"]:
     """Joints (metres, Y up) of one clip whose orthographic projection from the best yaw is nearer to the 2D joints.
 
     Across the picture and upwards, joints get their observed positions relative to the root; their depth is kept. Left
-    and right hip, collar and shoulder move across together, so that the body keeps its heading. If the path is known,
-    the root follows it in the picture, at the mean lifted height. Invisible joints move with their parents. Bones
+    and right hip, collar and shoulder move across together, so that the body keeps its heading. Where the path is
+    known (`path_known`: the root's movement since the frame before), the root follows it in the picture, at the mean
+    lifted height. Invisible joints move with their parents. Bones
     change their lengths: see `features3d.retarget`.
     """
     yaw, error = fit_yaw(joints3d, joints2d, valid)
@@ -35,12 +36,17 @@ def fit_to_view(
     placed = rotate_y(joints3d, yaw)
     off = _differences(placed, joints2d, valid, skeleton)
     root = placed[:, :1].clone()
-    if path_known:
-        path = joints2d[:, :1]
-        root[..., :2] = path + (root[..., :2] - path).mean(0)
+    path = follow(joints2d[:, 0], root[:, 0, :2], path_known)[:, None]
+    root[..., :2] = path + (root[..., :2] - path).mean(0)
     local = placed - placed[:, :1]
     local[..., :2] += off
     return rotate_y(local + root, -yaw)
+
+
+def follow(path: Float[Tensor, "t 2"], lifted: Float[Tensor, "t 2"], known: Bool[Tensor, " t"]) -> Float[Tensor, "t 2"]:
+    """A path with the steps of `path` where they are known, since the frame before, and those of `lifted` elsewhere."""
+    steps = torch.where(known[1:, None], path.diff(dim=0), lifted.diff(dim=0))
+    return torch.cat([lifted[:1], lifted[:1] + steps.cumsum(0)])
 
 
 def _differences(placed: Tensor, joints2d: Tensor, valid: Tensor, skeleton: Skeleton) -> Float[Tensor, "t j 2"]:

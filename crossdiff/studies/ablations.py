@@ -48,7 +48,7 @@ class Ablation(Config):
     group: str
     """Heading that the row belongs to."""
     paper: str = ""
-    """Name of the row in the paper's table 2; empty where it has none."""
+    """Name of the row in the paper's table 2; empty if it has none."""
     train: dict[str, Any] = Field(default_factory=dict)
     """Settings of training that differ."""
 
@@ -57,7 +57,7 @@ class AblationStudy(Config):
     """Models that are trained and evaluated alike, but for one difference each."""
 
     rows: tuple[str, ...]
-    """Names of shipped files, in `ablations/` where they name no folder, or paths."""
+    """Names of shipped files, in `ablations/` unless they contain a folder, or paths."""
     stage1: dict[str, Any]
     """Settings of stage I that all rows share."""
     stage2: dict[str, Any] | None = None
@@ -123,18 +123,18 @@ def run_ablations(
             checkpoint = trained.out
         assert checkpoint is not None
         evaluate(study.evaluation, checkpoint, data, evaluators, folder / "evaluation", devices, name)
-    found = [
+    results = [
         (rows[name], EvaluationResult.load(path))
         for name in study.rows
         if (path := out / Path(name).stem / "evaluation" / "result.json").is_file()
     ]
-    compare([result for _, result in found])  # refuses results of other evaluators, data or protocols
-    _plot(out / "ablations.png", found)
-    sections = [Section(_title(t), table=_frame(found, number)) for number, t in enumerate(found[0][1].tables)]
+    compare([result for _, result in results])  # refuses results of other evaluators, data or protocols
+    _plot(out / "ablations.png", results)
+    sections = [Section(_title(t), table=_frame(results, number)) for number, t in enumerate(results[0][1].tables)]
     picture = Figure("ablations.png", "R-precision and FID of every row, with 95 % intervals")
     page = Page("Ablations", sections=[Section("Overview", figures=[picture]), *sections])
     write_page(out / "ablations.html", page, with_markdown=True)
-    return AblationSummary(out, len(found))
+    return AblationSummary(out, len(results))
 
 
 def _title(table: ScoreTable) -> str:
@@ -142,11 +142,11 @@ def _title(table: ScoreTable) -> str:
     return f"Evaluator {table.evaluator}, {table.protocol} protocol ({batches})"
 
 
-def _frame(found: Sequence[tuple[Ablation, EvaluationResult]], number: int) -> pd.DataFrame:
-    real = found[0][1].tables[number].rows[REAL]
+def _frame(results: Sequence[tuple[Ablation, EvaluationResult]], number: int) -> pd.DataFrame:
+    real = results[0][1].tables[number].rows[REAL]
     columns = {metric: head for metric, head in _COLUMNS.items() if metric in real}
     lines = [{"group": "", "model": REAL, "parameters": "", **{head: str(real[m]) for m, head in columns.items()}}]
-    for ablation, result in found:
+    for ablation, result in results:
         values = result.tables[number].rows[result.model.name]
         size = f"{result.model.parameters / 1e6:.1f} M"
         line = {"group": ablation.group, "model": ablation.label, "parameters": size}
@@ -154,14 +154,14 @@ def _frame(found: Sequence[tuple[Ablation, EvaluationResult]], number: int) -> p
     return pd.DataFrame(lines)
 
 
-def _plot(path: Path, found: Sequence[tuple[Ablation, EvaluationResult]]) -> None:
+def _plot(path: Path, results: Sequence[tuple[Ablation, EvaluationResult]]) -> None:
     """R-precision and FID of the first table, with intervals."""
-    tables = [result.tables[0] for _, result in found]
-    names = [ablation.label for ablation, _ in found]
-    with saved_figure(path, 11, 1.4 + 0.4 * len(found)) as figure:
+    tables = [result.tables[0] for _, result in results]
+    names = [ablation.label for ablation, _ in results]
+    with saved_figure(path, 11, 1.4 + 0.4 * len(results)) as figure:
         axes = figure.subplots(1, 2, sharey=True)
         for ax, metric, better in zip(axes, ("R-precision top 3", "FID"), ("higher", "lower"), strict=True):
-            values = [t.rows[r.model.name][metric] for t, (_, r) in zip(tables, found, strict=True)]
+            values = [t.rows[r.model.name][metric] for t, (_, r) in zip(tables, results, strict=True)]
             draw_intervals(
                 ax, names, [v.mean for v in values], [v.interval for v in values], tables[0].rows[REAL][metric].mean
             )

@@ -144,12 +144,12 @@ def time_of_one(checkpoint: Path, options: SamplingConfig, frames: int, device: 
         SamplingConfig(steps=2, guidance_scale=options.guidance_scale, solver=options.solver),
         [0],
     )
-    found = []
+    times = []
     for _ in range(1 if options.steps >= 500 else _TIMES):
         start = time.perf_counter()
         sample(model, text, [frames], options, [0]).cpu()  # waits for the device
-        found.append(time.perf_counter() - start)
-    return min(found)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from crossdiff.config import Config
 from crossdiff.data.mocap import ViewConfig
+from crossdiff.data.simulation.config import FilmConfig
 from crossdiff.diffusion.lifting import LabelConfig
 from crossdiff.models.config import ModelConfig
 from crossdiff.training.losses import Objective, Pair, Weighting
@@ -134,11 +135,19 @@ class TrainConfig(LoopConfig):
     """Fraction of a batch that comes from the 2D clips of a pipeline run, where one is given."""
     short_windows: ShortWindows | None = None
     """Short windows first; null: whole clips from the start."""
+    film: FilmConfig | None = None
+    """Simulated film beside the clips, which teaches to lift what detectors find; null: none. Stage 1 alone."""
 
     @model_validator(mode="after")
     def _ordered_shares(self) -> Self:
         if self.share_2d < self.share_3d:
             raise ValueError(f"share_2d {self.share_2d} is below share_3d {self.share_3d}; clips with 3D have 2D too")
+        return self
+
+    @model_validator(mode="after")
+    def _film_has_both_halves(self) -> Self:
+        if self.film is not None and (self.stage == 2 or self.model.domains == "3d"):
+            raise ValueError("film teaches 2D -> 3D: it needs stage 1 and a network of both domains; leave it out")
         return self
 
     def objective(self) -> Objective:

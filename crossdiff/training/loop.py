@@ -29,10 +29,18 @@ from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import progress_bar
 from crossdiff.text import CachedEmbeddings, check_prompts
-from crossdiff.training.config import LoopConfig
+from crossdiff.training.config import LoopConfig, TrainConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import launch
-from crossdiff.training.losses import KINDS, Network, Objective, StepLosses, cross_losses, timestep_weights
+from crossdiff.training.losses import (
+    KINDS,
+    Network,
+    Objective,
+    StepLosses,
+    cross_losses,
+    film_losses,
+    timestep_weights,
+)
 from crossdiff.training.optimisation import moving_average, rate
 from crossdiff.training.preview import add_video, render_samples
 from crossdiff.training.record import pin
@@ -149,6 +157,8 @@ class Trainer:
         )
         self.board: SummaryWriter | _NoBoard = _NoBoard()
         self.validation = validation
+        film = cfg.film if isinstance(cfg, TrainConfig) else None
+        self.film_weight = film.weight if film else 0.0
         captions = [c for c in validation.captions() if c]
         given = check_prompts(cfg.sample_prompts)
         self.prompts = given or captions[:: max(1, len(captions) // _PREVIEWS)][:_PREVIEWS]
@@ -210,7 +220,9 @@ class Trainer:
             batch = batch.to(device)
             pairs, velocity = self.objective.pairs, self.cfg.velocity_weight
             terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity)
-        return StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
+            film = None if batch.filmed is None else film_losses(network, self.model, batch.filmed, velocity)
+        parts = StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
+        return parts if film is None else parts.plus(film, self.film_weight)
 
     def _diverged(self, what: str) -> DivergedError:
         """Save the averaged model, which does not include the failed step."""

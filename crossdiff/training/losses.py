@@ -9,8 +9,10 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import huber_loss
 
-from crossdiff.data.batch import MotionBatch
+from crossdiff.data.batch import FilmedBatch, MotionBatch
+from crossdiff.diffusion.lifting import normalize_observed
 from crossdiff.diffusion.schedule import add_noise
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.models.prediction import kept_signal
@@ -22,6 +24,9 @@ Network = Callable[..., dict[Pair, Tensor]]
 Weighting = Literal["uniform", "min-snr", "v"]
 
 _MOST_SNR = 5.0
+# Standard deviations at which targets of filmed clips are clipped, and the weights of their groups of features.
+_MOST = 8.0
+_FILM_WEIGHTS = {"root": 2.0, "positions": 2.0, "velocities": 0.3}
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,14 @@ class StepLosses:
         }
         return cls(clips.mean(), tuple(numbers), torch.stack([n.detach().mean() for n in numbers.values()]))
 
+    def plus(self, others: Mapping[str, Float[Tensor, ""]], weight: float) -> StepLosses:
+        """With the weighted sum of other losses in the loss and in its number; their own numbers come last."""
+        more = weight * torch.stack([*others.values()]).sum()
+        values = self.values.clone()
+        values[self.names.index("loss")] += more.detach()
+        own = torch.stack([x.detach() for x in others.values()])
+        return StepLosses(self.loss + more, (*self.names, *others), torch.cat([values, own]))
+
     def means(self, values: Sequence[float]) -> dict[str, float]:
         """`values`, perhaps averaged over devices, by name; kinds of clips are listed only in mixed batches."""
         found = dict(zip(self.names, values, strict=True))
@@ -105,6 +118,32 @@ class StepLosses:
             if 0 < share < 1:
                 found[kind] = mean / part
         return found
+
+
+def film_losses(
+    network: Network, model: CrossDiffModel, film: FilmedBatch, velocity_weight: float = 0.0
+) -> dict[str, Float[Tensor, ""]]:
+    """Losses of lifting simulated film as labels are made: at timestep 0, without text.
+
+    Huber's, because turned bodies move as no training clip does: normalised values are clipped where they are far off.
+    Positions, and the root's, weigh more than velocities, of which a label keeps none. velocity_weight: as in
+    `cross_losses`.
+    """
+    count = len(film.motion)
+    inputs: dict[Domain, Tensor] = {"2d": normalize_observed(model, film.observed) * film.seen}
+    t = torch.zeros(count, dtype=torch.long, device=film.motion.device)
+    made = network(inputs, t, model.null_text(count), None, targets=DOMAINS)
+    motion, flat = (model.normalize(d, x).clamp(-_MOST, _MOST) for d, x in (("3d", film.motion), ("2d", film.flat)))
+    lifted, again = made["2d", "3d"].float(), made["2d", "2d"].float()
+    layout = model.config.layout("3d")
+    weights = motion.new_ones(layout.dim)
+    for part, weight in _FILM_WEIGHTS.items():
+        weights[layout.groups[part]] = weight
+    lift = (huber_loss(lifted, motion, reduction="none") * weights).mean() / weights.mean()
+    if velocity_weight:
+        lift = lift + velocity_weight * huber_loss(lifted.diff(dim=1), motion.diff(dim=1))
+    fill = (huber_loss(again, flat, reduction="none") * film.trusted).sum() / film.trusted.sum().clamp_min(1)
+    return {"film 2d->3d": lift, "film 2d->2d": fill}
 
 
 def timestep_weights(t: Int[Tensor, " b"], weighting: Weighting) -> Float[Tensor, " b"]:

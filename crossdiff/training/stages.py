@@ -13,6 +13,7 @@ from numpy import ndarray
 from crossdiff.checkpoint import find_checkpoint, load_model, weights_hash
 from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches, split_positions
 from crossdiff.data.mocap import MocapDataset
+from crossdiff.data.simulation.filmed import FilmedClips
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.models import CrossDiffModel, ModelConfig
@@ -81,7 +82,8 @@ def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, max_frame
     first = None if short is None else (round(short.share * cfg.steps), min(short.frames, max_frames))
     # Clips with 2D only are useless if nothing trains 2D.
     share_2d = cfg.share_2d if ("2d", "2d") in cfg.objective().mocap else cfg.share_3d
-    return MocapBatches(dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first)
+    film = FilmedClips(dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
+    return MocapBatches(dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first, film)
 
 
 def finetune(
@@ -157,7 +159,9 @@ def _held_out(dataset: MocapDataset, batch_size: int, max_frames: int, cfg: Loop
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
     except InputError as error:
         log.warning("%s; the validation loss is measured on training clips", error)
-    return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), max_frames, cfg.views, cfg.seed + 1)
+    film_cfg = cfg.film if isinstance(cfg, TrainConfig) else None
+    film = FilmedClips(dataset, film_cfg, max_frames, cfg.seed + 1) if film_cfg else None
+    return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), max_frames, cfg.views, cfg.seed + 1, film=film)
 
 
 def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffModel:

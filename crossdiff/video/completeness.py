@@ -9,12 +9,12 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-# Codecs of which every packet is one frame that is shown, unless it is interlaced.
+# Codecs with one displayed frame per packet, unless it is interlaced.
 _FRAME_EACH = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "vp9", "libdav1d", "av1"})
-_CHUNK_BYTES = 8  # of an AVI file that a frame takes at least: the header of its chunk
+_CHUNK_BYTES = 8  # least size of a frame in an AVI file: the header of its chunk
 # A file ends early where the time missing is longer than both: intervals between frames, and seconds.
 _MISSING_INTERVALS, _MISSING_SECONDS = 2.0, 0.1
-# Seconds by which the tracks of a file lie apart at most where it is cut.
+# Largest difference between the ends of the tracks of a file that was cut, in seconds.
 _INTERLEAVING = 1.0
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
@@ -42,7 +42,7 @@ class Completeness:
         self._first = self._end = self._others_end = 0.0
 
     def see(self, packet: Packet) -> None:
-        """Any packet of the file."""
+        """Count a packet of any stream."""
         time = packet.pts if packet.pts is not None else packet.dts
         end = 0.0 if time is None else float((time + (packet.duration or 0)) * packet.time_base)
         if packet.stream is not self._stream:
@@ -54,7 +54,7 @@ class Completeness:
             self._last_dts = max(self._last_dts, packet.dts or 0)
 
     def frame(self, frame: av.VideoFrame) -> bool:
-        """Count a decoded frame; False where it is damaged."""
+        """Count a decoded frame; returns False if it is damaged."""
         self._interlaced |= frame.interlaced_frame
         if frame.is_corrupt:
             self._lost += 1
@@ -72,7 +72,7 @@ class Completeness:
             self.declared = max(self.declared, _shown_entries(self._stream))
 
     def about(self, fps: float) -> int:
-        """Frames that the file declares or, at a frame rate, its duration does; 0 where nothing does."""
+        """Frames that the file declares, or that its duration gives at a frame rate; 0 if it declares neither."""
         return self.declared or round(self._seconds * fps)
 
     @property
@@ -84,14 +84,14 @@ class Completeness:
 
     @property
     def share(self) -> float:
-        """Share of the frames that could be decoded."""
+        """Fraction of the frames that could be decoded."""
         return self.frames / self.expected if self.frames else 0.0
 
     def _by_header(self) -> int:
         """Frames that the file declares; 0 of an AVI file that is read to its end.
 
-        An AVI header counts empty chunks too, each of which shows the frame before it again. They take their time, but
-        are not in the index, and no packet comes of them.
+        An AVI header also counts empty chunks, each of which repeats the frame before it. They take time, but are not
+        in the index and give no packets.
         """
         if not self._is_avi:
             return self.declared
@@ -107,7 +107,7 @@ class Completeness:
             return 0
         interval = (self._end - self._first) / (self._packets - 1)
         if not self._of_stream and self._others_end > self._end + _INTERLEAVING:
-            return 0  # another track goes on: the video ends there
+            return 0  # another track continues, so the video ends there
         missing = self._seconds - (self._end if self._of_stream else max(self._end, self._others_end))
         if not interval or missing <= max(_MISSING_INTERVALS * interval, _MISSING_SECONDS):
             return 0
@@ -120,7 +120,7 @@ def _shown_entries(stream: VideoStream) -> int:
 
 
 def _stream_seconds(stream: VideoStream) -> float:
-    """When the video stream ends, as Matroska's tag says; 0 where there is none."""
+    """End of the video stream in seconds, from Matroska's tag; 0 without one."""
     clock = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
     hours, minutes, seconds = map(float, clock.groups()) if clock else (0.0, 0.0, 0.0)
     return 3600 * hours + 60 * minutes + seconds

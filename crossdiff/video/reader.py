@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.errors import VideoError
+from crossdiff.threads import num_threads
 from crossdiff.video.completeness import Completeness
 from crossdiff.video.display import Deinterlacer, Display, Picture
 from crossdiff.video.timeline import frame_times, increases
@@ -76,7 +76,7 @@ def holds_video(path: Path) -> bool:
             stream = _video_stream(container)
             # Pictures of formats for video (AVIF, GIF) declare one frame.
             return stream is not None and stream.frames != 1
-    except Exception:  # whatever FFmpeg and the disk make of it
+    except Exception:  # FFmpeg and the disk raise many kinds
         return False
 
 
@@ -133,7 +133,7 @@ class VideoReader:
 
     @property
     def decoded(self) -> float:
-        """Share of the video's frames that could be decoded, once all are read."""
+        """Fraction of the video's frames that could be decoded, once all are read."""
         return self._count.share
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Generator[av.VideoFrame]:
@@ -161,7 +161,7 @@ class VideoReader:
 
 
 class _Clock:
-    """The time of every frame: by the time stamps of the file or, where a rate is given, by that alone."""
+    """The time of every frame, from the time stamps of the file or from a given frame rate."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, fps: float, is_given: bool) -> None:
         self._is_given = is_given
@@ -196,7 +196,7 @@ _NOT_A_VIDEO = "not a video that can be decoded (wrong or damaged format, or cut
 def _open(file: BinaryIO) -> InputContainer:
     """FFmpeg reads this file through Python, and can open no other."""
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
-    # Titles of old files are in any encoding; the default raises where they are not UTF-8.
+    # Titles of old files may have any encoding; the default raises if they are not UTF-8.
     return av.open(
         file, "r", container_options=options, buffer_size=_BUFFER, io_open=_refuse, metadata_errors="replace"
     )
@@ -221,19 +221,17 @@ def _packets(container: InputContainer) -> Iterator[Packet]:
 
 def _header_rate(stream: VideoStream) -> float | None:
     """Frames per second; None where the header gives no rate that a video can have."""
-    found = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
+    declared = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     low, high = _FPS_RANGE
-    for rate in found:
+    for rate in declared:
         if low <= rate <= high:
             return rate
     return None
 
 
 def _threads() -> int:
-    """Threads of a decoder: those of a worker, or all cores, up to a few."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(int(wanted) if wanted.isdecimal() and int(wanted) else cores, _MOST_THREADS)
+    """Threads of a decoder."""
+    return min(num_threads(), _MOST_THREADS)
 
 
 def _readable(path: Path) -> BinaryIO:

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-# Seconds by which containers round time stamps: an even rate within it is exact.
+# Rounding of time stamps in containers, in seconds: a rate that is even up to it counts as exact.
 _ROUNDING = 1.1e-3
-# Share of the time stamps that must increase for the stamps to be used.
+# Fraction of the time stamps that must increase for the stamps to be used.
 _INCREASING = 0.9
 # A pause is longer than both: seconds, and times the usual interval between frames.
 _PAUSE_SECONDS, _PAUSE_INTERVALS = 1.0, 10.0

@@ -33,10 +33,10 @@ class SceneCamera:
 
     def project(self, points: Float[ndarray, "*n 3"]) -> tuple[Float[ndarray, "*n 2"], Float[ndarray, "*n"]]:
         """World points in metres to pixels (x right, y down) and to metres along the view."""
-        seen = (points - self.target) @ self.axes.T
-        depth = seen[..., 2] + self.distance
+        relative = (points - self.target) @ self.axes.T
+        depth = relative[..., 2] + self.distance
         centre = np.array([self.width / 2, self.height / 2])
-        return centre + self.focal * seen[..., :2] * (1, -1) / depth[..., None], depth
+        return centre + self.focal * relative[..., :2] * (1, -1) / depth[..., None], depth
 
     def floor_hits(self, y: float) -> Float[ndarray, "h w 2"]:
         """World x, z at which each pixel's ray meets the plane of height `y`; NaN above the horizon."""

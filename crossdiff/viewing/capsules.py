@@ -39,17 +39,17 @@ class Capsules:
         size = canvas.shape[1::-1]
         low = np.clip(np.floor(self.ends.min(axis=1) - reach), 0, size).astype(int)
         high = np.clip(np.ceil(self.ends.max(axis=1) + reach), 0, size).astype(int)
-        seen = np.flatnonzero((low < high).all(axis=1))
-        if not len(seen):
+        visible = np.flatnonzero((low < high).all(axis=1))
+        if not len(visible):
             return
-        corner, (right, bottom) = low[seen].min(axis=0), high[seen].max(axis=0)
+        corner, (right, bottom) = low[visible].min(axis=0), high[visible].max(axis=0)
         left, top = corner.tolist()
         region = canvas[top:bottom, left:right]
         planes = [plane.astype(np.float32) for plane in cv2.split(region)]
         nearest = np.full(region.shape[:2], np.inf, dtype=np.float32)
         x = np.arange(left, right, dtype=np.float32) + np.float32(0.5)
         y = np.arange(top, bottom, dtype=np.float32)[:, None] + np.float32(0.5)
-        for n in seen.tolist():
+        for n in visible.tolist():
             (x0, y0), (x1, y1) = (low[n] - corner).tolist(), (high[n] - corner).tolist()
             self._blend(n, [plane[y0:y1, x0:x1] for plane in planes], nearest[y0:y1, x0:x1], x[x0:x1], y[y0:y1])
         region[:] = cv2.merge([cv2.convertScaleAbs(plane) for plane in planes])

@@ -19,19 +19,22 @@ from crossdiff.files import write_atomically
 
 Image = UInt8[ndarray, "h w 3"]
 
-# The palette of a GIF is made of this many frames: until then ffmpeg holds the frames that it was given.
+# The palette of a GIF is made from this many frames, which ffmpeg holds in memory.
 _PALETTE_FRAMES = 200
 _GIF_FPS = 25.0  # browsers show a GIF of more than 50 frames/s at 10
 
 
 @dataclass(frozen=True)
 class _Format:
-    """codec, and pixels as they are handed over and kept, by ffmpeg's names; options: more of its command line."""
+    """Settings of ffmpeg, by its names."""
 
     codec: str
-    given: str
+    input_pixels: str
+    """Pixel format of the frames that it is given."""
     pixels: str
+    """Pixel format of the file."""
     options: list[str]
+    """Further arguments."""
 
 
 _FORMATS = {
@@ -77,16 +80,17 @@ def _encode(first: Image, rest: Iterator[Image], path: Path, fps: float) -> None
     height, width = _even(first).shape[:2]
     # Absolute: ffmpeg takes `take:1.mp4` for a protocol, and what begins with `-` for an option.
     writer = imageio_ffmpeg.write_frames(
-        path.absolute(), (width, height), fps=fps, codec=kind.codec, pix_fmt_in=kind.given, pix_fmt_out=kind.pixels,
-        quality=None, macro_block_size=2, output_params=list(kind.options), ffmpeg_log_level="error",
+        path.absolute(), (width, height), fps=fps, codec=kind.codec, pix_fmt_in=kind.input_pixels,
+        pix_fmt_out=kind.pixels, quality=None, macro_block_size=2, output_params=list(kind.options),
+        ffmpeg_log_level="error",
     )  # fmt: skip
     writer.send(None)
     try:
-        writer.send(_packed(first, kind.given))
+        writer.send(_converted(first, kind.input_pixels))
         for number, frame in enumerate(rest, start=1):
             if frame.shape != shape:
                 raise InputError(f"{path}: frame {number} has shape {frame.shape}, the first has {shape}")
-            writer.send(_packed(frame, kind.given))
+            writer.send(_converted(frame, kind.input_pixels))
     except OSError as error:
         raise CrossDiffError(f"{path}: ffmpeg stopped ({error}); is the disk full?") from error
     finally:
@@ -96,10 +100,10 @@ def _encode(first: Image, rest: Iterator[Image], path: Path, fps: float) -> None
         raise CrossDiffError(f"{path}: ffmpeg wrote nothing; is the folder writable and the disk not full?")
 
 
-def _packed(frame: Image, given: str) -> ndarray:
-    """As ffmpeg is given it. OpenCV turns colours into yuv420p faster than ffmpeg, and half of the bytes go over."""
+def _converted(frame: Image, pixels: str) -> ndarray:
+    """A frame in the pixel format. OpenCV converts to yuv420p faster than ffmpeg, and half as many bytes are passed."""
     frame = _even(frame)
-    return cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420) if given == "yuv420p" else frame
+    return cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420) if pixels == "yuv420p" else frame
 
 
 def _even(frame: Image) -> Image:

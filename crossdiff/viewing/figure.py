@@ -26,10 +26,12 @@ _HEAD_RADIUS, _HEAD_UP, _HAND = 0.096, (0.015, 0.075), 0.085
 
 @dataclass(frozen=True)
 class Body:
-    """Which capsules make up the figure of one skeleton, for a person of one size.
+    """The capsules of the figure of a skeleton, for a person of one size.
 
-    bones: (N, 2) joints of each capsule's ends; radii: (N, 2) metres; colours: (N, 3);
-    head, hands: capsules that the skeleton has no bone for, as (joint, joint before it).
+    bones: (N, 2) joints at the ends of each capsule.
+    radii: (N, 2) metres.
+    colours: (N, 3) RGB.
+    head, hands: capsules without a bone of the skeleton, as (joint, joint before it).
     """
 
     bones: ndarray
@@ -89,12 +91,12 @@ def draw_figure(canvas: ndarray, camera: SceneCamera, body: Body, joints: Float[
     """Paint one pose into `canvas` (H, W, 3) uint8, in place, with a depth buffer."""
     ends = body.capsules(joints)
     xy, depth = camera.project(ends)
-    shown = np.flatnonzero(depth.min(axis=1) > 0.2 * camera.distance)
-    shown = shown[np.argsort(-depth[shown].mean(axis=1))]
-    xy, depth = xy[shown], depth[shown]
-    radius = body.radii[shown] * camera.focal / depth
+    visible = np.flatnonzero(depth.min(axis=1) > 0.2 * camera.distance)
+    visible = visible[np.argsort(-depth[visible].mean(axis=1))]
+    xy, depth = xy[visible], depth[visible]
+    radius = body.radii[visible] * camera.focal / depth
     blur = camera.distance / camera.focal  # about one pixel, in metres, over which intersecting capsules blend
-    Capsules(xy, radius, depth, body.colours[shown], camera.focal, blur).paint(canvas)
+    Capsules(xy, radius, depth, body.colours[visible], camera.focal, blur).paint(canvas)
 
 
 def _unit(vector: ndarray) -> ndarray:

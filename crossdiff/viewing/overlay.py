@@ -20,21 +20,20 @@ from crossdiff.viewing.encode import Image, write_video
 _LEFT, _RIGHT, _MIDDLE, _RIM = (64, 150, 255), (255, 138, 64), (240, 242, 245), (28, 32, 40)
 SHOWN, SURE = 0.3, 0.6  # scores: below the first a point is left out, below the second it is faint
 _FAINT = 0.4
-_BLANK = 90  # grey behind a skeleton whose video is gone
+_BLANK = 90  # grey behind a skeleton without a video
 _SHIFT = 4
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How one keypoint set is drawn: bones as pairs of keypoints, which of them lie left, right, and in the face.
-
-    The face is drawn with thin lines and no dots.
-    """
+    """How a keypoint set is drawn."""
 
     bones: tuple[tuple[int, int], ...]
+    """Pairs of keypoints."""
     left: frozenset[int]
     right: frozenset[int]
     face: frozenset[int]
+    """Keypoints of the face, drawn with thin lines and without dots."""
 
     @property
     def dots(self) -> list[int]:
@@ -128,7 +127,7 @@ def overlaid_frames(video: Path, person: Keypoints2D, width: int, numbers: ndarr
 
 
 def blank_frames(person: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
-    """As `overlaid_frames`, of a video that is not there any more."""
+    """As `overlaid_frames`, on grey, for a video that is gone."""
     columns, rows = _size(person, width)
     return _with_skeleton((np.full((rows, columns, 3), _BLANK, np.uint8) for _ in numbers), person, numbers)
 
@@ -178,9 +177,9 @@ def draw_keypoints(canvas: Image, xy: ndarray, score: ndarray, drawing: Drawing)
 
 
 def _draw_scored(canvas: Image, xy: ndarray, score: ndarray, drawing: Drawing, low: float, high: float) -> None:
-    """Draw what has a score in [low, high), in lines as thick as suits the person; a bone counts as its weaker end."""
-    seen = xy[score >= SHOWN]
-    width = int(np.clip(np.ptp(seen, axis=0).max() / 70, 2, 8)) if len(seen) else 2
+    """Draw points and bones with scores in [low, high), a bone's being its lower one; lines scale with the person."""
+    visible = xy[score >= SHOWN]
+    width = int(np.clip(np.ptp(visible, axis=0).max() / 70, 2, 8)) if len(visible) else 2
     limit = 4 * 10**4  # far outside any picture, and safe in OpenCV's fixed-point numbers
     fixed = np.round(np.clip(np.nan_to_num(xy), -limit, limit) * 2**_SHIFT).astype(int)
     bones = [bone for bone in drawing.bones if low <= min(score[bone[0]], score[bone[1]]) < high]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 from urllib.parse import quote
 
 import pandas as pd
@@ -22,9 +23,10 @@ _VIDEOS = {".mp4", ".webm"}
 
 @dataclass(frozen=True)
 class Figure:
-    """A video or picture beside the page. src: its path relative to the page, with forward slashes."""
+    """A video or picture beside the page."""
 
     src: str
+    """Path relative to the page, with forward slashes."""
     caption: str
 
     def __post_init__(self) -> None:
@@ -45,11 +47,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value in a table; interval: half its width, empty without one; best: marked as the best of its column."""
+    """A value in a table."""
 
     text: str
     interval: str = ""
+    """Half the width of its interval; empty without one."""
     best: bool = False
+    """Whether it is marked as the best of its column."""
 
     def __str__(self) -> str:
         """As Markdown."""
@@ -59,11 +63,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """better: an arrow behind the title, empty where no direction is better; numeric: aligned as numbers are."""
+    """A column of a table."""
 
     title: str
     better: str = ""
+    """Arrow after the title; empty if neither direction is better."""
     numeric: bool = True
+    """Whether values are aligned as numbers."""
 
     def __str__(self) -> str:
         """As Markdown."""
@@ -72,11 +78,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, and rows with a cell for each of them; named: whether the first column holds the rows' names."""
+    """A table with a cell per row and column."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     named: bool = False
+    """Whether the first column holds the names of the rows."""
 
     def __post_init__(self) -> None:
         wrong = {len(row) for row in self.rows} - {len(self.columns)}
@@ -102,14 +109,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. text: paragraphs, split at empty lines; facts: (name, value); code: commands, one a line."""
+    """A part of the page."""
 
     title: str
     text: str = ""
+    """Paragraphs, separated by empty lines."""
     figures: Sequence[Figure] = ()
     table: pd.DataFrame | Table | None = None
     facts: Sequence[tuple[str, str]] = ()
+    """Names and values."""
     code: str = ""
+    """Commands, one per line."""
+    pairs: bool = False
+    """Whether figures belong together two by two, and stand in rows of two."""
 
     @property
     def paragraphs(self) -> list[str]:
@@ -120,6 +132,13 @@ class Section:
         """The table, unless it has no columns."""
         table = Table.of(self.table) if isinstance(self.table, pd.DataFrame) else self.table
         return table if table is not None and table.columns else None
+
+    @property
+    def layout(self) -> Literal["one", "pairs", "many"]:
+        """How figures stand on a wide screen; four stand in two rows of two, as three columns would leave one alone."""
+        if len(self.figures) < 2:
+            return "one"
+        return "pairs" if self.pairs or len(self.figures) == 4 else "many"
 
     def to_markdown(self) -> str:
         parts = [f"## {_escaped(self.title)}", *map(_escaped, self.paragraphs)]

@@ -29,18 +29,18 @@ class Paper:
             raise ClipError("2D motion: no joint is valid in any frame, so there is nothing to draw; drop the clip")
         self.last = len(self.joints) - 1
         self.centre = smooth_path(self._middle(), motion.fps)
-        away = np.abs(self.joints - self.centre[:, None])[self.valid]
-        self.extent = max(float(away.max()), 0.2)  # half the picture's side, in metres, without margin
+        distance = np.abs(self.joints - self.centre[:, None])[self.valid]
+        self.extent = max(float(distance.max()), 0.2)  # half the picture's side, in metres, without margin
         # Depth is unknown in 2D; drawing the torso last keeps the figure readable.
         self.bones = sorted(self.skeleton.bones, key=lambda b: self.skeleton.joint_names[b[1]][:2] not in ("l_", "r_"))
 
     def _middle(self) -> ndarray:
         """(F, 2) centre of the valid joints' box, interpolated over frames without any."""
-        seen = np.flatnonzero(self.valid.any(axis=1))
-        boxes = [self.joints[f, self.valid[f]] for f in seen]
+        visible = np.flatnonzero(self.valid.any(axis=1))
+        boxes = [self.joints[f, self.valid[f]] for f in visible]
         middle = np.array([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes])
         frames = np.arange(len(self.joints))
-        return np.stack([np.interp(frames, seen, middle[:, axis]) for axis in (0, 1)], axis=-1)
+        return np.stack([np.interp(frames, visible, middle[:, axis]) for axis in (0, 1)], axis=-1)
 
     def draw(self, frame: int, size: int, extent: float) -> Image:
         """(size, size, 3) picture of one frame, `extent` metres from its middle to the edge of the drawing."""

@@ -19,10 +19,9 @@ from crossdiff.viewing.figure import body_of, draw_figure
 from crossdiff.viewing.scene import Scene
 
 _GAP = 6  # pixels between the cells of a sheet
-_LENS = (
-    5.0  # focal length in picture heights: long, so that the outer poses are seen from the same side as the middle one
-)
-_TRAVELS = 0.7  # metres from which a motion counts as going somewhere
+# Focal length in picture heights: long, so that the outer poses are seen from the same side as the middle one.
+_LENS = 5.0
+_TRAVELS = 0.7  # metres; a person who moves farther is seen from the side of the direction of travel
 
 
 def write_picture(picture: Image, path: Path) -> Path:
@@ -63,7 +62,7 @@ def _spread(frames: Sequence[Image], count: int) -> list[Image]:
 
 
 def _spread_of_video(video: Path, count: int) -> list[Image]:
-    """Evenly spaced frames, holding no others: the video is read twice, since files declare wrong lengths."""
+    """Evenly spaced frames. The video is read twice, since files declare wrong lengths and frames need memory."""
     length = sum(1 for _ in VideoReader(video).frames())
     wanted = set(evenly_spaced(length, count))
     return [frame for number, frame in enumerate(VideoReader(video).frames()) if number in wanted]
@@ -77,7 +76,7 @@ def evenly_spaced(length: int, count: int) -> list[int]:
 def motion_strip(motion: Motion3D, path: Path, poses: int = 8, height: int = 480) -> Path:
     """Write one picture of a motion: its poses from left to right in time, from faint to solid, on one floor.
 
-    A person who walks is seen nearly from the side; poses that would stand in each other are moved apart.
+    A person who walks is seen nearly from the side; poses that would overlap are moved apart.
     """
     if len(motion.joints) == 0:
         raise ClipError("motion strip: the motion has no frames; drop the clip")

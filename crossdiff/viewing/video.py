@@ -83,8 +83,8 @@ def check_motions(lengths: Sequence[int], titles: Sequence[str], size: int) -> N
 def _common_rate(rates: Sequence[float]) -> float:
     """The frame rate of motions that are shown in step."""
     if len({round(fps, 6) for fps in rates}) > 1:
-        found = sorted({round(fps, 6) for fps in rates})
-        raise InputError(f"motions at {found} frames/s cannot run in step; resample them to one rate")
+        different = sorted({round(fps, 6) for fps in rates})
+        raise InputError(f"motions at {different} frames/s cannot run in step; resample them to one rate")
     return rates[0]
 
 

@@ -1,1 +1,1 @@
-"""Several parts of the library put together, one function per task: what the commands, the page and notebooks call."""
+"""Combinations of several parts of the library, one function per task, for commands, the page and notebooks."""

@@ -1,4 +1,4 @@
-"""All stages, one after the other: videos to labels, fine-tuning and samples. Work that is done is skipped."""
+"""All stages in turn: videos to labels, fine-tuning and samples. Finished work is skipped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from crossdiff.annotations.captions import read_caption_csv, read_rates
+from crossdiff.annotations.captions import read_caption_table
 from crossdiff.checkpoint import load_model
 from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
@@ -29,8 +29,8 @@ from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.loop import TrainSummary
 from crossdiff.training.record import recorded
 from crossdiff.training.stages import finetune
+from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.defaults import resolve_checkpoint, run_of_inputs
-from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.samples import SampleSummary, run_captions, sample_to_folder
 
 
@@ -69,7 +69,7 @@ class ChainResult:
 
     finetuned: TrainSummary
     samples: SampleSummary | None
-    """None where there was neither a prompt nor a caption."""
+    """None if there was neither a prompt nor a caption."""
     prompts: list[str]
     """The prompts that were sampled."""
     failures: list[str]
@@ -112,8 +112,7 @@ def run_videos(
 def check_extraction(captions: Path | None, backend: str, settings: Sequence[str]) -> Mapping[str, Any]:
     """Identity of the pose backend. Raises what `extract_2d` would raise, but before a run folder is created."""
     if captions is not None:
-        read_caption_csv(captions)
-        read_rates(captions)
+        read_caption_table(captions)
     return create_backend(backend, settings).identity
 
 

@@ -9,8 +9,8 @@ from crossdiff.errors import InputError
 from crossdiff.evaluators.evaluators import is_evaluator, save_evaluator
 from crossdiff.evaluators.released import load_released
 from crossdiff.models.convert import Converted, convert_official
+from crossdiff.workflows.callbacks import DefaultCallback, silent
 from crossdiff.workflows.defaults import empty_folder
-from crossdiff.workflows.reporting import DefaultCallback, silent
 
 
 def convert_model(

@@ -12,11 +12,11 @@ from crossdiff.pipeline.extract import extract_config
 from crossdiff.pipeline.inputs import Selection
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.tracks.people import PeopleConfig
-from crossdiff.workflows.reporting import DefaultCallback, silent
+from crossdiff.workflows.callbacks import DefaultCallback, silent
 
 
 def open_run(run: Path | None, on_default: DefaultCallback = silent) -> Run:
-    """The named run, or the latest one; InputError where there is none."""
+    """The named run, or the latest one; InputError if there is none."""
     opened = Run.open(run)
     if run is None:
         on_default("run", opened.root, "the latest run")

@@ -21,7 +21,8 @@ from crossdiff.errors import InputError
 from crossdiff.evaluation.evaluate import REAL
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.files import load_npy, load_npz, write_text
-from crossdiff.pipeline.inputs import captions_of, find_videos, name_apart
+from crossdiff.pipeline.captioning import captions_of
+from crossdiff.pipeline.inputs import find_videos, name_apart
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.physics import MEASURES
@@ -31,13 +32,13 @@ from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.page import Figure, Page, Section, write_page
 from crossdiff.viewing.video import render_2d, render_motion
 from crossdiff.wording import counted
+from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.chain import ChainConfig, ChainResult, run_chain
 from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.demo_clip import fetch_demo_clip
-from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.samples import sample_to_folder
 
-# Of the man who jumps and of the woman who walks by.
+# The man jumps, and the woman walks past.
 DEMO_CAPTIONS = (
     VideoCaption("a person does jumping jacks", track=0),
     VideoCaption("someone jumps and swings the arms overhead, again and again", track=0),
@@ -83,15 +84,15 @@ def make_demo(
     InputError: `out` is the run of another clip.
     """
     run = Run.create(out)
-    paths, found = {name: v.path for name, v in run.ledger.videos().items()}, find_videos([video])
-    if others := paths.keys() - name_apart(found, paths).keys():
+    paths, videos = {name: v.path for name, v in run.ledger.videos().items()}, find_videos([video])
+    if others := paths.keys() - name_apart(videos, paths).keys():
         raise InputError(f"{out}: shows {min(others)} already; name another folder for {video.name} with --out")
     times = _Stopwatch(on_stage)
     cfg = ChainConfig(
         captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
     )
-    (known,) = captions_of(found, cfg.captions).values()
-    prompts = [*(caption.text for caption in known[:1]), KNOWN_PROMPT]
+    (captioned,) = captions_of(videos, cfg.captions).values()
+    prompts = [*(caption.text for caption in captioned[:1]), KNOWN_PROMPT]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     before = sample_to_folder(
         prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device
@@ -174,7 +175,7 @@ def _page(
         lead="One clip: people found in it, lifted to 3D, learnt from, and sampled from text.",
         sections=[
             Section("The clip and its skeleton", _kept_text(run), [Figure("clip.mp4", "Keypoints of the kept tracks")]),
-            Section("Lifted to 3D", _LIFTED_TEXT, lifted),
+            Section("Lifted to 3D", _LIFTED_TEXT, lifted, pairs=True),
             Section("Sampled from text, before and after", _SAMPLES_TEXT, samples),
             *_quality(checkpoint),
             Section("Numbers", facts=facts, table=times.table()),

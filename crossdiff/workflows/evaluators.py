@@ -1,4 +1,4 @@
-"""Evaluators of a dataset: which there are, and training several of them in turn."""
+"""Evaluators of a dataset: their folder, their kinds, and training several of them in turn."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from pathlib import Path
 
 from crossdiff.errors import InputError
 from crossdiff.evaluators.body_parts import PARTS, Part
+from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.evaluators.evaluators import Kind
-from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.training import train_evaluator
+from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.defaults import resolve_out
-from crossdiff.workflows.reporting import DefaultCallback, StageCallback, silent
 
 EVALUATORS = "evaluators"
+
+
+def evaluators_of(data: Path, folder: Path | None = None) -> Path:
+    """The named folder of evaluators, or that of a dataset."""
+    return folder or data / EVALUATORS
 
 
 def train_evaluators(
@@ -41,7 +47,7 @@ def train_evaluators(
 
 
 def choose_evaluators(kind: str | None = None, part: str | None = None) -> list[tuple[Kind, Part]]:
-    """Kind and part of the evaluators to train; tmr without a part is trained on the whole body alone."""
+    """Kind and part of the evaluators to train; tmr without a part is trained on the whole body only."""
     if part is not None and part not in PARTS:
         raise InputError(f"--part: expected {', '.join(PARTS)}, got {part!r}")
     if kind is not None and kind not in ("t2m", "tmr"):

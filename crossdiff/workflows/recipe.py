@@ -21,15 +21,16 @@ from crossdiff.errors import ConfigError
 from crossdiff.evaluation.compare import compare, write_comparison
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import evaluate
-from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.config import EvaluatorTraining
+from crossdiff.evaluators.training import train_evaluator
 from crossdiff.files import read_json, read_record, write_json, write_text
 from crossdiff.moved import moved_names
 from crossdiff.record import pin
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
+from crossdiff.workflows.callbacks import StageCallback, silent
 from crossdiff.workflows.evaluators import choose_evaluators
-from crossdiff.workflows.reporting import StageCallback, silent
 
 if not TYPE_CHECKING:
     __getattr__ = moved_names(__name__)
@@ -63,11 +64,11 @@ class TrainingRecipe(Config):
     @field_validator("training")
     @classmethod
     def _a_folder_each(cls, trainings: tuple[RecipeTraining, ...]) -> tuple[RecipeTraining, ...]:
-        taken = set(_OTHER_FOLDERS)
+        used = set(_OTHER_FOLDERS)
         for name in (t.name for t in trainings):
-            if name in taken:
+            if name in used:
                 raise ValueError(f"the folder {name} is taken: give each training its own name, not {name}")
-            taken.add(name)
+            used.add(name)
         return trainings
 
 
@@ -125,10 +126,10 @@ def run_recipe(
         before = folder
     results = []
     for name in configs:
-        place = out / "evaluations" / name
+        folder = out / "evaluations" / name
         # The exported file is evaluated: its hash is in the result.
         exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
-        work = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, place, devices, name)
+        work = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, folder, devices, name)
         results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
         results[-1].named().save(exported / EVALUATION)
     write_comparison(compare(results), out)
@@ -138,15 +139,15 @@ def run_recipe(
 def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, start_over: bool) -> None:
     """Refuse a folder that was started with another recipe or other motion, or start over in it."""
     path = out / RECORD
-    if not path.is_file() and (old := read_record(out / TIMES)):  # folders of before had only this file
+    if not path.is_file() and (old := read_record(out / TIMES)):  # older folders have only this file
         write_text(path, yaml.safe_dump({name: old.get(name) for name in ("recipe", "motion")}, sort_keys=False))
     before = (read_record(path).get("recipe") or {}).get("training") or ()
     trainings = {t["name"] for t in before} | {t.name for t in recipe.training}
-    made = {*_OTHER_FOLDERS, *trainings, "compare.md", TIMES}
+    outputs = {*_OTHER_FOLDERS, *trainings, "compare.md", TIMES}
     if data is not None and data.resolve() == (out / "dataset").resolve():
-        made.remove("dataset")
+        outputs.remove("dataset")
     record = {"recipe": recipe.model_dump(mode="json"), "motion": str(motion.resolve())}
-    pin(path, record, made, start_over)
+    pin(path, record, outputs, start_over)
 
 
 class _TimedSteps:
@@ -154,8 +155,8 @@ class _TimedSteps:
 
     def __init__(self, path: Path, recipe: TrainingRecipe, motion: str, on_stage: StageCallback) -> None:
         self._path, self._on_stage = path, on_stage
-        made_of = {"recipe": recipe.model_dump(mode="json"), "motion": motion}
-        self._record: dict[str, Any] = read_json(path) if path.is_file() else {**made_of, "device": _device()}
+        inputs = {"recipe": recipe.model_dump(mode="json"), "motion": motion}
+        self._record: dict[str, Any] = read_json(path) if path.is_file() else {**inputs, "device": _device()}
         self._record.setdefault("seconds", {})
 
     def __call__(self, name: str, work: Callable[[], T], describe: Callable[[T], str] = str) -> T:

@@ -30,7 +30,7 @@ RECORD = "samples.json"
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """Motions that were sampled, or were there already."""
+    """Motions that were sampled now or before."""
 
     out: Path
     """Folder of the files."""
@@ -42,13 +42,13 @@ class SampleSummary:
 
     def __str__(self) -> str:
         kinds = ".npy and .mp4" if self.video else ".npy"
-        made = counted(len(self.names), "motion")
-        return f"{made} of {self.frames} frames in {self.out} ({kinds}): {', '.join(self.names)}"
+        motions = counted(len(self.names), "motion")
+        return f"{motions} of {self.frames} frames in {self.out} ({kinds}): {', '.join(self.names)}"
 
 
 @dataclass(frozen=True)
 class EditFile:
-    """A motion to edit, and which part of it to keep, as typed on the command line."""
+    """A motion to edit and the part of it to keep, as typed on the command line."""
 
     motion: Path
     """Joints (F, J, 3), metres, Y up, as .npy."""
@@ -59,7 +59,7 @@ class EditFile:
 
     @classmethod
     def of(cls, motion: Path | None, keep_frames: str | None, keep_joints: str | None) -> EditFile | None:
-        """None without a motion; InputError if a part of none is to be kept."""
+        """None without a motion; InputError for a part to keep without a motion."""
         if motion is None and (keep_frames or keep_joints):
             raise InputError("keep: expected a motion to keep a part of; name it with --edit MOTION.npy")
         return None if motion is None else cls(motion, keep_frames, keep_joints)
@@ -93,10 +93,10 @@ class EditFile:
 
 def _ranges(text: str) -> list[slice]:
     """The slices of `0:30,90:120`."""
-    found = [re.fullmatch(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*", part) for part in text.split(",")]
-    if None in found:
+    matches = [re.fullmatch(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*", part) for part in text.split(",")]
+    if None in matches:
         raise InputError(f"keep frames: expected ranges such as 0:30,90:120, got {text!r}")
-    return [slice(*(None if end is None else int(end) for end in part.groups())) for part in found if part]
+    return [slice(*(None if end is None else int(end) for end in part.groups())) for part in matches if part]
 
 
 def sample_motions(
@@ -147,7 +147,7 @@ def sample_to_folder(
     others = _still_there([*earlier, *before.get("motions", [])], names, out)
     pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
     motions = sample_motions(pipe, prompts, frames, seed, cfg, None if edit is None else edit.load(pipe.model.skeleton))
-    # Until all files are written, the record lists none of them, and no old video lies beside a new motion.
+    # Until all files are written, the record lists none of them, and old videos of new motions are removed.
     write_json(out / RECORD, {**record, "motions": [], "earlier": others})
     for name, motion in zip(names, motions, strict=True):
         (out / f"{name}.mp4").unlink(missing_ok=True)
@@ -181,7 +181,7 @@ def _record(
     motions: Sequence[tuple[str, str, int]],
     edit: EditFile | None,
 ) -> dict[str, Any]:
-    """What determines the motions: equal records, equal motions."""
+    """Everything that the motions depend on: equal records mean equal motions."""
     return {
         "checkpoint": checkpoint.name,
         "weights": weights_hash(checkpoint),

@@ -10,8 +10,8 @@ from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 from crossdiff.pipeline.run import Run
+from crossdiff.workflows.callbacks import DefaultCallback, silent
 from crossdiff.workflows.defaults import find_run, resolve_checkpoint, resolve_out
-from crossdiff.workflows.reporting import DefaultCallback, silent
 from crossdiff.workflows.samples import EditFile, SampleSummary, run_captions, sample_to_folder
 from crossdiff.workflows.sweep import PromptSet, PromptSweepSummary, sample_sweep
 
@@ -20,7 +20,7 @@ _FRAMES = 120
 
 @dataclass(frozen=True)
 class SamplingRequest:
-    """What to sample, with which model, and where to write it. What is None takes its default, which is reported."""
+    """Prompts, settings, model and output folder. None: the default, which is reported."""
 
     prompts: tuple[str, ...] = ()
     """Sentences; without any, those of `prompt_set`, else captions of the run."""
@@ -35,7 +35,7 @@ class SamplingRequest:
     seed: int = 0
     """Prompt i takes `seed` + i."""
     edit: EditFile | None = None
-    """A motion of which a part is kept."""
+    """A motion to edit, of which a part is kept."""
     run: Path | None = None
     """Run whose model and captions to use; None: the latest, if there is one."""
     checkpoint: str | None = None
@@ -59,7 +59,7 @@ class SamplingRequest:
 
 
 def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) -> SampleSummary | PromptSweepSummary:
-    """Sample what is requested: .npy of joints (frames, 22, 3), metres, Y up, and an .mp4 of each.
+    """Sample the requested motions: .npy of joints (frames, 22, 3), metres, Y up, and an .mp4 of each.
 
     Nothing is sampled again where the folder already holds these very motions.
     """

@@ -28,7 +28,7 @@ class PromptSet(Config):
 
 @dataclass(frozen=True)
 class PromptSweepSummary:
-    """Motions of a sweep, a folder for each way of sampling."""
+    """Motions of a sweep, in a folder for each way of sampling."""
 
     out: Path
     made: list[SampleSummary]
@@ -55,12 +55,12 @@ def sample_sweep(
     """
     runs = {"standard": cfg.model_copy(update={"mixture": False, "switch_step": 1})}
     runs |= {f"alpha_{a:03d}": cfg.model_copy(update={"mixture": True, "switch_step": a}) for a in switch_steps}
-    made = {
+    summaries = {
         name: sample_to_folder(prompts, frames, seed, chosen, checkpoint, out / name, video=False, device=device)
         for name, chosen in runs.items()
     }
     if video:
-        for n, motion in enumerate(track(made["standard"].names, "draw")):
-            motions = [read_motion(out / name / f"{s.names[n]}.npy") for name, s in made.items()]
-            render_motion(motions, out / f"{motion}.mp4", [name.replace("_", " ") for name in made], _SIZE)
-    return PromptSweepSummary(out, list(made.values()))
+        for n, motion in enumerate(track(summaries["standard"].names, "draw")):
+            motions = [read_motion(out / name / f"{s.names[n]}.npy") for name, s in summaries.items()]
+            render_motion(motions, out / f"{motion}.mp4", [name.replace("_", " ") for name in summaries], _SIZE)
+    return PromptSweepSummary(out, list(summaries.values()))

@@ -1,4 +1,4 @@
-"""Motion files and pseudo labels on one interactive page; what cannot be read is left out and named."""
+"""Motion files and pseudo labels on one interactive page; unreadable ones are left out and listed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crossdiff.pipeline.report.view_clips import labels_named, run_of, show_labe
 from crossdiff.pipeline.run import Run
 from crossdiff.viewing.gather import ShownMotions
 from crossdiff.viewing.player.view import Shown, check_view, write_view
-from crossdiff.workflows.reporting import DefaultCallback, silent
+from crossdiff.workflows.callbacks import DefaultCallback, silent
 
 
 def view_motions(

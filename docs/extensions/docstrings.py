@@ -12,7 +12,7 @@ _EXAMPLE = re.compile(r"(?:^>>> .*\n?(?:^(?!>>>)\S.*\n?)*)+", re.MULTILINE)
 
 
 class PlainDocstrings(griffe.Extension):
-    """Gives Markdown to docstrings that are written to be read as they are."""
+    """Converts plain-text docstrings to Markdown."""
 
     def on_function(self, *, func: griffe.Function, **kwargs: object) -> None:
         _mark(func, {parameter.name for parameter in func.parameters})

@@ -8,15 +8,18 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
+from jaxtyping import Float
 from numpy import ndarray
 from pydantic import Field
 
 from crossdiff.config import Config
 from crossdiff.pipeline.backends.regions import Pose, Region, SteadyRegion, View
-from crossdiff.pipeline.backends.views import ViewSchedule
+from crossdiff.pipeline.backends.views import ChangeFinder, ViewSchedule
+from crossdiff.threads import num_threads
 
 # Views in which a person has the size that the detector is made for: their sides, in sizes of the region.
 # The last two are searched only if the detector saw something in the first two, or if somebody is missing.
@@ -35,6 +38,7 @@ _DEFORMED, _CHECK_EVERY = 0.08, 3  # change of a pose from frame to frame that i
 _DOUBTS = 3  # checks in a row in which the model disagreed with itself, after which the detector must see somebody
 _UNCONFIRMED = 60  # frames without a detection after which a pose is checked now and then
 _SHORTEST = 9  # frames; what is followed for fewer is nobody, or too short for any use
+_MISSED = 3  # frames in a row, blurred perhaps, in which somebody who is followed backwards may not be seen
 _SOON = 16  # frames after a loss in which it is searched often
 _PAUSE, _LONGEST_PAUSE, _MOST_REFUSED = 32, 256, 32  # frames for which a refused place is skipped; places remembered
 _HELD_BYTES = 100_000_000  # of frames that are held for following somebody backwards
@@ -67,7 +71,7 @@ class Sighting:
 
 
 class PoseModel(Protocol):
-    """A detector of people, and a model that finds the keypoints of one."""
+    """A detector of people, and a model that finds the keypoints of one. Both are called from several threads."""
 
     def detect(self, frame: ndarray, view: View) -> list[Sighting]:
         """The people in a part of the frame, surest first."""
@@ -157,15 +161,16 @@ class Follower:
         self._refused: list[_Refused] = []
         self._held: deque[_Held] = deque()
         self._schedule: ViewSchedule | None = None
+        self._changes: ChangeFinder | None = None
         self._keys = itertools.count()
         self._lengths: Counter[int] = Counter()  # frames in which each key was seen
         self._number = -1
 
     def people(self, frames: Iterable[ndarray]) -> Iterator[list[Pose]]:
         """The people of each frame, given out `look_back` frames later."""
-        with ThreadPoolExecutor(1) as searcher:
+        with ThreadPoolExecutor(1) as searcher, ThreadPoolExecutor(num_threads()) as followers:
             for frame in frames:
-                self._step(frame, searcher)
+                self._step(frame, searcher, followers)
                 room = min(self._cfg.look_back, _HELD_BYTES // frame.nbytes)
                 while len(self._held) > max(_SHORTEST, room):
                     yield self._give_out()
@@ -173,12 +178,12 @@ class Follower:
         while self._held:
             yield self._give_out()
 
-    def _step(self, frame: ndarray, searcher: Executor) -> None:
+    def _step(self, frame: ndarray, searcher: Executor, followers: Executor) -> None:
         """Follow everyone into the next frame, while it is searched."""
         self._number += 1
         self._held.append(_Held(frame, {}))
         searches = [(view, searcher.submit(self._model.detect, frame, view)) for view in self._due(frame)]
-        self._follow(frame)
+        self._follow(frame, followers)
         for view, people in [(view, search.result()) for view, search in searches]:
             self._take(frame, view, people)
         for lost in [one for one in self._lost if self._number % 2 and 0 < self._number - one.since < _SOON]:
@@ -193,7 +198,7 @@ class Follower:
         if self._schedule is None:
             return
         frame = self._held[-1].frame
-        while views := self._schedule.rest():
+        while views := self._schedule.rest(self._boxes()):
             for view in views:
                 self._take(frame, view, self._model.detect(frame, view))
         for person in self._followed:
@@ -213,16 +218,26 @@ class Follower:
 
     def _follow_back(self, person: _Followed) -> None:
         """Add somebody new to the frames before, as far as they can be followed and are not among the people there."""
-        one: _Followed | None = _Followed.begin(person.key, person.first, self._number)
+        one, missed = _Followed.begin(person.key, person.first, self._number), 0
         for held in list(self._held)[-2 - person.age :: -1]:
-            one = self._go_on(held.frame, one) if one is not None else None
-            if one is None or any(one.pose.shows_same(other) for other in held.people.values()):
+            again = self._go_on(held.frame, one)
+            if again is None or (missed and not self._is_settled(held.frame, again.pose)):
+                missed += 1
+                if missed > _MISSED:
+                    break
+                continue
+            one, missed = again, 0
+            own = held.people.get(person.key)
+            # A pose from before they were lost may have been the last, bad one.
+            if own is not None and own.distance(one.pose) < _AGREEING[_NARROWER]:
+                break
+            if any(one.pose.shows_same(other) for key, other in held.people.items() if key != person.key):
                 break
             self._show(held, person.key, one.pose)
 
-    def _follow(self, frame: ndarray) -> None:
+    def _follow(self, frame: ndarray, followers: Executor) -> None:
         """Look at everyone where they were in the frame before; of those who now show one person, one stays."""
-        going = [one for person in self._followed if (one := self._go_on(frame, person)) is not None]
+        going = [one for one in followers.map(partial(self._go_on, frame), self._followed) if one is not None]
         kept: list[_Followed] = []
         for person in sorted(going, key=lambda one: one.surprise):
             if not any(person.pose.shows_same(other.pose) for other in kept):
@@ -279,13 +294,20 @@ class Follower:
     def _due(self, frame: ndarray) -> list[View]:
         """The views to search in this frame."""
         height, width = frame.shape[:2]
-        if self._schedule is None:
+        if self._schedule is None or self._changes is None:
             self._schedule = ViewSchedule(width, height, self._cfg.search_every)
-        views = self._schedule.due(self._number, bool(self._followed), bool(self._lost))
+            self._changes = ChangeFinder(width, height, self._cfg.min_height * min(width, height))
+        boxes, searched = self._boxes(), self._number % self._cfg.search_every == 0
+        change = self._changes.since_last(frame, boxes) if searched else None
+        views = self._schedule.due(self._number, boxes, bool(self._lost), change)
         lost = [one for one in self._lost if one.is_due(self._number)]
         if lost:
             views = [*views, lost[self._number // 2 % len(lost)].region.view(_AROUND, width, height)]
         return views
+
+    def _boxes(self) -> Float[ndarray, "n 4"]:
+        """Of those who are followed."""
+        return np.array([person.pose.box for person in self._followed]).reshape(-1, 4)
 
     def _take(self, frame: ndarray, view: View, people: Sequence[Sighting]) -> None:
         """Follow those whom the detector saw, if they are there and are not followed yet."""

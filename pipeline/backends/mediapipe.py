@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -65,6 +67,8 @@ _LANDMARKS = """
     }
 """
 _SCORED = "poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation"
+# Hips and head of somebody in the first image that a graph gets.
+_UPRIGHT = ({"x": 0.5, "y": 0.5}, {"x": 0.5, "y": 0.1})
 _INSTALL = "pip install 'crossdiff[mediapipe]'"
 
 
@@ -91,39 +95,31 @@ class MediaPipeBackend(PoseBackend):
         self.identity = {"backend": self.name, "mediapipe": version, **WEIGHTS, **self._cfg.model_dump()}
 
     def estimate(self, frames: Iterable[np.ndarray]) -> Iterator[list[Person]]:
-        with _BlazePose(self._cfg) as model:
-            for people in Follower(model, self._cfg).people(frames):
-                yield [Person.from_keypoints(pose.xy, pose.visibility, pose.world) for pose in people]
+        for people in Follower(self._model, self._cfg).people(frames):
+            yield [Person.from_keypoints(pose.xy, pose.visibility, pose.world) for pose in people]
+
+    @cached_property
+    def _model(self) -> _BlazePose:
+        """Kept from one video to the next: its graphs hold nothing of a video, and starting them takes long."""
+        return _BlazePose(self._cfg)
 
 
 class _BlazePose:
-    """MediaPipe's own detector and landmark graphs, run separately."""
+    """MediaPipe's own detector and landmark graphs, run separately, from any number of threads."""
 
     def __init__(self, cfg: MediaPipeConfig) -> None:
+        self._detector = _Graphs(
+            _DETECTOR,
+            {"image": _shared(np.zeros((48, 64, 3), np.uint8))},
+            calculator_params={"posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh": cfg.detection},
+        )
+        self._landmarks = _Graphs(
+            _LANDMARKS,
+            {"image": _shared(np.zeros((48, 64, 3), np.uint8)), "points": self._landmark_list(landmark=_UPRIGHT)},
+            calculator_params={f"{_SCORED}__ThresholdingCalculator.threshold": cfg.tracking},
+            side_inputs={"model_complexity": 1},
+        )
         self._placed = False
-        with _quiet_stderr():
-            from mediapipe.python.solution_base import SolutionBase
-
-            self._detector = SolutionBase(
-                graph_config=_DETECTOR,
-                calculator_params={"posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh": cfg.detection},
-            )
-            self._landmarks = SolutionBase(
-                graph_config=_LANDMARKS,
-                calculator_params={f"{_SCORED}__ThresholdingCalculator.threshold": cfg.tracking},
-                side_inputs={"model_complexity": 1},
-            )
-            # The graphs start, and log, in threads of their own until a first frame (not a square) has gone through.
-            blank = np.zeros((48, 64, 3), np.uint8)
-            self.detect(blank, (0, 0, 64, 48))
-            self.look(blank, Region(np.array([[32.0, 24.0], [32.0, 4.0]])))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._detector.close()
-        self._landmarks.close()
 
     def detect(self, frame: np.ndarray, view: View) -> list[Sighting]:
         left, top, right, bottom = view
@@ -153,6 +149,39 @@ class _BlazePose:
         from mediapipe.framework.formats.landmark_pb2 import NormalizedLandmarkList
 
         return NormalizedLandmarkList
+
+
+class _Graphs:
+    """Graphs of one kind, each used by one thread at a time. One is started whenever all others are in use.
+
+    They keep no state from one image to the next, so it does not matter which one gets an image. One that raises an
+    error is not used again.
+    """
+
+    _STARTING = Lock()
+
+    def __init__(self, config: str, first: dict[str, Any], **settings: Any) -> None:
+        self._config, self._first, self._settings = config, first, settings
+        self._idle: deque[Any] = deque()
+
+    def process(self, inputs: dict[str, Any]) -> Any:
+        try:
+            graph = self._idle.pop()
+        except IndexError:
+            graph = self._start()
+        found = graph.process(inputs)
+        self._idle.append(graph)
+        return found
+
+    def _start(self) -> Any:
+        # Standard error belongs to the whole process.
+        with self._STARTING, _quiet_stderr():
+            from mediapipe.python.solution_base import SolutionBase
+
+            graph = SolutionBase(graph_config=self._config, **self._settings)
+            # It starts, and logs, in threads of its own until a first image (not a square) has gone through.
+            graph.process(self._first)
+        return graph
 
 
 def check_weights(modules: Path) -> None:

@@ -158,11 +158,6 @@ def track_name(video: str, number: int) -> str:
     return f"{video}_t{number}"
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Watchdog:
     """Ends this process with `HUNG` when no `beat` comes for `limit` seconds, until `rest`.
 

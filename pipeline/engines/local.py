@@ -7,13 +7,15 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 from crossdiff.errors import CrossDiffError
-from crossdiff.pipeline.engines.base import Engine, ExtractResult, Job, VideoTick, Watchdog, WorkerConfig, cores, work
+from crossdiff.pipeline.engines.base import Engine, ExtractResult, Job, VideoTick, Watchdog, WorkerConfig, work
+from crossdiff.threads import cores
 
 # Forked processes inherit locks that threads of the parent hold (OpenCV's, MediaPipe's).
 _PROCESSES = get_context("spawn")
@@ -35,12 +37,16 @@ class LocalEngine(Engine):
     def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
         workers = self.workers or (_ON_GPU if cfg.on_gpu else cores())
         waiting = iter(jobs)
+        first = list(islice(waiting, workers))
+        # A few videos share all cores.
+        threads = max(1, cores() // max(1, len(first)))
+        waiting = chain(first, waiting)
         crew: dict[Connection, _Worker] = {}
         try:
             while True:
                 # A worker is started only when there is a job for it.
                 while len(crew) < workers and (job := next(waiting, None)):
-                    worker = _Worker(cfg, self.time_limit, max(1, cores() // workers))
+                    worker = _Worker(cfg, self.time_limit, threads)
                     crew[worker.pipe] = worker
                     worker.begin(job)
                 if not crew:

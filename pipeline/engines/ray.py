@@ -23,10 +23,10 @@ from crossdiff.pipeline.engines.base import (
     VideoTick,
     Watchdog,
     WorkerConfig,
-    cores,
     gpu_is_lost,
     work,
 )
+from crossdiff.threads import cores
 from crossdiff.video import VideoInfo, VideoReader
 
 # Ray reads these when it is imported. No usage statistics, and no progress bars besides ours.

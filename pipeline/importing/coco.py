@@ -1,4 +1,4 @@
-"""COCO's JSON of keypoints, annotations (PoseTrack's too) and results, and AlphaPose's, which has the latter's form."""
+"""COCO's JSON of keypoints: annotations (also PoseTrack's) and results (also AlphaPose's)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crossdiff.pipeline.importing.schema import Schema, parse
 
 
 class _Entry(Schema):
-    """A person in an image. idx: AlphaPose's name of the track."""
+    """A person in an image. AlphaPose calls the track `idx`."""
 
     image_id: int | str
     category_id: int | None = None
@@ -56,43 +56,43 @@ def is_annotations(value: Any) -> bool:
 
 
 def read_results(value: Any) -> list[PoseVideo]:
-    """Videos of a list of people, each with the image that it is in."""
+    """Videos from a list of people, each with the image that shows the person."""
     entries = _as_scores(parse(_ENTRIES, value))
     return videos_of_images((e.image_id, _people(e)) for e in entries)
 
 
 def read_annotations(value: Any) -> list[PoseVideo]:
-    """Videos of annotated images; images without a person are frames of theirs."""
+    """Videos of annotated images; images without people are frames too."""
     file = parse(_ANNOTATIONS, value)
     images = {image.id: image for image in file.images}
     if stray := next((e for e in file.annotations if e.image_id not in images), None):
         raise InputError(f"an annotation is of image {stray.image_id!r}, which is not among the images")
     named = [(image.file_name or image.id, image) for image in file.images]
-    of: dict[int | str, list[Detection]] = {image.id: [] for image in file.images}
+    people: dict[int | str, list[Detection]] = {image.id: [] for image in file.images}
     for entry in _as_scores([e for e in file.annotations if e.keypoints and not e.iscrowd]):
-        of[entry.image_id] += _people(entry)
+        people[entry.image_id] += _people(entry)
     names = _names(file)
     sizes = {(image.width, image.height) for image in file.images if image.width and image.height}
     size = next(iter(sizes)) if len(sizes) == 1 else None
-    videos = videos_of_images((name, of[image.id]) for name, image in named)
+    videos = videos_of_images((name, people[image.id]) for name, image in named)
     return [replace(video, names=names, size=size) for video in videos]
 
 
 def _names(file: _Annotations) -> Sequence[str]:
-    """Names of the keypoints, by the category that the annotations are of."""
+    """Names of the keypoints, from the category of the annotations."""
     used = {e.category_id for e in file.annotations if e.keypoints}
     return next((c.keypoints for c in file.categories if c.keypoints and c.id in used), [])
 
 
 def _people(entry: _Entry) -> list[Detection]:
-    found = flat_detection(entry.keypoints, track_number(entry.track)) if entry.keypoints else None
-    return [found] if found is not None else []
+    person = flat_detection(entry.keypoints, track_number(entry.track)) if entry.keypoints else None
+    return [person] if person is not None else []
 
 
 def _as_scores(entries: list[_Entry]) -> list[_Entry]:
     """Entries with scores in place of COCO's flags: 0 (not labelled) stays 0; 1 (occluded) and 2 (visible) become 1.
 
-    They are flags where all of them are 0, 1 or 2: annotators placed what is occluded too.
+    The values are flags if all are 0, 1 or 2. Annotators also place occluded keypoints.
     """
     scores = [np.array(e.keypoints[2::3]) for e in entries]
     if not all(np.isin(s, (0, 1, 2)).all() for s in scores):

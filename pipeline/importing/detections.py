@@ -1,4 +1,4 @@
-"""People detected in single frames, whichever file they come from, and the clips that they become."""
+"""People detected in single frames, from any file format, and the clips made of them."""
 
 from __future__ import annotations
 
@@ -18,61 +18,60 @@ from crossdiff.pipeline.motion2d.mapping import KeypointSet, keypoint_set_in_fil
 from crossdiff.pipeline.tracks.tracking import TrackingConfig, link_tracks
 from crossdiff.types import Keypoints2D
 
-# Networks give the height of a heat map's peak as a score. Trained towards 1 it passes that by a few hundredths, and
-# falls below 0 where there is no peak. Peaks of unscaled outputs (some SimCC networks reach 10) are not such scores.
+# Many scores are the peak of a heat map. Trained towards 1, it may exceed 1 by some hundredths, and is below 0 where
+# there is no peak. Peaks of unscaled outputs (up to 10 for some SimCC networks) are not such scores.
 _HIGHEST_PEAK, _LOWEST_PEAK = 1.5, -0.5
-_SMALLEST = 2.0  # pixels: poses that extend no further are given in shares of the picture
+_SMALLEST = 2.0  # pixels: smaller poses are in fractions of the picture
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One person in one frame.
-
-    xy: pixels, y as in the file, shape (K, 2); score: shape (K,), in [0, 1], 0 where not seen;
-    track: the number by which the file knows the person, if it does.
-    """
+    """One person in one frame."""
 
     xy: Float[ndarray, "k 2"]
+    """Pixels, y as in the file."""
     score: Float[ndarray, " k"]
+    """In [0, 1]; 0: not visible."""
     track: int | None = None
+    """The person's number in the file, if it has one."""
 
 
 @dataclass(frozen=True)
 class PoseVideo:
-    """The people of a video as a file gives them.
-
-    frames: by frame number, the people of each frame that there is; names: of the keypoints, if the file has them;
-    fps, size: if the file has them; name: below the file's own, where it holds several videos.
-    """
+    """The people of a video, from a file; values that it lacks are None or empty."""
 
     frames: Mapping[int, Sequence[Detection]]
+    """People by frame number."""
     names: Sequence[str] = ()
+    """Names of the keypoints."""
     fps: float | None = None
     size: tuple[int, int] | None = None
+    """Width and height of the picture, in pixels."""
     name: str = ""
+    """Name of the video, if the file holds several."""
 
     def keypoint_set(self, chosen: str | None) -> KeypointSet:
-        """The set chosen, or the one that number and names tell; InputError where people differ in number."""
+        """The chosen set, or the one with the number and names of the keypoints; InputError if the number varies."""
         counts = sorted({len(d.score) for people in self.frames.values() for d in people})
         if len(counts) != 1:
             many = " and ".join(map(str, counts)) or "no"
             raise InputError(f"people of {many} keypoints; expected people of one set" if counts else "no people")
-        found = keypoint_set_named(chosen) if chosen else keypoint_set_in_file(counts[0], self.names)
-        if len(found.names) != counts[0]:
-            raise InputError(f"{found.name} has {len(found.names)} keypoints, the people here have {counts[0]}")
-        return found
+        table = keypoint_set_named(chosen) if chosen else keypoint_set_in_file(counts[0], self.names)
+        if len(table.names) != counts[0]:
+            raise InputError(f"{table.name} has {len(table.names)} keypoints, the people here have {counts[0]}")
+        return table
 
     def upside_down(self, chosen: str | None) -> Bool[ndarray, " n"]:
-        """See `picture.upside_down`, over all people of all frames."""
+        """`picture.upside_down` of all people in all frames."""
         table = self.keypoint_set(chosen)
-        people = [d for found in self.frames.values() for d in found]
+        people = [person for in_frame in self.frames.values() for person in in_frame]
         return upside_down(np.stack([d.xy for d in people]), np.stack([d.score for d in people]) > 0, table.name)
 
 
 def detection(xy: Any, score: Any, track: int | None = None) -> Detection | None:
-    """A person of lists of positions and scores; None where no keypoint was seen.
+    """A person from lists of positions and scores; None if no keypoint is visible.
 
-    A keypoint at (0, 0) was not seen: detectors write that where they found nothing.
+    A keypoint at (0, 0) is not visible: detectors write that for keypoints that they did not find.
     """
     xy, score = np.array(xy, dtype=np.float64), np.array(score, dtype=np.float64)
     if xy.ndim != 2 or xy.shape[1:] != (2,) or score.shape != xy.shape[:1]:
@@ -87,7 +86,7 @@ def detection(xy: Any, score: Any, track: int | None = None) -> Detection | None
 
 
 def flat_detection(values: Sequence[float], track: int | None = None) -> Detection | None:
-    """A person of x, y, score, x, y, score, ...; see `detection`."""
+    """A person from x, y, score, x, y, score, ...; see `detection`."""
     if len(values) % 3:
         raise InputError(f"{len(values)} values for a person; expected x, y and score of each keypoint")
     table = np.array(values, dtype=np.float64).reshape(-1, 3)
@@ -95,9 +94,9 @@ def flat_detection(values: Sequence[float], track: int | None = None) -> Detecti
 
 
 def track_number(value: Any) -> int | None:
-    """A person's number in a file, which may lie in lists, as AlphaPose writes it; None where there is none.
+    """A person's number in a file, possibly inside lists, as AlphaPose writes it; None if there is none.
 
-    -1, as OpenPose writes it, is none.
+    OpenPose writes -1 for none.
     """
     for _ in range(4):
         if not isinstance(value, list):
@@ -109,9 +108,9 @@ def track_number(value: Any) -> int | None:
 
 
 def people_of(video: PoseVideo, fps: float, size: tuple[int, int], keypoint_set: KeypointSet) -> dict[int, Keypoints2D]:
-    """Each person's keypoints, by the number that the file gives where it does so for all; else by first frame.
+    """Keypoints of each person, by the file's numbers if everyone has one, else by first frame.
 
-    Without such numbers people are tracked as in extraction: a person who is lost for a while begins a new clip.
+    Without numbers, people are tracked as in extraction, and a person who is lost for a while starts a new clip.
     """
     everyone = [d for people in video.frames.values() for d in people]
     if all(d.track is not None for d in everyone):
@@ -122,7 +121,7 @@ def people_of(video: PoseVideo, fps: float, size: tuple[int, int], keypoint_set:
     if extent < _SMALLEST:
         raise InputError(
             f"all people are smaller than {_SMALLEST:g} pixels ({extent:.3g}); expected positions in pixels, not in "
-            "shares of the picture (OpenPose: --keypoint_scale 0)"
+            "fractions of the picture (OpenPose: --keypoint_scale 0)"
         )
     return {
         number: Keypoints2D(
@@ -140,12 +139,12 @@ def people_of(video: PoseVideo, fps: float, size: tuple[int, int], keypoint_set:
 def _given_tracks(frames: Mapping[int, Sequence[Detection]]) -> dict[int, list[tuple[int, Detection]]]:
     tracks: dict[int, list[tuple[int, Detection]]] = {}
     for frame in sorted(frames):
-        for found in frames[frame]:
-            assert found.track is not None
-            track = tracks.setdefault(found.track, [])
+        for person in frames[frame]:
+            assert person.track is not None
+            track = tracks.setdefault(person.track, [])
             if track and track[-1][0] == frame:
-                raise InputError(f"frame {frame} holds person {found.track} twice; expected each track once in a frame")
-            track.append((frame, found))
+                raise InputError(f"frame {frame} holds person {person.track} twice; expected each track once per frame")
+            track.append((frame, person))
     return dict(sorted(tracks.items()))
 
 
@@ -153,23 +152,23 @@ def _joined_tracks(
     frames: Mapping[int, Sequence[Detection]], fps: float, keypoint_set: KeypointSet
 ) -> Iterator[list[tuple[int, Detection]]]:
     numbers = list(_with_gaps(sorted(frames)))
-    found = {n: [(d, _person(d)) for d in frames.get(n, ())] for n in numbers}
-    of = {id(person): d for people in found.values() for d, person in people}
-    people = [[person for _, person in found[n]] for n in numbers]
+    pairs = {n: [(d, _person(d)) for d in frames.get(n, ())] for n in numbers}
+    detections = {id(person): d for in_frame in pairs.values() for d, person in in_frame}
+    people = [[person for _, person in pairs[n]] for n in numbers]
     for track in link_tracks(people, np.array(numbers) / fps, TrackingConfig(), keypoint_set.mirror):
-        yield [(numbers[at], of[id(person)]) for at, person in zip(track.frames, track.people, strict=True)]
+        yield [(numbers[at], detections[id(person)]) for at, person in zip(track.frames, track.people, strict=True)]
 
 
 def _with_gaps(numbers: Sequence[int]) -> Iterator[int]:
-    """The numbers, and one amid each gap, so that frames around a gap are not neighbours."""
+    """The numbers, and one inside each gap, so that the frames around it are not adjacent."""
     for before, number in zip([numbers[0], *numbers], numbers, strict=False):
         if number - before > 1:
             yield before + 1
         yield number
 
 
-def _person(found: Detection) -> Person:
-    """What the tracker looks at: keypoints that were not seen lie amid the others."""
-    seen = found.xy[found.score > 0]
-    xy = np.where((found.score > 0)[:, None], found.xy, np.median(seen, axis=0))
-    return Person(xy, found.score, np.concatenate([seen.min(axis=0), seen.max(axis=0)]))
+def _person(person: Detection) -> Person:
+    """A person for the tracker; hidden keypoints are put at the median of the visible ones."""
+    visible = person.xy[person.score > 0]
+    xy = np.where((person.score > 0)[:, None], person.xy, np.median(visible, axis=0))
+    return Person(xy, person.score, np.concatenate([visible.min(axis=0), visible.max(axis=0)]))

@@ -16,40 +16,40 @@ from numpy import ndarray
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import CrossDiffError, InputError
 from crossdiff.files import remove_leftovers
+from crossdiff.pipeline.captioning import default_captions, warn_uncaptioned
 from crossdiff.pipeline.engines.base import track_name
-from crossdiff.pipeline.inputs import LONGEST_ID, default_captions, warn_uncaptioned
 from crossdiff.pipeline.ledger import Row, VideoRecord, key_of
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.stages import ClipSummary
+from crossdiff.pipeline.summaries import ClipSummary
+from crossdiff.pipeline.video_input import LONGEST_ID
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
 from crossdiff.wording import counted
 
 log = logging.getLogger(__name__)
 
-_BATCH = 256  # clips whose rows are written at once
+_BATCH = 256  # clips whose rows are written together
 _ID = re.compile(r"\w[\w.-]*")
-# Part of the keys of imported clips: to be changed when the same input is made into other files.
+# Part of the keys of imported clips; change it when the same input gives other files.
 _VERSION = "import 1"
 _ROUNDING = 1e-3  # by which a score may exceed 1
 _SLOWEST, _FASTEST = 0.01, 10_000.0  # frames a second
 _LONGEST = 6 * 3600.0  # seconds from the first frame to the last
-_LARGEST = 10**6  # pixels: no picture is wider, no keypoint further out
+_LARGEST = 10**6  # pixels: no picture is wider, no keypoint farther out
 
 
 @dataclass(frozen=True)
 class ImportedClip:
-    """A person's 2D poses, and what they show.
-
-    id: letters, digits and `_ . -`, at most 200 bytes, for it names files; captions: sentences, or parts of the clip
-    with a sentence; without any they are those of the label, where there is one.
-    """
+    """A person's 2D poses with captions or a label."""
 
     id: str
+    """Letters, digits and `_ . -`, at most 200 bytes, because it names files."""
     keypoints: Keypoints2D
     captions: tuple[VideoCaption | str, ...] = ()
+    """Captions of the clip or of parts of it; by default those of the label."""
     label: str = ""
+    """The action; empty if it is unknown."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ class ImportSummary(ClipSummary):
 
     work = "imported"
     replaced: int = 0
-    """Clips that took the place of another one with their id."""
+    """Number of clips that replaced another one with the same id."""
     frames: int = 0
+    """Number of imported frames."""
 
     def __str__(self) -> str:
         written = self.clips - self.unchanged - len(self.failed)
@@ -113,12 +114,13 @@ class _Importer:
         self.uncaptioned: list[str] = []
         self._videos = run.ledger.videos()
         self._rows = {row.id: row for row in run.ledger.rows("extract")}
-        self._met: set[str] = set()
+        self._ids: set[str] = set()
 
     def record(self, batch: Sequence[ImportedClip | UnusableClip]) -> None:
+        """Write the keypoints of the clips, then their rows."""
         videos: list[VideoRecord] = []
         rows: list[Row] = []
-        lost: list[str] = []
+        failed: list[str] = []
         for clip in batch:
             self.summary.clips += 1
             try:
@@ -135,39 +137,39 @@ class _Importer:
                 key, measures = key_of(_VERSION, reason), {"source": self.source}
                 written = [Row("extract", clip.id, "failed", key, reason=reason, measures=measures)]
                 video = VideoRecord(clip.id, self._path(clip.id), "", "", ())
-                lost.append(track_name(clip.id, 0))
+                failed.append(track_name(clip.id, 0))
             rows += written
             if video != self._videos.get(clip.id):
                 videos.append(video)
-        for name in lost:
+        for name in failed:
             (self.run.keypoints / f"{name}.npz").unlink(missing_ok=True)
         self.run.ledger.put_videos(videos)
-        self.run.ledger.drop("track", lost)
+        self.run.ledger.drop("track", failed)
         self.run.ledger.put(rows)
 
     def forget_failures(self) -> None:
-        """Drop the rows of what failed in an earlier import of the same source and is not there any more."""
+        """Drop the rows of clips that failed in an earlier import of the same source and are no longer in it."""
         failed = (row for row in self._rows.values() if row.state == "failed" and self.source)
-        gone = [r.id for r in failed if r.measures.get("source") == self.source and r.id.lower() not in self._met]
+        gone = [r.id for r in failed if r.measures.get("source") == self.source and r.id.lower() not in self._ids]
         self.run.ledger.drop("extract", gone)
 
     def _path(self, clip: str) -> Path:
         return (self.run.keypoints / f"{track_name(clip, 0)}.npz").resolve()
 
     def _claim(self, clip: str) -> None:
-        """Refuse an id that cannot name files, or that belongs to something else."""
+        """Refuse an id that cannot name files, or that another clip or a video has."""
         if not _ID.fullmatch(clip):
             raise InputError(f"{clip!r} cannot name files; use letters, digits and _ . - alone")
         if (length := len(clip.encode())) > LONGEST_ID:
             raise InputError(f"an id of {length} bytes is too long to name files; use at most {LONGEST_ID}")
-        if clip.lower() in self._met:
+        if clip.lower() in self._ids:
             raise InputError("another clip has this id (capitals do not count); give each its own")
-        self._met.add(clip.lower())
+        self._ids.add(clip.lower())
         if clip in self._videos and not self._videos[clip].is_imported:
             raise InputError(f"a video of {self.run.root} has this id; give another id, or import into a new run")
 
     def _import(self, clip: ImportedClip | UnusableClip) -> tuple[VideoRecord, list[Row]]:
-        """What the ledger is to say of a clip: no rows where they are there already."""
+        """Write a clip's keypoints; returns its record and rows, without rows if the clip is unchanged."""
         if isinstance(clip, UnusableClip):
             raise InputError(clip.reason)
         captions = tuple(VideoCaption(c) if isinstance(c, str) else c for c in clip.captions)
@@ -179,13 +181,13 @@ class _Importer:
         video = VideoRecord(clip.id, path, content, _printable(clip.label), captions)
         key = key_of(_VERSION, content)
         row, name = self._rows.get(clip.id), track_name(clip.id, 0)
-        same = row is not None and row.key == key and row.state == "done"
-        if same and self.run.holds_keypoints(name, len(keypoints.frame)):
+        unchanged = row is not None and row.key == key and row.state == "done"
+        if unchanged and self.run.holds_keypoints(name, len(keypoints.frame)):
             self.summary.unchanged += 1
             return video, []
         if row is not None:
             self.summary.replaced += row.state == "done"
-            # The file may be left without its rows if this ends: those of the old one must not speak of it.
+            # If this process is killed before the new rows are written, the old ones must not stand for the new file.
             old = [row, *self.run.ledger.rows("track", id=name)]
             self.run.ledger.put([replace(row, key="") for row in old])
         keypoints.save(path)
@@ -231,17 +233,17 @@ def validate(keypoints: Keypoints2D) -> Keypoints2D:
 
 
 def _printable(text: str) -> str:
-    """Text as UTF-8 can hold it: names of files may have other bytes in them."""
+    """Text that UTF-8 can encode; names of files may contain other bytes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def largest_score(score: ndarray) -> float:
-    """The score furthest from [0, 1]; NaN where there is one."""
+    """The score farthest from [0, 1]; NaN if any is."""
     return float(score.flat[np.argmax(np.abs(score - 0.5))])
 
 
 def fill_unseen(keypoints: Keypoints2D) -> Keypoints2D:
-    """Fill in the positions of hidden keypoints (score 0), as measures of the body use all of them.
+    """Fill in the positions of hidden keypoints (score 0), because measures of the body use all of them.
 
     Linear interpolation in time; a keypoint that is never visible is put at the mean of the others.
     """
@@ -250,16 +252,16 @@ def fill_unseen(keypoints: Keypoints2D) -> Keypoints2D:
         return keypoints
     xy, time = keypoints.xy.astype(np.float64), keypoints.time
     for k in np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0)):
-        there = ~missing[:, k]
+        visible = ~missing[:, k]
         for axis in range(2):
-            xy[:, k, axis] = np.interp(time, time[there], xy[there, k, axis])
+            xy[:, k, axis] = np.interp(time, time[visible], xy[visible, k, axis])
     never = missing.all(axis=0)
     xy[:, never] = xy[:, ~never].mean(axis=1, keepdims=True)
     return replace(keypoints, xy=xy.astype(np.float32))
 
 
 def _content(keypoints: Keypoints2D) -> str:
-    """Hash of all that the file of these keypoints holds."""
+    """Hash of everything in the file of these keypoints."""
     k = keypoints
     digest = hashlib.sha256(f"{k.xy.shape} {float(k.fps)!r} {tuple(map(int, k.size))} {k.keypoint_set}".encode())
     arrays = ((k.xy, "<f4"), (k.score, "<f4"), (k.frame, "<i4"), (k.time, "<f8"), (k.camera, "<f4"))

@@ -1,4 +1,4 @@
-"""JSON files of poses in a folder: those with one frame each, by video, and those that hold whole videos."""
+"""JSON files of poses in a folder: files of single frames, grouped by video, and files of whole videos."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ from crossdiff.files import decoding, read_json
 from crossdiff.pipeline.importing import coco, mmpose, openpose
 from crossdiff.pipeline.importing.detections import Detection, PoseVideo
 from crossdiff.pipeline.importing.image_names import frame_of
-from crossdiff.pipeline.inputs import VideoInput
+from crossdiff.pipeline.video_input import VideoInput
 
-# What AlphaPose calls its files, whatever the video's name.
+# Names of AlphaPose's files, which do not depend on the video.
 _ALPHAPOSE, _ALPHAPOSE_FRAMES = "alphapose-results", "sep-json"
-# What tools put behind the video's name for the folder of its frames.
+# Suffixes of the video's name in the names of folders of its frames.
 _FOLDER_ENDINGS = ("", "_json", "_keypoints", "_openpose")
-_MOST_READ = 64  # frames of a video that are looked at before it is read
+_MOST_SAMPLED = 64  # frames of a video that are sampled before it is read
 
 
 @dataclass(frozen=True)
 class FrameFiles:
-    """A video of one JSON file for each frame. source: the folder that the files' names in reports are below."""
+    """A video with one JSON file per frame."""
 
     video: VideoInput
     files: Sequence[tuple[int, Path]]
+    """Frame numbers and files."""
     source: Path
+    """The imported folder; reports name files by their path in it."""
 
     def sample(self) -> Iterator[PoseVideo]:
-        """The video with some of its frames, evenly; those that cannot be read are left out."""
-        chosen = np.unique(np.linspace(0, len(self.files) - 1, _MOST_READ).round().astype(int))
+        """The video with evenly spaced frames; unreadable ones are skipped."""
+        chosen = np.unique(np.linspace(0, len(self.files) - 1, _MOST_SAMPLED).round().astype(int))
         some = FrameFiles(self.video, [self.files[n] for n in chosen], self.source)
         yield from (content for _, content in some.read() if isinstance(content, PoseVideo))
 
     def read(self) -> Iterator[tuple[VideoInput, PoseVideo | InputError]]:
-        """The files that cannot be read, which cost their frames alone, then the video."""
+        """An error for each unreadable file, whose frame is skipped, then the video."""
         frames: dict[int, list[Detection]] = {}
         for number, path in self.files:
             try:
@@ -55,7 +57,7 @@ class FrameFiles:
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON file that holds a video, or several."""
+    """A JSON file of one or several videos."""
 
     video: VideoInput
     path: Path
@@ -64,7 +66,7 @@ class Document:
         yield from (content for _, content in self.read() if isinstance(content, PoseVideo))
 
     def read(self) -> Iterator[tuple[VideoInput, PoseVideo | InputError]]:
-        """Each video under a name below the file's where it holds several; the error alone where it is broken."""
+        """The videos, named by the file and, if there are several, their own names; an error alone if it is broken."""
         try:
             with decoding(self.path, "poses of a known form"):
                 videos = _read_videos(self.path)
@@ -82,31 +84,31 @@ class Document:
 
 
 def find_json(source: Path, paths: Sequence[Path]) -> list[FrameFiles | Document]:
-    """The files, put together by video. source: the folder that they are below."""
+    """The files, grouped by video. source: the folder that contains them."""
     groups: dict[tuple[Path, str], list[tuple[int, Path]]] = {}
-    found: list[FrameFiles | Document] = []
+    videos: list[FrameFiles | Document] = []
     results = {path.parent for path in paths if path.stem == _ALPHAPOSE}
     for path in paths:
         frame = frame_of(path)
         if path.parent.name == _ALPHAPOSE_FRAMES and path.parent.parent in results:
-            continue  # AlphaPose writes the same once more for each frame
+            continue  # the same results, written once more per frame
         if frame is None:
-            found.append(_document(path, source))
+            videos.append(_document(path, source))
         else:
             groups.setdefault((path.parent, frame[0]), []).append((frame[1], path))
-    taken: set[Path] = {file.video.path for file in found}
+    taken: set[Path] = {file.video.path for file in videos}
     for (folder, name), files in groups.items():
         if not _are_frames([path for _, path in files]):
-            found += [_document(path, source) for _, path in files]
+            videos += [_document(path, source) for _, path in files]
             continue
         video = next(v for v in _names(folder, name, source) if v.path not in taken)
         taken.add(video.path)
-        found.append(FrameFiles(video, sorted(files), source))
-    return found
+        videos.append(FrameFiles(video, sorted(files), source))
+    return videos
 
 
 def _document(path: Path, source: Path) -> Document:
-    """Name of the clips: the file's, or its folder's if the file has a generic name."""
+    """The document of a file, named after the file, or after its folder if its name is generic."""
     if path.stem == _ALPHAPOSE and path.parent != source:
         named = path.parent.parent / f"{path.parent.name}.json"
     elif path.stem == _ALPHAPOSE:
@@ -117,7 +119,7 @@ def _document(path: Path, source: Path) -> Document:
 
 
 def _names(folder: Path, name: str, source: Path) -> Iterator[VideoInput]:
-    """What a video of frames may be called, best first: `cam1_json/cam1_000000.json` is of `cam1`."""
+    """Possible names of a video of frame files, best first: `cam1` for `cam1_json/cam1_000000.json`."""
     plain = folder.parent if folder.name == _ALPHAPOSE_FRAMES and folder != source else folder
     called = plain.resolve().name
     stem = name or next((called.removesuffix(end) for end in _FOLDER_ENDINGS[1:] if called.endswith(end)), called)
@@ -136,7 +138,7 @@ def _named(folder: Path, stem: str, source: Path) -> VideoInput:
 
 
 def _are_frames(paths: Sequence[Path]) -> bool:
-    """Whether files that are numbered alike hold a frame each; the first that can be read tells."""
+    """Whether numbered files hold one frame each, by the first readable one."""
     for path in paths:
         try:
             value = read_json(path)
@@ -150,7 +152,7 @@ def _read_frame(path: Path) -> list[Detection]:
     with decoding(path, "poses of a known form"):
         value = read_json(path)
         try:
-            if value == []:  # mmpose, of an image without people
+            if value == []:  # mmpose writes this for an image without people
                 return []
             return mmpose.read_frame(value) if mmpose.is_frame(value) else openpose.read_frame(value)
         except CrossDiffError as error:

@@ -1,4 +1,4 @@
-"""mmpose's JSON: of its inferencer, a list of frames, and of its demo scripts, with the keypoints' names."""
+"""mmpose's JSON: lists of frames from its inferencer, and the files of its demo scripts, with names of keypoints."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ _INSTANCES, _FRAMES, _DEMO = TypeAdapter(list[_Instance]), TypeAdapter(list[_Pos
 
 
 def is_frame(value: Any) -> bool:
-    """Whether JSON is the people of one image."""
+    """Whether a JSON value is a list of the people of one image."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "keypoint_scores" in value[0]
 
 
 def is_video(value: Any) -> bool:
+    """Whether a JSON value holds the frames of a video."""
     if isinstance(value, list):
         return bool(value) and isinstance(value[0], dict) and "instances" in value[0]
     return isinstance(value, dict) and "instance_info" in value
@@ -51,23 +52,23 @@ def read_frame(value: Any) -> list[Detection]:
 
 
 def read_video(value: Any) -> list[PoseVideo]:
-    """The one video of a file."""
+    """The video of a file, as a list."""
     demo = parse(_DEMO, value) if isinstance(value, dict) else _Demo(instance_info=parse(_FRAMES, value))
     frames: dict[int, list[Detection]] = {}
     for frame in demo.instance_info:
         if frame.frame_id in frames:
-            raise InputError(f"frame {frame.frame_id} is there twice; expected one entry for each frame")
+            raise InputError(f"frame {frame.frame_id} occurs twice; expected one entry for each frame")
         frames[frame.frame_id] = _people(frame.instances)
     return [PoseVideo(frames, _names(demo.meta_info.names), demo.meta_info.fps)]
 
 
 def _people(instances: list[_Instance]) -> list[Detection]:
-    found = (detection(i.keypoints, i.keypoint_scores, track_number(i.track)) for i in instances)
-    return [person for person in found if person is not None]
+    people = (detection(i.keypoints, i.keypoint_scores, track_number(i.track)) for i in instances)
+    return [person for person in people if person is not None]
 
 
 def _names(names: dict[str, str] | list[str]) -> list[str]:
-    """Names in the order of their numbers; JSON has these as text."""
+    """Names in the order of their numbers, which are text in JSON."""
     if isinstance(names, list):
         return names
     if sorted(names) != sorted(map(str, range(len(names)))):

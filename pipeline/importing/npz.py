@@ -10,7 +10,7 @@ import numpy as np
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import decoding, load_npz
 from crossdiff.pipeline.importing.imports import validate
-from crossdiff.pipeline.importing.picture import framed
+from crossdiff.pipeline.importing.picture import fit_picture
 from crossdiff.types import Keypoints2D
 
 _NEEDED = ("xy", "score", "fps", "keypoint_set")
@@ -18,18 +18,18 @@ _OPTIONAL = ("frame", "size", "time", "camera", "camera_known", "world")
 
 
 def read_keypoints(path: Path) -> Keypoints2D:
-    """Keypoints of a person: an npz of xy (F, K, 2), score (F, K), fps and keypoint_set, as `Keypoints2D` says.
+    """Read the keypoints of a person: an npz with xy (F, K, 2), score (F, K), fps and keypoint_set; see `Keypoints2D`.
 
-    Without `frame` the frames are successive ones; without `size` (width, height) that of a picture which holds all
-    poses, moved into it.
+    Without `frame`, the frames are consecutive. Without `size` (width, height), the poses are moved into a picture that
+    contains all of them.
     """
-    with decoding(path, "keypoints; docs/pipeline.md says what the arrays are"):
+    with decoding(path, "keypoints; docs/pipeline.md describes the arrays"):
         z = load_npz(path, _NEEDED, _OPTIONAL)
         width, height = map(int, z.get("size", np.ones(2)))
         if "camera_known" in z and z["camera_known"].dtype.kind not in "biuf":
             raise ValueError(f"camera_known: expected truth values, got {z['camera_known'].dtype}")
         try:
-            found = Keypoints2D(
+            keypoints = Keypoints2D(
                 xy=z["xy"],
                 score=z["score"],
                 frame=z.get("frame", np.arange(len(z["xy"]))),
@@ -40,7 +40,7 @@ def read_keypoints(path: Path) -> Keypoints2D:
                 **({"camera_known": z["camera_known"] != 0} if "camera_known" in z else {}),
             )
         except (ClipError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md says what the arrays are") from None
-        found = validate(found)
-        found = replace(found, xy=found.xy.astype(np.float32), score=found.score.astype(np.float32))
-        return found if "size" in z else framed(found)
+            raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md describes the arrays") from None
+        keypoints = validate(keypoints)
+        keypoints = replace(keypoints, xy=keypoints.xy.astype(np.float32), score=keypoints.score.astype(np.float32))
+        return keypoints if "size" in z else fit_picture(keypoints)

@@ -1,4 +1,4 @@
-"""OpenPose's JSON, a file for each frame, as Pose2Sim, Sports2D, rtmlib and AlphaPose write it too."""
+"""OpenPose's JSON, a file per frame; Pose2Sim, Sports2D, rtmlib and AlphaPose write it too."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FRAMES = TypeAdapter(dict[str, _Frame])
 
 
 def is_frame(value: Any) -> bool:
-    """Whether JSON is that of one frame."""
+    """Whether a JSON value holds the people of one frame."""
     return isinstance(value, dict) and any(name in value for name in _PEOPLE)
 
 
 def is_frames(value: Any) -> bool:
-    """Whether JSON holds such frames by the names of their images: AlphaPose with --format open or cmu."""
+    """Whether a JSON value holds frames by the names of their images: AlphaPose with --format open or cmu."""
     return isinstance(value, dict) and bool(value) and all(map(is_frame, value.values()))
 
 
@@ -46,5 +46,5 @@ def read_frames(value: Any) -> list[PoseVideo]:
 
 
 def _people(frame: _Frame) -> list[Detection]:
-    found = (flat_detection(p.values, track_number(p.person_id)) for p in frame.people if p.values)
-    return [person for person in found if person is not None]
+    people = (flat_detection(p.values, track_number(p.person_id)) for p in frame.people if p.values)
+    return [person for person in people if person is not None]

@@ -1,4 +1,4 @@
-"""Properties of pose files that the user gives, as the files lack them."""
+"""Properties of pose files that the files lack and the user gives."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 
 
 class OptionNeeded(InputError):
-    """Nothing can be read without an option from the user."""
+    """The files cannot be read without an option from the user."""
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How files are read where they do not say it themselves.
-
-    Attributes:
-        camera: what to take it for: `still` (without it for keypoints), `unknown`, or `guess` by what the person does
-            (without it for JHMDB; see `picture.rests`).
-        fps: frames per second; JSON files rarely hold it.
-        size: width and height of the picture in pixels; else that of a picture which holds all poses of a clip.
-        keypoint_set: name of the set of the keypoints in JSON files; else the usual one of their number.
-        y_up: whether y counts upwards, and is to be reversed; None: it does not, and a source in which most people
-            are upside down is refused.
-    """
+    """Properties that files may lack."""
 
     camera: CameraRule | None = None
+    """The camera's movement: `still`, `unknown`, or `guess`ed from the person's motion (see `picture.is_camera_still`).
+    None: `guess` for JHMDB, else `still`."""
     fps: float | None = None
+    """Frames per second, which JSON files rarely hold."""
     size: tuple[int, int] | None = None
+    """Width and height of the picture in pixels. None: a picture that contains all poses of a clip."""
     keypoint_set: str | None = None
+    """Name of the set of the keypoints in JSON files. None: the usual one with their number."""
     y_up: bool | None = None
+    """Whether y counts upwards, and is reversed. None: it does not, and a source with most people upside down is
+    refused."""
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < float("inf"):
@@ -45,6 +42,6 @@ def picture_size(text: str | None) -> tuple[int, int] | None:
     """`1920x1080` as width and height; None stays None."""
     if text is None:
         return None
-    if (found := re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text.strip())) is None:
+    if (match := re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text.strip())) is None:
         raise InputError(f"--size {text!r}: expected width and height in pixels, such as 1920x1080")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])

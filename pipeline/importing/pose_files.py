@@ -1,4 +1,4 @@
-"""Files of 2D poses to clips for import: keypoints in npz or JSON files, and the published poses of JHMDB."""
+"""Clips for import from files of 2D poses: keypoints in npz or JSON files, and the published poses of JHMDB."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from crossdiff.annotations.captions import VideoCaption, read_caption_csv
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, CrossDiffError, InputError
 from crossdiff.files import decoding, npz_names
+from crossdiff.pipeline.captioning import captions_of
 from crossdiff.pipeline.importing.detections import PoseVideo, people_of
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, validate
 from crossdiff.pipeline.importing.jhmdb import JHMDB_ARRAYS, read_jhmdb
@@ -22,17 +23,18 @@ from crossdiff.pipeline.importing.npz import read_keypoints
 from crossdiff.pipeline.importing.options import ImportOptions, OptionNeeded
 from crossdiff.pipeline.importing.picture import (
     CameraRule,
-    framed,
+    fit_picture,
     refuse_upside_down,
-    turned,
+    reverse_y,
     upside_down,
     with_camera,
 )
-from crossdiff.pipeline.inputs import VideoInput, captions_of, name_apart
+from crossdiff.pipeline.inputs import name_apart
+from crossdiff.pipeline.video_input import VideoInput
 from crossdiff.progress import track
 from crossdiff.types import Keypoints2D
 
-_MOST_LOOKED_AT = 200  # files that tell which way y counts
+_MOST_SAMPLED = 200  # files that are checked for people upside down
 
 UpsideDown = Bool[ndarray, " n"]
 
@@ -58,22 +60,21 @@ PoseFile = NpzFile | FrameFiles | Document
 
 @dataclass(frozen=True)
 class PoseFiles:
-    """Clips that a source holds, to be read one after the other.
-
-    count: how many; None where only reading tells, since each person of a video is a clip.
-    """
+    """The clips of a source."""
 
     count: int | None
+    """Their number; None if it is unknown before reading, because each person of a video is a clip."""
     clips: Iterator[ImportedClip | UnusableClip]
+    """Read one at a time."""
 
 
 def read_poses(source: Path, captions: Path | None = None, options: ImportOptions | None = None) -> PoseFiles:
-    """Clips of a folder of keypoints, of one file of them, or of JHMDB's poses in one npz.
+    """Clips of a folder of keypoints, of one file of keypoints, or of JHMDB's poses in one npz.
 
     A folder may hold npz files (see `npz.read_keypoints`) and JSON files of several tools (docs/pipeline.md), at any
-    depth. captions: a CSV file (video, caption) that comes before all others. ID.txt is next (sentences, or lines of
-    HumanML3D), then captions.csv, then the action that the folder or the file is named after.
-    Raises InputError where an option is missing that all depends on, and where most people are upside down.
+    depth. Captions come from `captions`, a CSV file (video, caption), else from ID.txt (sentences, or lines of
+    HumanML3D), else from captions.csv, else from an action in the name of the folder or the file.
+    Raises InputError if a required option is missing, or if most people are upside down.
     """
     options = options or ImportOptions()
     given = read_caption_csv(captions) if captions is not None else {}
@@ -90,7 +91,7 @@ def read_poses(source: Path, captions: Path | None = None, options: ImportOption
 
 
 def find_pose_files(source: Path) -> list[PoseFile]:
-    """npz and JSON files in a folder at any depth (hidden ones left out), or the one that was given."""
+    """npz and JSON files in a folder at any depth, except hidden ones, or the given file."""
     if source.is_file():
         if source.suffix.lower() == ".json":
             return [Document(VideoInput(source, Path(source.name)), source)]
@@ -106,24 +107,24 @@ def find_pose_files(source: Path) -> list[PoseFile]:
 
 
 def _survey(source: Path, files: Sequence[PoseFile], options: ImportOptions) -> list[VideoInput]:
-    """The videos of all files. Some files are looked at for what the user must say; JSON of whole videos all are."""
-    spread = set(np.linspace(0, len(files) - 1, _MOST_LOOKED_AT).round().astype(int).tolist())
+    """The videos of all files. Checks the options on all JSON files of whole videos and on some of the others."""
+    spread = set(np.linspace(0, len(files) - 1, _MOST_SAMPLED).round().astype(int).tolist())
     videos: list[VideoInput] = []
     upside_downs: list[UpsideDown] = []
     contents: list[PoseVideo | Keypoints2D]
     for number, file in enumerate(files):
-        looked_at = number in spread and options.y_up is None
+        sampled = number in spread and options.y_up is None
         if isinstance(file, Document):
-            found = list(file.read())
-            videos += [video for video, _ in found]
-            contents = [content for _, content in found if isinstance(content, PoseVideo)]
+            read = list(file.read())
+            videos += [video for video, _ in read]
+            contents = [content for _, content in read if isinstance(content, PoseVideo)]
         else:
             videos.append(file.video)
-            contents = [*file.sample()] if looked_at else []
+            contents = [*file.sample()] if sampled else []
         for content in contents:
             if isinstance(content, PoseVideo):
                 _frame_rate(content, options)
-            if looked_at:
+            if sampled:
                 upside_downs += _upside_down(content, options)
     refuse_upside_down(source, upside_downs)
     return videos
@@ -152,17 +153,18 @@ def _read_jhmdb(source: Path, given: Mapping[str, list[VideoCaption]], options: 
         keypoints = (clip.keypoints for clip in clips)
         refuse_upside_down(source, (upside_down(k.xy, k.score > 0, k.keypoint_set) for k in keypoints))
     reader = _Clips({}, {}, given, options)
-    ready = (replace(c, keypoints=reader.placed(framed(c.keypoints), "guess")) for c in clips)
+    ready = (replace(c, keypoints=reader.with_options(fit_picture(c.keypoints), "guess")) for c in clips)
     return PoseFiles(len(clips), (replace(c, captions=tuple(given.get(c.id, ()))) for c in ready))
 
 
 @dataclass(frozen=True)
 class _Clips:
-    """Makes clips of the contents of files. names, captions: of videos; given: captions that come before all."""
+    """Makes clips of the contents of files."""
 
     names: Mapping[VideoInput, str]
     captions: Mapping[VideoInput, Sequence[VideoCaption]]
     given: Mapping[str, list[VideoCaption]]
+    """Captions by name of the video, which take precedence."""
     options: ImportOptions
 
     def read(self, files: Iterator[PoseFile] | Sequence[PoseFile]) -> Iterator[ImportedClip | UnusableClip]:
@@ -181,8 +183,8 @@ class _Clips:
     def _of(self, name: str, video: VideoInput, content: Keypoints2D | PoseVideo) -> list[ImportedClip]:
         captions = self._captions(video)
         if isinstance(content, Keypoints2D):
-            says = "camera_known" in npz_names(video.path)
-            return [ImportedClip(name, self.placed(content, None if says else "still"), captions, video.label)]
+            rule: CameraRule | None = None if "camera_known" in npz_names(video.path) else "still"
+            return [ImportedClip(name, self.with_options(content, rule), captions, video.label)]
         try:
             people = self._people(content)
         except (ClipError, InputError) as error:
@@ -194,31 +196,33 @@ class _Clips:
         table = video.keypoint_set(self.options.keypoint_set)
         people = people_of(video, _frame_rate(video, self.options), size or (1, 1), table)
         whole = {n: validate(keypoints) for n, keypoints in people.items()}
-        return {n: self.placed(k if size else framed(k), "still") for n, k in whole.items()}
+        return {n: self.with_options(k if size else fit_picture(k), "still") for n, k in whole.items()}
 
-    def placed(self, keypoints: Keypoints2D, camera: CameraRule | None) -> Keypoints2D:
-        """Keypoints with y downwards and what is taken for the camera's movement; camera: the rule without an option,
-        None where the file says what it did."""
-        keypoints = turned(keypoints) if self.options.y_up else keypoints
-        return with_camera(keypoints, self.options.camera or camera) if camera else keypoints
+    def with_options(self, keypoints: Keypoints2D, rule: CameraRule | None) -> Keypoints2D:
+        """Keypoints with y down, and the camera's movement by the option.
+
+        rule: for the camera, without the option; None if the file gives the movement.
+        """
+        keypoints = reverse_y(keypoints) if self.options.y_up else keypoints
+        return with_camera(keypoints, self.options.camera or rule) if rule else keypoints
 
     def _captions(self, video: VideoInput) -> tuple[VideoCaption, ...]:
         text = video.path.with_suffix(".txt")
-        written = text.is_file() and not any(called in self.given for called in video.names)
-        return tuple((read_sentences(text) if written else ()) or self.captions.get(video, ()))
+        is_used = text.is_file() and not any(name in self.given for name in video.names)
+        return tuple((read_sentences(text) if is_used else ()) or self.captions.get(video, ()))
 
 
 def read_sentences(path: Path) -> list[VideoCaption]:
-    """A caption in each line: a sentence alone, or `caption#tokens#start#end` as in HumanML3D."""
+    """One caption per line: a plain sentence, or `caption#tokens#start#end` as in HumanML3D."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ClipError(f"{path}: not readable as text ({error}); save it as UTF-8") from None
-    found = []
+    captions = []
     for line in (line.strip() for line in lines):
         if "#" in line:
             parsed = parse_caption(line)
-            found.append(VideoCaption(parsed.text, parsed.start, parsed.end))
+            captions.append(VideoCaption(parsed.text, parsed.start, parsed.end))
         elif line:
-            found.append(VideoCaption(line))
-    return found
+            captions.append(VideoCaption(line))
+    return captions

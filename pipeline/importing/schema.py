@@ -1,4 +1,4 @@
-"""The base of the schemas by which JSON files of poses are read: the one place where their types are checked."""
+"""The base of the schemas of JSON files of poses; it checks all types."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SHOWN = 60  # characters of a value in a message
 
 
 class Schema(BaseModel):
-    """Numbers are finite numbers and never text; what a schema does not name is passed over."""
+    """Numbers are finite and never text; unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def parse(adapter: TypeAdapter[T], value: Any) -> T:
-    """The value by its schema; InputError says where it differs, and in what."""
+    """Parse a value; InputError names the place and the mistake."""
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
@@ -31,7 +31,7 @@ def parse(adapter: TypeAdapter[T], value: Any) -> T:
 
 
 def _shown(value: Any) -> str:
-    """A value in few words; a long list is not written out for that."""
+    """A short text for a value, however long it is."""
     if isinstance(value, list | dict):
         return f"a {type(value).__name__} of {len(value)}"
     text = repr(value)

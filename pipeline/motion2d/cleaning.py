@@ -16,7 +16,7 @@ from crossdiff.pipeline.motion2d.sides import SwapConfig, pairs, swapped
 from crossdiff.types import Keypoints2D
 
 _SPREAD = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
-_AT_ONCE = 256  # frames whose windows are in memory: those of all would take many times the track's size
+_AT_ONCE = 256  # frames whose windows are in memory at once; those of a whole track take many times its size
 
 
 class CleanConfig(SwapConfig):
@@ -53,31 +53,32 @@ def _unswap(keypoints: Keypoints2D, size: float, cfg: SwapConfig) -> Keypoints2D
 
 
 def outliers(
-    xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], rate: float, size: float, cfg: CleanConfig
+    xy: Float[ndarray, "f k 2"], visible: Bool[ndarray, "f k"], rate: float, size: float, cfg: CleanConfig
 ) -> Bool[ndarray, "f k"]:
-    """Hampel's identifier along time, on each coordinate of the keypoints seen.
+    """Outliers by Hampel's identifier along time, on each coordinate of the visible keypoints.
 
     rate: rows per second; size: of the body, in pixels.
     """
     half = max(1, round(cfg.outlier_window * rate))
-    values = np.where(seen[..., None], xy, np.nan).astype(np.float32)
+    values = np.where(visible[..., None], xy, np.nan).astype(np.float32)
     padded = np.pad(values, ((half, half), (0, 0), (0, 0)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
     parts = [slice(start, start + _AT_ONCE) for start in range(0, len(values), _AT_ONCE)]
-    return np.concatenate([_away(values[part], windows[part], size, cfg) for part in parts])
+    return np.concatenate([_outliers_of(values[part], windows[part], size, cfg) for part in parts])
 
 
-def _away(
+def _outliers_of(
     values: Float[ndarray, "f k 2"], windows: Float[ndarray, "f k 2 w"], size: float, cfg: CleanConfig
 ) -> Bool[ndarray, "f k"]:
-    """Which keypoints are outliers in their windows, which have as many frames before them as after; NaN: not seen."""
+    """Which keypoints are outliers of the windows around them. NaN: not visible."""
     half = windows.shape[-1] // 2
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice")
-        middle = np.nanmedian(windows, axis=-1)
-        usual = _SPREAD * np.nanmedian(np.abs(windows - middle[..., None]), axis=-1)
-    off = np.abs(values - middle)
-    away = ((off > cfg.outlier_threshold * usual) & (off > cfg.outlier_least * size)).any(axis=-1)
-    # Steady motion is off the median of one side alone.
-    known = ~np.isnan(windows[:, :, 0])
-    return away & (np.minimum(known[..., :half].sum(axis=-1), known[..., half + 1 :].sum(axis=-1)) > half // 2)
+        median = np.nanmedian(windows, axis=-1)
+        spread = _SPREAD * np.nanmedian(np.abs(windows - median[..., None]), axis=-1)
+    deviation = np.abs(values - median)
+    deviates = ((deviation > cfg.outlier_threshold * spread) & (deviation > cfg.outlier_least * size)).any(axis=-1)
+    # With frames on one side only, steady motion deviates from the median too.
+    visible = ~np.isnan(windows[:, :, 0])
+    before, after = visible[..., :half].sum(axis=-1), visible[..., half + 1 :].sum(axis=-1)
+    return deviates & (np.minimum(before, after) > half // 2)

@@ -1,4 +1,4 @@
-"""Tracks that show the same moment twice: a video under two names, a re-encoded copy, overlapping cuts."""
+"""Duplicate tracks: a video under two names, a re-encoded copy, overlapping cuts."""
 
 from __future__ import annotations
 
@@ -18,35 +18,37 @@ from crossdiff.types import Keypoints2D
 
 Poses = Float[ndarray, "f 12 2"]
 
-_WINDOW = 32  # frames at 20 fps that are compared at once: shorter than the shortest clip
-_STEP = 10  # frames between the windows of a track that are kept for others to be found by
-_WAVES = 3  # lowest frequencies of a window that its descriptor keeps
-_DIMS = 16  # of a descriptor that are looked up: a tree of more is hardly faster than comparing all with all
-# The windows where two copies are most alike lie at most half as far apart as the copies on the whole: 0.007 for
-# copies that were 0.014 and 0.026 apart, 0.002 for 0.004 (clips tried with mediapipe).
+_WINDOW = 32  # frames at 20 fps in a window; shorter than the shortest clip
+_STEP = 10  # frames between the windows of a track that are put into the search tree
+_WAVES = 3  # lowest frequencies of a window that its descriptor contains
+_DIMS = 16  # dimensions of the search tree; with more, it is hardly faster than comparing all pairs
+# Radius of the search relative to the limit. The most similar windows of two copies are at most half as far apart as
+# the whole copies: 0.007 for copies at 0.014 and 0.026, 0.002 for copies at 0.004 (clips tried with mediapipe).
 _CLOSE = 0.5
-_SHARE = 0.5  # of the shorter track that two have to have in common
-_JOINTS = slice(2, 12)  # all but the shoulders, which hardly move by themselves
+_SHARE = 0.5  # fraction of the shorter track that must overlap
+_JOINTS = slice(2, 12)  # all but the shoulders, which hardly move on their own
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """of: the track that is kept; distance: between the two where they overlap, in body heights."""
+    """A track that shows the same as another one."""
 
     of: str
+    """The track that is kept."""
     distance: float
+    """Between the two where they overlap, in body heights."""
 
 
 def signature(keypoints: Keypoints2D) -> Poses:
-    """The body's keypoints at 20 fps, in body heights: two of these can be compared whatever the videos' sizes.
+    """Keypoints of the body at 20 fps, in body heights, so that they do not depend on the size of the video.
 
-    Half precision, for very many are held in memory at once.
+    In half precision, because those of all clips are in memory at once.
     """
     body = keypoint_set_named(keypoints.keypoint_set).body
     xy, time = keypoints.xy[:, body].astype(np.float64), keypoints.time
     count = int((time[-1] - time[0]) * HUMANML3D.fps + 1e-6) + 1
     times = time[0] + np.arange(count) / HUMANML3D.fps
-    # Two neighbours of every time, and how far it lies between them.
+    # Interpolation between the frames before and after each time.
     after = np.clip(np.searchsorted(time, times), 1, max(1, len(time) - 1))
     if len(time) > 1:
         share = ((times - time[after - 1]) / (time[after] - time[after - 1]))[:, None, None]
@@ -55,36 +57,36 @@ def signature(keypoints: Keypoints2D) -> Poses:
 
 
 def find_duplicates(tracks: Mapping[str, Poses], limit: float) -> dict[str, Duplicate]:
-    """The tracks to leave out: each is less than `limit` body heights from one that stays.
+    """The tracks to drop: each is less than `limit` body heights from one that is kept.
 
-    tracks: signatures by id, the ones to prefer first. Only those that stay make others duplicates of theirs, so
-    what is left out depends on the order of the tracks alone.
+    tracks: signatures by id, preferred ones first. Only kept tracks have duplicates, so the result depends on nothing
+    but the order of the tracks.
     """
     names = [name for name, poses in tracks.items() if len(poses) >= _WINDOW]
     if len(names) < 2 or limit <= 0:
         return {}
-    kept = [np.arange(0, len(tracks[name]) - _WINDOW + 1, _STEP) for name in names]
-    owner = np.repeat(np.arange(len(names)), [len(starts) for starts in kept])
-    start = np.concatenate(kept)
-    windows = np.concatenate([descriptors(tracks[name])[s] for name, s in zip(names, kept, strict=True)])
+    indexed = [np.arange(0, len(tracks[name]) - _WINDOW + 1, _STEP) for name in names]
+    owner = np.repeat(np.arange(len(names)), [len(starts) for starts in indexed])
+    start = np.concatenate(indexed)
+    windows = np.concatenate([descriptors(tracks[name])[s] for name, s in zip(names, indexed, strict=True)])
     axes = _main_axes(windows)
     tree = cKDTree(windows @ axes)
-    found: dict[str, Duplicate] = {}
+    duplicates: dict[str, Duplicate] = {}
     for number, name in enumerate(names):
         candidates = _candidates(tree, descriptors(tracks[name]) @ axes, owner, start, number, limit)
         distances = [
             (distance_at(tracks[name], tracks[names[other]], shift), names[other])
             for other, shift in candidates
-            if names[other] not in found
+            if names[other] not in duplicates
         ]
         distance, other_name = min(distances, default=(float("inf"), ""))
         if distance < limit:
-            found[name] = Duplicate(other_name, distance)
-    return found
+            duplicates[name] = Duplicate(other_name, distance)
+    return duplicates
 
 
 def _main_axes(windows: Float[ndarray, "w d"]) -> Float[ndarray, "d 16"]:
-    """The directions in which descriptors differ most, orthonormal: distances along them are never larger."""
+    """Principal axes of the descriptors, orthonormal: distances between projections are never larger."""
     return np.linalg.eigh(np.cov(windows.T))[1][:, ::-1][:, :_DIMS]
 
 
@@ -102,10 +104,10 @@ def _candidates(
 
 
 def descriptors(poses: Poses) -> Float[ndarray, "w d"]:
-    """A short vector for the window that starts at each frame.
+    """A short vector for the window that starts at each frame: the lowest terms of an orthonormal cosine transform.
 
-    Vectors of two windows are never further apart than the windows' poses (root mean square): an orthonormal
-    transform of which only some rows are kept. So what is near is found, and a little that is not.
+    Two vectors are never farther apart than the poses of their windows (root mean square). So a search by vectors finds
+    all similar windows, and some others.
     """
     windows = np.lib.stride_tricks.sliding_window_view(poses.astype(np.float32), _WINDOW, axis=0)
     scaled = (windows - windows.mean(axis=(1, 3), keepdims=True)) / _sizes(windows)
@@ -114,26 +116,28 @@ def descriptors(poses: Poses) -> Float[ndarray, "w d"]:
 
 
 def _sizes(windows: Float[ndarray, "w k 2 f"]) -> Float[ndarray, "w 1 1 1"]:
-    """As `body_size`, of every window."""
+    """`body_size` of each window."""
     sizes = np.median(np.ptp(windows, axis=1).max(axis=1), axis=-1)
     return np.maximum(sizes, 1e-3)[:, None, None, None]
 
 
 def distance_at(first: Poses, second: Poses, shift: int) -> float:
-    """How far apart two tracks are where they overlap, in body heights; infinite if they hardly do.
+    """Distance of two tracks where they overlap, in body heights; infinite if the overlap is too short.
 
-    The median over frames of the keypoints' root mean square distance: a detector may see the copy of a frame quite
-    differently, but not most of them. shift: the frame of `second` that goes with frame 0 of `first`. Where the two
-    stand in their pictures, and how large they are, does not count.
+    It is the median over frames of the keypoints' root mean square distance, since a detector may give very different
+    results for some frames of a copy. It does not depend on position and size in the picture.
+
+    shift: the frame of `second` that corresponds to frame 0 of `first`.
     """
     begin, end = max(0, -shift), min(len(first), len(second) - shift)
     if end - begin < max(_WINDOW, _SHARE * min(len(first), len(second))):
         return float("inf")
-    a, b = _placed(first[begin:end]), _placed(second[begin + shift : end + shift])
+    a, b = _normalised(first[begin:end]), _normalised(second[begin + shift : end + shift])
     return float(np.median(np.sqrt(((a - b) ** 2).sum(axis=-1).mean(axis=1))))
 
 
-def _placed(poses: Poses) -> Poses:
+def _normalised(poses: Poses) -> Poses:
+    """Poses around the origin, in units of the body's size."""
     poses = poses.astype(np.float64)
     size = np.median(np.ptp(poses, axis=1).max(axis=1))
     return (poses - poses.mean(axis=(0, 1))) / max(float(size), 1e-3)

@@ -1,4 +1,4 @@
-"""Detector keypoints to the 22 joints of HumanML3D, as weighted sums that one table per detector gives."""
+"""Detector keypoints to the 22 joints of HumanML3D: weighted sums, with a table of weights per detector."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy import ndarray
 from crossdiff.errors import ClipError
 from crossdiff.skeleton import HUMANML3D
 
-# Where SMPL's joints lie in HumanML3D's target body standing upright, seen from the front. Lengths along the
-# trunk are shares of the distance from between the hips to between the shoulders.
-PELVIS_LIFT = 0.16  # the pelvis joint lies above the hip joints
-NECK_LIFT = 0.17  # and the neck joint above the shoulder joints
-SPINE = {"spine1": 0.24, "spine2": 0.50, "spine3": 0.60}  # shares of the way from pelvis to neck
-COLLAR = 0.33  # share of the way from between the shoulders to the shoulder
-# Detectors put the hips at the body's sides (hips : shoulders 0.64 in a clip of squats), SMPL at the hip joints
-# (0.34); this share of the half-width leaves them there.
+# Positions of SMPL's joints in HumanML3D's target body, upright and seen from the front. Heights are relative to the
+# distance between the midpoint of the hips and that of the shoulders.
+PELVIS_LIFT = 0.16  # of the pelvis joint above the hip joints
+NECK_LIFT = 0.17  # of the neck joint above the shoulder joints
+SPINE = {"spine1": 0.24, "spine2": 0.50, "spine3": 0.60}  # from the pelvis (0) to the neck (1)
+COLLAR = 0.33  # from the midpoint of the shoulders (0) to the shoulder (1)
+# Detectors place the hips at the sides of the body (0.64 of the shoulders' width in a clip of squats), SMPL at the hip
+# joints (0.34): the distance of a hip from the middle is multiplied by this factor.
 HIP_WIDTH = 0.55
 
 JointWeights = dict[str, float]
@@ -28,21 +28,23 @@ JointWeights = dict[str, float]
 
 @dataclass(frozen=True)
 class KeypointSet:
-    """A detector's keypoints. head: the keypoints whose mean is the head joint; toes: left, right, if it has them.
-
-    neck: the keypoint that is the neck joint, if it has one there; hip_width: see `HIP_WIDTH`; shin: by how much the
-    ankle joint lies further from the knee than the ankle's keypoint, as a factor.
-    is_skeleton: whether the keypoints are HumanML3D's joints themselves, in its order; then no joint is made of others.
-    """
+    """A detector's keypoints."""
 
     name: str
     names: tuple[str, ...]
+    """Names of the keypoints, in order."""
     head: tuple[str, ...]
+    """Keypoints whose mean is the head joint."""
     toes: tuple[str, str] | None
+    """Left and right toe, if there are any."""
     is_skeleton: bool = False
+    """Whether the keypoints are the joints of HumanML3D, in its order."""
     neck: str | None = None
+    """Keypoint at the neck joint, if there is one."""
     hip_width: float = HIP_WIDTH
+    """See `HIP_WIDTH`."""
     shin: float = 1.0
+    """Distance of the ankle joint from the knee, relative to that of the ankle's keypoint."""
 
     @cached_property
     def body(self) -> list[int]:
@@ -59,7 +61,7 @@ class KeypointSet:
 
     @cached_property
     def joint_weights(self) -> dict[str, JointWeights]:
-        """For each joint that this set can give, the weights of keypoints."""
+        """Weights of keypoints for each joint that the set determines."""
         if self.is_skeleton:
             return {joint: {name: 1.0} for joint, name in zip(HUMANML3D.joint_names, self.names, strict=True)}
         hips, shoulders = _mean("left_hip", "right_hip"), _mean("left_shoulder", "right_shoulder")
@@ -80,7 +82,7 @@ class KeypointSet:
 
     @cached_property
     def weights(self) -> Float[ndarray, "j k"]:
-        """Joints = weights @ keypoints; a row of zeros where the set cannot give the joint."""
+        """Joints = weights @ keypoints; the row of a joint that the set lacks is zero."""
         table = np.zeros((HUMANML3D.num_joints, len(self.names)))
         for joint, weights_of in self.joint_weights.items():
             for keypoint, weight in weights_of.items():
@@ -89,21 +91,22 @@ class KeypointSet:
 
 
 def to_joints(
-    xy: Float[ndarray, "f k 2"], seen: Bool[ndarray, "f k"], keypoint_set: str
-) -> tuple[Float[ndarray, "f 22 2"], Bool[ndarray, "f 22"]]:
-    """HumanML3D joints in the units and axes of the keypoints, and which of them were seen.
+    xy: Float[ndarray, "f k c"], visible: Bool[ndarray, "f k"], keypoint_set: str
+) -> tuple[Float[ndarray, "f 22 c"], Bool[ndarray, "f 22"]]:
+    """HumanML3D joints in the units and axes of the keypoints, and which of them are visible.
 
-    A joint is seen when all keypoints that make it up are. Joints that the set lacks lie on their parent, unseen.
+    A joint is visible if all keypoints of its weighted sum are. Joints that the set lacks are put on their parent and
+    are not visible.
     """
     table = keypoint_set_named(keypoint_set)
     if xy.shape[1] != len(table.names):
         raise ClipError(f"{keypoint_set}: expected {len(table.names)} keypoints, got {xy.shape[1]}")
     weights = table.weights
     joints = np.einsum("jk,fkc->fjc", weights, xy)
-    needs = weights != 0
-    valid = needs.any(axis=1) & ~((~seen)[:, None, :] & needs[None]).any(axis=2)
+    used = weights != 0
+    valid = used.any(axis=1) & ~((~visible)[:, None, :] & used[None]).any(axis=2)
     for joint, parent in enumerate(HUMANML3D.parents):
-        if not needs[joint].any():
+        if not used[joint].any():
             joints[:, joint] = joints[:, parent]
     return joints, valid
 
@@ -119,18 +122,21 @@ def _mean(*names: str) -> JointWeights:
 
 
 def _mix(start: JointWeights, end: JointWeights, share: float) -> JointWeights:
-    """The point that lies `share` of the way from start to end; beyond the end for shares above 1."""
+    """Linear interpolation: `start` at 0, `end` at 1, extrapolated above 1."""
     names = dict.fromkeys([*start, *end])
     return {n: (1 - share) * start.get(n, 0.0) + share * end.get(n, 0.0) for n in names}
 
 
 def _mirrored(name: str) -> str:
-    """The face's points are numbered: contour 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
+    """The name with the number of a facial landmark's counterpart; other names are unchanged.
+
+    Contour 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
+    """
     number = name.removeprefix("face_")
     return f"face_{_FACE_MIRROR[int(number)]}" if number != name else name
 
 
-# The usual order of 68 points of a face, seen from the front: mirrored, contour and brows run backwards, and so on.
+# Counterparts of the 68 facial landmarks, in their usual order.
 _FACE_MIRROR = (
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37,
     36, 41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
@@ -158,7 +164,7 @@ _COCO = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", *_ARMS, *_LEG
 COCO17 = KeypointSet(
     name="coco17",
     names=_COCO,
-    # The far ear is rarely found; the nose is, and so is one eye.
+    # The far ear is rarely detected, the nose nearly always.
     head=("nose",),
     toes=None,
 )
@@ -169,7 +175,7 @@ HALPE26 = KeypointSet(
         *_COCO, "head", "neck", "hip", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe",
         "left_heel", "right_heel",
     ),
-    # The top of the head and the neck; their middle is at the height of the ears, and there in a view from the side.
+    # Top of the head and neck: their midpoint is at the height of the ears, also in a view from the side.
     head=("head", "neck"),
     toes=("left_big_toe", "right_big_toe"),
 )  # fmt: skip
@@ -192,7 +198,7 @@ WHOLEBODY133 = KeypointSet(
     toes=("left_big_toe", "right_big_toe"),
 )
 
-# OpenPose's neck is between the shoulders and its middle of the hips between the hips: neither adds to the pairs.
+# OpenPose's neck and mid-hip are midpoints of the shoulders and of the hips, so they add nothing to these.
 _OPENPOSE_ARMS = (
     "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
 )  # fmt: skip
@@ -238,12 +244,13 @@ HUMANML3D22 = KeypointSet(
     is_skeleton=True,
 )
 
-# Annotated by people, who moved a puppet over the picture. Against HumanML3D's body seen from everywhere, in lengths of
-# the trunk (between hips and between shoulders, 90th percentile of a clip, median over clips of golf, running, walking
-# and catching, where the whole body is in the picture): thigh 0.74 (HumanML3D 0.73), upper arm 0.50 (0.48), forearm
-# 0.45 (0.49), head joint at 1.38 (1.36) and neck at 1.14 (1.17) of the way from the hips up: taken as they are. Shin
-# 0.70 (0.79): the ankle is put above its joint. Hips 0.53 times as far apart as the shoulders (SMPL's 0.34). The belly
-# is left out: from frame to frame it moves off the trunk's line about twenty times as much as SMPL's spine does.
+# Annotated by people, who fitted a puppet to the picture. Compared with HumanML3D's body seen from all sides, in trunk
+# lengths (from the midpoint of the hips to that of the shoulders; 90th percentile of a clip, median over the clips of
+# golf, running, walking and catching that show the whole body): thigh 0.74 (HumanML3D 0.73), upper arm 0.50 (0.48),
+# forearm 0.45 (0.49), head joint 1.38 (1.36) and neck 1.14 (1.17) above the hips: used unchanged. Shin 0.70 (0.79),
+# because the ankle is annotated above its joint. The hips are 0.53 times as far apart as the shoulders (SMPL 0.34).
+# The belly is not used: from frame to frame, its distance from the line of the trunk changes about twenty times as
+# much as that of SMPL's spine.
 JHMDB15 = KeypointSet(
     name="jhmdb",
     names=(
@@ -258,7 +265,7 @@ JHMDB15 = KeypointSet(
 )  # fmt: skip
 
 _DETECTORS = (BLAZEPOSE33, COCO17, HALPE26, WHOLEBODY133)
-# In this order one of a number of keypoints is the usual one: of 25 BODY_25, not the experimental BODY_25B.
+# The first set with a number of keypoints is the usual one: for 25, BODY_25 and not the experimental BODY_25B.
 _IN_FILES = (*_DETECTORS, BODY25, BODY25B, COCO18, HALPE136)
 KEYPOINT_SETS = {s.name: s for s in (*_IN_FILES, JHMDB15, HUMANML3D22)}
 
@@ -273,10 +280,9 @@ def keypoint_set_of(count: int) -> KeypointSet:
 
 
 def keypoint_set_in_file(count: int, names: Sequence[str] = ()) -> KeypointSet:
-    """The set of a file's keypoints: the one that fits their names, if the file gives them, else the usual one of
-    this many.
+    """The set of the keypoints in a file: the one that matches their names, or without names the usual one.
 
-    A set fits when every keypoint that its joints are made of has its name and place.
+    A set matches if the keypoints that its joints are computed from have the same names and indices.
     """
     candidates = [s for s in _IN_FILES if len(s.names) == count]
     if len(names) == count:
@@ -286,7 +292,7 @@ def keypoint_set_in_file(count: int, names: Sequence[str] = ()) -> KeypointSet:
         known = ", ".join(f"{len(s.names)} ({s.name})" for s in _IN_FILES)
         named = f" named {', '.join(names[:6])} ..." if names else ""
         raise ClipError(
-            f"{count} keypoints{named} are those of no known set ({known}); name the set that they are with "
-            f"--keypoint-set ({', '.join(KEYPOINT_SETS)})"
+            f"{count} keypoints{named} match no known set ({known}); give the set with --keypoint-set "
+            f"({', '.join(KEYPOINT_SETS)})"
         )
     return candidates[0]

@@ -39,7 +39,7 @@ class MotionConfig(CleanConfig, SmoothConfig):
     """Longest gap in a joint's trajectory that is interpolated, in seconds."""
     fps: PositiveFloat = HUMANML3D.fps
     """Frame rate of the motions: 20 as in HumanML3D, 12.5 as in KIT-ML. `pseudo-label` needs 20."""
-    min_frames: PositiveInt = 41
+    min_frames: PositiveInt = 20
     """Shortest motion, in frames of joints; features have one frame less."""
     max_frames: PositiveInt = 197
     """Longest motion, in frames of joints; longer tracks are cut. Models take at most 196 frames of features."""
@@ -74,17 +74,39 @@ def placed_motions(
     if not pieces:
         return []
     joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
-    camera = [_camera(cleaned, p, cfg.fps) for p in pieces]
-    return [
-        (p.start, _clip(joints[p], valid[p], filled[p], c, cfg.fps, float(shown[p.start])))
-        for p, c in zip(pieces, camera, strict=True)
-    ]
+    world = joints_in_space(cleaned, len(joints), cfg)
+    known = known_steps(cleaned, len(joints), cfg.fps)
+    motions = []
+    for p in pieces:
+        camera, path = _camera(cleaned, p, known[p], cfg.fps)
+        motion = Motion2D(
+            _from_origin(joints[p], path).astype(np.float32), valid[p], cfg.fps, filled=filled[p], camera=camera,
+            start=float(shown[p.start]), world=world[p], path_known=path,
+        )  # fmt: skip
+        motions.append((p.start, motion))
+    return motions
 
 
-def _clip(joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float) -> Motion2D:
-    """A motion that begins at the origin; its root stays there if the camera's movement is unknown."""
-    origin = joints[:, :1] if camera == "unknown" else joints[:1, :1]
-    return Motion2D((joints - origin).astype(np.float32), valid, fps, filled=filled, camera=camera, start=start)
+def _from_origin(joints: Float[ndarray, "f j 2"], path_known: Bool[ndarray, " f"]) -> Float[ndarray, "f j 2"]:
+    """The joints with the first root at the origin, and no step of the root where its path is unknown."""
+    root = joints[:, 0]
+    steps = np.diff(root, axis=0, prepend=root[:1]) * path_known[:, None]
+    return joints - (root - steps.cumsum(axis=0))[:, None]
+
+
+def joints_in_space(keypoints: Keypoints2D, frames: int, cfg: MotionConfig) -> Float[ndarray, "g k 3"]:
+    """The detector's own joints in space, at the times of a motion of this many frames: see `Motion2D.world`."""
+    known = keypoints.world.shape[1:2] != (0,) and np.isfinite(keypoints.world).all(axis=(1, 2))
+    if not np.any(known):
+        return np.empty((frames, 0, 3), dtype=np.float32)
+    world = np.where(known[:, None, None], keypoints.world, 0).astype(np.float64) * (1, -1, -1)
+    joints, _ = to_joints(world, np.broadcast_to(known[:, None], world.shape[:2]), keypoints.keypoint_set)
+    joints -= joints[:, :1]
+    seconds = keypoints.time - keypoints.time[0]
+    seen = np.broadcast_to(known[:, None], joints.shape[:2])
+    joints, near, _ = resample(joints, seen, seconds, keypoints.frame, cfg.fps, cfg.max_gap)
+    scale = pixels_per_metre(joints, near)
+    return np.where(near[..., None], smooth(joints / scale, cfg.fps, cfg), np.nan).astype(np.float32)
 
 
 def compensate_camera(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -> Float[ndarray, "f j 2"]:
@@ -101,16 +123,33 @@ def compensate_camera(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -
     return root + (joints - joints[:, :1]) * zoom
 
 
-def _camera(keypoints: Keypoints2D, piece: slice, fps: float) -> Camera:
-    """The state of the camera during a piece of the motion."""
+def known_steps(keypoints: Keypoints2D, frames: int, fps: float) -> Bool[ndarray, " g"]:
+    """Whether the camera's movement from the motion's frame before to each of its frames is known."""
+    # Between two frames of the motion lie source frames, of which each must be known.
+    lost = np.cumsum(~keypoints.camera_known)
+    times = np.arange(frames) / fps + keypoints.time[0]
+    last = np.searchsorted(keypoints.time, times - _TINY).clip(max=len(lost) - 1)
+    first = (np.searchsorted(keypoints.time, times + _TINY, side="right") - 1).clip(min=0)
+    return np.concatenate([[True], lost[last[1:]] == lost[first[:-1]]])
+
+
+def _camera(
+    keypoints: Keypoints2D, piece: slice, known: Bool[ndarray, " f"], fps: float
+) -> tuple[Camera, Bool[ndarray, " f"]]:
+    """The state of the camera during a piece of the motion, and where the root's path is known.
+
+    known: the piece's part of `known_steps`.
+    """
+    known = known.copy()
+    known[0] = True  # the path begins here
+    if 2 * known[1:].sum() < len(known) - 1:
+        return "unknown", np.zeros_like(known)
     seconds = keypoints.time - keypoints.time[0]
     # With the source frames around the piece's ends, between which these are interpolated.
     first = max(0, int(np.searchsorted(seconds, piece.start / fps + _TINY, side="right")) - 1)
     last = min(len(seconds) - 1, int(np.searchsorted(seconds, (piece.stop - 1) / fps - _TINY)))
-    if not keypoints.camera_known[first + 1 : last + 1].all():
-        return "unknown"
     camera = keypoints.camera[first : last + 1]
-    return "still" if _corner_shift(camera, keypoints.size) < _STILL else "compensated"
+    return "still" if _corner_shift(camera, keypoints.size) < _STILL else "compensated", known
 
 
 def _corner_shift(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> float:
@@ -122,13 +161,13 @@ def _corner_shift(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> flo
 
 
 def resample(
-    joints: Float[ndarray, "f j 2"],
+    joints: Float[ndarray, "f j c"],
     valid: Bool[ndarray, "f j"],
     seconds: ndarray,
     frame: ndarray,
     fps: float,
     max_gap: float,
-) -> tuple[Float[ndarray, "g j 2"], Bool[ndarray, "g j"], Bool[ndarray, "g j"]]:
+) -> tuple[Float[ndarray, "g j c"], Bool[ndarray, "g j"], Bool[ndarray, "g j"]]:
     """Joints at even times from the first to the last of `seconds` (increasing), interpolated between visible frames.
 
     An interpolated joint counts as visible if its neighbours are at most `max_gap` seconds apart (or about as far as
@@ -142,7 +181,7 @@ def resample(
     for j in range(joints.shape[1]):
         source = np.flatnonzero(valid[:, j])
         at = source if len(source) else np.arange(len(seconds))
-        for axis in range(2):
+        for axis in range(joints.shape[-1]):
             out[:, j, axis] = np.interp(times, seconds[at], joints[at, j, axis])
         if len(source):
             known[:, j], filled[:, j] = _within_reach(times, source, seconds, frame, max_gap)
@@ -163,7 +202,7 @@ def _within_reach(
     return near, near & (frame[b] - frame[a] > 1)
 
 
-def pixels_per_metre(joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 22"]) -> float:
+def pixels_per_metre(joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 22"]) -> float:
     """Body scale: 90th percentile over frames and sides of neck - pelvis - knee - ankle, over its true length.
 
     Of a body whose legs are in no frame it is that of the trunk and the arms, less certain: arms are seldom stretched
@@ -186,7 +225,7 @@ def pixels_per_metre(joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 2
 
 
 def _lengths(
-    joints: Float[ndarray, "f 22 2"], valid: Bool[ndarray, "f 22"], bones: Sequence[tuple[str, str]]
+    joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 22"], bones: Sequence[tuple[str, str]]
 ) -> Float[ndarray, " g"]:
     """Sum of some bones' lengths in each frame that shows them all."""
     ends = np.array([[HUMANML3D.index(joint) for joint in bone] for bone in bones])

@@ -1,6 +1,6 @@
 """Left-right swaps of a detector: which parts of the body are swapped in which frames.
 
-A swap negates the vector d = left - right of a pair of keypoints and leaves its midpoint alone, so a detector shows
+A swap negates the vector d = left - right of a pair of keypoints and keeps its midpoint, so a detector shows
 
     y(t) = s(t) d(t) + noise,    s = -1 while the pair's part is swapped, else 1,
 
@@ -37,7 +37,7 @@ PARTS = (
 )
 _UPPER = 2  # parts of the upper body
 _NOISE = 0.01  # standard deviation of d where a keypoint has score 1, in body sizes
-_LEAST_SCORE = 1e-3  # below it a keypoint says nothing: its noise is beyond the body's size
+_LEAST_SCORE = 1e-3  # below it a keypoint carries no information: its noise exceeds the body's size
 _ACCELERATION = 20.0  # spectral density of the acceleration of d, in body sizes^2 / s^3
 _SPEED = 2.0  # standard deviation of the velocity of d in the first frame, in body sizes / s
 _FREEDOM = 3.0  # degrees of freedom of the Student t
@@ -54,14 +54,14 @@ class SwapConfig(Config):
 
 def pairs(table: KeypointSet) -> tuple[list[int], list[int], Int[ndarray, " p"]]:
     """Left keypoints of the set, their counterparts on the right, and the part that each pair belongs to."""
-    found = [
+    numbered = [
         (table.names.index(f"left_{name}"), number)
         for number, part in enumerate(PARTS)
         for name in part
         if f"left_{name}" in table.names
     ]
-    left = [k for k, _ in found]
-    return left, [table.mirror[k] for k in left], np.array([number for _, number in found])
+    left = [k for k, _ in numbered]
+    return left, [table.mirror[k] for k in left], np.array([number for _, number in numbered])
 
 
 def swapped(
@@ -116,9 +116,9 @@ def _changes(signs: Float[ndarray, "s parts"]) -> Float[ndarray, "s s"]:
 def _noise(
     double_middle: Float[ndarray, "f p 2"], score: Float[ndarray, "f p"], time: Float[ndarray, " f"]
 ) -> Float[ndarray, "f p"]:
-    """Variance of the noise, from the scores and from how far midpoints bend.
+    """Variance of the noise, from the scores and from the deviation of midpoints from a straight path.
 
-    double_middle: left + right. A swap leaves it alone: where it jumps, the detection as a whole is poor.
+    double_middle: left + right. A swap does not change it: if it jumps, the detection as a whole is poor.
     """
     noise = (_NOISE / np.maximum(score, _LEAST_SCORE)) ** 2
     if len(time) < 3:
@@ -127,8 +127,8 @@ def _noise(
     share = (steps[:-1] / (steps[:-1] + steps[1:]))[:, None, None]
     middle = double_middle / 2
     bend = middle[1:-1] - middle[:-2] - share * (middle[2:] - middle[:-2])
-    seen = score > _LEAST_SCORE
-    bend = (bend**2).sum(axis=-1) * (seen[2:] & seen[1:-1] & seen[:-2])
+    visible = score > _LEAST_SCORE
+    bend = (bend**2).sum(axis=-1) * (visible[2:] & visible[1:-1] & visible[:-2])
     around = np.pad(bend, ((2, 2), (0, 0)))  # each frame is part of up to three bends: take the largest
     return noise + np.maximum(np.maximum(around[:-2], around[1:-1]), around[2:])
 

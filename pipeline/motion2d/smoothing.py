@@ -13,9 +13,8 @@ from scipy.signal import butter, savgol_filter, sosfiltfilt
 
 from crossdiff.config import Config
 
-# Seconds by which a motion is continued at both ends (turned about its end points) before it is filtered, so that a
-# steady motion stays steady there.
-_BEYOND = 1.0
+# Seconds of padding at both ends, by point reflection about the end points, so that steady motion stays steady there.
+_PADDING = 1.0
 
 
 class SmoothConfig(Config):
@@ -39,42 +38,42 @@ class SmoothConfig(Config):
     """One-Euro: increase of the cutoff frequency with speed, in hertz per metre per second."""
 
 
-def smooth(joints: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j 2"]:
+def smooth(joints: Float[ndarray, "f j c"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j c"]:
     """Smooth each coordinate of each joint. joints: metres."""
-    beyond = min(round(_BEYOND * fps), len(joints) - 1)
-    if cfg.smooth == "none" or beyond < 1:
+    padding = min(round(_PADDING * fps), len(joints) - 1)
+    if cfg.smooth == "none" or padding < 1:
         return joints
-    x = np.pad(joints, ((beyond, beyond), (0, 0), (0, 0)), mode="reflect", reflect_type="odd")
+    x = np.pad(joints, ((padding, padding), (0, 0), (0, 0)), mode="reflect", reflect_type="odd")
     if cfg.smooth == "savgol":
         x = _savgol(x, cfg.savgol_window, cfg.savgol_order)
     elif cfg.smooth == "butterworth":
-        if cfg.butterworth_cutoff < fps / 2:  # else there is nothing that it would take away
+        if cfg.butterworth_cutoff < fps / 2:  # otherwise there is nothing to remove
             sections = butter(cfg.butterworth_order, cfg.butterworth_cutoff, output="sos", fs=fps)
             x = sosfiltfilt(sections, x, axis=0, padtype=None)
     elif cfg.smooth == "gaussian":
         x = gaussian_filter1d(x, cfg.gaussian_sigma, axis=0, mode="nearest")
     else:
-        there, back = _one_euro(x, fps, cfg), _one_euro(x[::-1], fps, cfg)[::-1]
-        x = (there + back) / 2
-    return x[beyond:-beyond]
+        forwards, backwards = _one_euro(x, fps, cfg), _one_euro(x[::-1], fps, cfg)[::-1]
+        x = (forwards + backwards) / 2
+    return x[padding:-padding]
 
 
-def _savgol(x: Float[ndarray, "f j 2"], window: int, order: int) -> Float[ndarray, "f j 2"]:
-    """A motion shorter than the window uses what it has; windows are odd."""
+def _savgol(x: Float[ndarray, "f j c"], window: int, order: int) -> Float[ndarray, "f j c"]:
+    """For a motion shorter than the window, the window is the largest odd number of frames that it has."""
     window = min(window, len(x))
     window -= (window + 1) % 2
     return savgol_filter(x, window, order, axis=0, mode="interp") if window > order else x
 
 
-def _one_euro(x: Float[ndarray, "f j 2"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j 2"]:
-    """The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012), forwards: a low pass that fast motion opens.
+def _one_euro(x: Float[ndarray, "f j c"], fps: float, cfg: SmoothConfig) -> Float[ndarray, "f j c"]:
+    """The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012), forwards: a low pass whose cutoff rises with speed.
 
-    Differs: one cutoff for both axes of a joint, from its speed, so that axes do not matter.
+    Differs: one cutoff for both axes of a joint, from its speed, so that the result does not depend on the axes.
     """
 
     def weight(cutoff: ndarray | float) -> ndarray | float:
-        turn = 2 * np.pi * cutoff / fps
-        return turn / (turn + 1)
+        angle = 2 * np.pi * cutoff / fps
+        return angle / (angle + 1)
 
     out, speed = x.copy(), np.zeros_like(x[0])
     for n in range(1, len(x)):

@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 _KEPT, _DROPPED, _LIMIT = BLUE, AMBER, RED
 _SHEET = {"columns": 3, "count": 6, "width": 240}
 _WIDEST = 2560  # pixels of a frame of which a small part is shown
-_MARGIN = 0.3  # around a person, as a share of the person's size
+_MARGIN = 0.3  # around a person, relative to the person's size
 _VIDEO_HEIGHT = 360
-_PANEL = 300  # pixels of each of a label's four panels
+_PANEL = 300  # pixels along each of the four panels of a label
 
 
 class Drawer:
@@ -51,7 +51,7 @@ class Drawer:
         self.failed: dict[str, str] = {}
 
     def sheet(self, row: Row, caption: str) -> list[Figure]:
-        """Frames of the clip with its skeleton, from its beginning to its end."""
+        """Evenly spaced frames of the clip with its skeleton."""
 
         def draw(keypoints: Keypoints2D, path: Path) -> None:
             picked = np.unique(np.linspace(0, len(keypoints.frame) - 1, _SHEET["count"]).round().astype(int))
@@ -75,7 +75,7 @@ class Drawer:
         return self._draw(row.id, row.id, caption, ".mp4", draw)
 
     def label(self, row: Row, video: str, caption: str) -> list[Figure]:
-        """A pseudo label beside its video and its 2D motion, in step. row: of the label; video: id."""
+        """A pseudo label beside its video and its 2D motion, in step. row: of the label; video: its id."""
 
         def draw(keypoints: Keypoints2D, path: Path) -> None:
             flat = Motion2D.load(self.run.motion2d / f"{row.id}.npz")
@@ -89,7 +89,7 @@ class Drawer:
     def person_frames(self, video: str, keypoints: Keypoints2D, times: ndarray, size: int = _PANEL) -> Iterator[Image]:
         """Squares, about `size` pixels wide, that follow the person, with the keypoints drawn.
 
-        video: id; times: seconds, of which each gives the nearest frame.
+        video: its id; times: seconds, each replaced by the nearest frame.
         """
         frames = np.interp(times, keypoints.time, keypoints.frame).round().astype(int)
         numbers, counts = np.unique(frames, return_counts=True)
@@ -113,19 +113,20 @@ class Drawer:
         return [Figure(f"{self.folder.name}/{path.name}", caption)]
 
     def _frames(self, video: str, keypoints: Keypoints2D, width: int, numbers: ndarray) -> Iterator[Image]:
-        known = self.videos.get(video)
-        if known is not None and not known.is_imported and known.path.is_file():
-            return overlaid_frames(known.path, keypoints, width, numbers)
-        if known is None or not known.is_imported:
+        record = self.videos.get(video)
+        if record is not None and not record.is_imported and record.path.is_file():
+            return overlaid_frames(record.path, keypoints, width, numbers)
+        if record is None or not record.is_imported:
             self.gone.add(video)
         return blank_frames(keypoints, width, numbers)
 
 
 def around(keypoints: Keypoints2D) -> tuple[slice, slice]:
-    """Crop covering the person in all frames, in pixels: rows and columns, neither below 3/4 of the other."""
-    seen = keypoints.xy[keypoints.score >= SHOWN] if (keypoints.score >= SHOWN).any() else keypoints.xy.reshape(-1, 2)
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    # As wide as high at least, so that all sheets are of about one shape.
+    """Crop covering the person in all frames, in pixels: rows and columns, neither shorter than 3/4 of the other."""
+    visible = keypoints.score >= SHOWN
+    points = keypoints.xy[visible] if visible.any() else keypoints.xy.reshape(-1, 2)
+    low, high = points.min(axis=0), points.max(axis=0)
+    # Neither much longer than the other, so that all sheets have about the same shape.
     middle, half = (low + high) / 2, (0.5 + _MARGIN) * (high - low)
     half = np.maximum(half, max(half.max() * 0.75, 8))
     limits = np.array(keypoints.size)
@@ -135,19 +136,19 @@ def around(keypoints: Keypoints2D) -> tuple[slice, slice]:
 
 
 def following(keypoints: Keypoints2D, numbers: ndarray) -> tuple[Float[ndarray, "n 2"], float]:
-    """Squares of one size that follow the person through frames of these numbers: first corners and side, in pixels.
+    """Squares of one size that follow the person through these frames: upper left corners and side, in pixels.
 
-    They stay inside the picture where they fit in.
+    They stay inside the picture if they fit.
     """
-    seen = keypoints.score >= SHOWN
-    rows = np.flatnonzero(seen.any(axis=1) & (keypoints.frame >= numbers[0]) & (keypoints.frame <= numbers[-1]))
+    visible = keypoints.score >= SHOWN
+    rows = np.flatnonzero(visible.any(axis=1) & (keypoints.frame >= numbers[0]) & (keypoints.frame <= numbers[-1]))
     if not len(rows):
-        seen, rows = np.ones_like(seen), np.arange(len(seen))
+        visible, rows = np.ones_like(visible), np.arange(len(visible))
     low, high = (
-        np.where(seen[rows, :, None], keypoints.xy[rows], fill) for fill in (np.float32(np.inf), np.float32(-np.inf))
+        np.where(visible[rows, :, None], keypoints.xy[rows], fill) for fill in (np.float32(np.inf), np.float32(-np.inf))
     )
     low, high = low.min(axis=1), high.max(axis=1)
-    # One wild keypoint must not make the person small all the time.
+    # A percentile, so that a single outlier does not make the person small in all frames.
     side = max((1 + _MARGIN) * float(np.percentile((high - low).max(axis=1), 95)), 16.0)
     middle = (low + high) / 2
     path = np.stack([np.interp(numbers, keypoints.frame[rows], middle[:, axis]) for axis in (0, 1)], axis=-1)
@@ -157,7 +158,7 @@ def following(keypoints: Keypoints2D, numbers: ndarray) -> tuple[Float[ndarray, 
 
 
 def _cut(picture: Image, corner: ndarray, side: int) -> Image:
-    """A square of the picture; paper where it reaches beyond."""
+    """A square of the picture, filled up with the colour of paper beyond its edges."""
     square = np.full((side, side, 3), PAPER, dtype=np.uint8)
     x, y = corner
     part = picture[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)]
@@ -167,20 +168,24 @@ def _cut(picture: Image, corner: ndarray, side: int) -> Image:
 
 
 def draw_histograms(
-    judged: Sequence[Row], titles: Mapping[str, str], limits: Mapping[str, float | None], folder: Path, what: str
+    rows: Sequence[Row], titles: Mapping[str, str], limits: Mapping[str, float | None], folder: Path, what: str
 ) -> list[Figure]:
-    """One picture per limit: `what` (clips, labels) was kept and dropped, and the limit; None for one that is off.
+    """One picture per limit: the values of kept and of dropped rows, and the limit.
 
-    titles: what each measure is, by its name. A limit `min_x` or `max_x` is on the measure `x`.
+    titles: axis titles by measure. limits: a limit `min_x` or `max_x` is on the measure `x`; None: off. what: name of
+    the rows, such as clips.
     """
-    table = pd.DataFrame([{"kept": row.state == "done", **row.measures} for row in judged if row.measures])
+    table = pd.DataFrame([{"kept": row.state == "done", **row.measures} for row in rows if row.measures])
     if table.empty:
         return []
     figures = []
     for name, limit in limits.items():
         measure = name[len("max_") :]
+        if measure not in table:
+            continue  # nothing could be measured
         path = folder / f"{measure}.svg"
-        _histogram(path, (titles[measure], what), table[measure], table["kept"], limit, name.startswith("max_"))
+        measured = table[table[measure].notna()]
+        _histogram(path, (titles[measure], what), measured[measure], measured["kept"], limit, name.startswith("max_"))
         figures.append(Figure(f"{folder.name}/{path.name}", f"{name}: {'off' if limit is None else f'{limit:g}'}"))
     return figures
 
@@ -188,19 +193,19 @@ def draw_histograms(
 def _histogram(
     path: Path, names: tuple[str, str], values: pd.Series, kept: pd.Series, limit: float | None, upper: bool
 ) -> None:
-    """names: of the axes."""
+    """Draw one histogram. names: of both axes; upper: whether larger values are dropped."""
     import matplotlib as mpl
     from matplotlib.figure import Figure as Drawing
     from matplotlib.ticker import MaxNLocator
 
-    # A few extreme clips must not squeeze all others into one bar: they are counted in the last one.
+    # Values beyond the axis are counted in the last bar, so that a few extreme clips do not compress the others.
     low, high = min(0.0, float(values.min())), max(float(values.quantile(0.98)), 1.25 * (limit or 0), 1e-3)
-    shown = values.clip(upper=high)
+    clipped = values.clip(upper=high)
     with mpl.rc_context({"svg.hashsalt": names[0], "font.size": 11, "hatch.color": "#c8402f33"}):
         drawing = Drawing(figsize=(4.4, 2.5))
         ax = drawing.add_axes((0.13, 0.23, 0.81, 0.72))
         bins = np.linspace(low, high, 31).tolist()
-        parts = [shown[kept].to_numpy(), shown[~kept].to_numpy()]
+        parts = [clipped[kept].to_numpy(), clipped[~kept].to_numpy()]
         ax.hist(parts, bins=bins, stacked=True, color=[_KEPT, _DROPPED], label=["kept", "dropped"])
         if limit is not None:
             ax.axvline(limit, color=_LIMIT, linewidth=1.8)

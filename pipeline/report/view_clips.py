@@ -1,4 +1,4 @@
-"""Pseudo labels of a run for the interactive page: each beside the video that it was lifted from."""
+"""Pseudo labels of a run for the interactive page, each beside the video that it was lifted from."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from crossdiff.viewing.player.data import Shown
 
 log = logging.getLogger(__name__)
 
-_PICTURE = 320  # pixels of the video's square: sharp on a telephone, some kilobytes each
+_PICTURE = 320  # pixels along a picture of the video: sharp on a phone, some kilobytes each
 
 
 def run_of(label: Path) -> Run | None:
-    """The run that the file of a pseudo label lies in; None where it lies elsewhere."""
+    """The run that contains the file of a pseudo label; None if none does."""
     root = label.absolute().parent.parent
     run = Run(root)
     inside = label.absolute().parent in (run.pseudo3d.absolute(), run.pseudo3d_filtered.absolute())
@@ -30,9 +30,9 @@ def run_of(label: Path) -> Run | None:
 
 
 def labels_named(run: Run, names: Sequence[str], most: int) -> list[str]:
-    """The labels that names of clips or labels mean; without any the best ones, `most` at most.
+    """Names of labels, from names of clips or labels; without any, the best labels, at most `most`.
 
-    A name that means nothing stays, so that showing it says what is wrong.
+    Unknown names are kept, so that showing them reports the error.
     """
     rows = run.ledger.rows("pseudo")
     if not names:
@@ -41,14 +41,14 @@ def labels_named(run: Run, names: Sequence[str], most: int) -> list[str]:
             raise InputError(f"{run.root}: no pseudo labels to show; run crossdiff pseudo-label {run.root}")
         best = sorted(measured, key=lambda row: (-row.measures.get("quality", 0.0), row.id))
         return [row.id for row in best[:most]]
-    found: list[str] = []
+    labels: list[str] = []
     for name in names:
-        found += [row.id for row in rows if name in (row.id, row.parent)] or [name]
-    return list(dict.fromkeys(found))
+        labels += [row.id for row in rows if name in (row.id, row.parent)] or [name]
+    return list(dict.fromkeys(labels))
 
 
 def show_label(run: Run, name: str) -> Shown:
-    """A label with its caption, its camera and its video with the keypoints; a grey picture where that is gone."""
+    """A label with its caption, its camera and its video with the keypoints, on grey if the video is gone."""
     path = run.find_label(name)
     row = run.ledger.get("pseudo", name)
     if row is None:
@@ -60,7 +60,7 @@ def show_label(run: Run, name: str) -> Shown:
     times = flat.start + np.arange(len(motion.joints)) / motion.fps
     pictures = list(drawer.person_frames(_video_of(run, row), keypoints, times, _PICTURE))
     if len(pictures) < len(times):
-        log.warning("%s: the video ends before its label; the last picture stays", name)
+        log.warning("%s: the video ends before its label; the last picture is repeated", name)
         pictures += pictures[-1:] * (len(times) - len(pictures))
     caption = first_caption(run.texts / f"{name}.txt")
     return Shown(motion, caption, name, row.measures.get("yaw"), pictures)

@@ -18,8 +18,10 @@ from crossdiff.pipeline.backends import Person, PoseBackend
 from crossdiff.pipeline.motion2d.mapping import KeypointSet, keypoint_set_named
 from crossdiff.pipeline.tracks.appearance import colours
 from crossdiff.pipeline.tracks.camera import CameraConfig, CameraTracker
+from crossdiff.pipeline.tracks.objects import is_object, picture_change
 from crossdiff.pipeline.tracks.shots import ShotConfig, ShotDetector
 from crossdiff.pipeline.tracks.tracking import Track, TrackingConfig, link_tracks
+from crossdiff.threads import read_ahead
 from crossdiff.types import Keypoints2D
 from crossdiff.video import FrameSource, VideoInfo, VideoReader
 from crossdiff.video.timeline import frame_rate, pauses
@@ -61,7 +63,7 @@ def find_people(
     keypoint_set = keypoint_set_named(pose.keypoint_set)
     scene = _Scene(cfg, opened.info, keypoint_set)
     found: list[list[Person]] = []
-    for people in pose.estimate(scene.watch(opened.frames())):
+    for people in pose.estimate(read_ahead(scene.watch(opened.frames()))):
         scene.add(people)
         found.append(people)
         tick(len(found), opened.info.frames)
@@ -70,6 +72,7 @@ def find_people(
     after_pause = pauses(time)
     ends = cuts | set(after_pause.tolist())
     tracks = link_tracks(found, time, cfg.tracking, keypoint_set.mirror, to_first, ends, scene.worn)
+    tracks = [track for track in tracks if not scene.is_object(track)]
     fps = frame_rate(time, after_pause, default=opened.info.fps)
     measures = {
         "frames": len(found),
@@ -95,6 +98,8 @@ class _Scene:
 
     def __init__(self, cfg: PeopleConfig, video: VideoInfo, keypoint_set: KeypointSet) -> None:
         self.worn: list[Float[ndarray, "p 6"]] = []
+        self._change: list[Float[ndarray, " p"]] = []
+        self._grey: ndarray | None = None
         self._keypoint_set = keypoint_set
         self.shots = ShotDetector(cfg.shots, video.fps)
         self.camera = CameraTracker(cfg.camera)
@@ -122,7 +127,17 @@ class _Scene:
         people = [replace(p, xy=p.xy * self._zoom, box=p.box * np.tile(self._zoom, 2)) for p in people]
         self.worn.append(colours(small, people, self._keypoint_set))
         boxes = np.array([p.box for p in people]).reshape(-1, 4)
-        self.camera.add(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), boxes)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        self.camera.add(grey, boxes)
+        smooth = cv2.blur(grey, (3, 3))
+        unknown = np.full(len(people), np.nan)
+        self._change.append(unknown if self._grey is None else picture_change(self._grey, smooth, boxes))
+        self._grey = smooth
+
+    def is_object(self, track: Track) -> bool:
+        """Whether a track shows an object, not a person."""
+        change = [self._change[frame][place] for frame, place in zip(track.frames, track.places, strict=True)]
+        return is_object(np.array(track.frames), np.stack([p.xy for p in track.people]), np.array(change))
 
     @property
     def cuts(self) -> set[int]:

@@ -48,17 +48,28 @@ class TrackingConfig(Config):
 
 @dataclass
 class Track:
-    """One person in successive frames. colours: their clothes', see `Colours`, averaged over the last frames."""
+    """One person in successive frames.
+
+    places: the person's index among the people of each frame; colours: their clothes', see `Colours`, averaged over
+    the last frames.
+    """
 
     frames: list[int] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     colours: Colours = field(default_factory=lambda: np.full(6, np.nan))
 
-    def add(self, frame: int, person: Person, colours: Colours) -> None:
+    def add(self, frame: int, person: Person, place: int, colours: Colours) -> None:
         self.frames.append(frame)
         self.people.append(person)
+        self.places.append(place)
         averaged = self.colours + _COLOUR_WEIGHT * (colours - self.colours)
         self.colours = np.where(np.isnan(averaged), np.where(np.isnan(colours), self.colours, colours), averaged)
+
+    def extend(self, later: Track) -> None:
+        self.frames += later.frames
+        self.people += later.people
+        self.places += later.places
 
 
 def link_tracks(
@@ -99,12 +110,65 @@ def link_tracks(
             # A forbidden pair costs more than all allowed ones together.
             for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e6)), strict=True):
                 if np.isfinite(cost[i, j]):
-                    begun[i].add(frame, people[j], worn[frame][j])
+                    begun[i].add(frame, people[j], j, worn[frame][j])
                     new.remove(j)
-        fresh = [Track([frame], [people[j]], worn[frame][j]) for j in sorted(new)]
+        fresh = [Track([frame], [people[j]], [j], worn[frame][j]) for j in sorted(new)]
         tracks += fresh
         begun += fresh
-    return tracks
+    return _rejoin(tracks, time, cfg, to_first, cuts, worn)
+
+
+def _rejoin(
+    tracks: Sequence[Track],
+    time: Float[ndarray, " f"],
+    cfg: TrackingConfig,
+    to_first: Float[ndarray, "f 3 3"],
+    cuts: Collection[int],
+    worn: Sequence[Float[ndarray, "p 6"]],
+) -> list[Track]:
+    """Tracks of which some continue others: those of people who were lost and found in another posture.
+
+    Frame by frame, somebody who crouches or turns over is unlike themselves. Their size over a second and the colours
+    of a whole track tell more.
+    """
+
+    def size(people: Sequence[Person]) -> float:
+        return max(float((p.box[2:] - p.box[:2]).max()) for p in people)
+
+    def clothes(track: Track) -> Colours:
+        return _median_colours(np.stack([worn[n][place] for n, place in zip(track.frames, track.places, strict=True)]))
+
+    joined: list[Track] = []
+    for track in tracks:
+        first = track.frames[0]
+        early = [p for n, p in zip(track.frames, track.people, strict=True) if time[n] - time[first] <= 1]
+        fits: list[tuple[float, Track]] = []
+        for other in joined:
+            last = other.frames[-1]
+            seconds = time[first] - time[last]
+            if last >= first or seconds > cfg.max_gap or any(last < cut <= first for cut in cuts):
+                continue
+            late = [p for n, p in zip(other.frames, other.people, strict=True) if time[last] - time[n] <= 1]
+            here = shift_person(other.people[-1], np.linalg.inv(to_first[first]) @ to_first[last])
+            sizes = size(late), size(early)
+            way = np.linalg.norm((here.box[:2] + here.box[2:] - track.people[0].box[:2] - track.people[0].box[2:]) / 2)
+            near = way <= min(cfg.slack + cfg.speed * seconds, _FARTHEST) * sizes[0]
+            unlike = difference(clothes(other)[None], clothes(track)[None])[0, 0]
+            if near and unlike <= cfg.max_colour and max(sizes) <= cfg.max_scale * min(sizes):
+                fits.append((unlike, other))
+        if fits:
+            min(fits, key=lambda fit: fit[0])[1].extend(track)
+        else:
+            joined.append(track)
+    return joined
+
+
+def _median_colours(worn: Float[ndarray, "f 6"]) -> Colours:
+    """NaN where they were never seen."""
+    seen = ~np.isnan(worn).all(axis=0)
+    found = np.full(6, np.nan)
+    found[seen] = np.nanmedian(worn[:, seen], axis=0)
+    return found
 
 
 def _expected(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_caption_csv
 from crossdiff.annotations.actions import known_action, label_words, names_something
-from crossdiff.annotations.captions import by_span, plain_name, read_rates
+from crossdiff.annotations.captions import by_span, plain_name, read_caption_table
 from crossdiff.errors import InputError
 
 # The names of all classes of the dataset, from its classInd.txt.
@@ -160,10 +160,10 @@ def test_a_missing_file_is_named(tmp_path):
 def test_true_frame_rates_come_from_the_column_fps(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text("video,caption,fps\na,one,120\na,two,\nb,three,\nc,four,29.97\n")
-    assert read_rates(path) == {"a": 120.0, "c": 29.97}
+    assert read_caption_table(path).rates == {"a": 120.0, "c": 29.97}
     assert read_caption_csv(path)["a"] == [VideoCaption("one"), VideoCaption("two")]
     path.write_text("video,caption\na,one\n")
-    assert read_rates(path) == {}
+    assert read_caption_table(path).rates == {}
 
 
 def test_captions_of_one_person_name_their_track(tmp_path):
@@ -183,7 +183,7 @@ def test_captions_of_one_person_name_their_track(tmp_path):
 def test_frame_rates_that_cannot_be_meant(tmp_path, rows, said):
     (tmp_path / "c.csv").write_text(f"video,caption,fps\n{rows}\n")
     with pytest.raises(InputError, match=said):
-        read_rates(tmp_path / "c.csv")
+        read_caption_table(tmp_path / "c.csv")
 
 
 @pytest.mark.parametrize(

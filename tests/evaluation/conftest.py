@@ -12,8 +12,9 @@ import pytest
 from small_evaluators import random_evaluator
 
 from crossdiff.data.prepare import PrepareConfig, prepare
+from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.evaluators.evaluators import save_evaluator
-from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.training import train_evaluator
 from crossdiff.files import load_npz
 
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]

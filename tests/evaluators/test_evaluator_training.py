@@ -8,12 +8,14 @@ import torch
 from small_evaluators import SIZES
 from torch.testing import assert_close
 
-import crossdiff.evaluators.training as training
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError
 from crossdiff.evaluators.clips import Clips
+from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.evaluators.evaluators import fingerprint, load_evaluator
-from crossdiff.evaluators.training import EvaluatorTraining, info_nce, matching_loss, train_evaluator
+from crossdiff.evaluators.losses import info_nce, matching_loss
+from crossdiff.evaluators.phases import Phase
+from crossdiff.evaluators.training import train_evaluator
 
 
 def config(steps: int = 4, **changes) -> EvaluatorTraining:
@@ -49,14 +51,14 @@ def test_info_nce_leaves_filtered_negatives_out():
 @pytest.mark.parametrize(("kind", "part"), [("t2m", "lower"), ("tmr", "all")])
 def test_a_killed_training_goes_on_to_the_same_weights(kind, part, prepared, tmp_path, monkeypatch):
     whole = train_evaluator(config(), prepared, tmp_path / "whole", kind, part)
-    advance = training._Phase._advance
+    advance = Phase._advance
 
     def killed(self, train):
         if self.step == 3 and self.name != "movement":
             raise KeyboardInterrupt
         return advance(self, train)
 
-    monkeypatch.setattr(training._Phase, "_advance", killed)
+    monkeypatch.setattr(Phase, "_advance", killed)
     with pytest.raises(KeyboardInterrupt):
         train_evaluator(config(), prepared, tmp_path / "part", kind, part)
     monkeypatch.undo()

@@ -214,3 +214,22 @@ def test_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(tmp
 
 def states(run: Run) -> dict[str, tuple[str, int]]:
     return {row.id: (row.state, row.attempts) for row in run.ledger.rows("extract")}
+
+
+@pytest.mark.parametrize(("videos", "workers", "threads"), [(1, 4, 8), (2, 4, 4), (9, 4, 2), (9, 16, 1)])
+def test_a_few_videos_share_all_cores(monkeypatch, tmp_path, videos, workers, threads):
+    given = []
+
+    class Started(Exception):
+        pass
+
+    def start(cfg, limit, number):
+        given.append(number)
+        raise Started
+
+    monkeypatch.setattr(local, "cores", lambda: 8)
+    monkeypatch.setattr(local, "_Worker", start)
+    jobs = (Job(str(number), tmp_path) for number in range(videos))
+    with pytest.raises(Started):
+        list(LocalEngine(workers).run(jobs, WorkerConfig("fake", PeopleConfig(), tmp_path), lambda *_: None))
+    assert given == [threads]

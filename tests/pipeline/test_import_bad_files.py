@@ -14,7 +14,7 @@ from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import save_npz, write_json, write_text
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, import_keypoints, validate
 from crossdiff.pipeline.importing.options import ImportOptions
-from crossdiff.pipeline.importing.picture import turned
+from crossdiff.pipeline.importing.picture import reverse_y
 from crossdiff.pipeline.importing.pose_files import read_poses
 from crossdiff.pipeline.run import Run
 from crossdiff.types import Keypoints2D
@@ -93,7 +93,7 @@ DOCUMENTS = {
         [f | {"frame_id": "1"} for f in mmpose_frames([person()])],
         "0.frame_id: input should be a valid integer",
     ),
-    "twice": (mmpose_frames([person()]) * 2, "frame 0 is there twice"),
+    "twice": (mmpose_frames([person()]) * 2, "frame 0 occurs twice"),
     "track": (alphapose(2, image="0.jpg", idx=3), "frame 0 holds person 3 twice"),
     "stray": (coco_file() | {"images": []}, "an annotation is of image 3, which is not among the images"),
     "3D": ([{"frame_id": 0, "instances": [{"keypoints": [[1, 2, 3]], "keypoint_scores": [1]}]}], "got (1, 3)"),
@@ -247,7 +247,7 @@ def test_a_camera_is_turned_with_its_picture():
 
     there = at_first(k)
     there[..., 1] = k.size[1] - there[..., 1]
-    np.testing.assert_allclose(at_first(turned(k)), there, atol=1e-4)
+    np.testing.assert_allclose(at_first(reverse_y(k)), there, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_names_that_are_no_known_sets_are_refused():
     h36m = ["root", "right_hip", "right_knee", "right_foot", "left_hip", *COCO_NAMES[5:]]
     with pytest.raises(ClipError, match=r"17 keypoints named root, right_hip.*--keypoint-set"):
         keypoint_set_in_file(17, h36m)
-    with pytest.raises(ClipError, match="21 keypoints are those of no known set"):
+    with pytest.raises(ClipError, match="21 keypoints match no known set"):
         keypoint_set_in_file(21)
 
 
@@ -245,4 +245,4 @@ def test_shares_of_the_picture_are_not_taken_for_pixels(tmp_path):
     values = person("body25") / (640, 480, 1)
     write_text(tmp_path / "walk_000000000000_keypoints.json", json.dumps(openpose_frame(values)))
     (clip,) = read_poses(tmp_path, None, AT_30).clips
-    assert "expected positions in pixels, not in shares of the picture" in clip.reason
+    assert "expected positions in pixels, not in fractions of the picture" in clip.reason

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossdiff.annotations import captions as caption_files
 from crossdiff.annotations import captions_for
 from crossdiff.errors import InputError
-from crossdiff.pipeline.inputs import Selection, VideoInput, captions_of, find_videos, name_apart
+from crossdiff.pipeline.captioning import captions_and_rates_of, captions_of
+from crossdiff.pipeline.inputs import Selection, find_videos, name_apart
+from crossdiff.pipeline.video_input import VideoInput
 
 
 def _touch(folder: Path, *names: str) -> Path:
@@ -104,6 +107,20 @@ def test_captions_come_from_the_file_then_from_beside_then_from_the_label(tmp_pa
     assert found["a.mp4"] == ("from the file",)
     assert found["b.mp4"] == ("also beside", "twice")
     assert len(found["c.mp4"]) == 5 and "bar" in found["c.mp4"][0]
+
+
+def test_captions_and_rates_come_from_one_read_of_each_file(tmp_path, monkeypatch):
+    _touch(tmp_path, "sub/a.mp4", "sub/b.mp4", "Rowing/c.mp4")
+    (tmp_path / "captions.csv").write_text("video,caption,fps\nsub/a.mp4,beside,25\nb,also beside,50\n")
+    (tmp_path / "given.csv").write_text("video,caption,fps\na.mp4,from the file,120\n")
+    reads = []
+    read = caption_files._read_cells
+    monkeypatch.setattr(caption_files, "_read_cells", lambda path: reads.append(path.name) or read(path))
+    videos = find_videos([tmp_path])
+    texts, rates = captions_and_rates_of(videos, tmp_path / "given.csv")
+    assert sorted(reads) == ["captions.csv", "given.csv"]
+    assert texts == captions_of(videos, tmp_path / "given.csv")
+    assert {video.path.name: rate for video, rate in rates.items()} == {"a.mp4": 120.0, "b.mp4": 50.0}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from crossdiff.pipeline.importing.imports import UnusableClip, import_keypoints
 from crossdiff.pipeline.importing.jhmdb import read_jhmdb
 from crossdiff.pipeline.importing.npz import read_keypoints
 from crossdiff.pipeline.importing.options import ImportOptions
-from crossdiff.pipeline.importing.picture import camera_rule, framed, rests
+from crossdiff.pipeline.importing.picture import camera_rule, fit_picture, is_camera_still
 from crossdiff.pipeline.importing.pose_files import read_poses, read_sentences
 from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33, JHMDB15
 from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
@@ -124,7 +124,7 @@ def test_lines_of_captions(tmp_path):
 @given(st.floats(0.1, 50), st.floats(-500, 500), st.floats(-500, 500))
 def test_a_frame_holds_all_poses_and_does_not_bend_them(scale, x, y):
     before = keypoints(waving(12) * scale + [x, y])
-    after = framed(before)
+    after = fit_picture(before)
     assert (after.xy >= 0).all() and (after.xy <= after.size).all()
     np.testing.assert_allclose(np.diff(after.xy, axis=1), np.diff(before.xy, axis=1), atol=1e-2)
 
@@ -133,7 +133,7 @@ def test_what_the_camera_did_is_the_same_in_a_frame_of_another_place():
     zoom = 1 + np.linspace(0, 1, 60)[:, None, None]
     camera = np.concatenate([np.eye(2) / zoom, np.zeros((60, 2, 1))], axis=-1)
     before = dataclasses.replace(keypoints(standing(centre=(900, 500)) * zoom), camera=camera)
-    (motion,) = to_motions(framed(before), MotionConfig())
+    (motion,) = to_motions(fit_picture(before), MotionConfig())
     assert motion.camera == "compensated" and np.ptp(motion.joints[:, 0], axis=0).max() < 1e-3
 
 
@@ -141,11 +141,11 @@ def test_a_camera_that_follows_somebody_is_told_from_one_that_rests():
     stays = keypoints(waving(40))
     slides = waving(40)
     slides[..., 0] += 4.0 * np.arange(40)[:, None]  # 80 pixels a second, of a body of 100
-    assert rests(stays) and not rests(keypoints(slides))
+    assert is_camera_still(stays) and not is_camera_still(keypoints(slides))
     # Of a body without feet the hips count: the hands wave.
     score = stays.score.copy()
     score[:, [n for n, name in enumerate(BLAZEPOSE33.names) if "ankle" in name or "knee" in name]] = 0
-    assert rests(Keypoints2D(stays.xy, score, stays.frame, stays.fps, stays.size, stays.keypoint_set))
+    assert is_camera_still(Keypoints2D(stays.xy, score, stays.frame, stays.fps, stays.size, stays.keypoint_set))
 
 
 @pytest.mark.parametrize(("rule", "known"), [("still", True), ("unknown", False), ("guess", False)])
@@ -270,9 +270,9 @@ def test_joints_that_were_not_seen_say_nothing_of_the_camera():
     slides = keypoints(xy + 2000)
     hips = [BLAZEPOSE33.names.index(f"{side}_hip") for side in ("left", "right")]
     slides.xy[::5, hips], slides.score[::5, hips] = 0, 0
-    assert not rests(slides)
+    assert not is_camera_still(slides)
     slides.score[:, hips] = 0
-    assert not rests(slides)
+    assert not is_camera_still(slides)
 
 
 def test_whether_the_camera_is_known_may_be_told_in_numbers(tmp_path):

@@ -154,3 +154,35 @@ def test_overlap_of_boxes():
     box = np.array([[0.0, 0, 2, 2]])
     others = box + np.array([[0.0, 0, 0, 0], [1, 0, 1, 0], [5, 5, 5, 5]])
     np.testing.assert_allclose(box_iou(box, others), [[1, 1 / 3, 0]])
+
+
+def _crouched(x: float, share: float) -> Person:
+    """Somebody of 100 pixels whose box is of `share` of their height, the feet where they were."""
+    xy = standing(100.0, (x, 20.0))
+    return Person.from_keypoints(np.column_stack([xy[:, 0], 120 - share * (120 - xy[:, 1])]), np.full(33, 0.9))
+
+
+def test_somebody_lost_in_one_posture_and_found_in_another_is_one_person():
+    """Crouching, then away for half a second, then upright and two fifths of the body further."""
+    people = [[_crouched(50, min(1, max(0.5, 2 - n / 10)))] for n in range(20)]
+    people += [[]] * 12 + [[_person(90)]] * 20
+    worn = [np.tile(WHITE, (len(there), 1)) for there in people]
+    (frames,) = _tracks(people, worn=worn)
+    assert frames == [*range(20), *range(32, 52)]
+    assert len(_tracks(people, worn=worn, cuts={25})) == 2
+    dressed = [np.tile(WHITE if n < 25 else BLUE, (len(there), 1)) for n, there in enumerate(people)]
+    assert len(_tracks(people, worn=dressed)) == 2
+
+
+def test_clothes_are_compared_over_whole_tracks():
+    """The last colours before the loss and the first after it are of something else."""
+    people = [[_person(50)]] * 30 + [[]] * 12 + [[_person(90)]] * 30
+    worn = [np.tile(BLUE if 25 <= n < 45 else WHITE, (len(there), 1)) for n, there in enumerate(people)]
+    worn[42:45] = [np.tile(np.full(6, 0.1), (1, 1))] * 3
+    assert len(_tracks(people, worn=worn)) == 1
+
+
+def test_somebody_far_larger_does_not_continue_a_track():
+    people = [[_person(50, 60)]] * 20 + [[]] * 5 + [[_person(60, 140)]] * 20
+    worn = [np.tile(WHITE, (len(there), 1)) for there in people]
+    assert len(_tracks(people, worn=worn)) == 2

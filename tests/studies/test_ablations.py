@@ -9,7 +9,8 @@ import yaml
 
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.errors import ConfigError
-from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.config import EvaluatorTraining
+from crossdiff.evaluators.training import train_evaluator
 from crossdiff.studies.ablations import Ablation, AblationStudy, run_ablations, step_flops
 from crossdiff.training.config import ShortWindows, TrainConfig
 

@@ -11,7 +11,8 @@ from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import InputError
 from crossdiff.evaluation.result import Value
-from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.config import EvaluatorTraining
+from crossdiff.evaluators.training import train_evaluator
 from crossdiff.files import load_npz, write_text
 from crossdiff.studies.held_out.report import outcomes
 from crossdiff.studies.held_out.study import HeldOutStudy, observed, run_held_out

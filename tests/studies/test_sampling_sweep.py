@@ -8,7 +8,8 @@ from synthetic import small_model
 from crossdiff.checkpoint import save_model
 from crossdiff.config import load_config
 from crossdiff.errors import ConfigError
-from crossdiff.evaluators.training import EvaluatorTraining, train_evaluator
+from crossdiff.evaluators.config import EvaluatorTraining
+from crossdiff.evaluators.training import train_evaluator
 from crossdiff.studies.sampling_sweep import SamplingSweep, run_sampling_sweep
 
 PROTOCOL = {"replications": 2, "batch_size": 4, "diversity_pairs": 2, "multimodality_replications": 0}

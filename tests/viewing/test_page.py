@@ -137,3 +137,22 @@ def test_bad_figures_are_refused(tmp_path: Path) -> None:
         write_page(tmp_path / "index.html", Page("t", sections=[Section("s", figures=[Figure("none.mp4", "c")])]))
     with pytest.raises(InputError, match=r"\.html"):
         write_page(tmp_path / "index.txt", Page("t"))
+
+
+@pytest.mark.parametrize(
+    ("figures", "pairs", "layout"),
+    [
+        (0, False, "one"),
+        (1, True, "one"),
+        (2, False, "many"),
+        (3, False, "many"),
+        (4, False, "pairs"),
+        (6, True, "pairs"),
+    ],
+)
+def test_four_figures_and_pairs_stand_in_rows_of_two(figures: int, pairs: bool, layout: str, tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    section = Section("s", figures=[Figure("a.png", "")] * figures, pairs=pairs)
+    assert section.layout == layout
+    html = write_page(tmp_path / "index.html", Page("t", sections=[section])).read_text(encoding="utf-8")
+    assert [a["class"] for a in Reader(html).all("div")[2:]] == ([f"figures {layout}"] if figures else [])

@@ -13,7 +13,7 @@ from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.result import EvaluationResult
-from crossdiff.evaluators.training import EvaluatorTraining
+from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.training.config import TrainConfig
 from crossdiff.workflows.recipe import TrainingRecipe, _pin, run_recipe
 

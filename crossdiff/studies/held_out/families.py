@@ -53,11 +53,14 @@ class Family(Config):
 
 @dataclass(frozen=True)
 class FamilySplit:
-    """A dataset in two: `known` without the families, `new` with them only; counts: by family and split."""
+    """A dataset split by families of actions."""
 
     known: Path
+    """Dataset without the families."""
     new: Path
+    """Dataset of the families."""
     counts: dict[str, dict[str, int]]
+    """Numbers of clips by family and split."""
 
 
 def family_of(texts: Sequence[str], families: Sequence[Family]) -> Family | None:
@@ -78,7 +81,7 @@ def split_by_family(data: Path, out: Path, families: Sequence[Family], layout: L
     }
     named = _with_copies({i: family_of(t, families) for i, t in texts.items()})
     counts = {f.name: {s: sum(named[i] == f for i in ids) for s, ids in splits.items()} for f in families}
-    empty = [name for name, found in counts.items() if not found["train"]]
+    empty = [name for name, of_split in counts.items() if not of_split["train"]]
     if empty:
         raise InputError(f"{data}: no training clip of {', '.join(empty)}; change the patterns of these families")
     for name, wanted in ((KNOWN, False), (NEW, True)):

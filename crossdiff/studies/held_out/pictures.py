@@ -27,9 +27,9 @@ def draw_prompts(
         motions[name] = pipeline(
             list(prompts), min(_FRAMES, pipeline.model.config.max_frames), seed=seed, **sampling.keywords()
         )
-    made = []
+    drawn = []
     for n, prompt in enumerate(track(prompts, "draw")):
         video = render_motion([m[n] for m in motions.values()], folder / f"{n:02d}.mp4", list(motions), _SIZE)
         contact_sheet(video, folder / f"{n:02d}.png", columns=1, count=4, width=3 * _SIZE)
-        made.append((video, prompt))
-    return made
+        drawn.append((video, prompt))
+    return drawn

@@ -75,13 +75,13 @@ def write_held_out(
 ) -> None:
     """`held-out.md`, `.html`, `.json` and `.png`. pictures: videos and pictures below `out`, with their captions."""
     tables = {actions: _table(scores[actions]) for actions in ("new", "known")}
-    said = [str(verdict) for verdict in outcomes(scores)]
+    conclusions = [str(outcome) for outcome in outcomes(scores)]
     clips = pd.DataFrame(counts).T.rename_axis("family").reset_index()
     _plot(out / "held-out.png", scores)
     write_json(out / "held-out.json", _plain(scores))
     figures = [Figure(path.relative_to(out).as_posix(), caption) for path, caption in pictures]
     sections = [
-        Section("Results", "\n\n".join(said), [Figure("held-out.png", "Means and 95 % intervals over seeds")]),
+        Section("Results", "\n\n".join(conclusions), [Figure("held-out.png", "Means and 95 % intervals over seeds")]),
         *(Section(_TITLES[actions], table=table) for actions, table in tables.items()),
         Section("Sampled motion", "The same noise in each row: before, after, with all 3D motion.", figures),
         Section("Clips held out", "Mirrored copies included.", table=clips),

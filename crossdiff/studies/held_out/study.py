@@ -53,7 +53,7 @@ class HeldOutStudy(Config):
     """Actions that are held out."""
     train: TrainConfig
     """Training of the model before fine-tuning, without these actions, and of the full one, with them."""
-    noise: DetectorNoise = DetectorNoise()
+    noise: DetectorNoise = DetectorNoise.model_validate("mild")
     """Errors of the simulated detector that sees the held-out clips."""
     filter: FilterConfig = FilterConfig()
     """Settings of `filter` for them."""
@@ -101,12 +101,12 @@ def run_held_out(
     unfinished runs, trainings and evaluations are resumed.
     """
     find_evaluators(evaluators)  # before hours of training
-    parted = split_by_family(data, out / "data", study.families, study.build.layout)
-    _check(study, parted, out)
+    split = split_by_family(data, out / "data", study.families, study.build.layout)
+    _check(study, split, out)
     for seed in study.seeds:
-        _make_models(study, seed, data, parted, out / f"seed-{seed}", devices[0])
-    _evaluate(study, parted, evaluators, out, devices)
-    scores = _collect(study, data, parted, evaluators, out)
+        _make_models(study, seed, data, split, out / f"seed-{seed}", devices[0])
+    _evaluate(study, split, evaluators, out, devices)
+    scores = _collect(study, data, split, evaluators, out)
     first = study.seeds[0]
     models = {model: out / f"seed-{first}" / model for model in get_args(Model)}
     pictures = [
@@ -114,15 +114,15 @@ def run_held_out(
         for name, sampling in study.samplings.items()
         for drawn in draw_prompts(models, study.prompts, sampling, first, out / "samples" / name, devices[0])
     ]
-    write_held_out(scores, parted.counts, pictures, out)
+    write_held_out(scores, split.counts, pictures, out)
     return HeldOutSummary(out, len(study.seeds))
 
 
-def _check(study: HeldOutStudy, parted: FamilySplit, out: Path) -> None:
+def _check(study: HeldOutStudy, split: FamilySplit, out: Path) -> None:
     """Refuse settings that would fail only after training."""
     for cfg in (study.train, study.finetune):
         check_one_process(cfg, out)
-    for folder in (parted.known, parted.new):
+    for folder in (split.known, split.new):
         dataset = MocapDataset(folder, study.evaluation.split)
         if dataset.skeleton != HUMANML3D:
             raise ConfigError(
@@ -136,15 +136,15 @@ def _check(study: HeldOutStudy, parted: FamilySplit, out: Path) -> None:
             )
 
 
-def _make_models(study: HeldOutStudy, seed: int, data: Path, parted: FamilySplit, folder: Path, device: str) -> None:
+def _make_models(study: HeldOutStudy, seed: int, data: Path, split: FamilySplit, folder: Path, device: str) -> None:
     cfg = study.train.model_copy(update={"seed": seed})
-    train(cfg, parted.known, folder / "before")
+    train(cfg, split.known, folder / "before")
     run = Run.create(folder / "wild")
-    import_keypoints(run, observed(parted.new, study, seed))
+    import_keypoints(run, observed(split.new, study, seed))
     for _ in label_stages(run, folder / "before", study.filter, study.build, study.pseudo_label, device):
         pass
     tuning = study.finetune.model_copy(update={"seed": seed})
-    finetune(tuning, run.root, folder / "before", folder / "after", parted.known)
+    finetune(tuning, run.root, folder / "before", folder / "after", split.known)
     train(cfg, data, folder / "full")
 
 
@@ -162,10 +162,10 @@ def _folder(out: Path, seed: int, model: Model, sampling: str, actions: Actions)
     return out / f"seed-{seed}" / "evaluation" / f"{model}-{sampling}-{actions}"
 
 
-def _evaluate(study: HeldOutStudy, parted: FamilySplit, evaluators: Path, out: Path, devices: tuple[str, ...]) -> None:
+def _evaluate(study: HeldOutStudy, split: FamilySplit, evaluators: Path, out: Path, devices: tuple[str, ...]) -> None:
     for seed, model, sampling, actions in _cases(study):
         cfg = study.evaluation.model_copy(update={"seed": seed, "sampling": study.samplings[sampling]})
-        data = parted.new if actions == NEW else parted.known
+        data = split.new if actions == NEW else split.known
         target = _folder(out, seed, model, sampling, actions)
         evaluate(cfg, out / f"seed-{seed}" / model, data, evaluators, target, devices, f"{model}-{sampling}")
 
@@ -178,12 +178,12 @@ def _cases(study: HeldOutStudy) -> Iterator[tuple[int, Model, str, Actions]]:
                     yield seed, model, sampling, actions
 
 
-def _collect(study: HeldOutStudy, data: Path, parted: FamilySplit, evaluators: Path, out: Path) -> Scores:
+def _collect(study: HeldOutStudy, data: Path, split: FamilySplit, evaluators: Path, out: Path) -> Scores:
     """Metrics over the seeds, by actions and row (`after, mixture`)."""
     folders = find_evaluators(evaluators)
     kinds = [kind for kind in KINDS if f"{kind}-all" in folders]
-    judge = ActionAccuracy(study, data, folders, kinds[-1])
-    found: dict[str, dict[str, dict[str, list[float]]]] = {KNOWN: {}, NEW: {}}
+    accuracy = ActionAccuracy(study, data, folders, kinds[-1])
+    values: dict[str, dict[str, dict[str, list[float]]]] = {KNOWN: {}, NEW: {}}
     first = get_args(Model)[0], next(iter(study.samplings))
     for seed, model, sampling, actions in _cases(study):
         folder = _folder(out, seed, model, sampling, actions)
@@ -200,12 +200,14 @@ def _collect(study: HeldOutStudy, data: Path, parted: FamilySplit, evaluators: P
                 of = "" if kind == kinds[0] else f", {kind}"
                 metrics |= {f"{metric}{of}": value.mean for metric, value in tables[kind][row].items()}
             if actions == NEW:
-                metrics["Accuracy"] = judge.real(parted.new) if row == REAL else judge.made(parted.new, folder)
+                metrics["Accuracy"] = (
+                    accuracy.of_real(split.new) if row == REAL else accuracy.of_generated(split.new, folder)
+                )
             for metric, value in metrics.items():
-                found[actions].setdefault(name, {}).setdefault(metric, []).append(value)
+                values[actions].setdefault(name, {}).setdefault(metric, []).append(value)
     return {
         actions: {name: {m: Value.of(v) for m, v in metrics.items()} for name, metrics in rows.items()}
-        for actions, rows in found.items()
+        for actions, rows in values.items()
     }
 
 
@@ -224,21 +226,21 @@ class ActionAccuracy:
         labels = [self._action(real, clip) for clip, _, _ in real.spans]
         self.classifier = ActionClassifier.fit(embeddings, labels)
 
-    def real(self, data: Path) -> float:
+    def of_real(self, data: Path) -> float:
         """Accuracy on the real clips of a test split."""
         real = self._test(data)
         labels = [self._action(real, clip) for clip, _, _ in real.spans]
         return self.classifier.accuracy(real.embeddings(self.evaluator, self.hash), labels)
 
-    def made(self, data: Path, folder: Path) -> float:
+    def of_generated(self, data: Path, folder: Path) -> float:
         """Accuracy on the motions of an evaluation, averaged over its replications."""
         real = self._test(data)
         values = []
         for replication in range(self.study.evaluation.protocol.replications):
-            found = read_replication(replication_path(folder, replication))
-            assert found is not None
-            labels = [self._action(real, int(clip)) for clip in found["clips"]]
-            values.append(self.classifier.accuracy(found[f"motion/{self.name}"], labels))
+            arrays = read_replication(replication_path(folder, replication))
+            assert arrays is not None
+            labels = [self._action(real, int(clip)) for clip in arrays["clips"]]
+            values.append(self.classifier.accuracy(arrays[f"motion/{self.name}"], labels))
         return float(np.mean(values))
 
     def _test(self, data: Path) -> RealClips:

@@ -16,7 +16,7 @@ from torch import Tensor
 from crossdiff import __version__
 from crossdiff.checkpoint import load_model
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.diffusion.lifting import label
+from crossdiff.diffusion.lifting import FlatClip, label
 from crossdiff.errors import ClipError, ConfigError, InputError
 from crossdiff.evaluation.result import DatasetRecord, ModelRecord
 from crossdiff.models import CrossDiffModel
@@ -208,7 +208,7 @@ def lift_all(model: CrossDiffModel, motions: Sequence[Motion2D], cfg: PseudoLabe
     joints: dict[int, Tensor] = {}
     for start in range(0, len(order), cfg.batch_size):
         rows = order[start : start + cfg.batch_size]
-        clips = [features_of(motions[row], model.config.layout_2d)[:2] for row in rows]
+        clips = [FlatClip(*features_of(motions[row], model.config.layout_2d)[:2], motions[row].world) for row in rows]
         for row, made in zip(rows, label(model, clips, cfg), strict=True):
             joints[row] = features_to_joints(torch.from_numpy(made.features), model.skeleton)
     return [joints[row] for row in range(len(motions))]

@@ -1,4 +1,4 @@
-"""What a workflow reports to its caller while it runs. Progress goes through `crossdiff.progress` instead."""
+"""Callbacks of workflows for stages and defaults. Progress goes through `crossdiff.progress` instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that the stages of a run share: their summaries, and what to do when a stage has no input."""
+"""Summaries of the stages of a run, and the errors of stages without input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class StageSummary(Failures):
     """Counts of the inputs of a stage."""
 
     unchanged: int = 0
-    """Inputs that were left alone, as neither their content nor the settings have changed."""
+    """Number of inputs that were not processed again, as neither their content nor the settings have changed."""
     filtered: Counter[str] = field(default_factory=Counter)
     """Number of filtered inputs for each reason."""
     failed: dict[str, str] = field(default_factory=dict)
@@ -37,8 +37,9 @@ class ClipSummary(StageSummary):
     """Summary of a stage whose inputs are clips."""
 
     work: ClassVar[str]
-    """What could not be done if all clips failed, such as `imported`."""
+    """Past participle of what the stage does with a clip, such as `imported`, for the message if all clips failed."""
     clips: int = 0
+    """Number of clips."""
 
     def what_failed(self) -> str:
         if self.has_results():
