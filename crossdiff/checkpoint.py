@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 import torch
 from pydantic import ValidationError
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from crossdiff.errors import CheckpointError, InputError
-from crossdiff.files import decoding, read_json, sha256, write_atomically, write_text
+from crossdiff.files import read_json, sha256, write_atomically, write_text
 from crossdiff.models import CrossDiffModel, ModelConfig
-from crossdiff.models.convert import without_wrapper
+from crossdiff.models.weights import check_shapes, read_weights
 
 Task = Literal["lift", "text"]
 
@@ -58,31 +56,6 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
     model = CrossDiffModel(config)
     model.load_state_dict(state)
     return model.to(device).eval()
-
-
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file by name; CheckpointError unless all are finite floating-point numbers."""
-    with decoding(path, "a readable safetensors file", CheckpointError):
-        state = without_wrapper(load_file(path))
-    for name, tensor in state.items():
-        if not tensor.is_floating_point():
-            raise CheckpointError(f"{path}: {name} holds {str(tensor.dtype).removeprefix('torch.')}, expected floats")
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path}: {name} holds NaN or infinite values; use another checkpoint")
-    return state
-
-
-def check_shapes(folder: Path, expected: Mapping[str, Sequence[int]], weights: Path) -> None:
-    """CheckpointError unless a safetensors file has these tensors; reads its header alone."""
-    with decoding(weights, "a readable safetensors file", CheckpointError), safe_open(weights, "pt") as opened:
-        found = without_wrapper({name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()})  # noqa: SIM118
-    missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
-    wrong = [name for name in expected.keys() & found.keys() if tuple(expected[name]) != found[name]]
-    if missing or extra or wrong:
-        raise CheckpointError(
-            f"{folder}: weights do not fit the configuration ({len(missing)} missing, {len(extra)} unexpected, "
-            f"{len(wrong)} of another shape, such as {next(iter(wrong or missing or extra))}); use the folder as saved"
-        )
 
 
 def find_checkpoint(checkpoint: Path | str) -> Path:

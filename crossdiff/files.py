@@ -105,8 +105,8 @@ def _disk_error(error: Exception, temporary: Path) -> int | None:
     """
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    if found := re.search(r"\(os error (\d+)\)", str(error)):
-        return int(found[1])
+    if number := re.search(r"\(os error (\d+)\)", str(error)):
+        return int(number[1])
     try:
         with temporary.open("ab") as handle:
             handle.write(bytes(2**16))

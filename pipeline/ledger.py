@@ -202,9 +202,9 @@ class Ledger:
             if (head := handle.read(100)) and head[18:19] not in (b"\x01", b"\x02"):
                 raise DamagedLedger(self.path, "its header says that it cannot be written")
         with self._transaction() as db:
-            found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if found != "ok":
-                raise DamagedLedger(self.path, found)
+            problem = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise DamagedLedger(self.path, problem)
             names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
             db.executescript(_TABLES)
             try:

@@ -113,7 +113,7 @@ def _complete(run: Path, rows: list[Row], videos: dict[str, VideoRecord]) -> lis
         or video not in of_video
         or (of_video[video].state == "done" and len(tracks[video]) != of_video[video].measures.get("tracks"))
     }
-    clips = {track for video, found in tracks.items() if video not in lost for track in found}
+    clips = {track for video, names in tracks.items() if video not in lost for track in names}
     files = defaultdict(set)
     for file in (run / "motion2d").glob("*.npz"):
         files[file.stem.rpartition("_")[0]].add(file.stem)

@@ -140,7 +140,7 @@ def test_an_enormous_configuration_is_compared_before_it_is_allocated(folder, ch
         allocated.append(path)
         return load_file(path, *rest, **named)
 
-    monkeypatch.setattr("crossdiff.checkpoint.load_file", spied)
+    monkeypatch.setattr("crossdiff.models.weights.load_file", spied)
     with pytest.raises(CheckpointError, match="weights do not fit the configuration"):
         load_model(folder)
     assert not allocated
@@ -173,7 +173,20 @@ def test_weights_and_statistics_that_cannot_be_used_are_named(folder, name, chan
 def test_a_checkpoint_from_a_parallel_wrapper_is_read(folder):
     weights = folder / "model.safetensors"
     save_file({f"module.{name}": value for name, value in load_file(weights).items()}, weights)
-    assert torch.equal(load_model(folder).network.text.weight, small_model().network.text.weight)
+    for model in (load_model(folder), CrossDiffModel.from_pretrained(folder)):
+        assert not model.training
+        assert torch.equal(model.network.text.weight, small_model().network.text.weight)
+
+
+def test_the_hub_mixin_refuses_nan_and_damaged_files_too(folder):
+    weights = folder / "model.safetensors"
+    state = load_file(weights)
+    save_file(state | {"network.text.weight": state["network.text.weight"] * torch.nan}, weights)
+    with pytest.raises(CheckpointError, match=r"network\.text\.weight holds NaN"):
+        CrossDiffModel.from_pretrained(folder)
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: not a readable safetensors file"):
+        CrossDiffModel.from_pretrained(folder)
 
 
 def test_the_hash_is_that_of_the_weights_file(folder, tmp_path):

@@ -23,12 +23,9 @@ def convert_pose(
 
     Example: crossdiff convert-pose vitpose-b.pth --out pose/vitpose-b
     """
-    from crossdiff.errors import CheckpointError
-    from crossdiff.files import decoding
     from crossdiff.pipeline.backends import convert
     from crossdiff.workflows.defaults import empty_folder
 
     folder = empty_folder(out, weights, print_default)
-    with decoding(weights, "a ViTPose checkpoint", CheckpointError):
-        converted = convert.convert_pose(weights, folder)
+    converted = convert.convert_pose(weights, folder)
     print_summary(f"{folder}: {converted}; use it with --backend vitpose --pose-set weights={folder}")

@@ -50,8 +50,8 @@ def serve(
     # Imported last, because it takes seconds.
     from crossdiff.app.page import serving, until_stopped
 
-    pose, names = PoseSettings(backend, tuple(pose_set or ())), tuple(allow_host or ())
-    with serving(models, pose, host, port, max_bytes, open_, names) as address:
+    pose, allowed = PoseSettings(backend, tuple(pose_set or ())), tuple(allow_host or ())
+    with serving(models, pose, host, port, max_bytes, open_, allowed) as address:
         if host not in ("127.0.0.1", "localhost", "::1"):
             print_default("host", host, "anyone who reaches this address can use the page; it asks for no password")
         print_summary(f"Look at {address} (Ctrl-C stops it)")

@@ -166,7 +166,7 @@ class _Maker:
         except (ClipError, InputError) as error:
             log.info("%s: %s", clip.id, error)
             broken = error if isinstance(error, _Unfit) else _Unfit("not readable", str(error))
-            return ClipResult([], [*left, LeftOut(clip.id, *broken.args, broken=True)], lines)
+            return ClipResult([], [*left, LeftOut(clip.id, broken.reason, broken.detail, broken=True)], lines)
         left += rebuilt
         frames = max(len(joints) - 1, 0)
         split = self._split_of(clip.id)
@@ -298,7 +298,11 @@ class _Maker:
 
 
 class _Unfit(ClipError):
-    """A clip that cannot be used: (reason, detail)."""
+    """A clip that cannot be used."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
 
 
 def _any_window(names: Sequence[str], mark: str) -> bool:

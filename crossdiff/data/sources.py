@@ -142,8 +142,12 @@ def _plain_name(clip_id: str) -> str:
 def read_splits(folder: Path) -> dict[str, str]:
     """Clip id -> split, from `train.txt`, `val.txt` and `test.txt`, one id per line; other lists are ignored."""
     lists = {s: folder / f"{s}.txt" for s in SPLITS}
-    found = ((line.strip(), s) for s, path in lists.items() if path.is_file() for line in _text(path).split("\n"))
-    return {clip_id: split for clip_id, split in found if clip_id}
+    return {clip_id: split for split, path in lists.items() if path.is_file() for clip_id in read_ids(path)}
+
+
+def read_ids(path: Path) -> list[str]:
+    """The ids of a split list, one per line, which may hold spaces; InputError if it is not UTF-8."""
+    return [clip_id for line in _text(path).split("\n") if (clip_id := line.strip())]
 
 
 def read_texts(folder: Path) -> dict[str, list[str]]:

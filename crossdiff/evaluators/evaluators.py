@@ -21,7 +21,6 @@ from pydantic import Field, ValidationError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from crossdiff.checkpoint import read_weights
 from crossdiff.config import Config
 from crossdiff.data.captions import Caption
 from crossdiff.errors import CheckpointError, ConfigError, InputError
@@ -37,6 +36,7 @@ from crossdiff.evaluators.words import (
     word_batch,
 )
 from crossdiff.files import decoding, read_json, save_npz, sha256, write_atomically, write_text
+from crossdiff.models.weights import read_weights
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.representation.normalizer import MIN_STD
 from crossdiff.skeleton import SKELETONS, Skeleton

@@ -14,7 +14,7 @@ from crossdiff.evaluators.body_parts import PARTS, Part, part_contacts, part_ind
 from crossdiff.evaluators.evaluators import EvaluatorConfig, T2MEvaluator
 from crossdiff.evaluators.words import load_word_vectors
 from crossdiff.files import decoding, load_npy
-from crossdiff.models.convert import without_wrapper
+from crossdiff.models.weights import without_wrapper
 from crossdiff.skeleton import SKELETONS
 
 _NETWORKS = ("movement_encoder", "motion_encoder", "text_encoder")

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +20,12 @@ from crossdiff.files import decoding, load_npy
 from crossdiff.models.config import ModelConfig
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.models.official import HEADS, TEXT_ENCODER, load_official, official_config
+from crossdiff.models.weights import without_wrapper
 from crossdiff.text import load_text_encoder
 from crossdiff.types import Domain
 
 # Keys of the state dict in files that hold other objects too.
 _NESTED = ("state_dict", "model_state_dict", "model")
-_WRAPPER = "module."
 # Width of CLIP ViT-B/32's vectors, which the authors use.
 _CLIP_DIM = 512
 # Yaw velocity, x and z velocity, height in HumanML3D's published Std.npy; other data differ by more.
@@ -96,16 +96,6 @@ def read_official(path: Path) -> dict[str, Tensor]:
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise CheckpointError(f"{path}: {name} holds NaN or infinite values; get the file again")
     return state
-
-
-T = TypeVar("T")
-
-
-def without_wrapper(state: Mapping[str, T]) -> dict[str, T]:
-    """A state dict without the `module.` that a parallel wrapper puts in front of every name."""
-    while state and all(name.startswith(_WRAPPER) for name in state):
-        state = {name.removeprefix(_WRAPPER): value for name, value in state.items()}
-    return dict(state)
 
 
 def _kind(value: object) -> str:
