@@ -96,8 +96,8 @@ def _from_origin(joints: Float[ndarray, "f j 2"], path_known: Bool[ndarray, " f"
 
 def joints_in_space(keypoints: Keypoints2D, frames: int, cfg: MotionConfig) -> Float[ndarray, "g k 3"]:
     """The detector's own joints in space, at the times of a motion of this many frames: see `Motion2D.world`."""
-    known = keypoints.world.shape[1:2] != (0,) and np.isfinite(keypoints.world).all(axis=(1, 2))
-    if not np.any(known):
+    known = np.isfinite(keypoints.world).all(axis=(1, 2))
+    if not keypoints.world.shape[1] or not known.any():
         return np.empty((frames, 0, 3), dtype=np.float32)
     world = np.where(known[:, None, None], keypoints.world, 0).astype(np.float64) * (1, -1, -1)
     joints, _ = to_joints(world, np.broadcast_to(known[:, None], world.shape[:2]), keypoints.keypoint_set)
