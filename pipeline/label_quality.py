@@ -24,17 +24,19 @@ LABEL_MEASURES = {
     "bone_drift": "change of bone lengths as lifted, %",
     "skate": "share of foot contacts that slide",
     "jerk": "jerk, m/s³",
+    "mirror_difference": "distance as lifted from the lifted mirror image, mm",
     "disagreement": "distance as lifted from the detector's own 3D, mm",
     "quality": "quality",
 }
-# Measured only where the detector gives joints in space.
-OPTIONAL_MEASURES = frozenset({"disagreement"})
+# Measured only where the mirror image was lifted too, and where the detector gives joints in space.
+OPTIONAL_MEASURES = frozenset({"mirror_difference", "disagreement"})
 # Reasons as people read them, in the order in which limits are checked.
 LABEL_REASONS = {
     "max_reprojection": "does not fit its 2D motion",
     "max_bone_drift": "bones change length",
     "max_skate": "feet slide",
     "max_jerk": "jerky",
+    "max_mirror_difference": "unlike its lifted mirror image",
     "max_disagreement": "unlike the detector's own 3D",
     "min_quality": "quality too low",
 }
@@ -55,6 +57,8 @@ class LabelQualityConfig(Config):
     """Scale of the fraction of foot contacts that slide."""
     scale_jerk: PositiveFloat = 800.0
     """Scale of the jerk, in m/s³."""
+    scale_mirror_difference: PositiveFloat = 40.0
+    """Scale of the distance between what was lifted and the lifted mirror image, in millimetres."""
     scale_disagreement: PositiveFloat = 150.0
     """Scale of the distance from the detector's own 3D, in millimetres."""
     max_reprojection: NonNegativeFloat | None = 0.12
@@ -65,6 +69,8 @@ class LabelQualityConfig(Config):
     """Highest fraction of foot contacts that slide."""
     max_jerk: NonNegativeFloat | None = None
     """Highest jerk, in m/s³."""
+    max_mirror_difference: NonNegativeFloat | None = None
+    """Largest distance between what was lifted and the lifted mirror image, in millimetres."""
     max_disagreement: NonNegativeFloat | None = None
     """Largest distance from the detector's own 3D, in millimetres."""
     min_quality: float | None = Field(None, ge=0, le=1)
@@ -89,6 +95,8 @@ def measure_label(label: Label, motion: Motion2D, skeleton: Skeleton) -> dict[st
         "skate": body.skating_share,
         "jerk": body.jerk,
     }
+    if math.isfinite(label.mirror_difference):
+        measured["mirror_difference"] = 1000 * label.mirror_difference
     known = np.isfinite(motion.world[: len(raw)]).all((1, 2)) if motion.world.shape[1] else np.zeros(len(raw), bool)
     if known.any():
         world = torch.from_numpy(motion.world[: len(raw)][known])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from crossdiff.diffusion.config import LabelConfig
 from crossdiff.diffusion.deprecated import LiftOptions as LiftOptions
 from crossdiff.models.model import CrossDiffModel
+from crossdiff.representation.alignment import aligned
 from crossdiff.representation.cleanup import rebuild
 from crossdiff.representation.features2d import features_to_joints as flat_joints
 from crossdiff.representation.features3d import features_to_joints, features_to_joints_and_next
@@ -102,6 +104,9 @@ class Label:
     """3D features (T, D3), consistent with each other."""
     raw: Float[ndarray, "t d3"]
     """The network's output (T, D3)."""
+    mirror_difference: float = math.nan
+    """Mean distance of the joints as lifted from those of the lifted mirror image, after the best rotation, scale and
+    shift of every frame, in metres; NaN where that was not lifted."""
 
 
 def label(model: CrossDiffModel, clips: Sequence[FlatClip], cfg: LabelConfig) -> list[Label]:
@@ -119,10 +124,19 @@ def label(model: CrossDiffModel, clips: Sequence[FlatClip], cfg: LabelConfig) ->
     device = model.device
     with torch.no_grad():
         ways = _ways(model, features.to(device), mask.to(device), frames.to(device), cfg).cpu()
-    return [
-        Label(_finished(model, ways[:, row, :n], clip, cfg).numpy(), ways[:, row, :n].mean(0).numpy())
-        for row, (clip, n) in enumerate(zip(clips, lengths.tolist(), strict=True))
-    ]
+    labels = []
+    for row, (clip, n) in enumerate(zip(clips, lengths.tolist(), strict=True)):
+        here = ways[:, row, :n]
+        finished = _finished(model, here, clip, cfg)
+        labels.append(Label(finished.numpy(), here.mean(0).numpy(), _mirror_difference(model, here)))
+    return labels
+
+
+def _mirror_difference(model: CrossDiffModel, ways: Float[Tensor, "w t d3"]) -> float:
+    if len(ways) < 2:
+        return math.nan
+    straight, mirrored = (features_to_joints(way, model.skeleton) * model.skeleton.metres_per_unit for way in ways)
+    return float((aligned(straight, mirrored) - mirrored).norm(dim=-1).mean())
 
 
 def _finished(model: CrossDiffModel, ways: Float[Tensor, "w t d3"], clip: FlatClip, cfg: LabelConfig) -> Tensor:

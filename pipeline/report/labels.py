@@ -44,6 +44,8 @@ def label_caption(row: Row) -> str:
         f"{row.id}: quality {m['quality']:.2f}. {m['reprojection']:.3f} body heights from its 2D motion, bones "
         f"± {m['bone_drift']:.0f}%, {m['skate']:.0%} of contacts slide, jerk {m['jerk']:.0f} m/s³; yaw {m['yaw']:.0f}°"
     )
+    if "mirror_difference" in m:
+        what += f"; {m['mirror_difference']:.0f} mm from its mirror image"
     if "disagreement" in m:
         what += f"; lifted {m['disagreement']:.0f} mm from the detector's own 3D"
     return (

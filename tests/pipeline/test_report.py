@@ -12,7 +12,7 @@ from crossdiff.errors import InputError
 from crossdiff.pipeline.build import BuildConfig, build_2d
 from crossdiff.pipeline.extract import extract_2d
 from crossdiff.pipeline.filter import REASONS, FilterConfig, filter_clips
-from crossdiff.pipeline.label_quality import LABEL_MEASURES
+from crossdiff.pipeline.label_quality import LABEL_MEASURES, OPTIONAL_MEASURES
 from crossdiff.pipeline.report import report
 from crossdiff.pipeline.report.pictures import around, following
 from crossdiff.pipeline.report.report import write_report
@@ -116,7 +116,7 @@ def test_labels_stand_beside_their_videos_with_their_scores(labelled):
     for row, src in zip(labelled.ledger.rows("build"), sorted(videos), strict=True):
         info = VideoReader(labelled.root / "report" / src).info
         assert (info.fps, info.frames) == (20, row.measures["frames"] - 1)
-    assert {f"index_files/{name}.svg" for name in LABEL_MEASURES} <= set(page.shown)
+    assert {f"index_files/{name}.svg" for name in LABEL_MEASURES.keys() - OPTIONAL_MEASURES} <= set(page.shown)
 
 
 def test_labels_can_be_left_out_and_those_that_cannot_be_drawn_are_named(labelled, videos, quick):
