@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from crossdiff.errors import ConfigError, CrossDiffError
+from crossdiff.yaml_text import parse_yaml
 
 
 class Config(BaseModel):
@@ -20,8 +21,29 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads `yes` and `on` as true, which pydantic would take for the number 1."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and bool not in (types := _types_in(field.annotation)) and types & {int, float}:
+            raise ValueError("expected a number, got a truth value (yes, no, on, off, true or false)")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _finite_settings(cls, value: Any, info: ValidationInfo) -> Any:
+        """Settings are finite numbers; measured values, which are loaded without this context, may be NaN."""
+        numbers = value if isinstance(value, tuple) else (value,)
+        if info.context == _SETTINGS and any(isinstance(n, float) and not math.isfinite(n) for n in numbers):
+            raise ValueError("expected a finite number")
+        return value
+
 
 C = TypeVar("C", bound=Config)
+_MAX_SHOWN = 200
+# Context in which settings of users are validated.
+_SETTINGS = "settings"
 
 
 def load_config(
@@ -35,7 +57,7 @@ def load_config(
     values = {} if path_or_name is None else _read(path_or_name)
     overridden = {_override(values, text, option) for text in overrides or []}
     try:
-        return cls.model_validate(values)
+        return cls.model_validate(values, context=_SETTINGS)
     except ValidationError as error:
         raise ConfigError(_one_line(cls, error, str(path_or_name or cls.__name__), overridden, option)) from None
 
@@ -43,7 +65,7 @@ def load_config(
 def make_config(cls: type[C], source: str, error: type[CrossDiffError] = ConfigError, **values: Any) -> C:
     """`cls` of these values; a mistake raises `error` with one line that begins with `source`."""
     try:
-        return cls.model_validate(values)
+        return cls.model_validate(values, context=_SETTINGS)
     except ValidationError as wrong:
         raise error(_one_line(cls, wrong, source, set(), "--set")) from None
 
@@ -61,6 +83,12 @@ def _yaml_files(folder: Traversable, prefix: str = "") -> Iterator[str]:
             yield prefix + entry.name
 
 
+def _types_in(annotation: Any) -> set[Any]:
+    """The classes in a type, such as `int` and `NoneType` in `int | None`."""
+    arguments = get_args(annotation)
+    return {kind for argument in arguments for kind in _types_in(argument)} if arguments else {annotation}
+
+
 def known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
     """Dotted names of all values of a configuration."""
     keys = []
@@ -74,10 +102,9 @@ def known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
 def _read(path_or_name: str | Path) -> dict[str, Any]:
     text = _text_of(path_or_name)
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path_or_name}: not valid YAML ({reason}); correct it") from None
+        values = parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"{path_or_name}: not valid YAML ({error}); correct it") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -106,9 +133,9 @@ def _override(values: dict[str, Any], text: str, option: str) -> str:
     if not equals or not all([*parents, last]):
         raise ConfigError(f"{option} {text!r}: expected key=value, such as {option} min_frames=20")
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"{option} {text!r}: the value is not valid YAML; quote it") from None
+        parsed = parse_yaml(value)
+    except ValueError:
+        raise ConfigError(f"{option} {_short(text)}: the value is not valid YAML; quote it") from None
     for name in parents:
         if not isinstance(values.setdefault(name, {}), dict):
             raise ConfigError(f"{option} {text!r}: {name!r} holds {values[name]!r}, which has no nested keys")
@@ -124,10 +151,19 @@ def _one_line(cls: type[Config], error: ValidationError, source: str, overridden
     if first["type"] == "extra_forbidden":
         known = known_keys(cls)
         near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or known[:8]
-        line = f"{source}: unknown key {key!r} (got {first['input']!r}); nearest known keys: {', '.join(near)}"
+        line = f"{source}: unknown key {key!r} (got {_short(first['input'])}); nearest known keys: {', '.join(near)}"
     elif first["type"] == "missing":
         line = f"{source}: {key!r} is missing; give it in the file or as {option} {key}=VALUE"
     else:
         reason = first["msg"].removeprefix("Value error, ")
-        line = f"{source}: {key or 'the whole'!r}: got {first['input']!r}: {reason[:1].lower()}{reason[1:]}"
+        line = f"{source}: {key or 'the whole'!r}: got {_short(first['input'])}: {reason[:1].lower()}{reason[1:]}"
     return line + (f" (and {len(others)} more)" if others else "")
+
+
+def _short(value: Any) -> str:
+    """A value in a message, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return f"a {type(value).__name__} of thousands of digits"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

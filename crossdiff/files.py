@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
+import io
 import json
+import logging
 import os
+import re
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.lib.format import open_memmap
 from numpy.lib.npyio import NpzFile
 from pydantic_core import from_json
 
-from crossdiff.errors import InputError
+from crossdiff.errors import CrossDiffError, InputError
+from crossdiff.wording import one_line
+from crossdiff.yaml_text import parse_yaml
+
+log = logging.getLogger(__name__)
 
 # The process's umask can only be read by setting it.
 _UMASK = os.umask(0)
@@ -29,9 +37,51 @@ os.umask(_UMASK)
 # where two threads do so at once (python/cpython#106905): one thread at a time reads.
 _READING = threading.RLock()
 
+# Errors of a disk that has no space left, for all or for the user, or that fails.
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {*_NO_SPACE, errno.EIO}
+
+# Real arrays do not shrink this much: an npz member beyond both bounds is a few kilobytes that fill the memory.
+_BOMB_SIZE, _BOMB_RATIO = 2**28, 100
+
+
+@contextmanager
+def decoding(source: object, what: str, error: type[CrossDiffError] = InputError) -> Iterator[None]:
+    """Turn whatever the content of `source` causes in the block into one `error` that names it.
+
+    This is the boundary where a file becomes data: parsers raise dozens of kinds for damaged and hostile files. The
+    block only reads and computes. Errors that have a message for the user already pass, and those of a full disk.
+
+    source: the file, or what else the data is from.
+    what: what the source should be, such as `a BVH file`.
+    """
+    try:
+        with np.errstate(all="ignore"):  # values that are not finite are refused by name
+            yield
+    except CrossDiffError:
+        raise
+    except FileNotFoundError:
+        raise error(f"{source}: no such file") from None
+    except Exception as wrong:
+        if isinstance(wrong, OSError) and wrong.errno in _NO_SPACE:
+            raise
+        log.info("%s", source, exc_info=True)
+        raise error(f"{source}: not {what} ({reason_of(wrong)})") from None
+
+
+def reason_of(error: Exception) -> str:
+    """An error in one line of at most 300 characters, with its type where the message alone says little."""
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    text = one_line(" ".join(str(error).split()))[:300]
+    return text if text and isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write(temporary)`, sync the file and rename it to `path`; on error the temporary file is removed."""
+    """Call `write(temporary)`, sync the file and rename it to `path`; on error the temporary file is removed.
+
+    OSError names `path`, also where the writer raises another kind because the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     try:
@@ -40,8 +90,45 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with temporary.open("r+b") as handle:
             os.fsync(handle.fileno())  # Windows needs a file opened for writing
         temporary.replace(path)
+    except Exception as error:
+        if (number := _disk_error(error, temporary)) is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _disk_error(error: Exception, temporary: Path) -> int | None:
+    """The number of the disk's error behind a failed write; None if there is none.
+
+    torch, numpy and safetensors hide it: what they left is written on, until the disk says it again.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if number := re.search(r"\(os error (\d+)\)", str(error)):
+        return int(number[1])
+    try:
+        with temporary.open("ab") as handle:
+            handle.write(bytes(2**16))
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as same:
+        return same.errno
+    return None
+
+
+def disk_message(error: OSError) -> str:
+    """What a failed access to a file is told as: the file, the reason, and for a full disk where it is full."""
+    path = error.filename2 or error.filename
+    reason = error.strerror or str(error)
+    if path is None or error.errno not in _FULL:
+        return f"{path or 'the file system'}: {reason}; check the path, its permissions and the free space"
+    disk = next(p for p in Path(os.fsdecode(path)).absolute().parents if p.exists() and (p.parent == p or p.is_mount()))
+    free = shutil.disk_usage(disk).free / 2**20
+    return (
+        f"{os.fsdecode(path)}: not written: {reason} ({free:.1f} MB free on the disk at {disk}); make space, "
+        "then run the same command again"
+    )
 
 
 def temporary_beside(path: Path) -> Path:
@@ -82,8 +169,8 @@ def read_json(path: Path) -> Any:
 def read_record(path: Path) -> dict[str, Any]:
     """Read a YAML record; empty if the file is missing or damaged."""
     try:
-        record = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        record = parse_yaml(path.read_text("utf-8"))
+    except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
 
@@ -93,19 +180,17 @@ def save_npy(path: Path, array: np.ndarray) -> None:
 
 
 def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
-    write_atomically(path, lambda tmp: np.savez_compressed(tmp, **arrays))
+    # In memory first: Python prints a traceback of its own for an archive that a full disk cut off.
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_atomically(path, lambda tmp: tmp.write_bytes(content.getbuffer()))
 
 
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:
     """Read one array, or map it into memory; errors name the file."""
-    try:
-        # Opened here, because numpy does not close files that merely look like archives.
-        with path.open("rb") as handle, _READING:
-            array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # numpy raises a dozen kinds for truncated, modified or other files
-        raise InputError(f"{path}: not a plain numpy array ({error})") from None
+    # Opened here, because numpy does not close files that merely look like archives.
+    with decoding(path, "a plain numpy array"), path.open("rb") as handle, _READING:
+        array = np.load(handle, allow_pickle=False) if not mapped else open_memmap(path, mode="r")
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path}: not a plain numpy array (an npz archive); name it .npz, or save its array alone")
     return array
@@ -121,7 +206,11 @@ def load_npz(path: Path, names: Iterable[str] | None = None, optional: Iterable[
         missing = [name for name in wanted if name not in z.files]
         if missing:
             raise InputError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(z.files) or 'nothing'}")
-        return {name: z[name] for name in [*wanted, *(name for name in optional if name in z.files)]}
+        arrays = {name: z[name] for name in [*wanted, *(name for name in optional if name in z.files)]}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # numpy returns the bytes of members that are no arrays
+                raise InputError(f"{path}: not a readable npz file ({name} is no array)")
+        return arrays
 
 
 def npz_names(path: Path) -> list[str]:
@@ -132,19 +221,15 @@ def npz_names(path: Path) -> list[str]:
 
 @contextmanager
 def _open_npz(path: Path) -> Iterator[NpzFile]:
-    try:
-        with path.open("rb") as handle, _READING:
-            opened = np.load(handle, allow_pickle=False)
-            if isinstance(opened, np.ndarray):
-                raise ValueError("a single array")
-            with opened:
-                yield opened
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # see `load_npy`
-        raise InputError(f"{path}: not a readable npz file ({error})") from None
+    with decoding(path, "a readable npz file"), path.open("rb") as handle, _READING:
+        opened = np.load(handle, allow_pickle=False)
+        if isinstance(opened, np.ndarray):
+            raise ValueError("a single array")
+        with opened:
+            for member in opened.zip.infolist() if opened.zip is not None else ():
+                if member.file_size > max(_BOMB_SIZE, _BOMB_RATIO * member.compress_size):
+                    raise ValueError(f"{member.filename} would expand to {member.file_size / 1e9:.1f} GB")
+            yield opened
 
 
 def sha256(path: Path) -> str:

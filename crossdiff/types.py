@@ -14,8 +14,8 @@ from crossdiff.errors import ClipError
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
 Domain = Literal["2d", "3d"]
-# The camera of a 2D motion: static, moving with its movement removed from the root's path, or moving in an unknown way,
-# so that the root's path is unknown too.
+# The camera of a 2D motion: static, moving with its movement removed from the root's path, or moving in an unknown way
+# most of the time, so that the root's path is unknown too.
 Camera = Literal["still", "compensated", "unknown"]
 DOMAINS: tuple[Domain, Domain] = ("2d", "3d")
 
@@ -123,10 +123,11 @@ class Motion2D:
     """One person's joints in the image plane, in the units of the 3D skeleton.
 
     joints: shape (F, J, 2), y up, body-scaled (metres of the target skeleton), with the root of frame 0 at the origin
-    (of every frame, if the camera is unknown).
+    (of every frame, if the camera is unknown; where `path_known` is False, the root stays where it was).
     valid: shape (F, J), True where the joint is visible or interpolated.
     filled: shape (F, J), True where it is interpolated over frames without it.
     start: time of frame 0 in the video, in seconds.
+    path_known: shape (F,), True where the root's movement since the frame before is known.
     world: shape (F, J, 3), the joints as the detector itself places them in space, relative to the root, scaled to the
     skeleton's body: metres, x right, y up, z towards the camera; NaN in frames without; shape (F, 0, 3) where the
     detector gives none.
@@ -140,6 +141,7 @@ class Motion2D:
     camera: Camera = "still"
     start: float = 0.0
     world: Float[ndarray, "f k 3"] = None  # type: ignore[assignment]
+    path_known: Bool[ndarray, " f"] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         _expect("2D motion", self.joints, (None, self.skeleton.num_joints, 2))
@@ -147,9 +149,12 @@ class Motion2D:
             object.__setattr__(self, "filled", np.zeros(self.joints.shape[:2], dtype=bool))
         if self.world is None:
             object.__setattr__(self, "world", np.empty((len(self.joints), 0, 3), dtype=np.float32))
+        if self.path_known is None:
+            object.__setattr__(self, "path_known", np.full(len(self.joints), self.camera != "unknown"))
         _expect("2D motion's mask", self.valid, self.joints.shape[:2])
         _expect("2D motion's filled joints", self.filled, self.joints.shape[:2])
         joints_in_space = self.skeleton.num_joints if self.world.shape[1:2] != (0,) else 0
+        _expect("2D motion's known path", self.path_known, (len(self.joints),))
         _expect("2D motion's joints in space", self.world, (len(self.joints), joints_in_space, 3))
         _expect_frame_rate("2D motion", self.fps)
         if self.camera not in get_args(Camera):
@@ -167,6 +172,7 @@ class Motion2D:
             camera=np.array(self.camera),
             start=np.float64(self.start),
             world=self.world.astype(np.float32),
+            path_known=self.path_known,
         )
 
     @classmethod
@@ -174,10 +180,12 @@ class Motion2D:
         from crossdiff.files import load_npz
 
         names = ("joints", "valid", "fps", "filled", "camera", "start")
-        z = load_npz(path, names, optional=("world",))  # files of older versions have none
+        z = load_npz(path, names, optional=("world", "path_known"))  # files of older versions lack these
         camera = cast(Camera, str(z["camera"]))
-        start, world = float(z["start"]), z.get("world", np.empty((len(z["joints"]), 0, 3)))
-        return cls(z["joints"], z["valid"], float(z["fps"]), skeleton, z["filled"], camera, start, world)
+        world = z.get("world", np.empty((len(z["joints"]), 0, 3)))
+        path_known = z.get("path_known", np.full(len(z["joints"]), camera != "unknown"))
+        start, fps = float(z["start"]), float(z["fps"])
+        return cls(z["joints"], z["valid"], fps, skeleton, z["filled"], camera, start, world, path_known)
 
 
 @dataclass(frozen=True)

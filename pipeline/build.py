@@ -162,7 +162,7 @@ def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndar
     from crossdiff.representation.features2d import joints_to_features_2d
 
     joints, valid = torch.from_numpy(motion.joints), torch.from_numpy(motion.valid)
-    known = motion.camera != "unknown"
+    known = torch.from_numpy(motion.path_known)
     features, mask = joints_to_features_2d(joints, motion.skeleton, layout, valid, known)
     _, seen = joints_to_features_2d(joints, motion.skeleton, layout, valid & ~torch.from_numpy(motion.filled), known)
     return features.numpy().astype(np.float32), mask.numpy(), (mask & ~seen).numpy()

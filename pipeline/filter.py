@@ -29,17 +29,17 @@ class FilterConfig(Config):
     """Keypoints with a lower score count as not visible."""
     min_fps: NonNegativeFloat = 12.0
     """Lowest frame rate of the video, in frames per second."""
-    min_frames: PositiveInt = 40
+    min_frames: PositiveInt = 20
     """Shortest clip, in frames at 20 frames per second."""
     max_edge: float = Field(0.5, ge=0, le=1)
     """Highest fraction of frames in which the body touches or leaves the edge of the picture."""
-    min_whole: float = Field(0.25, ge=0, le=1)
+    min_whole: float = Field(0.0, ge=0, le=1)
     """Lowest fraction of frames in which the whole body is visible."""
     min_height: NonNegativeFloat = 50.0
     """Smallest body height, in pixels."""
     min_score: float = Field(0.5, ge=0, le=1)
     """Lowest mean score of the body's keypoints."""
-    min_joint_score: float = Field(0.2, ge=0, le=1)
+    min_joint_score: float = Field(0.05, ge=0, le=1)
     """Lowest mean score of the worst keypoint of the body."""
     max_bones: NonNegativeFloat = 0.08
     """Largest fluctuation of limb lengths, in body heights."""
@@ -100,11 +100,12 @@ def first_violation(
 ) -> Rejection | None:
     """The first limit that is violated; None for a clip to keep. A limit `min_x` or `max_x` is on the measure `x`.
 
-    reasons: reason for each limit, in the order of the checks; limits that are None in `cfg` are off.
+    reasons: reason for each limit, in the order of the checks; limits that are None in `cfg` are off, and so are those
+    of measures that could not be taken.
     """
     for limit, reason in reasons.items():
-        value, threshold = measures[limit[4:]], getattr(cfg, limit)
-        if threshold is None:
+        value, threshold = measures.get(limit[4:]), getattr(cfg, limit)
+        if threshold is None or value is None:
             continue
         if value < threshold if limit.startswith("min_") else value > threshold:
             return Rejection(reason, value, threshold)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -37,6 +38,7 @@ CREATE TABLE IF NOT EXISTS videos (
     stamp TEXT NOT NULL
 );
 """
+_NAMES = ("rows", "videos")
 _COLUMNS = ("stage", "id", "parent", "state", "key", "reason", "value", "threshold", "attempts", "measures")
 
 
@@ -117,31 +119,118 @@ def _stored(path: Path) -> str | bytes:
     return str(path)
 
 
+def row_of(record: sqlite3.Row) -> Row:
+    """A row as it is stored; ValueError, TypeError or LookupError where it is damaged."""
+    row = Row(**{n: record[n] for n in _COLUMNS[:-1]}, measures=json.loads(record["measures"]))
+    numbers = (row.value, row.threshold)
+    if not all(isinstance(text, str) for text in (row.id, row.key, row.parent)) or not isinstance(row.measures, dict):
+        raise ValueError(f"{row.id!r} holds values of other types")
+    if not isinstance(row.attempts, int) or not all(n is None or isinstance(n, int | float) for n in numbers):
+        raise ValueError(f"{row.id!r} holds text where a number should be")
+    return row
+
+
+def video_of(record: sqlite3.Row) -> VideoRecord:
+    """A video as it is stored; ValueError, TypeError or LookupError where it is damaged."""
+    texts = [record[name] for name in ("id", "content", "label", "stamp")]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{texts[0]!r} holds values of other types")
+    return VideoRecord(
+        id=record["id"],
+        path=Path(os.fsdecode(record["path"])),
+        content=record["content"],
+        label=record["label"],
+        captions=_captions(record["captions"]),
+        stamp=record["stamp"],
+    )
+
+
+class DamagedLedger(InputError):
+    """A ledger whose file was changed by something else; `reason` says where."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: damaged ({one_line(reason)}); run the same command again, which rebuilds it")
+        self.reason = one_line(reason)
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    """Errors of the database as damage, as errors of the disk, or as a line about the file."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DamagedLedger(path, f"text that is not UTF-8: {error}") from None
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        kind = sqlite3.SQLITE_CORRUPT if code is None else code & 0xFF
+        if kind in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            number = errno.ENOSPC if kind == sqlite3.SQLITE_FULL else errno.EIO
+            raise OSError(number, os.strerror(number), str(path)) from None
+        if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise InputError(f"{path}: another process is writing to it; wait for it, then run this again") from None
+        if kind in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and not _is_writable(path):
+            raise OSError(errno.EACCES, str(error), str(path)) from None
+        raise DamagedLedger(path, str(error)) from None
+
+
+def _is_writable(path: Path) -> bool:
+    """A header that is damaged can make a file that is writable look as if it were not."""
+    return os.access(path if path.exists() else path.parent, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
 class Ledger:
     """The rows of one run. A stage writes its files before its rows, so that `done` means that the files exist."""
 
     def __init__(self, path: Path) -> None:
+        """Open or make a ledger; a damaged one is rebuilt from what it and the run's files still hold.
+
+        InputError if it is of another version, or if nothing in it can be read.
+        """
         self.path = path
         try:
-            with self._transaction() as db:
-                db.executescript(_TABLES)
+            self._prepare()
+            return
+        except DamagedLedger as error:
+            damage = error
+        from crossdiff.pipeline.ledger_repair import rebuild  # which makes a new ledger
+
+        rebuild(path, damage.reason)
+
+    def _prepare(self) -> None:
+        """Make missing tables, and check everything that is there."""
+        with suppress(FileNotFoundError), self.path.open("rb") as handle:
+            if (head := handle.read(100)) and head[18:19] not in (b"\x01", b"\x02"):
+                raise DamagedLedger(self.path, "its header says that it cannot be written")
+        with self._transaction() as db:
+            problem = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise DamagedLedger(self.path, problem)
+            names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            db.executescript(_TABLES)
+            try:
                 # Raises if a column is missing: the run was made by another version of this program.
                 db.execute(f"SELECT {', '.join(_COLUMNS)} FROM rows LIMIT 0")
                 db.execute("SELECT id, path, content, label, captions, stamp FROM videos LIMIT 0")
-        except sqlite3.Error as error:
-            raise InputError(
-                f"{path}: not a ledger that this version can use ({error}); restore it, or start a new run with --out"
-            ) from None
+            except sqlite3.OperationalError as error:
+                raise InputError(
+                    f"{self.path}: not a ledger that this version can use ({error}); restore it, "
+                    "or start a new run with --out"
+                ) from None
+            if unknown := names - {"rows", "videos", "by_parent"} - {f"sqlite_autoindex_{t}_1" for t in _NAMES}:
+                raise DamagedLedger(self.path, f"unknown table {min(unknown)}")
+            for table, read in (("rows", row_of), ("videos", video_of)):
+                for record in db.execute(f"SELECT * FROM {table}"):
+                    try:
+                        read(record)
+                    except (ValueError, TypeError, LookupError) as error:
+                        raise DamagedLedger(self.path, f"an entry of {table}: {error}") from None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=60)
-        db.row_factory = sqlite3.Row
-        try:
+        with _sqlite_errors(self.path), closing(sqlite3.connect(self.path, timeout=60)) as db:
+            db.row_factory = sqlite3.Row
             with db:
                 yield db
-        finally:
-            db.close()
 
     def put(self, rows: Iterable[Row], replace: tuple[Stage, str] | None = None) -> None:
         """Write rows in one transaction; `replace=(stage, parent)` first drops that parent's rows of the stage."""
@@ -167,7 +256,7 @@ class Ledger:
         where = " AND ".join(f"{name} = :{name}" for name in given)
         with self._transaction() as db:
             records = db.execute(f"SELECT * FROM rows WHERE {where} ORDER BY id", given).fetchall()
-        return [Row(**{n: r[n] for n in _COLUMNS[:-1]}, measures=json.loads(r["measures"])) for r in records]
+        return [row_of(record) for record in records]
 
     def holds(self, stage: Stage) -> bool:
         """Whether a stage has any rows."""
@@ -190,17 +279,7 @@ class Ledger:
         """Every video by its id."""
         with self._transaction() as db:
             records = db.execute("SELECT * FROM videos ORDER BY id").fetchall()
-        return {
-            r["id"]: VideoRecord(
-                id=r["id"],
-                path=Path(os.fsdecode(r["path"])),
-                content=r["content"],
-                label=r["label"],
-                captions=_captions(r["captions"]),
-                stamp=r["stamp"],
-            )
-            for r in records
-        }
+        return {record["id"]: video_of(record) for record in records}
 
     def table(self, stage: Stage) -> pd.DataFrame:
         """A stage's rows as a table, one column per measure."""

@@ -15,7 +15,14 @@ from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz, remove_leftovers, save_npz
 from crossdiff.models import CrossDiffModel
 from crossdiff.pipeline.filter import first_violation, rejected
-from crossdiff.pipeline.label_quality import LABEL_MEASURES, LABEL_REASONS, LabelQualityConfig, measure_label, quality
+from crossdiff.pipeline.label_quality import (
+    LABEL_MEASURES,
+    LABEL_REASONS,
+    OPTIONAL_MEASURES,
+    LabelQualityConfig,
+    measure_label,
+    quality,
+)
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.summaries import StageSummary, no_motions
@@ -132,7 +139,7 @@ def _judged(row: Row, cfg: LabelQualityConfig) -> Row:
 
 def _judge_again(run: Run, before: Row, cfg: LabelQualityConfig, summary: PseudoLabelSummary) -> bool:
     """Apply the current limits to an existing label; False if it or its measures are missing."""
-    if not LABEL_MEASURES.keys() <= before.measures.keys():
+    if not LABEL_MEASURES.keys() - OPTIONAL_MEASURES <= before.measures.keys():
         return False
     row = _judged(before, cfg)
     try:

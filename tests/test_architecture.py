@@ -28,6 +28,7 @@ LAYERS = [
         "types",
         "video",
         "wording",
+        "yaml_text",
         "config",
         "configs",
     },

@@ -129,6 +129,66 @@ def test_weights_of_another_size_or_name_are_counted_and_named(folder):
         load_model(folder)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"width": 65536}, {"feed_forward": 60000}, {"domain_layers": 1000}, {"text_dim": 65536}]
+)
+def test_an_enormous_configuration_is_compared_before_it_is_allocated(folder, changes, monkeypatch):
+    edit_config(folder, **changes)
+    allocated = []
+
+    def spied(path, *rest, **named):
+        allocated.append(path)
+        return load_file(path, *rest, **named)
+
+    monkeypatch.setattr("crossdiff.models.weights.load_file", spied)
+    with pytest.raises(CheckpointError, match="weights do not fit the configuration"):
+        load_model(folder)
+    assert not allocated
+
+
+@pytest.mark.parametrize("changes", [{"width": 10**9}, {"max_frames": 10**12}, {"domain_layers": 10**6}])
+def test_absurd_sizes_are_refused(folder, changes):
+    edit_config(folder, **changes)
+    with pytest.raises(CheckpointError, match=r"config\.json: not a CrossDiff configuration \(.*less than or equal"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("network.text.weight", lambda w: w * float("nan"), "holds NaN or infinite"),
+        ("network.text.weight", lambda w: w.int(), "holds int32, expected floats"),
+        ("normalizers.3d.std", lambda w: -w, "standard deviations must be above 0"),
+        ("normalizers.2d.std", lambda w: 0 * w, "standard deviations must be above 0"),
+    ],
+)
+def test_weights_and_statistics_that_cannot_be_used_are_named(folder, name, change, said):
+    weights = folder / "model.safetensors"
+    state = load_file(weights)
+    save_file({**state, name: change(state[name])}, weights)
+    with pytest.raises(CheckpointError, match=f"{name.replace('.', '.')}.*{said}"):
+        load_model(folder)
+
+
+def test_a_checkpoint_from_a_parallel_wrapper_is_read(folder):
+    weights = folder / "model.safetensors"
+    save_file({f"module.{name}": value for name, value in load_file(weights).items()}, weights)
+    for model in (load_model(folder), CrossDiffModel.from_pretrained(folder)):
+        assert not model.training
+        assert torch.equal(model.network.text.weight, small_model().network.text.weight)
+
+
+def test_the_hub_mixin_refuses_nan_and_damaged_files_too(folder):
+    weights = folder / "model.safetensors"
+    state = load_file(weights)
+    save_file(state | {"network.text.weight": state["network.text.weight"] * torch.nan}, weights)
+    with pytest.raises(CheckpointError, match=r"network\.text\.weight holds NaN"):
+        CrossDiffModel.from_pretrained(folder)
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: not a readable safetensors file"):
+        CrossDiffModel.from_pretrained(folder)
+
+
 def test_the_hash_is_that_of_the_weights_file(folder, tmp_path):
     assert weights_hash(folder) == sha256(folder / "model.safetensors")
     save_model(small_model(seed=1), tmp_path / "other")

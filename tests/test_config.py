@@ -49,6 +49,15 @@ def test_known_keys_are_dotted():
         ("", ["optimizer"], ["'optimizer'", "key=value"]),
         ("name: b\n", ["name.deep=1"], ["'name.deep=1'", "no nested keys"]),
         ("", ["optimizer.steps="], ["--set", "got None"]),
+        ("", ["optimizer.steps=yes"], ["--set", "'optimizer.steps'", "got True", "truth value"]),
+        ("optimizer:\n  lr: .nan\n", [], ["'optimizer.lr'", "finite"]),
+        ("", ["optimizer.lr=-inf"], ["'optimizer.lr'", "finite"]),
+        ("name: a\nname: b\n", [], ["c.yaml", "'name' appears twice", "line 2"]),
+        ("name: " + "[" * 5000, [], ["c.yaml", "nested deeper than 50"]),
+        ("name: " + "9" * 5000, [], ["c.yaml", "not valid YAML"]),
+        ("", ["optimizer.steps=" + "9" * 5000], ["--set", "not valid YAML"]),
+        ("name: &a [*a]\n", [], ["c.yaml", "alias of a value that contains it"]),
+        ("name: 2001-99-99\n", [], ["c.yaml", "not valid YAML"]),
     ],
 )
 def test_a_mistake_is_one_line_with_key_value_and_next_step(tmp_path, yaml, overrides, said):
@@ -57,7 +66,7 @@ def test_a_mistake_is_one_line_with_key_value_and_next_step(tmp_path, yaml, over
     with pytest.raises(ConfigError) as caught:
         load_config(Outer, path, overrides)
     message = str(caught.value)
-    assert "\n" not in message
+    assert "\n" not in message and len(message) < 1000
     for word in said:
         assert word in message
 
@@ -76,3 +85,26 @@ def test_a_directory_and_a_binary_file_are_refused(tmp_path):
 
 def test_shipped_names_end_in_yaml():
     assert all(name.endswith(".yaml") for name in shipped_configs())
+
+
+def test_aliases_that_blow_up_are_refused_before_they_do(tmp_path):
+    """Nine lists of nine aliases each: 9**9 values."""
+    lists = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    (tmp_path / "c.yaml").write_text("\n".join(lists))
+    with pytest.raises(ConfigError, match="aliases expand to more than 100000 values"):
+        load_config(Outer, tmp_path / "c.yaml")
+
+
+def test_aliases_and_merged_mappings_are_read(tmp_path):
+    (tmp_path / "c.yaml").write_text("optimizer: &o {lr: 0.5, steps: 3}\nscheduler:\n  <<: *o\n  steps: 4\n")
+    cfg = load_config(Outer, tmp_path / "c.yaml")
+    assert cfg == Outer(optimizer=Inner(lr=0.5, steps=3), scheduler=Inner(lr=0.5, steps=4))
+
+
+def test_flags_are_truth_values_and_measured_numbers_may_be_nan():
+    class Flags(Config):
+        on: bool = False
+        rate: float | bool = 1.0
+
+    assert load_config(Flags, overrides=["on=yes", "rate=no"]) == Flags(on=True, rate=False)
+    assert Inner.model_validate({"lr": float("nan")}).lr != Inner().lr

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import resource
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
+from crossdiff.checkpoint import save_state
 from crossdiff.errors import InputError
 from crossdiff.files import (
+    decoding,
+    disk_message,
     load_npy,
     load_npz,
     npz_names,
@@ -136,6 +143,85 @@ def test_npy_and_npz_under_each_others_name(tmp_path):
         z.writestr("readme.txt", "no arrays here")
     with pytest.raises(InputError, match=r"c\.npz: lacks x"):
         load_npz(tmp_path / "c.npz", ["x"])
+
+
+def test_members_that_are_no_arrays_or_would_fill_the_memory_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as z:
+        z.writestr("x.npy", "no array")
+    with pytest.raises(InputError, match=r"a\.npz: not a readable npz file \(x is no array\)"):
+        load_npz(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as z, z.open("x.npy", "w") as member:
+        for _ in range(300):
+            member.write(bytes(2**20))
+    with pytest.raises(InputError, match=r"b\.npz: .*x\.npy would expand to 0\.3 GB"):
+        npz_names(tmp_path / "b.npz")
+
+
+@contextmanager
+def no_file_larger_than(size):
+    """As on a disk that is full: writing beyond it fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+_X = torch.arange(50_000).float()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: save_state(path, {"x": _X, "steps": [1]}),
+        lambda path: write_atomically(path, lambda tmp: save_file({"x": _X}, tmp)),
+        lambda path: save_npy(path, _X.numpy()),
+        lambda path: save_npz(path, x=np.random.default_rng(0).random(50_000)),
+        lambda path: write_json(path, list(range(50_000))),
+    ],
+    ids=["torch", "safetensors", "npy", "npz", "json"],
+)
+def test_a_full_disk_is_one_line_that_names_file_and_disk_and_the_old_file_stays(tmp_path, write, capsys):
+    path = tmp_path / "a.npy"  # numpy adds this suffix to others
+    path.write_text("old")
+    with no_file_larger_than(100_000), pytest.raises(OSError, match="too large") as raised:
+        write(path)
+    assert raised.value.filename == str(path)
+    said = disk_message(raised.value)
+    assert said.startswith(f"{path}: not written: File too large (") and " MB free on the disk at /" in said
+    assert said.endswith("make space, then run the same command again") and "\n" not in said
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+    gc.collect()
+    assert "Traceback" not in capsys.readouterr().err
+    write(path)
+    assert path.stat().st_size > 100_000
+
+
+def test_other_errors_of_the_file_system_name_the_path():
+    assert disk_message(PermissionError(13, "Permission denied", "/x")) == (
+        "/x: Permission denied; check the path, its permissions and the free space"
+    )
+    assert disk_message(OSError("odd")).startswith("the file system: odd;")
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (KeyError("xy"), "x.bvh: not a BVH file (KeyError: 'xy')"),
+        (RecursionError(), "x.bvh: not a BVH file (RecursionError)"),
+        (MemoryError(), "x.bvh: not a BVH file (it needs more memory than there is)"),
+        (ValueError("two\nlines\x1b[2J"), "x.bvh: not a BVH file (two lines\\x1b[2J)"),
+        (FileNotFoundError(), "x.bvh: no such file"),
+        (InputError("x.bvh: is blue"), "x.bvh: is blue"),
+    ],
+)
+def test_whatever_a_parser_raises_becomes_one_line_that_names_the_file(raised, said):
+    with pytest.raises(InputError) as caught, decoding("x.bvh", "a BVH file"):
+        raise raised
+    assert str(caught.value) == said
+    with pytest.raises(KeyboardInterrupt), decoding("x.bvh", "a BVH file"):
+        raise KeyboardInterrupt
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)

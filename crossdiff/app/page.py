@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from crossdiff.app.guard import RequestGuard
 from crossdiff.app.models import Models
 from crossdiff.app.progress import ProgressCallback
 from crossdiff.app.results import Result
@@ -21,6 +22,7 @@ from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
+from crossdiff.files import disk_message
 from crossdiff.pipeline.search import VIDEO_SUFFIXES
 
 # Read when Gradio is imported; no usage data is sent.
@@ -28,6 +30,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 try:
     import gradio as gr
+    from starlette.middleware import Middleware
 except ImportError as error:
     raise MissingDependencyError(f"the page needs Gradio ({error}): pip install 'crossdiff[app]'") from None
 
@@ -39,6 +42,8 @@ _EXAMPLES = [
 _DEFAULTS = SamplingConfig()
 # Interval between deletions of old files, and their age, in seconds.
 _TIDY = (600, 3600)
+# All uploads together, in largest uploads.
+_UPLOADS = 10
 # System fonts: none is downloaded.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
@@ -195,7 +200,7 @@ def _errors_shown() -> Iterator[None]:
     except CrossDiffError as error:
         message = str(error)
     except OSError as error:
-        message = f"{error.filename or 'the file system'}: {error.strerror or error}"
+        message = disk_message(error)
     else:
         return
     raise gr.Error(escape(message), duration=None, print_exception=False)
@@ -214,12 +219,17 @@ def serving(
     port: int = 7860,
     max_upload: int = 100 * 2**20,
     open_browser: bool = False,
+    allowed_hosts: Collection[str] = (),
 ) -> Iterator[str]:
     """Serve the page during the block, which gets its address; then delete everything it wrote.
 
-    max_upload: largest file, in bytes. InputError: the port is in use, or the host is not an address of this machine.
+    max_upload: largest file, in bytes; all uploads together may have ten times that. allowed_hosts: names besides the
+    address that requests may be made for, such as a proxy's; see `RequestGuard`. InputError: the port is in use, or the
+    host is not an address of this machine.
     """
-    with _own_folder():
+    with _own_folder() as folder:
+        guard: dict[str, Any] = {"host": host, "port": port, "names": allowed_hosts, "folder": folder}
+        guard["max_total"] = _UPLOADS * max_upload
         page = build_page(models, pose or PoseSettings(), max_upload)
         try:
             page.launch(
@@ -238,6 +248,7 @@ def serving(
                 footer_links=[],
                 theme=_theme(),
                 css=_STYLE,
+                app_kwargs={"middleware": [Middleware(RequestGuard, **guard)]},
             )
         except OSError as error:
             raise InputError(f"{host}:{port}: cannot be served ({error}); choose another --port or --host") from None
@@ -266,13 +277,13 @@ def _theme() -> gr.themes.Base:
 
 
 @contextmanager
-def _own_folder() -> Iterator[None]:
+def _own_folder() -> Iterator[Path]:
     """Uploads and results go to a temporary folder, which is deleted at the end."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     with TemporaryDirectory(prefix="crossdiff-app-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         try:
-            yield
+            yield Path(folder)
         finally:
             os.environ.pop("GRADIO_TEMP_DIR")
             if before is not None:

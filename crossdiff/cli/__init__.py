@@ -118,8 +118,9 @@ def main() -> None:
     except CrossDiffError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        path = error.filename2 or error.filename or "the file system"
-        _fail(f"{path}: {error.strerror or error}; check the path, its permissions and the free space", 1)
+        from crossdiff.files import disk_message  # loads numpy, which --help does without
+
+        _fail(disk_message(error), 1)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             typer.secho("crossdiff: interrupted; run the same command again to resume", err=True)

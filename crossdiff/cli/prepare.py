@@ -37,6 +37,8 @@ def prepare(
 ) -> None:
     """Turn motions and captions into a HumanML3D folder: features, statistics, splits, and a list of what was left out.
 
+    Exits with 3 when more is broken than --max-bad-share, and the rest was prepared.
+
     Example: crossdiff prepare bvh/ --joint-map bvh_cmu --out dataset --set min_frames=24
     """
     from crossdiff.config import load_config
@@ -54,3 +56,4 @@ def prepare(
     for path in plot_dataset(folder):
         print_default("plot", path, "made with the dataset")
     print_summary(prepared)
+    prepared.raise_failures()

@@ -22,6 +22,10 @@ def serve(
     backend: Backend = "mediapipe",
     pose_set: PoseSet = None,
     max_upload: Annotated[str, typer.Option(help="Largest accepted video, such as 500kb or 2gb.")] = "100mb",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name besides --host that the page may be asked for by, as behind a proxy; repeatable."),
+    ] = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve a page: text to motion, video to motion, with an interactive viewer and files to download.
@@ -46,7 +50,8 @@ def serve(
     # Imported last, because it takes seconds.
     from crossdiff.app.page import serving, until_stopped
 
-    with serving(models, PoseSettings(backend, tuple(pose_set or ())), host, port, max_bytes, open_) as address:
+    pose, allowed = PoseSettings(backend, tuple(pose_set or ())), tuple(allow_host or ())
+    with serving(models, pose, host, port, max_bytes, open_, allowed) as address:
         if host not in ("127.0.0.1", "localhost", "::1"):
             print_default("host", host, "anyone who reaches this address can use the page; it asks for no password")
         print_summary(f"Look at {address} (Ctrl-C stops it)")

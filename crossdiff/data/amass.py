@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from crossdiff.data.bvh import z_up_to_y_up
 from crossdiff.errors import ClipError, InputError, MissingDependencyError
-from crossdiff.files import load_npz, npz_names
+from crossdiff.files import decoding, load_npz, npz_names
 from crossdiff.skeleton import HUMANML3D
 
 # Width of `poses` -> family of body models.
@@ -62,17 +63,23 @@ def read_amass(path: Path) -> AmassMotion:
     if not rates:
         raise ClipError(f"{path}: holds none of {', '.join(_FRAME_RATES)}")
     z = load_npz(path, ("poses", "trans", "betas", "gender", rates[0]))
-    gender = z["gender"].item()
-    try:
-        return AmassMotion(
-            z["poses"].astype(np.float32),
-            z["trans"].astype(np.float32),
-            z["betas"].astype(np.float32).ravel(),
-            float(z[rates[0]]),
-            gender.decode() if isinstance(gender, bytes) else str(gender),
-        )
-    except ClipError as error:
-        raise ClipError(f"{path}: {error}") from None
+    with decoding(path, "an AMASS recording", ClipError):
+        try:
+            return AmassMotion(
+                z["poses"].astype(np.float32),
+                z["trans"].astype(np.float32),
+                z["betas"].astype(np.float32).ravel(),
+                float(z[rates[0]].item()),
+                _gender(z["gender"].item()),
+            )
+        except ClipError as error:
+            raise ClipError(f"{path}: {error}") from None
+
+
+def _gender(value: object) -> str:
+    """`male` of "Male", b"male", and the text "b'male'" that some files hold."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return re.sub(r"""^b?['"](.*)['"]$""", r"\1", text.strip()).strip().lower()
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ class BodyModels:
     def _find(self, family: str, gender: str) -> Path:
         places = (self.folder / family, self.folder)
         # As in HumanML3D, the female body stands in for a missing model of any gender but male.
-        for sex in dict.fromkeys((gender, "neutral" if gender not in ("male", "female") else gender, "female")):
+        for sex in dict.fromkeys((gender if gender in ("male", "female") else "neutral", "female")):
             for place in places:
                 for path in (place / sex / "model.npz", place / f"{family.upper()}_{sex.upper()}.npz"):
                     if path.is_file():
@@ -137,14 +144,15 @@ def load_body_model(path: Path) -> BodyModel:
         z = load_npz(path, ("v_template", "shapedirs", "J_regressor", "kintree_table"))
     except InputError as error:
         raise InputError(f"{error}; only models saved as plain arrays (.npz) are read. {_WHERE}") from None
-    parents = z["kintree_table"][0].astype(np.int64)
-    parents[0] = -1
-    vertices, joints = len(z["v_template"]), len(parents)
-    count = HUMANML3D.num_joints
-    fits = z["J_regressor"].shape == (joints, vertices) and z["shapedirs"].shape[:2] == (vertices, 3)
-    if not fits or joints < count or not np.array_equal(parents[:count], HUMANML3D.parents):
-        raise InputError(f"{path}: not a body model of the SMPL family (its joints do not fit). {_WHERE}")
-    template, shapes, regressor = (
-        torch.from_numpy(z[n].astype(np.float32)) for n in ("v_template", "shapedirs", "J_regressor")
-    )
-    return BodyModel(template, shapes, regressor, torch.from_numpy(parents))
+    with decoding(path, "a body model of the SMPL family"):
+        parents = z["kintree_table"][0].astype(np.int64)
+        parents[0] = -1
+        vertices, joints = len(z["v_template"]), len(parents)
+        count = HUMANML3D.num_joints
+        fits = z["J_regressor"].shape == (joints, vertices) and z["shapedirs"].shape[:2] == (vertices, 3)
+        if not fits or joints < count or not np.array_equal(parents[:count], HUMANML3D.parents):
+            raise InputError(f"{path}: not a body model of the SMPL family (its joints do not fit). {_WHERE}")
+        template, shapes, regressor = (
+            torch.from_numpy(z[n].astype(np.float32)) for n in ("v_template", "shapedirs", "J_regressor")
+        )
+        return BodyModel(template, shapes, regressor, torch.from_numpy(parents))

@@ -5,6 +5,7 @@ This is not left to a library: bvhio 1.5.4, the only maintained one, hangs on tr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,17 @@ from scipy.spatial.transform import Rotation
 
 from crossdiff.config import Config
 from crossdiff.errors import ClipError
+from crossdiff.files import decoding
 from crossdiff.skeleton import SKELETONS
 
 _AXES = "XYZ"
 _CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
+# The hierarchy ends at the word before "Frames:"; joints may have names such as MOTION_x.
+_MOTION = re.compile(r"(?<!\S)MOTION\s+Frames\s*:\s*(\d{1,9})\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
+# A joint's name is the rest of its line; a brace may follow on the same line.
+_NAME = re.compile(r"(?<!\S)(ROOT|JOINT|End)\s+([^\n{]*?)[ \t]*(?=[{\n])", re.IGNORECASE)
+# Positions of all joints that are in memory at once, to bound it for long takes.
+_BLOCK = 2_000_000
 
 
 class JointMap(Config):
@@ -60,6 +68,8 @@ class JointMap(Config):
         wanted = {name for row in rows for name in self.weights(row)}
         if missing := sorted(wanted - set(names)):
             raise ClipError(f"lacks the joints {', '.join(missing)} of the joint map; it has {', '.join(names)}")
+        if twice := sorted(name for name in wanted if names.count(name) > 1):
+            raise ClipError(f"has several joints named {', '.join(twice)}, which the joint map uses")
         matrix = np.zeros((len(rows), len(names)))
         for i, row in enumerate(rows):
             for name, weight in self.weights(row).items():
@@ -76,6 +86,14 @@ class BvhJoint:
     offset: tuple[float, float, float]
     channels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if unknown := set(self.channels) - _CHANNELS:
+            raise ClipError(f"joint {self.name}: unknown channels {', '.join(sorted(unknown))}")
+        if len(set(self.channels)) < len(self.channels):
+            raise ClipError(f"joint {self.name}: a channel appears twice in {' '.join(self.channels)}")
+        if not np.isfinite(self.offset).all():
+            raise ClipError(f"joint {self.name}: the offset holds NaN or infinity")
+
 
 @dataclass(frozen=True)
 class Bvh:
@@ -91,6 +109,9 @@ class Bvh:
             raise ClipError(f"BVH motion: expected {width} values per frame, got shape {self.channels.shape}")
         if not 0 < self.fps < np.inf:
             raise ClipError(f"BVH motion: the time between frames must be positive, got {self.fps} frames a second")
+        finite = np.isfinite(self.channels).all(axis=1)
+        if not finite.all():
+            raise ClipError(f"frame {int(np.argmin(finite)) + 1} of {len(finite)} holds NaN or infinity")
 
     @property
     def names(self) -> list[str]:
@@ -132,8 +153,11 @@ def _rotation(order: str, degrees: ndarray) -> Rotation:
 def joints_of(bvh: Bvh, joint_map: JointMap) -> Float[ndarray, "f j 3"]:
     """Our joints, metres, Y up, without the frames that the map skips."""
     weights = joint_map.matrix(bvh.names)
-    kept = Bvh(bvh.joints, bvh.channels[joint_map.skip_frames :], bvh.fps)
-    joints = np.einsum("jn,fnc->fjc", weights, kept.positions()) * joint_map.metres_per_unit
+    kept = bvh.channels[joint_map.skip_frames :]
+    size = max(1, _BLOCK // len(bvh.joints))
+    blocks = [Bvh(bvh.joints, kept[i : i + size], bvh.fps).positions() for i in range(0, len(kept), size)]
+    joints = np.concatenate([np.einsum("jn,fnc->fjc", weights, block) for block in blocks] or [np.zeros((0, 1, 3))])
+    joints = joints.reshape(len(kept), len(weights), 3) * joint_map.metres_per_unit
     return (z_up_to_y_up(joints) if joint_map.up == "z" else joints).astype(np.float32)
 
 
@@ -145,36 +169,46 @@ def z_up_to_y_up(points: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
 
 def read_bvh(path: Path) -> Bvh:
     """Read one file; ClipError names it and what is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClipError(f"{path}: not readable as text ({error})") from None
-    try:
-        return parse_bvh(text)
-    except ClipError as error:
-        raise ClipError(f"{path}: {error}") from None
+    with decoding(path, "a readable BVH file", ClipError):
+        text = path.read_text(encoding="utf-8-sig")
+        try:
+            return parse_bvh(text)
+        except ClipError as error:
+            raise ClipError(f"{path}: {error}") from None
 
 
 def parse_bvh(text: str) -> Bvh:
-    head, found, motion = text.partition("MOTION")
-    tokens = head.split()
-    if not found or tokens[:2] != ["HIERARCHY", "ROOT"]:
-        raise ClipError("not a BVH file: it must begin with HIERARCHY and ROOT and hold a MOTION")
-    joints = _hierarchy(iter(tokens[1:]))
-    values = motion.replace("Frame Time:", "Frames:").split("Frames:")
+    """The joints and channels of a file's text, as the programs write it.
+
+    Names of joints may hold spaces, keywords any case, and "Frames :" a space. ClipError says what is wrong.
+    """
+    motion = _MOTION.search(text)
+    if motion is None or not re.match(r"\s*HIERARCHY\s+ROOT\b", text, re.IGNORECASE):
+        raise ClipError("not a BVH file: it must begin with HIERARCHY and ROOT, and hold MOTION, Frames and Frame Time")
+    joints = _hierarchy(text[: motion.start()])
+    count = int(motion[1])
     try:
-        count, (interval, *rest) = int(values[1]), values[2].split()
-        frame_time, numbers = float(interval), np.array(rest, dtype=np.float64)
-    except (IndexError, ValueError):
-        raise ClipError("MOTION must hold Frames:, Frame Time: and numbers alone") from None
+        frame_time, numbers = float(motion[2]), np.array(text[motion.end() :].split(), dtype=np.float64)
+    except ValueError as error:
+        raise ClipError(f"MOTION must hold Frames:, Frame Time: and numbers alone ({error})") from None
     width = sum(len(j.channels) for j in joints)
-    if count < 1 or frame_time <= 0 or not width or numbers.size != count * width:
+    if count < 1 or not width or numbers.size != count * width:
         raise ClipError(f"expected {count} frames of {width} values, got {numbers.size} values; is the file cut off?")
-    return Bvh(joints, numbers.reshape(count, width), 1.0 / frame_time)
+    if not 0 < frame_time < np.inf:
+        raise ClipError(f"the time between frames must be positive, got {motion[2]}")
+    return Bvh(joints, numbers.reshape(count, width), 1.0 / max(frame_time, 1e-300))
 
 
-def _hierarchy(tokens: Iterator[str]) -> tuple[BvhJoint, ...]:
+def _hierarchy(text: str) -> tuple[BvhJoint, ...]:
     """The joints between HIERARCHY and MOTION, in the order of their channels."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    names = [found[2] for found in _NAME.finditer(text)]
+    # Without the names, which may hold spaces and keywords.
+    tokens = _NAME.sub(r" \1 ", text).replace("{", " { ").replace("}", " } ").split()[1:]
+    return _joints(iter(tokens), iter(names))
+
+
+def _joints(tokens: Iterator[str], names: Iterator[str]) -> tuple[BvhJoint, ...]:
     joints: list[BvhJoint] = []
     open_joints = [-1]
     try:
@@ -182,10 +216,10 @@ def _hierarchy(tokens: Iterator[str]) -> tuple[BvhJoint, ...]:
             if token == "}":
                 open_joints.pop()
                 continue
-            if token not in ("ROOT", "JOINT", "End"):
-                raise ClipError(f"expected ROOT, JOINT, End Site or a closing brace, got {token!r}")
-            parent, name = open_joints[-1], next(tokens)
-            ends = token == "End"
+            if token.upper() not in ("ROOT", "JOINT", "END"):
+                raise ClipError(f"expected ROOT, JOINT, End Site or a closing brace, got {token[:80]!r}")
+            parent, name = open_joints[-1], next(names)
+            ends = token.upper() == "END"
             joints.append(_joint(f"{joints[parent].name}_end" if ends else name, parent, tokens, moves=not ends))
             open_joints.append(len(joints) - 1)
     except (StopIteration, IndexError, ValueError):
@@ -203,13 +237,15 @@ def _joint(name: str, parent: int, tokens: Iterator[str], moves: bool) -> BvhJoi
     if not moves:
         return BvhJoint(name, parent, (x, y, z))
     _expect(tokens, "CHANNELS")
-    channels = tuple([next(tokens) for _ in range(int(next(tokens)))])
-    if unknown := set(channels) - _CHANNELS:
-        raise ClipError(f"joint {name}: unknown channels {', '.join(sorted(unknown))}")
+    channels = tuple([_channel(next(tokens)) for _ in range(int(next(tokens)))])
     return BvhJoint(name, parent, (x, y, z), channels)
+
+
+def _channel(token: str) -> str:
+    return token[:1].upper() + token[1:].lower()
 
 
 def _expect(tokens: Iterator[str], wanted: str) -> None:
     got = next(tokens)
-    if got != wanted:
-        raise ClipError(f"expected {wanted}, got {got!r}")
+    if got.upper() != wanted:
+        raise ClipError(f"expected {wanted}, got {got[:80]!r}")

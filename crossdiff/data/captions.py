@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,10 +78,25 @@ def keep_captions(
     return kept, [c for c in captions if c not in kept]
 
 
+def window_captions(captions: list[Caption], start: float, stop: float, end: float) -> list[Caption]:
+    """Captions of the window from `start` to `stop`, of a clip that ends at `end` (seconds), with spans in the window.
+
+    A caption of the whole clip is one of every window; another belongs to the window that holds its middle.
+    """
+    own = []
+    for caption in captions:
+        if not caption.end:
+            own.append(caption)
+        elif start <= min((caption.start + min(caption.end, end)) / 2, math.nextafter(end, 0)) < stop:
+            span = (max(caption.start - start, 0.0), min(caption.end, stop) - start)
+            own.append(replace(caption, start=round(span[0], 3), end=round(span[1], 3)))
+    return own
+
+
 def read_caption_file(path: Path) -> list[Caption]:
     """All captions of one clip."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise ClipError(f"{path}: no caption file") from None
     except (OSError, UnicodeDecodeError) as error:

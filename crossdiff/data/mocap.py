@@ -19,6 +19,7 @@ from crossdiff.config import Config
 from crossdiff.data.batch import ClipWindow
 from crossdiff.data.captions import Caption, read_caption_file
 from crossdiff.data.packed import PackedClips
+from crossdiff.data.sources import read_ids
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npy, read_json
 from crossdiff.representation.features2d import joints_to_features_2d
@@ -83,7 +84,7 @@ class MocapDataset:
         self.captions: list[list[Caption]] = []
         self.skipped: dict[str, str] = {}
         lengths = []
-        for clip_id in names.read_text(encoding="utf-8").split():
+        for clip_id in read_ids(names):
             try:
                 captions = read_caption_file(folder / "texts" / f"{clip_id}.txt")
                 length = self._length(clip_id)

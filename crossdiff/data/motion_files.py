@@ -10,8 +10,9 @@ import torch
 from numpy import ndarray
 
 from crossdiff.data.captions import read_caption_file
+from crossdiff.data.plausible import check_frame_rate, check_joints, check_not_normalised
 from crossdiff.errors import ClipError, InputError
-from crossdiff.files import load_npy, load_npz, npz_names, read_json
+from crossdiff.files import decoding, load_npy, load_npz, npz_names, read_json
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import SKELETONS, Skeleton
@@ -32,14 +33,18 @@ def read_motion(path: Path) -> Motion3D:
     .npz: a pseudo label with `features`, or an export with `joints`. Without `fps` in an .npz, the frame rate is the
     skeleton's. InputError names the file and its fault.
     """
-    array, fps = _array(path)
-    try:
-        skeleton, joints = _joints_of(array)
-        if not len(joints):
-            raise ClipError("has no frames")
-        return Motion3D(joints, skeleton.fps if fps is None else fps, skeleton)
-    except ClipError as error:
-        raise InputError(f"{path}: {error}") from None
+    with decoding(path, "a motion"):
+        array, fps = _array(path)
+        try:
+            skeleton, joints = _joints_of(array)
+            if not len(joints):
+                raise ClipError("has no frames")
+            check_joints(joints)
+            motion = Motion3D(joints, skeleton.fps if fps is None else fps, skeleton)
+            check_frame_rate(motion.fps)
+            return motion
+        except ClipError as error:
+            raise InputError(f"{path}: {error}") from None
 
 
 def motion_files(paths: Sequence[Path]) -> list[Path]:
@@ -85,6 +90,7 @@ def _joints_of(array: ndarray) -> tuple[Skeleton, ndarray]:
         if array.ndim == 2 and array.shape[1] == layout_3d(skeleton).dim:
             if not len(array):
                 return skeleton, np.zeros((0, skeleton.num_joints, 3))
+            check_not_normalised(array, skeleton)
             joints = features_to_joints(torch.from_numpy(array.astype(np.float64)), skeleton)
             return skeleton, joints.numpy() * skeleton.metres_per_unit
     raise ClipError(f"expected {_KINDS}; got shape {array.shape}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,12 +17,20 @@ from pydantic import Field
 
 from crossdiff.config import Config
 from crossdiff.data.bvh import JointMap
-from crossdiff.data.captions import Caption, keep_captions, mirror_caption
+from crossdiff.data.captions import Caption, keep_captions, mirror_caption, window_captions
+from crossdiff.data.plausible import (
+    FRAME_RATES,
+    bone_names,
+    bones_without_length,
+    check_frame_rate,
+    check_joints,
+    rebuild_end,
+)
 from crossdiff.data.published import PublishedFolder
 from crossdiff.data.sources import SPLITS, RawClip, RawSource, open_source
-from crossdiff.data.tally import BAD_LINE, CUT_OFF, ClipResult, LeftOut, PrepareSummary, Tally, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, LONG, ClipResult, LeftOut, PrepareSummary, Tally, Written
 from crossdiff.errors import ClipError, ConfigError, InputError
-from crossdiff.files import save_npy, write_text
+from crossdiff.files import decoding, save_npy, write_text
 from crossdiff.progress import track
 from crossdiff.representation.features3d import canonicalise, joints_to_features_3d, retarget
 from crossdiff.representation.layouts import Layout2D
@@ -29,6 +39,8 @@ from crossdiff.skeleton import SKELETONS, Skeleton
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+# Features and placed joints of a clip.
+_Features = tuple[np.ndarray, np.ndarray]
 # Half of the time goes by waiting for files to be synced; the rest mostly runs without Python's lock.
 _THREADS = 4
 _CHUNK = 64
@@ -41,14 +53,16 @@ class PrepareConfig(Config):
     """Skeleton of the dataset."""
     layout_2d: Layout2D = "paper"
     """Layout of the 2D features, as the model will read them."""
-    fps: float | None = Field(None, gt=0)
+    fps: float | None = Field(None, gt=FRAME_RATES[0], le=FRAME_RATES[1])
     """Frame rate of the source."""
-    metres_per_unit: float | None = Field(None, gt=0)
+    metres_per_unit: float | None = Field(None, ge=1e-6, le=1e6)
     """Unit of length of joint arrays, in metres."""
     min_frames: int | None = Field(None, ge=2)
     """Fewest feature frames of a clip, after resampling."""
     max_frames: int = Field(199, ge=2)
-    """Length that longer clips are cropped to."""
+    """Most feature frames of a clip."""
+    long_clips: Literal["windows", "crop"] = "windows"
+    """What longer clips become: `windows` of equal length, ID_w0, ID_w1, ...; or their first frames (`crop`)."""
     retarget: bool = True
     """Scale every body to the skeleton's target body."""
     mirror: bool = True
@@ -60,7 +74,7 @@ class PrepareConfig(Config):
     test_share: float = Field(0.15, ge=0, lt=1)
     """Fraction of the clips for testing, where the source has no splits."""
     max_bad_share: float = Field(0.05, ge=0, le=1)
-    """Fraction of broken clips, or unreadable caption lines, above which preparing fails."""
+    """Fraction of broken clips, or unreadable caption lines, above which they are an error; the rest is prepared."""
 
 
 def prepare(
@@ -76,7 +90,7 @@ def prepare(
     Published features (`new_joint_vecs/` in the source) are kept; other motions are converted. Without any caption
     files, clips have no captions and train the null condition. Statistics are those of the training split; for 2D
     features, of its four orthographic side views. Omitted clips and captions are listed in `left_out.csv` with reasons;
-    too many broken ones are an error.
+    where too many are broken, the summary's `raise_failures` raises PartialFailure. InputError without training clips.
     """
     cfg = cfg or PrepareConfig()
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
@@ -94,13 +108,13 @@ def prepare(
     _begin(out)
     for outcome in _in_threads(_Maker(raw, out, skeleton, cfg), raw.clips):
         tally.add(outcome)
-    tally.check(cfg.max_bad_share)
-    return tally.finish(out, source=raw.kind, config=cfg.model_dump())
+    tally.check()
+    return tally.finish(out, cfg.max_bad_share, source=raw.kind, config=cfg.model_dump())
 
 
 def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> PrepareSummary:
     min_frames = cfg.min_frames or published.skeleton.min_frames
-    tally = Tally(published.skeleton, cfg.layout_2d)
+    tally, statistics = Tally(published.skeleton, cfg.layout_2d), published.statistics()
     splits = published.splits or {i: _drawn_split(i, cfg) for i in published.ids}
 
     def place(clip_id: str) -> ClipResult:
@@ -112,9 +126,9 @@ def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> Pre
     _begin(out)
     for outcome in _in_threads(place, list(splits)):
         tally.add(outcome)
-    tally.check(cfg.max_bad_share)
+    tally.check()
     config = cfg.model_dump() | {"skeleton": published.skeleton.name, "mirror": False, "retarget": False}
-    return tally.finish(out, published.statistics(), source="published", config=config)
+    return tally.finish(out, cfg.max_bad_share, statistics, source="published", config=config)
 
 
 def _begin(out: Path) -> None:
@@ -137,55 +151,114 @@ class _Maker:
         self.raw, self.out, self.skeleton, self.cfg = raw, out, skeleton, cfg
         self.min_frames = cfg.min_frames or skeleton.min_frames
         self.ids = {clip.id for clip in raw.clips}
+        names = [clip.name for clip in raw.clips]
+        self.window = next(mark for n in itertools.count() if not _any_window(names, mark := "_" * n + "_w"))
 
     def __call__(self, clip: RawClip) -> ClipResult:
-        joints = self._joints(clip)
-        if isinstance(joints, LeftOut):
-            _, left, lines = self._captions(clip.id, 0)
-            return ClipResult([], [*left, joints], lines)
-        frames = len(joints) - 1
-        captions, left, lines = self._captions(clip.id, frames)
-        joints = joints[: self.cfg.max_frames + 1]
+        """The features are computed before any is written: an unusable clip leaves nothing."""
+        good, left, lines = self._captions(clip.id)
+        try:
+            # Whatever is wrong with a clip costs the clip alone; the disk is not touched here.
+            with decoding(clip.id, "usable motion", ClipError):
+                joints, rebuilt = self._joints(clip)
+                pieces = self._pieces(joints) if len(joints) > self.min_frames else []
+                features = [self._features(joints[start : stop + 1]) for start, stop in pieces]
+        except (ClipError, InputError) as error:
+            log.info("%s: %s", clip.id, error)
+            broken = error if isinstance(error, _Unfit) else _Unfit("not readable", str(error))
+            return ClipResult([], [*left, LeftOut(clip.id, broken.reason, broken.detail, broken=True)], lines)
+        left += rebuilt
+        frames = max(len(joints) - 1, 0)
         split = self._split_of(clip.id)
-        if not captions and self.raw.texts:
+        if not good and self.raw.texts:
             left.append(LeftOut(clip.id, "without a caption"))
-        elif len(joints) - 1 < self.min_frames:
+        elif not pieces:
             left.append(LeftOut(clip.id, f"shorter than {self.min_frames} frames", f"{len(joints) - 1} frames"))
         elif split is None:
             left.append(LeftOut(clip.id, "in no split list"))
         else:
-            written = [self._write(clip.id, joints, captions, split)]
-            if self.cfg.mirror and not self._mirrored_already(clip.id):
-                flipped = joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype)
-                # HumanML3D has separate captions for mirrored copies.
-                own, bad, more = self._captions(f"M{clip.id}", frames)
-                left, lines = left + bad, lines + more
-                mirrored = own or [mirror_caption(c) for c in captions]
-                written.append(self._write(f"M{clip.id}", flipped, mirrored, split))
-            return ClipResult(written, left, lines)
-        return ClipResult([], left, lines)
+            return self._written(clip, split, good, pieces, features, ClipResult([], left, lines, frames))
+        return ClipResult([], left, lines, frames)
 
-    def _joints(self, clip: RawClip) -> np.ndarray | LeftOut:
-        """Joints of the clip's span, in the skeleton's unit and at its frame rate."""
-        try:
-            motion = clip.read()
-        except (ClipError, InputError) as error:
-            log.info("%s", error)
-            return LeftOut(clip.id, "not readable", str(error), broken=True)
+    def _written(
+        self,
+        clip: RawClip,
+        split: str,
+        captions: list[Caption],
+        pieces: list[tuple[int, int]],
+        features: list[list[_Features]],
+        outcome: ClipResult,
+    ) -> ClipResult:
+        """Write the windows of a clip and their mirrored copies; returns `outcome` with them."""
+        written, left, lines, frames = outcome.written, outcome.left_out, outcome.lines, outcome.frames
+        versions = {"": captions}
+        if self.cfg.mirror and not self._mirrored_already(clip.id):
+            # HumanML3D has separate captions for mirrored copies.
+            own, bad, more = self._captions(f"M{clip.id}")
+            left, lines = left + bad, lines + more
+            versions["M"] = own or [mirror_caption(c) for c in captions]
+        for mark, of_all in versions.items():
+            kept = [self._of_piece(of_all, piece, frames, len(pieces)) for piece in pieces]
+            lost = [c for c in of_all if len(pieces) == 1 and c not in kept[0]]
+            left += [LeftOut(f"{mark}{clip.id}", CUT_OFF, c.line) for c in lost]
+            for n, (piece, made, own) in enumerate(zip(pieces, features, kept, strict=True)):
+                name = f"{mark}{clip.name}" + (f"{self.window}{n}" if len(pieces) > 1 else "")
+                if own or not self.raw.texts:
+                    written.append(self._write(name, made[bool(mark)], own, split, bool(mark)))
+                elif not mark:
+                    left.append(LeftOut(name, "without a caption", f"frames {piece[0]} to {piece[1]} of {clip.id}"))
+        used = sum(stop - start for start, stop in pieces)
+        if used < frames:
+            left.append(LeftOut(clip.id, LONG, f"{frames - used} of {frames} frames"))
+        return ClipResult(written, left, lines, frames)
+
+    def _pieces(self, joints: np.ndarray) -> list[tuple[int, int]]:
+        """First frame and frame after the last of each window of the clip's features."""
+        frames, longest = len(joints) - 1, self.cfg.max_frames
+        if frames <= longest or self.cfg.long_clips == "crop":
+            return [(0, min(frames, longest))]
+        parts = -(-frames // longest)
+        if frames // parts < self.min_frames:  # equal windows would be too short: the end is left out
+            return [(n * longest, (n + 1) * longest) for n in range(frames // longest)]
+        bounds = np.linspace(0, frames, parts + 1).round().astype(int).tolist()
+        return list(itertools.pairwise(bounds))
+
+    def _of_piece(self, captions: list[Caption], piece: tuple[int, int], frames: int, pieces: int) -> list[Caption]:
+        if pieces == 1:
+            return keep_captions(captions, frames, self.cfg.max_frames, self.skeleton.fps)[0]
+        start, stop = (frame / self.skeleton.fps for frame in piece)
+        return window_captions(captions, start, stop, frames / self.skeleton.fps)
+
+    def _joints(self, clip: RawClip) -> tuple[np.ndarray, list[LeftOut]]:
+        """Joints of the clip's span, in the skeleton's unit and at its frame rate; and what was rebuilt in them."""
+        motion = clip.read()
         joints, count = motion.joints, self.skeleton.num_joints
         if joints.dtype.kind not in "fiu" or joints.ndim != 3 or joints.shape[1:] != (count, 3):
-            return LeftOut(clip.id, f"not of shape (frames, {count}, 3)", str(joints.shape), broken=True)
+            raise _Unfit(f"not of shape (frames, {count}, 3)", str(joints.shape))
         if not np.isfinite(joints).all():
-            return LeftOut(clip.id, "with NaN or infinite joints", broken=True)
+            raise _Unfit("with NaN or infinite joints")
         fps = self.cfg.fps or motion.fps or self.skeleton.fps
         unit = motion.metres_per_unit or self.cfg.metres_per_unit or self.skeleton.metres_per_unit
+        rebuilt: list[LeftOut] = []
+        try:
+            check_frame_rate(fps)
+            check_joints(joints * unit)
+            if len(joints) and (flat := bones_without_length(joints, self.skeleton)):
+                names = bone_names(flat, self.skeleton)
+                ends = set(range(self.skeleton.num_joints)) - set(self.skeleton.parents)
+                if len(flat) > 1 or flat[0] not in ends or self.skeleton.body is None:
+                    raise ClipError(f"bones without length: {names}; check the joint map")
+                joints = rebuild_end(joints, flat[0], self.skeleton)
+                rebuilt.append(LeftOut(clip.id, "end joints rebuilt from the target body", names))
+        except ClipError as error:
+            raise _Unfit("not plausible", str(error)) from None
         resampled = resample(joints.astype(np.float32), fps, self.skeleton.fps)
         if unit != self.skeleton.metres_per_unit:
             resampled = resampled * np.float32(unit / self.skeleton.metres_per_unit)
         if clip.span is None:
-            return resampled
+            return resampled, rebuilt
         start, stop = (None if s is None else round(s * self.skeleton.fps) for s in clip.span)
-        return resampled[start:stop]
+        return resampled[start:stop], rebuilt
 
     def _split_of(self, clip_id: str) -> str | None:
         return self.raw.splits.get(clip_id) if self.raw.splits else _drawn_split(clip_id, self.cfg)
@@ -194,23 +267,47 @@ class _Maker:
         """Whether the source holds both a clip and its mirrored copy, as HumanML3D's own folders do (ID and MID)."""
         return f"M{clip_id}" in self.ids or (clip_id.startswith("M") and clip_id[1:] in self.ids)
 
-    def _captions(self, clip_id: str, frames: int) -> tuple[list[Caption], list[LeftOut], int]:
-        """Captions of a clip of this length, the omitted ones, and the number of all lines."""
+    def _captions(self, clip_id: str) -> tuple[list[Caption], list[LeftOut], int]:
+        """Captions of a clip, the unreadable ones, and the number of all lines."""
         good, bad = self.raw.captions(clip_id)
-        kept, cut_off = keep_captions(good, frames, self.cfg.max_frames, self.skeleton.fps)
-        left = [LeftOut(clip_id, BAD_LINE, why) for why in bad] + [LeftOut(clip_id, CUT_OFF, c.line) for c in cut_off]
-        return kept, left, len(good) + len(bad)
+        return good, [LeftOut(clip_id, BAD_LINE, why) for why in bad], len(good) + len(bad)
 
-    def _write(self, clip_id: str, joints: np.ndarray, captions: list[Caption], split: str) -> Written:
-        motion = torch.from_numpy(np.ascontiguousarray(joints))
-        if self.cfg.retarget and self.skeleton.body is not None:
-            motion = retarget(motion, torch.tensor(self.skeleton.body), self.skeleton)
-        features = joints_to_features_3d(motion, self.skeleton, self.cfg.parity).numpy()
-        placed = canonicalise(motion, self.skeleton).numpy()
-        save_npy(self.out / "new_joint_vecs" / f"{clip_id}.npy", features)
-        save_npy(self.out / "new_joints" / f"{clip_id}.npy", placed)
-        write_text(self.out / "texts" / f"{clip_id}.txt", "".join(c.line + "\n" for c in captions))
-        return Written(clip_id, split, features, placed, len(captions))
+    def _features(self, joints: np.ndarray) -> list[_Features]:
+        """Features of a clip and, if wanted, of its mirrored copy."""
+        versions = [joints]
+        if self.cfg.mirror:
+            versions.append(joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype))
+        made = []
+        for version in versions:
+            motion = torch.from_numpy(np.ascontiguousarray(version))
+            if self.cfg.retarget and self.skeleton.body is not None:
+                motion = retarget(motion, torch.tensor(self.skeleton.body), self.skeleton)
+            features = joints_to_features_3d(motion, self.skeleton, self.cfg.parity).numpy()
+            placed = canonicalise(motion, self.skeleton).numpy()
+            if not (np.isfinite(features).all() and np.isfinite(placed).all()):
+                raise _Unfit("not plausible", "its features are not finite; check the skeleton's joints")
+            made.append((features, placed))
+        return made
+
+    def _write(self, name: str, made: _Features, captions: list[Caption], split: str, mirrored: bool) -> Written:
+        features, placed = made
+        save_npy(self.out / "new_joint_vecs" / f"{name}.npy", features)
+        save_npy(self.out / "new_joints" / f"{name}.npy", placed)
+        write_text(self.out / "texts" / f"{name}.txt", "".join(c.line + "\n" for c in captions))
+        return Written(name, split, features, placed, len(captions), mirrored)
+
+
+class _Unfit(ClipError):
+    """A clip that cannot be used."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+
+def _any_window(names: Sequence[str], mark: str) -> bool:
+    """Whether a clip has a name as windows with this mark would have."""
+    return any(re.search(rf"{mark}\d+$", name) for name in names)
 
 
 def _drawn_split(clip_id: str, cfg: PrepareConfig) -> str:

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from crossdiff.data.captions import keep_captions, parse_captions
 from crossdiff.data.sources import read_splits, read_texts
-from crossdiff.data.tally import BAD_LINE, CUT_OFF, ClipResult, LeftOut, Written
+from crossdiff.data.tally import BAD_LINE, CUT_OFF, LONG, ClipResult, LeftOut, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, save_npy, temporary_beside, write_text
 from crossdiff.representation.features3d import features_to_joints_and_next
@@ -53,8 +53,14 @@ class PublishedFolder:
             return {}
         arrays = {name: load_npy(path) for name, path in paths.items()}
         for name, array in arrays.items():
-            if array.shape != (layout_3d(self.skeleton).dim,) or not np.isfinite(array).all():
+            if (
+                array.shape != (layout_3d(self.skeleton).dim,)
+                or array.dtype.kind != "f"
+                or not np.isfinite(array).all()
+            ):
                 raise InputError(f"{paths[name]}: not statistics of these features; delete it to have them computed")
+        if not (arrays["Std"] > 0).all():
+            raise InputError(f"{paths['Std']}: standard deviations must be above 0; delete it to have them computed")
         return arrays
 
     @cached_property
@@ -76,15 +82,18 @@ class PublishedFolder:
         left += [LeftOut(clip_id, CUT_OFF, c.line) for c in cut_off]
         if len(features) < min_frames:
             left.append(LeftOut(clip_id, f"shorter than {min_frames} frames", f"{len(features)} frames"))
-            return ClipResult([], left, lines)
+            return ClipResult([], left, lines, len(features))
         if not kept and self.texts:
             left.append(LeftOut(clip_id, "without a caption", broken=clip_id not in self.texts))
-            return ClipResult([], left, lines)
-        clip = Written(clip_id, split, features[:max_frames], joints[: max_frames + 1], len(kept))
+            return ClipResult([], left, lines, len(features))
+        if len(features) > max_frames:
+            left.append(LeftOut(clip_id, LONG, f"{len(features) - max_frames} of {len(features)} frames"))
+        mirrored = clip_id.startswith("M") and clip_id[1:] in self.splits
+        clip = Written(clip_id, split, features[:max_frames], joints[: max_frames + 1], len(kept), mirrored)
         self._put(out, _FEATURES, clip_id, features, clip.features)
         self._put(out, _JOINTS, clip_id, joints, clip.joints)
         write_text(out / "texts" / f"{clip_id}.txt", "".join(c.line + "\n" for c in kept))
-        return ClipResult([clip], left, lines)
+        return ClipResult([clip], left, lines, 0 if mirrored else len(features))
 
     def _features(self, clip_id: str) -> ndarray:
         features = self._read(_FEATURES, clip_id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -16,13 +18,19 @@ from numpy import ndarray
 from crossdiff.data.amass import BodyModels, is_amass, read_amass
 from crossdiff.data.bvh import JointMap, joints_of, read_bvh
 from crossdiff.data.captions import Caption, parse_captions
-from crossdiff.errors import InputError
-from crossdiff.files import load_npy, load_npz, npz_names
+from crossdiff.errors import ClipError, InputError
+from crossdiff.files import decoding, load_npy, load_npz, npz_names
 
 SPLITS = ("train", "val", "test")
 _PACKED = {"joints_delta", "offsets", "ids", "unit_m"}
-# File in the folder of each AMASS subject that holds a body shape and no motion.
-_NO_MOTION = "shape"
+# AMASS: body shapes of a subject, and the first stage of a fit, which hold no motion.
+_NO_MOTION = re.compile(r"shape|neutral_stagei|.*_stagei", re.IGNORECASE)
+# AMASS: what names of recordings end in, by release; the index of clips says `_poses`.
+_RELEASE = re.compile(r"_(poses|stageii)$")
+# What names of files and words of lists cannot hold.
+_NOT_IN_NAMES = re.compile(r"[\s/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+|^\.+")
+_LONGEST_NAME = 180  # bytes; temporary files have longer names
+_MOST_TEXT = 2**30  # bytes of a zip of captions
 INDEX_COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
 # Frame rate of the index.
 INDEX_FPS = 20
@@ -43,12 +51,14 @@ class RawMotion:
 class RawClip:
     """A clip that is read on demand; `read` raises ClipError or InputError for an unusable file.
 
+    name: its id in the dataset, which names files and is one word.
     recording: path of the file below the source's folder, without suffix.
     span: (start, stop) of the clip in the recording, in seconds; stop None: to its end; span None: all of it.
     """
 
     id: str
     read: Callable[[], RawMotion]
+    name: str = ""
     recording: str = ""
     span: tuple[float, float | None] | None = None
 
@@ -95,27 +105,71 @@ def open_source(
     ids = {clip.id for clip in raw.clips}
     known = ids | {f"M{i}" for i in ids} | set(raw.absent)
     absent = [*raw.absent, *(i for i in splits if i not in known and i.removeprefix("M") not in raw.absent)]
-    return replace(raw, texts=texts, splits=splits, absent=absent)
+    names = dataset_names([clip.id for clip in raw.clips])
+    clips = [replace(clip, name=name) for clip, name in zip(raw.clips, names, strict=True)]
+    return replace(raw, clips=clips, texts=texts, splits=splits, absent=absent)
+
+
+def dataset_names(ids: Sequence[str]) -> list[str]:
+    """Unique names for files and lists: the ids themselves, except those that repeat or are more than a word.
+
+    None is that of the mirrored copy, `M`NAME, of another clip whose id was changed.
+    """
+    plain = [_plain_name(clip_id) for clip_id in ids]
+    taken = {name for name, clip_id in zip(plain, ids, strict=True) if name == clip_id}
+    names, met = [], set[str]()
+    for name, clip_id in zip(plain, ids, strict=True):
+        candidate, count = name, 1
+        while candidate in met or (
+            (count > 1 or name != clip_id) and taken & {candidate, f"M{candidate}", candidate.removeprefix("M")}
+        ):
+            count += 1
+            candidate = f"{name}-{count}"
+        met.add(candidate)
+        taken.add(candidate)
+        names.append(candidate)
+    return names
+
+
+def _plain_name(clip_id: str) -> str:
+    name = _NOT_IN_NAMES.sub("_", clip_id) or "_"
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(clip_id.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return f"{name.encode()[:_LONGEST_NAME].decode('utf-8', 'ignore')}-{digest}"
 
 
 def read_splits(folder: Path) -> dict[str, str]:
-    """Clip id -> split, from `train.txt`, `val.txt` and `test.txt`; other lists are ignored."""
+    """Clip id -> split, from `train.txt`, `val.txt` and `test.txt`, one id per line; other lists are ignored."""
     lists = {s: folder / f"{s}.txt" for s in SPLITS}
-    return {i: s for s, path in lists.items() if path.is_file() for i in _text(path).split()}
+    return {clip_id: split for split, path in lists.items() if path.is_file() for clip_id in read_ids(path)}
+
+
+def read_ids(path: Path) -> list[str]:
+    """The ids of a split list, one per line, which may hold spaces; InputError if it is not UTF-8."""
+    return [clip_id for line in _text(path).split("\n") if (clip_id := line.strip())]
 
 
 def read_texts(folder: Path) -> dict[str, list[str]]:
     """Clip id -> lines of its caption file, from `texts.zip` or `texts/`; lines that are not UTF-8 are marked."""
     archive = folder / "texts.zip"
     if archive.is_file():
-        try:
-            with zipfile.ZipFile(archive) as z:
-                # macOS puts "._NAME" beside every file.
-                names = [n for n in z.namelist() if n.endswith(".txt") and not Path(n).name.startswith("._")]
-                return {Path(n).stem: z.read(n).decode("utf-8", "replace").splitlines() for n in names}
-        except Exception as error:  # zipfile raises many kinds for damaged archives
-            raise InputError(f"{archive}: not a readable zip of caption files ({error})") from None
-    return {p.stem: _text(p, "replace").splitlines() for p in sorted((folder / "texts").glob("*.txt"))}
+        with decoding(archive, "a readable zip of caption files"), zipfile.ZipFile(archive) as z:
+            if (size := sum(member.file_size for member in z.infolist())) > _MOST_TEXT:
+                raise ValueError(f"would expand to {size / 1e9:.1f} GB")
+            names = [n for n in z.namelist() if n.endswith(".txt") and _is_shown(PurePosixPath(n))]
+            return {Path(n).stem: _lines(z.read(n).decode("utf-8", "replace")) for n in names}
+    paths = sorted(p for p in (folder / "texts").glob("*.txt") if _is_shown(p.relative_to(folder)))
+    return {p.stem: _lines(_text(p, "replace")) for p in paths}
+
+
+def _lines(text: str) -> list[str]:
+    return text.removeprefix("\ufeff").splitlines()
+
+
+def _is_shown(path: PurePath) -> bool:
+    """False for hidden files, such as the `._NAME` that macOS puts beside NAME, and for what is in `__MACOSX`."""
+    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def _arrays(source: Path) -> RawSource:
@@ -131,9 +185,9 @@ def _find_arrays(folder: Path) -> list[Path]:
     if packed.is_file():
         return [packed]
     for place in (folder / "new_joints", folder / "joints", folder):
-        if found := sorted(place.glob("*.npy")):
+        if found := sorted(p for p in place.glob("*.npy") if _is_shown(p.relative_to(folder))):
             return found
-    found = sorted(folder.glob("*.npz"))
+    found = sorted(p for p in folder.glob("*.npz") if _is_shown(p.relative_to(folder)))
     if len(found) > 1:
         raise InputError(f"{folder}: holds {len(found)} npz files; give one of them, such as {found[0]}")
     if found:
@@ -153,11 +207,12 @@ def _npz_clips(path: Path) -> list[RawClip]:
     if not set(names) >= _PACKED:
         return [RawClip(name, partial(_read_named, path, name)) for name in names]
     z = load_npz(path, _PACKED)
-    starts, delta, unit = z["offsets"], z["joints_delta"], float(z["unit_m"])
-    return [
-        RawClip(str(clip_id), partial(_unpack, delta[start:stop], unit))
-        for clip_id, start, stop in zip(z["ids"], starts[:-1], starts[1:], strict=True)
-    ]
+    with decoding(path, "packed clips"):
+        starts, delta, unit = z["offsets"], z["joints_delta"], float(z["unit_m"])
+        return [
+            RawClip(str(clip_id), partial(_unpack, delta[start:stop], unit))
+            for clip_id, start, stop in zip(z["ids"], starts[:-1], starts[1:], strict=True)
+        ]
 
 
 def _read_named(path: Path, name: str) -> RawMotion:
@@ -178,7 +233,7 @@ def _recordings(source: Path, joint_map: JointMap | None, body_models: Path | No
                 "or a YAML file of your own (docs/data.md)"
             )
         return RawSource("bvh", _named(bvh, folder, lambda path: partial(_read_bvh, path, joint_map)))
-    amass = [path for path in _files(source, ".npz") if path.stem != _NO_MOTION]
+    amass = [path for path in _files(source, ".npz") if not _NO_MOTION.fullmatch(path.stem)]
     if not any(is_amass(path) for path in amass[:20]):
         return None
     models = BodyModels(body_models)
@@ -188,7 +243,8 @@ def _recordings(source: Path, joint_map: JointMap | None, body_models: Path | No
 def _files(source: Path, suffix: str) -> list[Path]:
     if source.is_file():
         return [source] if source.suffix.lower() == suffix else []
-    return sorted(p for p in source.rglob("*") if p.suffix.lower() == suffix and p.is_file())
+    found = (p for p in source.rglob("*") if p.suffix.lower() == suffix and _is_shown(p.relative_to(source)))
+    return sorted(p for p in found if p.is_file())
 
 
 def _named(paths: list[Path], folder: Path, reader: Callable[[Path], Callable[[], RawMotion]]) -> list[RawClip]:
@@ -196,14 +252,17 @@ def _named(paths: list[Path], folder: Path, reader: Callable[[Path], Callable[[]
     unique = len({p.stem for p in paths}) == len(paths)
     below = [p.relative_to(folder).with_suffix("") for p in paths]
     return [
-        RawClip(path.stem if unique else "_".join(short.parts), reader(path), short.as_posix())
+        RawClip(path.stem if unique else "_".join(short.parts), reader(path), recording=short.as_posix())
         for path, short in zip(paths, below, strict=True)
     ]
 
 
 def _read_bvh(path: Path, joint_map: JointMap) -> RawMotion:
     bvh = read_bvh(path)
-    return RawMotion(joints_of(bvh, joint_map), bvh.fps, 1.0)
+    try:
+        return RawMotion(joints_of(bvh, joint_map), bvh.fps, 1.0)
+    except ClipError as error:
+        raise ClipError(f"{path}: {error}") from None
 
 
 def _read_amass(path: Path, models: BodyModels) -> RawMotion:
@@ -213,12 +272,14 @@ def _read_amass(path: Path, models: BodyModels) -> RawMotion:
 
 def _cut(raw: RawSource, index: Path) -> RawSource:
     """The clips that an index cuts from the recordings."""
-    recordings = {clip.recording: clip for clip in raw.clips}
+    recordings = {_RELEASE.sub("", clip.recording): clip for clip in raw.clips}
+    recordings |= {clip.recording: clip for clip in raw.clips}
     clips, absent = [], []
     for segment in read_segments(index):
-        if segment.recording in recordings:
-            read = recordings[segment.recording].read
-            clips.append(RawClip(segment.clip_id, read, segment.recording, (segment.start, segment.stop)))
+        found = recordings.get(segment.recording) or recordings.get(_RELEASE.sub("", segment.recording))
+        if found is not None:
+            span = (segment.start, segment.stop)
+            clips.append(RawClip(segment.clip_id, found.read, recording=segment.recording, span=span))
         else:
             absent.append(segment.clip_id)
     return replace(raw, clips=clips, absent=absent)
@@ -226,7 +287,7 @@ def _cut(raw: RawSource, index: Path) -> RawSource:
 
 def _text(path: Path, errors: str = "strict") -> str:
     try:
-        return path.read_text("utf-8", errors)
+        return path.read_text("utf-8-sig", errors)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as text ({error}); save it as UTF-8") from None
 
@@ -253,12 +314,10 @@ def find_index(folder: Path) -> Path | None:
 
 def read_segments(path: Path) -> list[Segment]:
     """The clips of an index, in its order."""
-    try:
+    with decoding(path, f"an index of clips with {', '.join(INDEX_COLUMNS)}"):
         table = pd.read_csv(path, encoding="utf-8-sig")
         rows = zip(*(table[name] for name in INDEX_COLUMNS), strict=True)
         return [_segment(str(source), int(start), int(stop), str(name)) for source, start, stop, name in rows]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not an index of clips with {', '.join(INDEX_COLUMNS)} ({error})") from None
 
 
 def _segment(source: str, start: int, stop: int, name: str) -> Segment:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossdiff.data.mocap import MocapDataset
+from crossdiff.data.sources import read_ids
 from crossdiff.data.tally import ClipResult, Tally, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, read_json
@@ -56,4 +57,4 @@ def _is_made(out: Path, splits: Mapping[str, Sequence[str]], made_of: Mapping[st
     if not (out / "dataset.json").is_file() or not made_of.items() <= read_json(out / "dataset.json").items():
         return False
     paths = [(out / f"{split}.txt", ids) for split, ids in splits.items()]
-    return all(path.is_file() and path.read_text(encoding="utf-8").split() == list(ids) for path, ids in paths)
+    return all(path.is_file() and read_ids(path) == list(ids) for path, ids in paths)

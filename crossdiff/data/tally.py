@@ -6,6 +6,7 @@ import csv
 import io
 import platform
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,13 @@ from crossdiff.representation.layouts import Layout2D, layout_2d, layout_3d
 from crossdiff.representation.normalizer import RunningStatistics
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic
 from crossdiff.skeleton import Skeleton
+from crossdiff.wording import Failures
 
 BAD_LINE = "caption lines not readable"
 CUT_OFF = "captions of frames that are cut off"
+LONG = "ends of clips that are too long"
 FILE = "distributions.npz"
+_MOST_SHOWN = 20
 # Speeds from behind equal those from the front, and speeds from the right those from the left.
 SEEN = ("3d", "front", "left")
 # Metres per second; the last bin includes faster joints.
@@ -56,29 +60,46 @@ class Written:
     features: Float[ndarray, "t d"]
     joints: Float[ndarray, "f j 3"]
     captions: int
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
 class ClipResult:
-    """The clips made from one clip of the source, and the omitted ones; lines: its captions, readable or not."""
+    """The clips made from one clip of the source, and the omitted ones.
+
+    lines: captions of the source's clip, readable or not; frames: those that were read, at the skeleton's frame rate.
+    """
 
     written: list[Written] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     lines: int = 0
+    frames: int = 0
 
 
 @dataclass(frozen=True)
-class PrepareSummary:
-    """Counts of clips per split (mirrored copies included), and of omitted ones per reason."""
+class PrepareSummary(Failures):
+    """Counts of clips per split (mirrored copies included), and of omitted ones per reason.
+
+    minutes_in, minutes_out: motion that could be read, and what of it is in the dataset, without mirrored copies.
+    failed: broken clips and caption lines with their reasons, where they are more than is accepted.
+    """
 
     out: Path
     clips: dict[str, int]
     skipped: dict[str, int]
+    minutes_in: float = 0.0
+    minutes_out: float = 0.0
+    failed: Mapping[str, str] = field(default_factory=dict)
+    broken: str = ""
 
     def __str__(self) -> str:
         kept = ", ".join(f"{n} {split}" for split, n in self.clips.items())
         left = "; ".join(f"{n} {reason}" for reason, n in self.skipped.items()) or "none"
-        return f"{self.out}: {sum(self.clips.values())} clips ({kept}); left out: {left}"
+        minutes = f"{self.minutes_out:.1f} of {self.minutes_in:.1f} minutes"
+        return f"{self.out}: {sum(self.clips.values())} clips ({kept}), {minutes}; left out: {left}"
+
+    def what_failed(self) -> str:
+        return f"{self.broken}; the dataset is without them: fix them, or accept that with --max-bad-share"
 
 
 class Tally:
@@ -88,7 +109,7 @@ class Tally:
         self.skeleton, self.layout = skeleton, layout
         self.splits: dict[str, list[str]] = {s: [] for s in SPLITS}
         self.left_out: list[LeftOut] = []
-        self.clips = self.lines = self.frames = self.captions = 0
+        self.clips = self.lines = self.frames = self.captions = self.frames_in = self.frames_out = 0
         self.distributions = Distributions(skeleton)
         self.stats_3d = RunningStatistics(layout_3d(skeleton).dim)
         self.stats_2d = RunningStatistics(layout_2d(skeleton, layout).dim)
@@ -96,10 +117,12 @@ class Tally:
     def add(self, outcome: ClipResult) -> None:
         self.clips += 1
         self.lines += outcome.lines
+        self.frames_in += outcome.frames
         self.left_out += outcome.left_out
         for clip in outcome.written:
             self.splits[clip.split].append(clip.clip_id)
             self.frames += len(clip.features)
+            self.frames_out += 0 if clip.mirrored else len(clip.features)
             self.captions += clip.captions
             self.distributions.add(clip.split, clip.joints)
             if clip.split == "train":
@@ -117,28 +140,39 @@ class Tally:
     def reasons(self) -> dict[str, int]:
         return dict(sorted(Counter(x.reason for x in self.left_out).items()))
 
-    def check(self, max_bad_share: float) -> None:
-        """InputError if more than this fraction of clips or captions is broken, or no training clip is left."""
-        broken = sum(x.broken for x in self.left_out)
-        bad_lines = self.reasons.get(BAD_LINE, 0)
-        for bad, total, what in ((broken, self.clips, "clips"), (bad_lines, self.lines, "caption lines")):
-            if bad > max_bad_share * total:
-                raise InputError(
-                    f"{bad} of {total} {what} are broken ({self._reasons_text()}); fix them or raise --max-bad-share"
-                )
+    def check(self) -> None:
+        """InputError if no training clip is left."""
         if not self.splits["train"]:
             raise InputError(
                 f"no training clip left of {self.clips} ({self._reasons_text()}); check captions, splits, lengths"
             )
+
+    def broken(self, max_bad_share: float) -> tuple[str, dict[str, str]]:
+        """What is broken beyond this fraction of clips or of captions, in words and with reasons; empty if nothing."""
+        clips = [x for x in self.left_out if x.broken]
+        lines = [x for x in self.left_out if x.reason == BAD_LINE]
+        said: list[str] = []
+        reasons: dict[str, str] = {}
+        for bad, total, what in ((clips, self.clips, "clips"), (lines, self.lines, "caption lines")):
+            if len(bad) > max_bad_share * total:
+                said.append(f"{len(bad)} of {total} {what} are broken")
+                reasons |= {x.clip_id: f"{x.reason} ({x.detail})" if x.detail else x.reason for x in bad}
+        shown = dict(list(reasons.items())[:_MOST_SHOWN])
+        if len(reasons) > len(shown):
+            shown[f"and {len(reasons) - len(shown)} more"] = "see left_out.csv"
+        return ", ".join(said), shown
 
     def _reasons_text(self) -> str:
         first = next((x for x in self.left_out if x.detail), None)
         reasons = "; ".join(f"{n} {reason}" for reason, n in self.reasons.items()) or "nothing was left out"
         return reasons + (f"; for instance {first.clip_id}: {first.detail}" if first else "")
 
-    def finish(self, out: Path, published: dict[str, ndarray] | None = None, **record: Any) -> PrepareSummary:
+    def finish(
+        self, out: Path, max_bad_share: float = 1.0, published: dict[str, ndarray] | None = None, **record: Any
+    ) -> PrepareSummary:
         """Write lists, statistics, `left_out.csv`, distributions and, last, `dataset.json`.
 
+        max_bad_share: fraction of broken clips or captions above which the summary lists them as failed.
         published: `Mean` and `Std` of published features, which are kept.
         """
         for split, ids in self.splits.items():
@@ -152,7 +186,12 @@ class Tally:
         self.distributions.save(out / FILE)
         counts = {s: len(ids) for s, ids in self.splits.items()}
         write_json(out / "dataset.json", self._record(counts) | record)
-        return PrepareSummary(out, counts, self.reasons)
+        broken, failed = self.broken(max_bad_share)
+        minutes = (self._minutes(self.frames_in), self._minutes(self.frames_out))
+        return PrepareSummary(out, counts, self.reasons, *minutes, failed, broken)
+
+    def _minutes(self, frames: int) -> float:
+        return round(frames / self.skeleton.fps / 60, 2)
 
     def _rows(self) -> str:
         table = io.StringIO()
@@ -169,6 +208,8 @@ class Tally:
             "clips": counts,
             "frames": self.frames,
             "minutes": round(self.frames / self.skeleton.fps / 60, 1),
+            "minutes_in": self._minutes(self.frames_in),
+            "minutes_out": self._minutes(self.frames_out),
             "captions": self.captions,
             "left_out": self.reasons,
             "versions": {

@@ -17,11 +17,11 @@ from crossdiff.diffusion.deprecated import LiftOptions as LiftOptions
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.representation.cleanup import rebuild
 from crossdiff.representation.features2d import features_to_joints as flat_joints
-from crossdiff.representation.features3d import features_to_joints_and_next
+from crossdiff.representation.features3d import features_to_joints, features_to_joints_and_next
 from crossdiff.representation.fusion import fuse
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.mirroring import mirror_features, mirror_mask
-from crossdiff.representation.view_fit import fit_to_view
+from crossdiff.representation.view_fit import fit_to_view, trust_in_picture
 from crossdiff.skeleton import Skeleton
 
 # Standard deviations at which observed values are clipped.
@@ -51,9 +51,15 @@ def lift(
     padding. options: `impute` and `mirror` apply. The model must be in eval mode. Positions, velocities and rotations
     are network outputs, or means of two, and may be inconsistent: see `crossdiff.representation.cleanup.rebuild`.
     """
-    options = options or LabelConfig()
+    return _ways(model, features, mask, frames, options or LabelConfig()).mean(0)
+
+
+def _ways(
+    model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LabelConfig
+) -> Float[Tensor, "w b t d3"]:
+    """The clips as lifted, and, with `mirror`, by way of their mirror images."""
     if not options.mirror:
-        return _lift(model, features, mask, frames, options)
+        return _lift(model, features, mask, frames, options)[None]
     flat, space = layout_2d(model.skeleton, model.config.layout_2d), layout_3d(model.skeleton)
     turned = mirror_features(features, flat, model.skeleton)
     both = _lift(
@@ -64,7 +70,7 @@ def lift(
         options,
     )
     straight, mirrored = both.chunk(2)
-    return (straight + mirror_features(mirrored, space, model.skeleton)) / 2
+    return torch.stack([straight, mirror_features(mirrored, space, model.skeleton)])
 
 
 def _lift(
@@ -111,24 +117,27 @@ def label(model: CrossDiffModel, clips: Sequence[FlatClip], cfg: LabelConfig) ->
     features = pad_sequence([torch.from_numpy(clip.features) for clip in clips], batch_first=True)
     mask = pad_sequence([torch.from_numpy(clip.mask) for clip in clips], batch_first=True)
     device = model.device
-    lifted = lift(model, features.to(device), mask.to(device), frames.to(device), cfg).cpu()
+    with torch.no_grad():
+        ways = _ways(model, features.to(device), mask.to(device), frames.to(device), cfg).cpu()
     return [
-        Label(_finished(model, raw[:n], clip, cfg).numpy(), raw[:n].numpy())
-        for raw, clip, n in zip(lifted, clips, lengths.tolist(), strict=True)
+        Label(_finished(model, ways[:, row, :n], clip, cfg).numpy(), ways[:, row, :n].mean(0).numpy())
+        for row, (clip, n) in enumerate(zip(clips, lengths.tolist(), strict=True))
     ]
 
 
-def _finished(model: CrossDiffModel, raw: Float[Tensor, "t d3"], clip: FlatClip, cfg: LabelConfig) -> Tensor:
-    """The features (T, D3) of a label."""
+def _finished(model: CrossDiffModel, ways: Float[Tensor, "w t d3"], clip: FlatClip, cfg: LabelConfig) -> Tensor:
+    """The features (T, D3) of a label, from the motion as lifted, perhaps also by way of its mirror image."""
     skeleton, metres = model.skeleton, model.skeleton.metres_per_unit
-    joints = features_to_joints_and_next(raw, skeleton)
-    flat, visible, path_known = _in_picture(model, torch.from_numpy(clip.features), torch.from_numpy(clip.mask))
+    joints = features_to_joints_and_next(ways.mean(0), skeleton)
+    flat, visible, path = _in_picture(model, torch.from_numpy(clip.features), torch.from_numpy(clip.mask))
     world = _world(clip, skeleton)
     if cfg.fuse and skeleton.body is not None and torch.isfinite(world).all(-1).all(-1).any():
-        fused = fuse(joints * metres, flat, visible, world, path_known, cfg.smooth_sigma, skeleton)
+        fused = fuse(joints * metres, flat, visible, world, path, cfg.smooth_sigma, skeleton)
         return rebuild(fused / metres, 0.0, skeleton, placed=True)
     if cfg.fit_view:
-        joints = fit_to_view(joints * metres, flat, visible, path_known, skeleton) / metres
+        apart = torch.stack([features_to_joints(way, skeleton) for way in ways]) * metres
+        share = trust_in_picture(apart, flat[:-1], visible[:-1]) if len(ways) > 1 else 1.0
+        joints = fit_to_view(joints * metres, flat, visible, path, skeleton, share) / metres
     return rebuild(joints, cfg.smooth_sigma, skeleton, cfg.fit_view)
 
 
@@ -143,9 +152,9 @@ def _world(clip: FlatClip, skeleton: Skeleton) -> Float[Tensor, "t+1 j 3"]:
 
 def _in_picture(
     model: CrossDiffModel, features: Float[Tensor, "t d2"], mask: Bool[Tensor, "t d2"]
-) -> tuple[Float[Tensor, "t+1 j 2"], Bool[Tensor, "t+1 j"], bool]:
+) -> tuple[Float[Tensor, "t+1 j 2"], Bool[Tensor, "t+1 j"], Bool[Tensor, " t+1"]]:
     """A clip's joints in the picture (metres) in its T frames and the next one, of which only the root is known; where
-    they are visible; and whether the root's path is known.
+    they are visible; and where the root's movement since the frame before is known.
     """
     layout = layout_2d(model.skeleton, model.config.layout_2d)
     visible = mask[:, layout.positions].unflatten(-1, (-1, 2)).all(-1)
@@ -155,4 +164,5 @@ def _in_picture(
     moved = torch.cat([shown, (shown[-1] + features[-1, layout.root])[None]])
     if layout.name == "official":
         moved[-1] = shown[-1] - shown[-1, :1] + features[-1, layout.root]
-    return moved, torch.cat([visible, visible[-1:]]), bool(mask[:, layout.root].all())
+    path_known = torch.cat([torch.ones(1, dtype=torch.bool), mask[:, layout.root].all(-1)])
+    return moved, torch.cat([visible, visible[-1:]]), path_known

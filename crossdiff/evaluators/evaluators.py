@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +18,12 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from crossdiff.config import Config
 from crossdiff.data.captions import Caption
-from crossdiff.errors import CheckpointError, ConfigError
+from crossdiff.errors import CheckpointError, ConfigError, InputError
 from crossdiff.evaluators.body_parts import Part, part_contacts, part_indices
 from crossdiff.evaluators.networks import FRAMES_PER_STEP, MovementEncoder, RecurrentEncoder, RecurrentTextEncoder
 from crossdiff.evaluators.networks import TransformerEncoder as Transformer
@@ -36,7 +35,8 @@ from crossdiff.evaluators.words import (
     load_word_vectors,
     word_batch,
 )
-from crossdiff.files import save_npz, sha256, write_atomically, write_text
+from crossdiff.files import decoding, read_json, save_npz, sha256, write_atomically, write_text
+from crossdiff.models.weights import read_weights
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.representation.normalizer import MIN_STD
 from crossdiff.skeleton import SKELETONS, Skeleton
@@ -265,9 +265,9 @@ def load_evaluator(folder: Path, device: str | torch.device = "cpu", cache: Path
     if not is_evaluator(folder):
         raise CheckpointError(f"{folder}: no evaluator; make one with: crossdiff train-evaluator --data DATASET")
     try:
-        config = EvaluatorConfig.model_validate_json((folder / _CONFIG).read_text("utf-8"))
-        state = load_file(folder / _WEIGHTS)
-    except (ValidationError, OSError, SafetensorError) as error:
+        config = EvaluatorConfig.model_validate(read_json(folder / _CONFIG))
+        state = read_weights(folder / _WEIGHTS)
+    except (ValidationError, InputError, CheckpointError) as error:
         raise CheckpointError(
             f"{folder}: not a readable evaluator ({str(error).splitlines()[0]}); train it again"
         ) from None
@@ -277,7 +277,9 @@ def load_evaluator(folder: Path, device: str | torch.device = "cpu", cache: Path
         assert isinstance(loaded, TableVectors)
         loaded.name = config.words
         vectors = loaded
-    evaluator = new_evaluator(config, vectors, cache)
+    _check_sizes(config, state, folder)
+    with decoding(folder, "an evaluator", CheckpointError):
+        evaluator = new_evaluator(config, vectors, cache)
     try:
         evaluator.load_state_dict(state)
     except RuntimeError as error:
@@ -285,6 +287,26 @@ def load_evaluator(folder: Path, device: str | torch.device = "cpu", cache: Path
             f"{folder}: weights do not fit the configuration ({str(error).splitlines()[-1].strip()})"
         ) from None
     return evaluator.to(device).eval()
+
+
+_SIZES = {
+    "t2m": ("dim", "movement_width", "movement_dim", "motion_width", "text_width", "word_dim"),
+    "tmr": ("dim", "width"),
+}
+
+
+def _check_sizes(config: EvaluatorConfig, state: Mapping[str, Tensor], folder: Path) -> None:
+    """CheckpointError for sizes beyond those of the weights, before networks of these sizes are allocated."""
+    largest = max((size for tensor in state.values() for size in tensor.shape), default=0)
+    sizes = {name: getattr(config, name) for name in _SIZES[config.kind]}
+    wrong = {name: size for name, size in sizes.items() if size > largest}
+    if config.kind == "tmr" and config.layers > len(state):
+        wrong["layers"] = config.layers
+    if wrong:
+        name, size = next(iter(wrong.items()))
+        raise CheckpointError(f"{folder}: weights do not fit the configuration ({name} {size}); train it again")
+    if not (state.get("std", torch.ones(1)) > 0).all():
+        raise CheckpointError(f"{folder}: standard deviations must be above 0; train it again")
 
 
 def fingerprint(folder: Path) -> str:

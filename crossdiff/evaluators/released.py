@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +13,8 @@ from crossdiff.errors import CheckpointError, InputError
 from crossdiff.evaluators.body_parts import PARTS, Part, part_contacts, part_indices
 from crossdiff.evaluators.evaluators import EvaluatorConfig, T2MEvaluator
 from crossdiff.evaluators.words import load_word_vectors
-from crossdiff.files import load_npy
+from crossdiff.files import decoding, load_npy
+from crossdiff.models.weights import without_wrapper
 from crossdiff.skeleton import SKELETONS
 
 _NETWORKS = ("movement_encoder", "motion_encoder", "text_encoder")
@@ -29,7 +31,7 @@ def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
         raise InputError(f"{words}: expected an npz with words and vectors, those that {path.name} was trained with")
     states = _read(path)
     movement, motion, text = (states[name] for name in _NETWORKS)
-    try:
+    with decoding(path, "T2M's evaluator of this architecture", CheckpointError):
         input_width = movement["main.0.weight"].shape[1]
         skeleton, part = _find_part(input_width, path)
         vectors = load_word_vectors(words)
@@ -49,9 +51,6 @@ def load_released(path: Path, stats: Path, words: Path) -> T2MEvaluator:
         evaluator = T2MEvaluator(config, vectors)
         for name, state in zip(_NETWORKS, (movement, motion, text), strict=True):
             getattr(evaluator, name).load_state_dict(state)
-    except (KeyError, AttributeError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise CheckpointError(f"{path}: not T2M's evaluator of this architecture ({reason})") from None
     for name, buffer in (("mean", evaluator.mean), ("std", evaluator.std)):
         buffer.copy_(_statistics(stats, name, evaluator))
     return evaluator.eval()
@@ -72,7 +71,11 @@ def _read(path: Path) -> dict[str, dict[str, Tensor]]:
         raise CheckpointError(
             f"{path}: expected the keys {', '.join(_NETWORKS)}, lacks {', '.join(missing)}; has {has}"
         )
-    return {name: content[name] for name in _NETWORKS}
+    states = {name: without_wrapper(content[name]) for name in _NETWORKS}
+    for name, state in states.items():
+        if wrong := [key for key, value in state.items() if not isinstance(value, Tensor)]:
+            raise CheckpointError(f"{path}: {name} holds no tensor under {wrong[0]!r}; give the released finest.tar")
+    return states
 
 
 def _find_part(input_width: int, path: Path) -> tuple[str, Part]:
@@ -89,7 +92,11 @@ def _find_part(input_width: int, path: Path) -> tuple[str, Part]:
 
 
 def _statistics(folder: Path, name: str, evaluator: T2MEvaluator) -> Tensor:
-    values = load_npy(folder / f"{name}.npy").astype("float32")
+    path = folder / f"{name}.npy"
+    with decoding(path, "statistics"):
+        values = load_npy(path).astype("float32")
+    if not np.isfinite(values).all() or (name == "std" and not (values > 0).all()):
+        raise InputError(f"{path}: statistics must be finite, and standard deviations above 0")
     chosen = part_indices(evaluator.config.part, evaluator.config.body)
     if values.shape == (len(part_indices("all", evaluator.config.body)),):
         values = values[chosen]

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
 from crossdiff.data.motion_files import read_motion
-from crossdiff.errors import CrossDiffError, InputError, MissingDependencyError
+from crossdiff.data.plausible import check_leg
+from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
 from crossdiff.export.arrays import write_csv, write_npz
 from crossdiff.export.bvh import PER_METRE, Unit, write_bvh
 from crossdiff.export.clean import SIGMA, Cleaned, clean_motion
 from crossdiff.export.glb import write_glb
 from crossdiff.export.rig import Rig
 from crossdiff.export.smpl import body_motion, load_skin, rest_body, write_obj_sequence, write_smpl
+from crossdiff.files import decoding
 from crossdiff.progress import track
 from crossdiff.representation.physics import FEWEST_FRAMES, MEASURES
 from crossdiff.skeleton import HUMANML3D
@@ -28,8 +28,6 @@ Format = Literal["bvh", "glb", "npz", "csv", "smpl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 # AMASS's naming; NAME.npz would clash with the format npz.
 _ENDINGS = {name: f".{name}" for name in FORMATS} | {"smpl": "_poses.npz"}
-# Plausible lengths of thigh and shin together, in metres.
-_LEG_RANGE = (0.1, 3.0)
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,8 @@ def export_motions(motions: Sequence[Path], out: Path, options: ExportOptions) -
     summary = ExportSummary(out, options)
     for path in track(list(motions), "export"):
         try:
-            cleaned = clean_motion(read_exportable(path), SIGMA if options.smooth else 0.0, options.foot_lock)
+            with decoding(path, "a motion that can be exported"):
+                cleaned = clean_motion(read_exportable(path), SIGMA if options.smooth else 0.0, options.foot_lock)
         except MissingDependencyError:
             raise
         except CrossDiffError as error:
@@ -170,9 +169,8 @@ def read_exportable(path: Path) -> Motion3D:
         raise InputError(f"{path}: motions of the KIT skeleton cannot be exported; give one of {HUMANML3D.name}")
     if len(motion.joints) < FEWEST_FRAMES:
         raise InputError(f"{path}: {len(motion.joints)} frames, need {FEWEST_FRAMES} or more; choose a longer motion")
-    up, down = [HUMANML3D.parents[joint] for joint in HUMANML3D.scaling], list(HUMANML3D.scaling)
-    bones = np.linalg.norm(motion.joints[:, down] - motion.joints[:, up], axis=-1)
-    leg = float(np.median(bones.sum(axis=1)))
-    if not _LEG_RANGE[0] < leg < _LEG_RANGE[1]:
-        raise InputError(f"{path}: a leg is {leg:.3g} m long; joints must be in metres, features not normalised")
+    try:
+        check_leg(motion.joints, HUMANML3D)
+    except ClipError as error:
+        raise InputError(f"{path}: {error}") from None
     return motion

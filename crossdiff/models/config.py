@@ -21,7 +21,7 @@ class ModelConfig(Config):
     """Layout of the 2D features: `paper` (132 values), or `official` (134), for the authors' checkpoints."""
     text_encoder: str = "minilm"
     """`minilm`, or `clip` or `clip:FOLDER`, the paper's."""
-    text_dim: int = Field(384, ge=1)
+    text_dim: int = Field(384, ge=1, le=65536)
     """Width of the text embedding."""
     text_fingerprint: str = ""
     """Hash of the text encoder's weights; set by training."""
@@ -39,25 +39,25 @@ class ModelConfig(Config):
     """Off: root and pose features share all layers."""
     prediction: Literal["x", "v"] = "x"
     """Output of the last layer for 3D -> 3D: `x` (x_start, the paper's) or `v` (Salimans and Ho 2022)."""
-    width: int = Field(512, ge=8)
+    width: int = Field(512, ge=8, le=65536)
     """Width of the tokens."""
-    heads: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1, le=65536)
     """Attention heads."""
-    feed_forward: int = Field(1024, ge=8)
+    feed_forward: int = Field(1024, ge=8, le=65536)
     """Hidden width of the feed-forward layers."""
-    domain_layers: int = Field(4, ge=1)
+    domain_layers: int = Field(4, ge=1, le=1000)
     """Layers of each domain encoder, L1 of the paper."""
-    shared_layers: int = Field(6, ge=2)
+    shared_layers: int = Field(6, ge=2, le=1000)
     """Layers of the shared encoder and of each decoder, L2 of the paper."""
-    root_layers: int = Field(2, ge=1)
+    root_layers: int = Field(2, ge=1, le=1000)
     """Layers of the root decoders."""
-    root_feed_forward: int = Field(512, ge=8)
+    root_feed_forward: int = Field(512, ge=8, le=65536)
     """Hidden width of the root decoders' feed-forward layers."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout rate."""
     norm_first: bool = False
     """Pre-norm instead of post-norm layers."""
-    max_frames: int = Field(196, ge=1)
+    max_frames: int = Field(196, ge=1, le=100000)
     """Length of the longest motion, in frames."""
     frames_per_token: int = Field(1, ge=1, le=8)
     """Frames that share a token: more make the network cheaper, and its motion coarser."""

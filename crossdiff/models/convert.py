@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from crossdiff.errors import CheckpointError, InputError
-from crossdiff.files import load_npy
+from crossdiff.files import decoding, load_npy
 from crossdiff.models.config import ModelConfig
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.models.official import HEADS, TEXT_ENCODER, load_official, official_config
+from crossdiff.models.weights import without_wrapper
 from crossdiff.text import load_text_encoder
 from crossdiff.types import Domain
 
@@ -63,9 +64,10 @@ def convert_official(
     text_encoder: `clip`, or `clip:FOLDER`.
     """
     state = read_official(path)
-    config = _with_encoder(official_config(state, heads, path), text_encoder, path)
-    model = CrossDiffModel(config)
-    load_official(model.network, state, path)
+    with decoding(path, "the authors' checkpoint", CheckpointError):
+        config = _with_encoder(official_config(state, heads, path), text_encoder, path)
+        model = CrossDiffModel(config)
+        load_official(model.network, state, path)
     for domain, (mean, std) in read_statistics(stats, config).items() if stats is not None else ():
         model.set_statistics(domain, mean, std)
     dropped = sum(name.startswith(TEXT_ENCODER) for name in state)
@@ -87,7 +89,13 @@ def read_official(path: Path) -> dict[str, Tensor]:
                 f"{path}: expected tensors by name, got {_kind(value)} under {name!r}; "
                 f"save the network's state dict alone, or under the key {_NESTED[0]!r}"
             )
-    return dict(held)
+    state = without_wrapper(dict(held))
+    for name, value in state.items():
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise CheckpointError(f"{path}: {name} has {value.numel()} values, more than it stores; get it again")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{path}: {name} holds NaN or infinite values; get the file again")
+    return state
 
 
 def _kind(value: object) -> str:

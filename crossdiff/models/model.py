@@ -14,6 +14,7 @@ from crossdiff.errors import CheckpointError, InputError
 from crossdiff.files import write_json
 from crossdiff.models.config import ModelConfig
 from crossdiff.models.network import CrossDiffNetwork
+from crossdiff.models.weights import read_weights
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.normalizer import Normalizer
 from crossdiff.skeleton import Skeleton
@@ -103,6 +104,12 @@ class CrossDiffModel(
             raise CheckpointError(
                 f"{model_id}: weights do not fit the configuration ({reason}); get it again"
             ) from None
+
+    @classmethod
+    def _load_as_safetensor(cls, model: Any, model_file: str, map_location: str, strict: bool) -> Any:
+        """Read the weights as `load_model` does: names of a parallel wrapper are accepted, NaN is not."""
+        model.load_state_dict(read_weights(Path(model_file)), strict=strict)
+        return model.to(map_location).eval()
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_file(self.state_dict(), save_directory / "model.safetensors", metadata={"format": "pt"})

@@ -45,13 +45,14 @@ def joints_to_features_2d(
     skeleton: Skeleton = HUMANML3D,
     layout: Layout2D = "paper",
     valid: Bool[Tensor, "*b t j"] | None = None,
-    path_known: bool = True,
+    path_known: bool | Bool[Tensor, " t"] = True,
 ) -> tuple[Float[Tensor, "*b t-1 d"], Bool[Tensor, "*b t-1 d"]]:
     """2D features of T - 1 frames from T frames of joints, and a mask of the reliable values.
 
     joints: y up, metres (body-scaled for videos); the position of frame 0's root does not matter.
     valid: True where a joint is visible; None: all.
-    path_known: False if the root's path is unknown; then root, velocities and contacts are masked.
+    path_known: False if the root's path is unknown; then root, velocities and contacts are masked. Of one clip, it may
+    be given for each frame: whether the root's movement since the frame before is known.
 
     Row t has positions and rotations of frame t, and root velocity, joint velocities and contacts from t to t + 1. A
     value is masked if any joint it depends on is invisible; a zero-length bone has rotation (1, 0) and is masked.
@@ -83,9 +84,13 @@ def joints_to_features_2d(
         mask[..., slices.rotations] = directed.repeat_interleave(2, dim=-1)
     else:
         mask = _mask(valid, directed, skeleton, layout)
-    if not path_known:
-        mask[..., torch.from_numpy(slices.moving).to(mask.device)] = False
-    if valid is None and path_known:
+    path = torch.as_tensor(path_known, device=mask.device).expand(points.shape[-2])
+    if not path.all():
+        unknown = ~path[1:, None]  # of each row's step to the next frame
+        mask &= ~(unknown & torch.from_numpy(slices.moving).to(mask.device))
+        if layout == "official":  # its root is a position, unknown from the first unknown step on
+            mask[..., slices.root] &= unknown.cumsum(0) == 0
+    elif valid is None:
         return features, mask
     return torch.where(mask, features, _neutral(features, skeleton, layout)), mask
 

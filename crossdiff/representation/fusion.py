@@ -6,10 +6,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from crossdiff.representation.alignment import turns
 from crossdiff.representation.body_fit import fit_body
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.projection import rotate_y, turn_to_up
 from crossdiff.representation.reprojection import fit_yaw
+from crossdiff.representation.view_fit import follow
 from crossdiff.skeleton import Skeleton
 
 # Frames over which the turn from the lifted body to the detector's is smoothed: their headings drift apart slowly.
@@ -25,15 +27,15 @@ def fuse(
     flat: Float[Tensor, "t j 2"],
     visible: Bool[Tensor, "t j"],
     world: Float[Tensor, "t j 3"],
-    path_known: bool,
+    path_known: Bool[Tensor, " t"],
     sigma: float,
     skeleton: Skeleton,
 ) -> Float[Tensor, "t j 3"]:
     """Joints of one clip of the skeleton's body (metres), upright, smoothed by a Gaussian of `sigma` frames.
 
     lifted: Y up, as lifted. flat: joints in the picture, y up; visible: where they are known. world: the detector's
-    joints as in `Motion2D.world`, NaN in frames without; at least one frame has some. path_known: whether the root's
-    path in the picture is known, which the joints then follow.
+    joints as in `Motion2D.world`, NaN in frames without; at least one frame has some. path_known: where the
+    root's movement in the picture since the frame before is known, which the joints then follow.
 
     In the picture, the mean is of the detector's joints in space and those that it sees in the picture; in depth, of
     the former and the lifted ones, turned to them. The body is fitted to the mean (`fit_body`). Lifted bodies are
@@ -55,12 +57,12 @@ def fuse(
         mean = gaussian_in_time(mean.flatten(-2), sigma).unflatten(-1, mean.shape[-2:])
         root = gaussian_in_time(root.flatten(-2), sigma).unflatten(-1, root.shape[-2:])
     fitted = fit_body(mean, mean.new_tensor(skeleton.body), skeleton=skeleton)
-    level = turn_to_up(_turns(upright.flatten(0, 1).T @ fitted.flatten(0, 1))[0][1])
-    if path_known:
-        path = gaussian_in_time(flat[:, 0], sigma) if sigma > 0 else flat[:, 0]
-        axes = level[:, :2]  # those of the picture, turned upright
-        missing = path[:, None] - root @ axes
-        root = root + (missing - missing.mean(0)) @ axes.T
+    level = turn_to_up(turns(upright.flatten(0, 1).T @ fitted.flatten(0, 1))[0][1])
+    axes = level[:, :2]  # those of the picture, turned upright
+    across = (root @ axes)[:, 0]
+    path = follow(flat[:, 0], across, path_known)
+    missing = (gaussian_in_time(path, sigma) if sigma > 0 else path) - across
+    root = root + ((missing - missing.mean(0)) @ axes.T)[:, None]
     return (fitted - fitted[:, :1]) @ level.T + root
 
 
@@ -70,15 +72,7 @@ def _turn_to(upright: Tensor, world: Tensor, known: Bool[Tensor, " t"]) -> Float
     products = (upright * kept).transpose(1, 2) @ world
     # A little of the whole clip's, for frames far from any with the detector's joints.
     near = gaussian_in_time(products.flatten(1), _TURN_SIGMA).unflatten(1, (3, 3)) + 1e-3 * products.mean(0)
-    turn, agreement = _turns(near)
+    turn, agreement = turns(near)
     squares = (upright * kept).square().sum((1, 2))
     size = gaussian_in_time(squares[:, None], _TURN_SIGMA)[:, 0] + 1e-3 * squares.mean()
     return (agreement / size.clamp_min(1e-9))[:, None, None] * (upright @ turn)
-
-
-def _turns(products: Float[Tensor, "*b 3 3"]) -> tuple[Float[Tensor, "*b 3 3"], Float[Tensor, "*b"]]:
-    """Rotations R that make A R most like B, from A^T B, for points in rows (Kabsch); and the sum of A R times B."""
-    u, s, v = torch.linalg.svd(products)
-    signs = torch.ones_like(s)
-    signs[..., 2] = torch.linalg.det(u @ v).sign()
-    return (u * signs[..., None, :]) @ v, (s * signs).sum(-1)

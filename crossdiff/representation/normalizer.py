@@ -31,8 +31,11 @@ class Normalizer(nn.Module):
                 "statistics: mean and std must be vectors of one length, "
                 f"got {tuple(mean.shape)} and {tuple(std.shape)}"
             )
-        if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
-            raise InputError("statistics: mean or std has NaN or infinite values; prepare the dataset again")
+        if not mean.is_meta:
+            if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
+                raise InputError("statistics: mean or std has NaN or infinite values; prepare the dataset again")
+            if not (std > 0).all():
+                raise InputError("statistics: std must be above 0 everywhere; prepare the dataset again")
         self.register_buffer("mean", mean.clone())
         self.register_buffer("std", std.clamp_min(MIN_STD))
 

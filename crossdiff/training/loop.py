@@ -256,9 +256,9 @@ class Trainer:
         """Loss of the averaged model on fixed batches, timesteps and noise."""
         if self.fabric.is_global_zero:
             model, found = self.averaged.eval(), []
+            batches = [make_batch(self.validation, number) for number in range(self.cfg.validate_batches)]
             with torch.no_grad(), self.fabric.autocast():
-                for number in range(self.cfg.validate_batches):
-                    batch = make_batch(self.validation, number)
+                for number, batch in enumerate(batches):
                     parts = self._losses(model.network, batch, (self.cfg.seed, _VALIDATE, number), 0.0)
                     found.append(parts.means(parts.values.tolist()))
             self.model.train()

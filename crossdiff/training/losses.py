@@ -133,7 +133,8 @@ def film_losses(
     inputs: dict[Domain, Tensor] = {"2d": normalize_observed(model, film.observed) * film.seen}
     t = torch.zeros(count, dtype=torch.long, device=film.motion.device)
     made = network(inputs, t, model.null_text(count), None, targets=DOMAINS)
-    motion, flat = (model.normalize(d, x).clamp(-_MOST, _MOST) for d, x in (("3d", film.motion), ("2d", film.flat)))
+    motion = model.normalize("3d", film.motion).clamp(-_MOST, _MOST)
+    flat = model.normalize("2d", film.flat).clamp(-_MOST, _MOST)
     lifted, again = made["2d", "3d"].float(), made["2d", "2d"].float()
     layout = model.config.layout("3d")
     weights = motion.new_ones(layout.dim)

@@ -11,7 +11,7 @@ import torch
 
 from crossdiff.checkpoint import is_checkpoint, load_model, save_model
 from crossdiff.data.wild import WildDataset
-from crossdiff.diffusion.lifting import LabelConfig, label
+from crossdiff.diffusion.lifting import FlatClip, LabelConfig, label
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import track
 
@@ -53,7 +53,7 @@ class OwnTeacher:
         order = sorted(self.clips, key=lambda i: int(self.wild.lengths[i]))
         for start in track(range(0, len(order), _BATCH), "label"):
             rows = order[start : start + _BATCH]
-            clips = [(self.wild.clips[i].features["2d"], self.wild.clips[i].seen) for i in rows]
+            clips = [FlatClip(self.wild.clips[i].features["2d"], self.wild.clips[i].seen) for i in rows]
             for i, made in zip(rows, label(model, clips, self.cfg), strict=True):
                 self.wild.relabel(i, made.features)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from crossdiff.errors import CrossDiffError, InputError
+from crossdiff.files import decoding
 from crossdiff.progress import track
 from crossdiff.wording import Failures, counted, listed
 
@@ -33,7 +34,8 @@ class ShownMotions(Failures):
         read: list[T] = []
         for name, reader in track(readers, "read"):
             try:
-                read.append(reader())
+                with decoding(name, "a motion that can be shown"):
+                    read.append(reader())
             except CrossDiffError as error:
                 self.failed[name] = str(error).removeprefix(f"{name}: ")
         if not read:

@@ -115,7 +115,7 @@ def run_recipe(
     steps = _TimedSteps(out / TIMES, recipe, str(motion.resolve()), on_stage)
     dataset, evaluators = data or out / "dataset", out / "evaluators"
     if source is not None and not (dataset / "dataset.json").is_file():
-        steps("prepare", partial(prepare, source, dataset, recipe.prepare))
+        steps("prepare", partial(prepare, source, dataset, recipe.prepare)).raise_failures()
     for kind, part in choose_evaluators():
         folder = evaluators / f"{kind}-{part}"
         steps(folder.name, partial(train_evaluator, evaluator_cfg, dataset, folder, kind, part, device=devices[0]))

@@ -10,11 +10,12 @@ from typing import Any
 
 from crossdiff.checkpoint import weights_hash
 from crossdiff.data.captions import read_caption_file
+from crossdiff.data.plausible import check_joints, check_leg
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
-from crossdiff.errors import InputError
-from crossdiff.files import load_npy, read_json, save_npy, sha256, write_json
+from crossdiff.errors import ClipError, InputError
+from crossdiff.files import decoding, load_npy, read_json, save_npy, sha256, write_json
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
 from crossdiff.skeleton import Skeleton
@@ -71,7 +72,15 @@ class EditFile:
     def load(self, skeleton: Skeleton) -> Edit:
         frames = None if self.keep_frames is None else _ranges(self.keep_frames)
         joints = None if self.keep_joints is None else [name.strip() for name in self.keep_joints.split(",")]
-        return Edit.from_joints(load_npy(self.motion), frames, joints, skeleton)
+        motion = load_npy(self.motion)
+        with decoding(self.motion, "a motion that can be edited"):
+            edit = Edit.from_joints(motion, frames, joints, skeleton)
+            try:
+                check_joints(motion)
+                check_leg(motion, skeleton)
+            except ClipError as error:
+                raise InputError(f"{self.motion}: {error}") from None
+        return edit
 
     def record(self) -> dict[str, str | None]:
         return {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from crossdiff.errors import CheckpointError, ClipError
-from crossdiff.files import write_atomically, write_text
+from crossdiff.files import decoding, write_atomically, write_text
 from crossdiff.models.convert import read_official
 from crossdiff.pipeline.backends.hub import CONFIG, PROCESSOR, WEIGHTS
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_of
@@ -64,7 +64,8 @@ def convert_pose(path: Path, out: Path) -> ConvertedPose:
     from safetensors.torch import save_file
     from transformers import VitPoseImageProcessorPil
 
-    model = vitpose_of(read_pose_state(path), path)
+    with decoding(path, "a ViTPose checkpoint", CheckpointError):
+        model = vitpose_of(read_pose_state(path), path)
     backbone = model.config.backbone_config
     height, width = backbone.image_size
     processor = VitPoseImageProcessorPil(size={"height": height, "width": width})

@@ -34,6 +34,8 @@ _ID = re.compile(r"\w[\w.-]*")
 # Part of the keys of imported clips; change it when the same input gives other files.
 _VERSION = "import 1"
 _ROUNDING = 1e-3  # by which a score may exceed 1
+_SLOWEST, _FASTEST = 0.01, 10_000.0  # frames a second
+_LONGEST = 6 * 3600.0  # seconds from the first frame to the last
 _LARGEST = 10**6  # pixels: no picture is wider, no keypoint farther out
 
 
@@ -217,6 +219,10 @@ def validate(keypoints: Keypoints2D) -> Keypoints2D:
         values = values.astype(np.float64)  # differences of unsigned numbers are never negative
         if not ((np.abs(values) < 2**31).all() and (np.diff(values) > 0).all()):
             raise InputError(f"{name} must increase from frame to frame, and stay below 2^31")
+    if not _SLOWEST <= keypoints.fps <= _FASTEST:
+        raise InputError(f"got {keypoints.fps:.3g} frames a second; expected {_SLOWEST:g} to {_FASTEST:g}")
+    if float(keypoints.time[-1]) - float(keypoints.time[0]) > _LONGEST:
+        raise InputError(f"lasts {_LONGEST / 3600:g} hours or more; cut it into parts, or check the times (seconds)")
     if (keypoints.frame != keypoints.frame.astype(np.int64)).any():
         raise InputError("frame numbers must be whole")
     if not np.isfinite(keypoints.camera).all():

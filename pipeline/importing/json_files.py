@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossdiff.errors import CrossDiffError, InputError
-from crossdiff.files import read_json
+from crossdiff.files import decoding, read_json
 from crossdiff.pipeline.importing import coco, mmpose, openpose
 from crossdiff.pipeline.importing.detections import Detection, PoseVideo
 from crossdiff.pipeline.importing.image_names import frame_of
@@ -68,7 +68,9 @@ class Document:
     def read(self) -> Iterator[tuple[VideoInput, PoseVideo | InputError]]:
         """The videos, named by the file and, if there are several, their own names; an error alone if it is broken."""
         try:
-            for video in _read_videos(self.path):
+            with decoding(self.path, "poses of a known form"):
+                videos = _read_videos(self.path)
+            for video in videos:
                 yield self._input(video.name), video
         except CrossDiffError as error:
             yield self.video, InputError(str(error) if str(self.path) in str(error) else f"{self.path}: {error}")
@@ -147,13 +149,14 @@ def _are_frames(paths: Sequence[Path]) -> bool:
 
 
 def _read_frame(path: Path) -> list[Detection]:
-    value = read_json(path)
-    try:
-        if value == []:  # mmpose writes this for an image without people
-            return []
-        return mmpose.read_frame(value) if mmpose.is_frame(value) else openpose.read_frame(value)
-    except CrossDiffError as error:
-        raise InputError(f"{path}: {error}") from None
+    with decoding(path, "poses of a known form"):
+        value = read_json(path)
+        try:
+            if value == []:  # mmpose writes this for an image without people
+                return []
+            return mmpose.read_frame(value) if mmpose.is_frame(value) else openpose.read_frame(value)
+        except CrossDiffError as error:
+            raise InputError(f"{path}: {error}") from None
 
 
 _FORMATS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from crossdiff.errors import ClipError, InputError
-from crossdiff.files import load_npz
+from crossdiff.files import decoding, load_npz
 from crossdiff.pipeline.importing.imports import validate
 from crossdiff.pipeline.importing.picture import fit_picture
 from crossdiff.types import Keypoints2D
@@ -23,22 +23,24 @@ def read_keypoints(path: Path) -> Keypoints2D:
     Without `frame`, the frames are consecutive. Without `size` (width, height), the poses are moved into a picture that
     contains all of them.
     """
-    z = load_npz(path, _NEEDED, _OPTIONAL)
-    try:
+    with decoding(path, "keypoints; docs/pipeline.md describes the arrays"):
+        z = load_npz(path, _NEEDED, _OPTIONAL)
         width, height = map(int, z.get("size", np.ones(2)))
-        keypoints = Keypoints2D(
-            xy=z["xy"],
-            score=z["score"],
-            frame=z.get("frame", np.arange(len(z["xy"]))),
-            fps=float(z["fps"]),
-            size=(width, height),
-            keypoint_set=str(z["keypoint_set"]),
-            **{name: z[name] for name in ("time", "camera", "world") if name in z},
-            **({"camera_known": z["camera_known"] != 0} if "camera_known" in z else {}),
-        )
-    except (ClipError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md describes the arrays") from None
-    keypoints = validate(keypoints)
-    with np.errstate(over="ignore"):  # of hidden keypoints
+        if "camera_known" in z and z["camera_known"].dtype.kind not in "biuf":
+            raise ValueError(f"camera_known: expected truth values, got {z['camera_known'].dtype}")
+        try:
+            keypoints = Keypoints2D(
+                xy=z["xy"],
+                score=z["score"],
+                frame=z.get("frame", np.arange(len(z["xy"]))),
+                fps=float(z["fps"]),
+                size=(width, height),
+                keypoint_set=str(z["keypoint_set"]),
+                **{name: z[name] for name in ("time", "camera", "world") if name in z},
+                **({"camera_known": z["camera_known"] != 0} if "camera_known" in z else {}),
+            )
+        except (ClipError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{path}: not keypoints ({error}); docs/pipeline.md describes the arrays") from None
+        keypoints = validate(keypoints)
         keypoints = replace(keypoints, xy=keypoints.xy.astype(np.float32), score=keypoints.score.astype(np.float32))
-    return keypoints if "size" in z else fit_picture(keypoints)
+        return keypoints if "size" in z else fit_picture(keypoints)

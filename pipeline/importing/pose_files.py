@@ -13,7 +13,7 @@ from numpy import ndarray
 from crossdiff.annotations.captions import VideoCaption, read_caption_csv
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, CrossDiffError, InputError
-from crossdiff.files import npz_names
+from crossdiff.files import decoding, npz_names
 from crossdiff.pipeline.captioning import captions_of
 from crossdiff.pipeline.importing.detections import PoseVideo, people_of
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, validate
@@ -139,9 +139,10 @@ def _frame_rate(video: PoseVideo, options: ImportOptions) -> float:
 
 def _upside_down(content: PoseVideo | Keypoints2D, options: ImportOptions) -> list[UpsideDown]:
     try:
-        if isinstance(content, PoseVideo):
-            return [content.upside_down(options.keypoint_set)]
-        return [upside_down(content.xy, content.score > 0, content.keypoint_set)]
+        with decoding("poses", "poses that can be imported"):
+            if isinstance(content, PoseVideo):
+                return [content.upside_down(options.keypoint_set)]
+            return [upside_down(content.xy, content.score > 0, content.keypoint_set)]
     except CrossDiffError:  # reported when the file is imported
         return []
 
@@ -173,7 +174,9 @@ class _Clips:
                 try:
                     if isinstance(content, InputError):
                         raise content
-                    yield from self._of(name, video, content)
+                    with decoding(video.path, "poses that can be imported"):
+                        clips = self._of(name, video, content)
+                    yield from clips
                 except (ClipError, InputError) as error:
                     yield UnusableClip(name, str(error))
 

@@ -39,7 +39,7 @@ class MotionConfig(CleanConfig, SmoothConfig):
     """Longest gap in a joint's trajectory that is interpolated, in seconds."""
     fps: PositiveFloat = HUMANML3D.fps
     """Frame rate of the motions: 20 as in HumanML3D, 12.5 as in KIT-ML. `pseudo-label` needs 20."""
-    min_frames: PositiveInt = 41
+    min_frames: PositiveInt = 20
     """Shortest motion, in frames of joints; features have one frame less."""
     max_frames: PositiveInt = 197
     """Longest motion, in frames of joints; longer tracks are cut. Models take at most 196 frames of features."""
@@ -75,26 +75,29 @@ def placed_motions(
         return []
     joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
     world = joints_in_space(cleaned, len(joints), cfg)
-    camera = [_camera(cleaned, p, cfg.fps) for p in pieces]
-    return [
-        (p.start, _clip(joints[p], valid[p], filled[p], c, cfg.fps, float(shown[p.start]), world[p]))
-        for p, c in zip(pieces, camera, strict=True)
-    ]
+    known = known_steps(cleaned, len(joints), cfg.fps)
+    motions = []
+    for p in pieces:
+        camera, path = _camera(cleaned, p, known[p], cfg.fps)
+        motion = Motion2D(
+            _from_origin(joints[p], path).astype(np.float32), valid[p], cfg.fps, filled=filled[p], camera=camera,
+            start=float(shown[p.start]), world=world[p], path_known=path,
+        )  # fmt: skip
+        motions.append((p.start, motion))
+    return motions
 
 
-def _clip(
-    joints: ndarray, valid: ndarray, filled: ndarray, camera: Camera, fps: float, start: float, world: ndarray
-) -> Motion2D:
-    """A motion that begins at the origin; its root stays there if the camera's movement is unknown."""
-    origin = joints[:, :1] if camera == "unknown" else joints[:1, :1]
-    flat = (joints - origin).astype(np.float32)
-    return Motion2D(flat, valid, fps, filled=filled, camera=camera, start=start, world=world)
+def _from_origin(joints: Float[ndarray, "f j 2"], path_known: Bool[ndarray, " f"]) -> Float[ndarray, "f j 2"]:
+    """The joints with the first root at the origin, and no step of the root where its path is unknown."""
+    root = joints[:, 0]
+    steps = np.diff(root, axis=0, prepend=root[:1]) * path_known[:, None]
+    return joints - (root - steps.cumsum(axis=0))[:, None]
 
 
 def joints_in_space(keypoints: Keypoints2D, frames: int, cfg: MotionConfig) -> Float[ndarray, "g k 3"]:
     """The detector's own joints in space, at the times of a motion of this many frames: see `Motion2D.world`."""
-    known = keypoints.world.shape[1:2] != (0,) and np.isfinite(keypoints.world).all(axis=(1, 2))
-    if not np.any(known):
+    known = np.isfinite(keypoints.world).all(axis=(1, 2))
+    if not keypoints.world.shape[1] or not known.any():
         return np.empty((frames, 0, 3), dtype=np.float32)
     world = np.where(known[:, None, None], keypoints.world, 0).astype(np.float64) * (1, -1, -1)
     joints, _ = to_joints(world, np.broadcast_to(known[:, None], world.shape[:2]), keypoints.keypoint_set)
@@ -120,16 +123,33 @@ def compensate_camera(joints: Float[ndarray, "f j 2"], keypoints: Keypoints2D) -
     return root + (joints - joints[:, :1]) * zoom
 
 
-def _camera(keypoints: Keypoints2D, piece: slice, fps: float) -> Camera:
-    """The state of the camera during a piece of the motion."""
+def known_steps(keypoints: Keypoints2D, frames: int, fps: float) -> Bool[ndarray, " g"]:
+    """Whether the camera's movement from the motion's frame before to each of its frames is known."""
+    # Between two frames of the motion lie source frames, of which each must be known.
+    lost = np.cumsum(~keypoints.camera_known)
+    times = np.arange(frames) / fps + keypoints.time[0]
+    last = np.searchsorted(keypoints.time, times - _TINY).clip(max=len(lost) - 1)
+    first = (np.searchsorted(keypoints.time, times + _TINY, side="right") - 1).clip(min=0)
+    return np.concatenate([[True], lost[last[1:]] == lost[first[:-1]]])
+
+
+def _camera(
+    keypoints: Keypoints2D, piece: slice, known: Bool[ndarray, " f"], fps: float
+) -> tuple[Camera, Bool[ndarray, " f"]]:
+    """The state of the camera during a piece of the motion, and where the root's path is known.
+
+    known: the piece's part of `known_steps`.
+    """
+    known = known.copy()
+    known[0] = True  # the path begins here
+    if 2 * known[1:].sum() < len(known) - 1:
+        return "unknown", np.zeros_like(known)
     seconds = keypoints.time - keypoints.time[0]
     # With the source frames around the piece's ends, between which these are interpolated.
     first = max(0, int(np.searchsorted(seconds, piece.start / fps + _TINY, side="right")) - 1)
     last = min(len(seconds) - 1, int(np.searchsorted(seconds, (piece.stop - 1) / fps - _TINY)))
-    if not keypoints.camera_known[first + 1 : last + 1].all():
-        return "unknown"
     camera = keypoints.camera[first : last + 1]
-    return "still" if _corner_shift(camera, keypoints.size) < _STILL else "compensated"
+    return "still" if _corner_shift(camera, keypoints.size) < _STILL else "compensated", known
 
 
 def _corner_shift(camera: Float[ndarray, "f 2 3"], size: tuple[int, int]) -> float:

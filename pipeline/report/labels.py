@@ -44,6 +44,8 @@ def label_caption(row: Row) -> str:
         f"{row.id}: quality {m['quality']:.2f}. {m['reprojection']:.3f} body heights from its 2D motion, bones "
         f"± {m['bone_drift']:.0f}%, {m['skate']:.0%} of contacts slide, jerk {m['jerk']:.0f} m/s³; yaw {m['yaw']:.0f}°"
     )
+    if "disagreement" in m:
+        what += f"; lifted {m['disagreement']:.0f} mm from the detector's own 3D"
     return (
         what
         if row.state == "done"
@@ -53,7 +55,9 @@ def label_caption(row: Row) -> str:
 
 def _spread_of(rows: Sequence[Row]) -> pd.DataFrame:
     """Least, quartiles and most of every measure."""
-    table = pd.DataFrame([{name: row.measures[name] for name in LABEL_MEASURES} for row in rows if row.measures])
+    table = pd.DataFrame(
+        [{name: row.measures[name] for name in LABEL_MEASURES if name in row.measures} for row in rows if row.measures]
+    )
     found = table.quantile([0, 0.25, 0.5, 0.75, 1]).T
     found.columns = pd.Index(["least", "25%", "median", "75%", "most"])
     return found.rename_axis("measure")

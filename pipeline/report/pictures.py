@@ -181,8 +181,11 @@ def draw_histograms(
     figures = []
     for name, limit in limits.items():
         measure = name[len("max_") :]
+        if measure not in table:
+            continue  # nothing could be measured
         path = folder / f"{measure}.svg"
-        _histogram(path, (titles[measure], what), table[measure], table["kept"], limit, name.startswith("max_"))
+        measured = table[table[measure].notna()]
+        _histogram(path, (titles[measure], what), measured[measure], measured["kept"], limit, name.startswith("max_"))
         figures.append(Figure(f"{folder.name}/{path.name}", f"{name}: {'off' if limit is None else f'{limit:g}'}"))
     return figures
 

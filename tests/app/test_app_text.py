@@ -80,9 +80,9 @@ def test_seconds_beyond_the_model_are_refused_before_sampling(models, tmp_path):
 
 
 def test_a_short_motion_that_cannot_be_exported_is_shown_with_a_note(models, tmp_path, monkeypatch):
-    from crossdiff.export import batch
+    from crossdiff.data import plausible
 
-    monkeypatch.setattr(batch, "_LEG_RANGE", (5.0, 6.0))
+    monkeypatch.setattr(plausible, "LEG_LENGTHS", (5.0, 6.0))
     result = make_motions(models, "a person walks", 1.0, FEW, 0, tmp_path, lambda *_: None)
     assert [file.suffix for file in result.files] == [".html", ".mp4", ".npy"]
     (note,) = result.notes

@@ -36,10 +36,10 @@ def test_a_caption_is_the_motions_title(models, pose, jumper, tmp_path):
 
 
 def test_what_the_filter_refuses_is_said_with_the_limit(models, pose, tmp_path):
-    short = write_video(tmp_path / "short.mp4", frames=25)
+    short = write_video(tmp_path / "short.mp4", frames=15)
     result = lift_video(models, short, "", pose, tmp_path / "work", lambda *_: None)
     assert result.viewer == "" and result.files == []
-    assert result.notes == ["No motion could be lifted.", "short_t0 was left out: too short, 25 (limit 40)"]
+    assert result.notes == ["No motion could be lifted.", "short_t0 was left out: too short, 15 (limit 20)"]
 
 
 def test_a_doubtful_label_is_shown_and_said_to_be_so(models, pose, jumper, tmp_path, monkeypatch):

@@ -225,7 +225,7 @@ def test_a_run_that_is_damaged(labelled):
     crossdiff("finetune").failed(f"{labels[0]}: not a readable npz file")
     (labelled / "ledger.sqlite").write_bytes(b"not a database, " * 20)
     for command in ("status", "pseudo-label", "filter"):
-        crossdiff(command).failed("ledger.sqlite: not a ledger that this version can use", "start a new run")
+        crossdiff(command).failed("ledger.sqlite: damaged, and nothing in it can be read", "extract-2d")
 
 
 @pytest.mark.parametrize(

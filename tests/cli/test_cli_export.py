@@ -1,5 +1,7 @@
 """`crossdiff export` as it is typed."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from command import crossdiff
@@ -35,6 +37,20 @@ def test_a_bad_file_does_not_stop_the_rest(motions):
     said.failed("2 motions could not be exported", "got shape (5, 7)", "none.npy: no such file", code=3)
     assert [p.name for p in (motions / "to").iterdir()] == ["walk.csv"]
     crossdiff("export", "bad.npy", "--format", "csv").failed("1 motion could not be exported", code=1)
+
+
+def test_files_of_other_kinds_and_absurd_frame_rates_cost_themselves(motions):
+    with zipfile.ZipFile("no_arrays.npz", "w") as z:
+        z.writestr("joints.npy", "no array")
+        z.writestr("fps.npy", "no array")
+    for name, fps in (("fast", 1e300), ("slow", 1e-300)):
+        np.savez(f"{name}.npz", joints=person(40).numpy(), fps=np.float64(fps))
+    (motions / "\x1b[31mred.npz").write_bytes(b"PK\x03\x04")
+    bad = ("no_arrays.npz", "fast.npz", "slow.npz", "\x1b[31mred.npz")
+    said = crossdiff("export", *bad, "walk.npy", "--format", "bvh", "--out", "to")
+    said.failed("4 motions could not be exported", "no_arrays.npz: not a readable npz", "1e+300 frames", code=3)
+    assert "\\x1b[31mred.npz: " in said.err and "\x1b[31mred" not in said.err
+    assert [p.name for p in (motions / "to").iterdir()] == ["walk.bvh"]
 
 
 def test_units_of_bvh(motions):

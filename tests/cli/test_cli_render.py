@@ -102,3 +102,12 @@ def test_what_cannot_be_drawn_leaves_nothing(samples, args, words):
 @pytest.mark.parametrize("args", [["samples"], ["--out", "a.mp4"], ["samples", "--out", "a.mp4", "--size", "8"]])
 def test_a_mistake_in_the_command_is_a_usage_error(samples, args):
     assert crossdiff("render", *args).code == 2
+
+
+def test_one_bad_motion_costs_only_itself(samples):
+    save_npz(samples / "samples/02_fast.npz", joints=person(10).numpy(), fps=np.float64(1e300))
+    save_npz(samples / "samples/03_far.npz", joints=person(10).numpy() * 1e200, fps=np.float64(20))
+    (samples / "samples/04_zip.npz").write_bytes(b"PK\x03\x04 no zip")
+    said = crossdiff("render", "samples", "--out", "both.png", "--size", "64", "--moments", "2")
+    said.failed("3 motions could not be shown", "1e+300 frames a second", "a joint 100 km away", code=3)
+    assert "2 motions in both.png" in said.out

@@ -111,6 +111,9 @@ def test_a_part_of_a_motion_is_kept_and_text_fills_the_rest(here):
         (["--edit", "motion.npy", "--keep-frames", "0:50"], ["24 frames", "0:50"]),
         (["--edit", "motion.npy", "--keep-joints", "tail"], ["lower, upper", "tail"]),
         (["--edit", "motion.npy", "--keep-joints", "upper", "--mixture"], ["standard sampling", "mixture"]),
+        (["--edit", "cm.npy", "--keep-joints", "upper"], ["cm.npy: a leg is 81", "joints must be in metres"]),
+        (["--edit", "nan.npy", "--keep-joints", "upper"], ["NaN or infinite"]),
+        (["--edit", "text.npy", "--keep-joints", "upper"], ["expected numbers, got <U1"]),
         (["--edit", "nowhere.npy", "--keep-joints", "upper"], ["nowhere.npy: no such file"]),
         (["--edit", "flat.npy", "--keep-joints", "upper"], ["(any, 22, 3)", "(24, 22, 2)"]),
         (["--edit", "number.npy", "--keep-joints", "upper"], ["(any, 22, 3)", "()"]),
@@ -120,6 +123,9 @@ def test_what_cannot_be_kept_is_one_line(here, args, words):
     np.save("motion.npy", person(24).numpy())
     np.save("flat.npy", person(24).numpy()[..., :2])
     np.save("number.npy", np.float32(1))
+    np.save("cm.npy", 100 * person(24).numpy())
+    np.save("nan.npy", np.full((24, 22, 3), np.nan))
+    np.save("text.npy", np.full((24, 22, 3), "x"))
     crossdiff("sample", "a", "--steps", "2", "--no-video", *args).failed(*words)
     assert not Path("samples").exists()
 

@@ -10,7 +10,7 @@ from recordings import body_arrays, turn, write_amass
 from crossdiff.data.amass import BodyModels, load_body_model, read_amass
 from crossdiff.data.prepare import PrepareConfig, prepare
 from crossdiff.data.sources import read_segments
-from crossdiff.errors import ClipError, InputError, MissingDependencyError
+from crossdiff.errors import ClipError, InputError, MissingDependencyError, PartialFailure
 
 pytest.importorskip("smplx", reason="smplx is not installed")
 
@@ -91,9 +91,9 @@ def test_an_index_cuts_recordings_into_clips(tmp_path, models):
         (raw / "texts" / f"M00000{i}.txt").write_text("kicks to the other side#kick/VERB#0.0#0.0\n")
     (raw / "train.txt").write_text("000000\nM000000\n000001\nM000001\n000002\nM000002\n")
     with pytest.raises(
-        InputError, match=r"1 of 3 clips are broken \(1 listed, but without a motion\).*--max-bad-share"
+        PartialFailure, match=r"1 of 3 clips are broken.*--max-bad-share:\n  000002: listed, but without a motion"
     ):
-        prepare(raw, tmp_path / "data", ALL, body_models=models)
+        prepare(raw, tmp_path / "data", ALL, body_models=models).raise_failures()
     summary = prepare(raw, tmp_path / "data", ALL.model_copy(update={"max_bad_share": 0.5}), body_models=models)
     assert summary.skipped == {"listed, but without a motion": 1}
     lengths = {i: len(np.load(tmp_path / "data" / "new_joints" / f"{i}.npy")) for i in ("000000", "M000000", "000001")}
@@ -165,3 +165,23 @@ def test_smplx_recordings_take_smplx_models(tmp_path, models):
     np.savez(models / "smplx" / "SMPLX_NEUTRAL.npz", **body_arrays(3))
     cfg = PrepareConfig(val_share=0, test_share=0, min_frames=10)
     assert prepare(tmp_path / "raw", tmp_path / "data", cfg, body_models=models).clips["train"] == 2
+
+
+def test_amass_releases_genders_and_hidden_files(tmp_path, models):
+    """Fits of the first stage and what macOS adds are no recordings; an index of `_poses` finds `_stageii`."""
+    raw = tmp_path / "raw"
+    for n, gender in enumerate(("Male", b"male", "b'male'")):
+        write_amass(raw / "KIT" / str(n) / "kick_stageii.npz", 601, fps=100)
+        content = dict(np.load(raw / "KIT" / str(n) / "kick_stageii.npz")) | {"gender": np.array(gender)}
+        np.savez(raw / "KIT" / str(n) / "kick_stageii.npz", **content)
+        np.savez(raw / "KIT" / str(n) / "male_stagei.npz", betas=np.zeros(16))
+        (raw / "KIT" / str(n) / "._kick_stageii.npz").write_bytes(b"finder")
+    (raw / "__MACOSX" / "KIT").mkdir(parents=True)
+    (raw / "__MACOSX" / "KIT" / "kick_stageii.npz").write_bytes(b"finder")
+    assert read_amass(raw / "KIT" / "1" / "kick_stageii.npz").gender == "male"
+    summary = prepare(raw, tmp_path / "all", ALL, body_models=models)
+    assert summary.skipped == {} and summary.clips["train"] == 3 * (2 if ALL.mirror else 1)
+    rows = "".join(f"./pose_data/KIT/{n}/kick_poses.npy,0,60,00000{n}.npy\n" for n in range(3))
+    (raw / "index.csv").write_text("source_path,start_frame,end_frame,new_name\n" + rows)
+    summary = prepare(raw, tmp_path / "cut", ALL, body_models=models)
+    assert summary.skipped == {} and len(np.load(tmp_path / "cut" / "new_joints" / "000002.npy")) == 60

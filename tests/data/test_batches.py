@@ -241,6 +241,18 @@ def test_a_clip_with_an_empty_caption_file_is_learnt_from_without_text(copy):
     assert data.crop(data.ids.index("clip3"), 196, ViewConfig(), np.random.default_rng(0)).caption == ""
 
 
+def test_ids_are_lines_of_the_list_and_may_hold_spaces(copy):
+    for kind, suffix in (("new_joint_vecs", "npy"), ("new_joints", "npy"), ("texts", "txt")):
+        (copy / kind / f"clip3.{suffix}").rename(copy / kind / f"clip 3 b.{suffix}")
+    names = (copy / "train.txt").read_text().replace("\nclip3\n", "\nclip 3 b\n")
+    (copy / "train.txt").write_bytes(b"\xef\xbb\xbf" + names.replace("\n", "\r\n\r\n").encode())
+    data = MocapDataset(copy)
+    assert data.ids == names.splitlines() and not data.skipped
+    (copy / "train.txt").write_bytes(b"clip\xff\n")
+    with pytest.raises(InputError, match=r"train\.txt: not readable as text"):
+        MocapDataset(copy)
+
+
 def test_an_unknown_skeleton_and_no_views_at_all_are_refused(copy):
     (copy / "dataset.json").write_text('{"skeleton": "dog"}')
     with pytest.raises(InputError, match=r"humanml3d or kit.*'dog'"):

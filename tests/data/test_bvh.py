@@ -39,6 +39,46 @@ Frame Time: 0.05
 """
 
 
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (lambda t: "\ufeff" + t, ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("Frames:", "Frames :"), ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("Frame Time:", "Frame time:"), ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("Frame Time:", "FrameTime :\t"), ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("\n", "\r\n"), ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("OFFSET", "Offset").replace("Zrotation", "ZROTATION"), ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("JOINT knee\n  {", "JOINT knee {"), ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("End Site", "End site"), ["hips", "knee", "knee_end"]),
+        (lambda t: t.replace("knee", "Bip01 L Calf"), ["hips", "Bip01 L Calf", "Bip01 L Calf_end"]),
+        (lambda t: t.replace("knee", "MOTION_x"), ["hips", "MOTION_x", "MOTION_x_end"]),
+        (lambda t: t.replace("knee", "JOINT"), ["hips", "JOINT", "JOINT_end"]),
+        (lambda t: t.replace("knee", "End MOTION"), ["hips", "End MOTION", "End MOTION_end"]),
+        (lambda t: t.replace("hips", "rig:hips (1)"), ["rig:hips (1)", "knee", "knee_end"]),
+    ],
+)
+def test_what_other_programs_write_is_read(tmp_path, change, names):
+    (tmp_path / "a.bvh").write_bytes(change(TINY).encode())
+    bvh = read_bvh(tmp_path / "a.bvh")
+    assert bvh.names == names
+    np.testing.assert_array_equal(bvh.positions(), parse_bvh(TINY).positions())
+
+
+def test_a_name_that_the_map_uses_must_be_of_one_joint(tmp_path):
+    write_bvh(tmp_path / "a.bvh", 3)
+    text = (tmp_path / "a.bvh").read_text().replace("JOINT l_knee", "JOINT r_knee")
+    names = JointMap.model_validate(own_names() | {"joints": {**own_names()["joints"], "l_knee": "r_knee"}})
+    with pytest.raises(ClipError, match="several joints named r_knee"):
+        joints_of(parse_bvh(text), names)
+
+
+def test_long_takes_are_computed_in_blocks(tmp_path, monkeypatch):
+    expected = write_bvh(tmp_path / "a.bvh", 12)
+    monkeypatch.setattr("crossdiff.data.bvh._BLOCK", 5 * 27)
+    joints = joints_of(read_bvh(tmp_path / "a.bvh"), JointMap.model_validate(own_names()))
+    np.testing.assert_allclose(joints, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("skeleton", [HUMANML3D, KIT], ids=lambda s: s.name)
 def test_joints_are_where_matrices_put_them(tmp_path, skeleton):
     expected = write_bvh(tmp_path / "a.bvh", 12, skeleton)
@@ -101,7 +141,12 @@ def test_maps_that_do_not_fit_are_refused(tmp_path, change, said):
         (lambda t: t[:60], "not a BVH file"),
         (lambda t: t.replace("5 10 0 90 0 0 90\n", ""), "expected 2 frames of 7 values, got 7 values; is the file cut"),
         (lambda t: t.replace("Frames: 2", "Frames: 0"), "expected 0 frames"),
-        (lambda t: t.replace("0.05", "0"), "expected 2 frames"),
+        (lambda t: t.replace("0.05", "0"), "time between frames must be positive, got 0"),
+        (lambda t: t.replace("0.05", "nan"), "time between frames must be positive, got nan"),
+        (lambda t: t.replace("90\n", "nan\n"), "frame 2 of 2 holds NaN or infinity"),
+        (lambda t: t.replace("Frames: 2", "Frames: 99999999999"), "not a BVH file"),
+        (lambda t: t.replace("OFFSET 0 -4 0", "OFFSET 0 -4 inf"), "the offset holds NaN or infinity"),
+        (lambda t: t.replace("1 Zrotation", "2 Zrotation Zrotation"), "a channel appears twice in Zrotation Zrotation"),
         (lambda t: t.replace("90", "ninety", 1), "numbers alone"),
         (lambda t: t.replace("CHANNELS 1 Zrotation", "CHANNELS 1 Wrotation"), "unknown channels Wrotation"),
         (lambda t: t.replace("CHANNELS 1 Zrotation", "CHANNELS 2 Zrotation"), "unknown channels End"),

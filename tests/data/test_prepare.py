@@ -11,14 +11,21 @@ import pytest
 import torch
 from synthetic import person, write_raw
 
+from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.prepare import PrepareConfig, prepare, resample
-from crossdiff.data.sources import open_source
+from crossdiff.data.sources import dataset_names, open_source
 from crossdiff.data.tally import Tally
-from crossdiff.errors import InputError
+from crossdiff.errors import ConfigError, InputError, PartialFailure
 from crossdiff.files import read_json
 from crossdiff.representation.features2d import joints_to_features_2d
-from crossdiff.representation.features3d import bone_lengths, canonicalise, features_to_joints, joints_to_features_3d
+from crossdiff.representation.features3d import (
+    bone_lengths,
+    canonicalise,
+    features_to_joints,
+    joints_to_features_3d,
+    retarget,
+)
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.projection import project_orthographic
 from crossdiff.representation.rotations import rotate, yaw_quaternion
@@ -107,8 +114,8 @@ def test_a_clip_that_is_listed_but_not_there_is_broken(tmp_path):
     write_raw(tmp_path / "raw", [50] * 8)
     with (tmp_path / "raw" / "train.txt").open("a") as handle:
         handle.write("Mclip0\ngone\n")
-    with pytest.raises(InputError, match=r"1 of 9 clips are broken \(1 listed, but without a motion"):
-        prepare(tmp_path / "raw", tmp_path / "data")
+    with pytest.raises(PartialFailure, match=r"1 of 9 clips are broken.*\n  gone: listed, but without a motion"):
+        prepare(tmp_path / "raw", tmp_path / "data").raise_failures()
     summary = prepare(tmp_path / "raw", tmp_path / "data", FEW)
     assert summary.skipped == {"listed, but without a motion": 1}
     assert 'gone,"listed, but without a motion",' in (tmp_path / "data" / "left_out.csv").read_text()
@@ -118,8 +125,8 @@ def test_too_many_caption_lines_that_cannot_be_read_are_an_error(tmp_path):
     write_raw(tmp_path / "raw", [50] * 8)
     with (tmp_path / "raw" / "texts" / "clip1.txt").open("a") as handle:
         handle.write("no form\n")
-    with pytest.raises(InputError, match=r"1 of 9 caption lines are broken .*for instance clip1: caption: expected"):
-        prepare(tmp_path / "raw", tmp_path / "data")
+    with pytest.raises(PartialFailure, match=r"1 of 9 caption lines are broken.*\n  clip1: caption.*expected caption#"):
+        prepare(tmp_path / "raw", tmp_path / "data").raise_failures()
     assert prepare(tmp_path / "raw", tmp_path / "data", FEW).skipped == {"caption lines not readable": 1}
     assert (tmp_path / "data" / "texts" / "clip1.txt").read_text().count("\n") == 1
 
@@ -128,8 +135,9 @@ def test_a_cut_clip_loses_the_captions_of_what_is_cut_off(tmp_path):
     write_raw(tmp_path / "raw", [260, 50, 50])
     spans = ("all#a/X#0.0#0.0", "early#a/X#2.0#4.5", "half#a/X#6.0#60.0", "late#a/X#9.0#12.0")
     (tmp_path / "raw" / "texts" / "clip0.txt").write_text("\n".join(spans))
-    summary = prepare(tmp_path / "raw", tmp_path / "data")
-    assert summary.skipped == {"captions of frames that are cut off": 1}
+    summary = prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(long_clips="crop"))
+    assert summary.skipped == {"captions of frames that are cut off": 2, "ends of clips that are too long": 1}
+    assert "clip0,ends of clips that are too long,60 of 259 frames" in (tmp_path / "data" / "left_out.csv").read_text()
     for clip_id in ("clip0", "Mclip0"):
         kept = (tmp_path / "data" / "texts" / f"{clip_id}.txt").read_text().splitlines()
         assert kept == list(spans[:3])
@@ -159,12 +167,15 @@ def test_the_source_is_not_written_to(tmp_path):
         open_source(tmp_path / "raw", index=tmp_path / "index.csv")
 
 
-def test_too_many_broken_clips_are_an_error_and_nothing_is_listed(tmp_path):
+def test_too_many_broken_clips_are_an_error_and_the_others_are_prepared(tmp_path):
     write_raw(tmp_path / "raw", [50] * 4)
     np.save(tmp_path / "raw" / "joints" / "clip0.npy", np.full((50, 22, 3), np.inf))
-    with pytest.raises(InputError, match=r"1 of 4 clips are broken .*infinite.*--max-bad-share"):
-        prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig())
-    assert not (tmp_path / "data" / "train.txt").exists()
+    summary = prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig())
+    assert summary.failed == {"clip0": "with NaN or infinite joints"}
+    with pytest.raises(PartialFailure, match=r"1 of 4 clips are broken; the dataset is without them.*--max-bad-share"):
+        summary.raise_failures()
+    assert ids_of(tmp_path / "data", "train") == ["clip1", "Mclip1"]
+    prepare(tmp_path / "raw", tmp_path / "data", FEW).raise_failures()
 
 
 def test_preparing_anew_that_stops_half_way_leaves_no_dataset(tmp_path, monkeypatch):
@@ -179,9 +190,131 @@ def test_preparing_anew_that_stops_half_way_leaves_no_dataset(tmp_path, monkeypa
 
 def test_long_clips_are_cut_and_many_short_ones_are_not_broken(tmp_path):
     write_raw(tmp_path / "raw", [230, 50, 10, 10])
-    summary = prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(mirror=False))
-    assert summary.skipped == {"shorter than 40 frames": 2}
+    summary = prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(mirror=False, long_clips="crop"))
+    assert summary.skipped == {"ends of clips that are too long": 1, "shorter than 40 frames": 2}
     assert np.load(tmp_path / "data" / "new_joint_vecs" / "clip0.npy").shape == (199, 263)
+
+
+def test_long_clips_become_windows_and_nothing_is_lost(tmp_path):
+    write_raw(tmp_path / "raw", [601, 50, 50])
+    spans = ("all#a/X#0.0#0.0", "early#a/X#2.0#4.5", "across#a/X#6.0#10.0", "late#a/X#25.0#99.0")
+    (tmp_path / "raw" / "texts" / "clip0.txt").write_text("\n".join(spans))
+    summary = prepare(tmp_path / "raw", tmp_path / "data")
+    assert summary.skipped == {}
+    assert (summary.minutes_in, summary.minutes_out) == (0.58, 0.58)  # 698 frames
+    assert "0.6 of 0.6 minutes; left out: none" in str(summary)
+    names = [f"{mark}clip0_w{n}" for mark in ("", "M") for n in range(4)]
+    assert set(names) <= set(ids_of(tmp_path / "data", "train"))
+    whole = person_of(tmp_path / "raw" / "joints" / "clip0.npy")
+    for n in range(4):
+        joints = torch.from_numpy(np.load(tmp_path / "data" / "new_joints" / f"clip0_w{n}.npy"))
+        window = retarget(whole[150 * n : 150 * n + 151], torch.tensor(HUMANML3D.body), HUMANML3D)
+        torch.testing.assert_close(joints, canonicalise(window), atol=1e-4, rtol=0)
+    texts = [(tmp_path / "data" / "texts" / f"clip0_w{n}.txt").read_text().splitlines() for n in range(4)]
+    assert texts[0] == ["all#a/X#0.0#0.0", "early#a/X#2.0#4.5"]
+    assert texts[1] == ["all#a/X#0.0#0.0", "across#a/X#0.0#2.5"]  # its middle is at 8 s
+    assert texts[2] == ["all#a/X#0.0#0.0"]
+    assert texts[3] == ["all#a/X#0.0#0.0", "late#a/X#2.5#7.5"]
+
+
+def test_windows_that_would_be_too_short_are_counted(tmp_path):
+    write_raw(tmp_path / "raw", [61, 51, 51])
+    summary = prepare(tmp_path / "raw", tmp_path / "data", PrepareConfig(max_frames=50, mirror=False))
+    assert summary.skipped == {"ends of clips that are too long": 1}
+    assert np.load(tmp_path / "data" / "new_joint_vecs" / "clip0.npy").shape == (50, 263)
+    assert (summary.minutes_in, summary.minutes_out) == (0.13, 0.12)
+
+
+def person_of(path: Path) -> torch.Tensor:
+    return torch.from_numpy(np.load(path)).float()
+
+
+def test_ids_are_one_word_each_and_kept_apart(tmp_path):
+    clips = {"a b": 0, "a_b": 1, "c/d": 2, "Ma_b-2": 3, "..": 4, "\x1b[2Jx": 5, "long" * 60: 6, "e\u2028f": 7}
+    np.savez(tmp_path / "raw.npz", **{name: person(42, seed=n).numpy() for name, n in clips.items()})
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.txt").write_bytes(b"\xef\xbb\xbf")
+    (tmp_path / "train.txt").write_text("\ufeff" + "\n".join(clips), encoding="utf-8")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a b.txt").write_text("\ufefffirst#first/X#0.0#0.0\n", encoding="utf-8")
+    for name in ("a_b", "Ma_b-2"):
+        (tmp_path / "texts" / f"{name}.txt").write_text(f"{name}#a/X#0.0#0.0\n")
+    source = open_source(tmp_path / "raw.npz")
+    names = {clip.id: clip.name for clip in source.clips}
+    assert names["a_b"] == "a_b" and names["Ma_b-2"] == "Ma_b-2"
+    assert names["a b"] == "a_b-3"  # a_b is another clip's, and the mirrored copy of a_b-2 would be Ma_b-2
+    assert names["c/d"] == "c_d" and names[".."] == "_" and names["e\u2028f"] == "e_f"
+    assert len(set(names.values())) == len(clips) and max(map(len, names.values())) < 200
+    summary = prepare(tmp_path / "raw.npz", tmp_path / "data")
+    assert summary.skipped == {"without a caption": 5}
+    written = ids_of(tmp_path / "data", "train")
+    assert sorted(written) == ["MMa_b-2", "Ma_b", "Ma_b-2", "Ma_b-3", "a_b", "a_b-3"]
+    assert (tmp_path / "data" / "texts" / "a_b-3.txt").read_text() == "first#first/X#0.0#0.0\n"
+    assert MocapDataset(tmp_path / "data").ids == written
+
+
+def test_paths_that_join_to_one_name_are_kept_apart():
+    assert dataset_names(["a_b_c", "a_b_c", "a_b_c-2"]) == ["a_b_c", "a_b_c-3", "a_b_c-2"]
+
+
+def test_one_bad_clip_costs_only_itself(tmp_path):
+    clips = {f"good{n}": person(60, seed=n).numpy() for n in range(3)}
+    flat = person(60).numpy()
+    flat[:, 13] = flat[:, 9]
+    bad = {
+        "words": np.full((60, 22, 3), "x"),
+        "huge": person(60).numpy().astype(np.float64) * 1e300,
+        "far": person(60).numpy() + 1e6,
+        "point": np.zeros((60, 22, 3)),
+        "toes": person(60).numpy()[:, [*range(10), 7, 8, *range(12, 22)]],
+        "collar": flat,
+        "scalar": np.float64(3),
+    }
+    np.savez(tmp_path / "raw.npz", **clips, **bad)
+    cfg = PrepareConfig(test_share=0, val_share=0, mirror=False)
+    summary = prepare(tmp_path / "raw.npz", tmp_path / "data", cfg)
+    assert ids_of(tmp_path / "data", "train") == list(clips)
+    assert summary.failed.keys() == bad.keys()
+    assert summary.failed["collar"] == ("not plausible (bones without length: spine3 - l_collar; check the joint map)")
+    assert "frame 1 of 60 has a joint 100 km away" in summary.failed["far"]
+    assert summary.failed["scalar"] == "not of shape (frames, 22, 3) (())"
+
+
+def test_one_end_joint_without_length_is_rebuilt_and_recorded(tmp_path):
+    whole = person(60, swing=0.1).numpy()
+    for joint, parent, name in ((10, 7, "l_ankle - l_foot"), (15, 12, "neck - head"), (21, 19, "r_elbow - r_wrist")):
+        flat = whole.copy()
+        flat[:, joint] = flat[:, parent]
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "raw.npz", flat=flat, whole=whole)
+        cfg = PrepareConfig(test_share=0, val_share=0, mirror=False)
+        summary = prepare(tmp_path / name / "raw.npz", tmp_path / name / "data", cfg)
+        assert summary.skipped == {"end joints rebuilt from the target body": 1}
+        assert (
+            f"flat,end joints rebuilt from the target body,{name}"
+            in (tmp_path / name / "data" / "left_out.csv").read_text()
+        )
+        rebuilt, true = (np.load(tmp_path / name / "data" / "new_joints" / f"{n}.npy") for n in ("flat", "whole"))
+        np.testing.assert_allclose(np.delete(rebuilt, joint, 1)[:, 0], np.delete(true, joint, 1)[:, 0], atol=0.2)
+        length = np.linalg.norm(rebuilt[:, joint] - rebuilt[:, parent], axis=-1)
+        np.testing.assert_allclose(length, HUMANML3D.body[joint], atol=1e-4)
+        bones = [motion[:, joint] - motion[:, parent] for motion in (rebuilt, true)]
+        cosine = (bones[0] * bones[1]).sum(-1) / (length * np.linalg.norm(bones[1], axis=-1))
+        assert cosine.min() > 0.5
+
+
+def test_a_frame_without_a_body_is_named(tmp_path):
+    joints = person(60).numpy()
+    joints[0] = 0
+    np.savez(tmp_path / "raw.npz", a=joints, b=person(60).numpy())
+    summary = prepare(tmp_path / "raw.npz", tmp_path / "data", PrepareConfig(test_share=0, val_share=0))
+    assert summary.failed == {"a": "not plausible (the leg has no length in frame 1 of 60)"}
+
+
+def test_a_frame_rate_that_no_recording_has_is_refused(tmp_path):
+    for fps in ("1e300", "1e-300", "0", "nan", "yes"):
+        with pytest.raises(ConfigError, match="fps"):
+            load_config(PrepareConfig, overrides=[f"fps={fps}"])
 
 
 def test_no_training_clip_is_an_error(tmp_path):

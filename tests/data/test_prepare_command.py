@@ -24,11 +24,13 @@ def run(monkeypatch, *arguments) -> int:
 def test_a_broken_share_is_an_error_until_it_is_allowed(tmp_path, monkeypatch, capsys):
     write_raw(tmp_path / "raw", [50] * 6)
     np.save(tmp_path / "raw" / "joints" / "clip1.npy", np.full((50, 22, 3), np.nan))
-    assert run(monkeypatch, tmp_path / "raw", "--out", tmp_path / "data") == 1
-    assert "1 of 6 clips are broken" in capsys.readouterr().err
+    assert run(monkeypatch, tmp_path / "raw", "--out", tmp_path / "data") == 3
+    said = capsys.readouterr()
+    assert "1 of 6 clips are broken" in said.err and "clip1: with NaN or infinite joints" in said.err
+    assert "10 clips (6 train, 2 val, 2 test)" in said.out
     assert run(monkeypatch, tmp_path / "raw", "--out", tmp_path / "data", "--max-bad-share", 0.2) == 0
     told = capsys.readouterr().out
-    assert "10 clips (6 train, 2 val, 2 test); left out: 1 with NaN or infinite joints" in told
+    assert "10 clips (6 train, 2 val, 2 test), 0.2 of 0.2 minutes; left out: 1 with NaN or infinite joints" in told
     assert (tmp_path / "data" / "plots" / "velocities.png").is_file()
 
 

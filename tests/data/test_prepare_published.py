@@ -11,7 +11,7 @@ from synthetic import person, small_config
 
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.data.prepare import PrepareConfig, prepare
-from crossdiff.errors import InputError
+from crossdiff.errors import InputError, PartialFailure
 from crossdiff.files import read_json
 from crossdiff.representation.features2d import joints_to_features_2d
 from crossdiff.representation.features3d import features_to_joints, joints_to_features_3d
@@ -96,8 +96,8 @@ def test_what_is_broken_is_left_out_with_its_reason(tmp_path):
     (source / "texts" / "00005.txt").unlink()
     (source / "texts" / "00006.txt").write_text("walks#walk/VERB#0.0#0.0\nwalks without a form\n")
     np.save(vecs / "extra.npy", broken)
-    with pytest.raises(InputError, match=r"6 of 23 clips are broken .*--max-bad-share"):
-        prepare(source, tmp_path / "data")
+    with pytest.raises(PartialFailure, match=r"6 of 23 clips are broken.*--max-bad-share:\n  00000: with NaN"):
+        prepare(source, tmp_path / "data").raise_failures()
     summary = prepare(source, tmp_path / "data", SOME)
     assert summary.skipped == {
         "with NaN or infinite features": 1,
@@ -137,10 +137,23 @@ def test_long_clips_are_cut_and_lose_captions_of_what_is_cut_off(tmp_path):
     write_published(source, [230, 50, 50])
     (source / "texts" / "00000.txt").write_text("a#a/X#0.0#0.0\nb#b/X#1.0#3.0\nc#c/X#9.0#11.4\nd#d/X#9.0#10.5\n")
     summary = prepare(source, tmp_path / "data")
-    assert summary.skipped == {"captions of frames that are cut off": 1}
+    assert summary.skipped == {"captions of frames that are cut off": 1, "ends of clips that are too long": 2}
+    assert "00000,ends of clips that are too long,31 of 230 frames" in (tmp_path / "data" / "left_out.csv").read_text()
     assert np.load(tmp_path / "data" / "new_joint_vecs" / "00000.npy").shape == (199, 263)
     assert len(np.load(source / "new_joint_vecs" / "00000.npy")) == 230
     assert [line[0] for line in (tmp_path / "data" / "texts" / "00000.txt").read_text().splitlines()] == ["a", "b", "d"]
+
+
+@pytest.mark.parametrize("name", ["Mean", "Std"])
+def test_statistics_that_cannot_be_divided_by_are_refused(tmp_path, name):
+    source = tmp_path / "published"
+    write_published(source, [50] * 4)
+    np.save(source / "Mean.npy", np.ones(263, dtype=np.float32))
+    np.save(source / "Std.npy", np.ones(263, dtype=np.float32))
+    np.save(source / f"{name}.npy", np.full(263, 0 if name == "Std" else np.nan, dtype=np.float32))
+    with pytest.raises(InputError, match=rf"{name}\.npy: .*delete it to have them computed"):
+        prepare(source, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
 
 
 def test_preparing_again_replaces_links_and_leaves_the_source_alone(tmp_path):

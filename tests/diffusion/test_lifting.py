@@ -7,7 +7,7 @@ import torch
 from synthetic import small_model
 from torch.testing import assert_close
 
-from crossdiff.diffusion.lifting import LabelConfig, lift
+from crossdiff.diffusion.lifting import LabelConfig, lift, normalize_observed
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.representation.mirroring import mirror_features, mirror_mask
 from crossdiff.skeleton import HUMANML3D
@@ -39,7 +39,7 @@ def test_padding_does_not_matter(model):
 def test_it_is_the_networks_2d_to_3d_at_zero_without_text(model):
     with torch.no_grad():
         t, null = torch.zeros(2, dtype=torch.long), torch.zeros(2, 6)
-        direct = model.network({"2d": model.normalize("2d", FLAT)}, t, null)["2d", "3d"]
+        direct = model.network({"2d": normalize_observed(model, FLAT)}, t, null)["2d", "3d"]
     assert_close(lift(model, FLAT, options=LabelConfig(mirror=False)), model.denormalize("3d", direct))
     assert not lift(model, FLAT).requires_grad
 
@@ -53,7 +53,7 @@ def test_unseen_values_are_the_models_own_guess(model):
     once = LabelConfig(mirror=False)
     with torch.no_grad():
         t, null = torch.zeros(2, dtype=torch.long), torch.zeros(2, 6)
-        hidden = model.normalize("2d", FLAT).masked_fill(~SEEN, 0.0)
+        hidden = normalize_observed(model, FLAT).masked_fill(~SEEN, 0.0)
         guess = model.network({"2d": hidden}, t, null)["2d", "2d"]
     complete = model.denormalize("2d", torch.where(SEEN, hidden, guess))
     assert_close(lift(model, FLAT, SEEN, options=once), lift(model, complete, options=once), atol=1e-5, rtol=1e-5)

@@ -117,6 +117,15 @@ def test_what_does_not_fit_is_named():
         vitpose_of(state | {"backbone.pos_embed": torch.zeros(1, 13, 9)})
 
 
+@pytest.mark.parametrize("shape", [(), (13,), (2, 13)])
+def test_weights_of_other_dimensions_are_refused_in_one_line(shape, tmp_path):
+    path = tmp_path / "pose.pth"
+    torch.save(checkpoint("mmpose") | {"backbone.pos_embed": torch.zeros(shape)}, path)
+    with pytest.raises(CheckpointError, match=r"pose\.pth: not a ViTPose"):
+        convert_pose(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_that_would_run_code_are_not_read(tmp_path):
     class Evil:
         def __reduce__(self):

@@ -248,3 +248,32 @@ def test_a_camera_is_turned_with_its_picture():
     there = at_first(k)
     there[..., 1] = k.size[1] - there[..., 1]
     np.testing.assert_allclose(at_first(reverse_y(k)), there, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frame": np.array([str(n) for n in range(30)])},
+        {"time": np.array([f"{n} s" for n in range(30)])},
+        {"camera": np.array(["still"] * 30)},
+        {"camera_known": np.array(["yes"] * 30)},
+        {"camera_known": np.ones((30, 2), dtype=bool)},
+        {"fps": np.array("25")[None].repeat(2)},
+        {"fps": np.float64(1e300)},
+        {"fps": np.float64(1e-300)},
+        {"size": np.array([640.0, np.nan])},
+        {"size": np.array(640)},
+        {"frame": np.arange(30).astype(complex)},
+        {"time": np.arange(30) * 1e6},
+        {"frame": np.arange(30).astype("datetime64[s]")},
+        {"keypoint_set": np.array(["coco17", "coco17"])},
+    ],
+)
+def test_an_array_of_a_wrong_type_costs_its_clip_alone(tmp_path, changes):
+    person_ = keypoints(waving(30))
+    arrays = {"xy": person_.xy, "score": person_.score, "fps": np.float64(25)}
+    arrays |= {"keypoint_set": np.array(person_.keypoint_set)}
+    save_npz(tmp_path / "good.npz", **arrays)
+    save_npz(tmp_path / "bad.npz", **{**arrays, **changes})
+    good, bad = failed(tmp_path, ImportOptions())
+    assert good == ["good"] and bad.keys() == {"bad"} and "\n" not in bad["bad"]

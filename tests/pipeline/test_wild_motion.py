@@ -124,7 +124,7 @@ def test_a_clip_is_cut_where_the_root_is_unseen():
 
 
 def test_nothing_comes_of_a_clip_too_short_or_never_whole():
-    assert to_motions(keypoints(waving(30)), CFG) == []
+    assert to_motions(keypoints(waving(19)), CFG) == []
     assert to_motions(keypoints(waving(90), score=0.1), CFG) == []
 
 
@@ -207,21 +207,53 @@ def test_a_moving_camera_does_not_change_the_motion():
     np.testing.assert_allclose(motion.joints, expected.joints, atol=1e-3)
 
 
-def test_an_unknown_camera_leaves_the_pose_and_no_path():
+def test_a_camera_that_is_mostly_unknown_leaves_the_pose_and_no_path():
     xy = _walking(80)
-    lost = np.arange(80) != 30
+    known = np.arange(80) % 3 == 0
     (expected,) = to_motions(keypoints(xy), CFG)
-    (motion,) = to_motions(replace(keypoints(xy), camera_known=lost), CFG)
-    assert motion.camera == "unknown"
+    (motion,) = to_motions(replace(keypoints(xy), camera_known=known), CFG)
+    assert motion.camera == "unknown" and not motion.path_known.any()
     np.testing.assert_array_equal(motion.joints[:, 0], 0)
     np.testing.assert_allclose(motion.joints, expected.joints - expected.joints[:, :1], atol=1e-6)
 
 
-def test_only_the_clip_in_which_the_camera_was_lost_lacks_its_path():
-    known = np.arange(300) != 20
-    first, second = to_motions(replace(keypoints(_walking(300)), camera_known=known), CFG)
-    assert (first.camera, second.camera) == ("unknown", "still")
-    assert np.ptp(second.joints[:, 0, 0]) > 1
+@pytest.mark.parametrize(("fps", "frame"), [(20.0, 20), (25.0, 25)])
+def test_one_lost_frame_of_the_camera_costs_the_steps_to_it_alone(fps, frame):
+    xy = _walking(60)
+    known = np.arange(60) != frame
+    (expected,) = to_motions(keypoints(xy, fps), CFG)
+    (motion,) = to_motions(replace(keypoints(xy, fps), camera_known=known), CFG)
+    assert motion.camera == "still"
+    assert np.flatnonzero(~motion.path_known).tolist() == [20]
+    steps, wanted = (np.diff(m.joints[:, 0], axis=0) for m in (motion, expected))
+    wanted[19] = 0
+    np.testing.assert_allclose(steps, wanted, atol=1e-6)
+    assert np.ptp(motion.joints[:, 0, 0]) > 1
+    np.testing.assert_allclose(
+        motion.joints - motion.joints[:, :1], expected.joints - expected.joints[:, :1], atol=1e-6
+    )
+
+
+def test_the_detectors_own_joints_come_along_upright_and_on_the_skeletons_body():
+    frames = 60
+    world = np.zeros((frames, 33, 3))
+    world[..., :2] = standing() * 0.7 / 100 - (standing() * 0.7 / 100)[[23, 24]].mean(0)
+    world[:, BLAZEPOSE33.names.index("left_wrist"), 2] = -0.4  # towards the camera
+    world[40] = np.nan
+    (motion,) = to_motions(replace(keypoints(waving(frames)), world=world), CFG)
+    assert motion.world.shape == (frames, 22, 3) and motion.world.dtype == np.float32
+    assert np.isfinite(motion.world).all(axis=(1, 2)).all()  # one missing frame is filled, as in the picture
+    np.testing.assert_allclose(motion.world[:, 0], 0, atol=1e-6)
+    assert (motion.world[:, J("head"), 1] > 0.4).all() and (motion.world[:, J("l_wrist"), 2] > 0.2).all()
+    way = sum(
+        np.linalg.norm(motion.world[0, J(a)] - motion.world[0, J(b)])
+        for a, b in (("neck", "pelvis"), ("pelvis", "l_knee"), ("l_knee", "l_ankle"))
+    )
+    assert way == pytest.approx(BODY_LENGTH, rel=0.02)
+    world[20:50] = np.nan
+    (motion,) = to_motions(replace(keypoints(waving(frames)), world=world), CFG)
+    assert np.isnan(motion.world[20:50]).all() and np.isfinite(motion.world[:20]).all()
+    assert to_motions(keypoints(waving(frames)), CFG)[0].world.shape == (frames, 0, 3)
 
 
 def test_noise_of_the_camera_is_not_taken_for_movement():

@@ -16,6 +16,7 @@ from crossdiff.checkpoint import save_model
 from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError, InputError
+from crossdiff.representation.alignment import aligned
 from crossdiff.representation.features3d import canonicalise, features_to_joints, joints_to_features_3d
 from crossdiff.representation.projection import VIEW_YAW, project_orthographic, rotate_y
 from crossdiff.studies.detector import DetectorNoise
@@ -29,7 +30,7 @@ from crossdiff.studies.lift.accuracy import (
     observe_all,
     total_errors,
 )
-from crossdiff.studies.lift.metrics import METRICS, Estimate, Totals, aligned, errors
+from crossdiff.studies.lift.metrics import METRICS, Estimate, Totals, errors
 from crossdiff.studies.lift.nearest_pose import NearestPose, local_poses, training_poses
 from crossdiff.studies.lift.report import write_lift_report
 from crossdiff.studies.lift.result import LiftResult

@@ -13,8 +13,9 @@ from crossdiff.data.simulation.noise import chosen, uniform
 from crossdiff.representation.projection import rotate_y
 from crossdiff.skeleton import Skeleton
 
-# Lengths of the ways that pixels_per_metre measures, and the share of frames that are shorter.
-_QUANTILE = 0.9
+# Length of the way that a body is scaled by, and the share of frames that are shorter: as in the pipeline's
+# `pixels_per_metre`.
+BODY_WAY, _QUANTILE = 1.453, 0.9
 # Nearest distance to a camera, in metres.
 _NEAREST = 0.8
 _RATIO = 0.12
@@ -63,8 +64,8 @@ def film(
 
 
 def _scale(flat: Float[Tensor, "b t j 2"], skeleton: Skeleton) -> Float[Tensor, " b"]:
-    """Lengths in the picture over those of the skeleton's body, as `pipeline.motion2d.motion.pixels_per_metre`."""
-    return longest_way(flat, skeleton) / body_way(skeleton)
+    """Lengths in the picture over those of the skeleton's body."""
+    return longest_way(flat, skeleton) / BODY_WAY
 
 
 def longest_way(joints: Float[Tensor, "b t j c"], skeleton: Skeleton) -> Float[Tensor, " b"]:
@@ -75,10 +76,6 @@ def longest_way(joints: Float[Tensor, "b t j c"], skeleton: Skeleton) -> Float[T
         points = joints[:, :, [skeleton.index(name) for name in names]]
         ways.append((points[:, :, 1:] - points[:, :, :-1]).norm(dim=-1).sum(-1))
     return torch.quantile(torch.cat(ways, 1), _QUANTILE, dim=1).clamp_min(0.2)
-
-
-def body_way(skeleton: Skeleton) -> float:
-    return 1.453
 
 
 def _about_x(angle: Float[Tensor, " b"]) -> Float[Tensor, "b 3 3"]:

@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from crossdiff.config import Config
 from crossdiff.data.captions import read_caption_file
-from crossdiff.data.sources import SPLITS
+from crossdiff.data.sources import SPLITS, read_ids
 from crossdiff.data.subset import write_subset
 from crossdiff.errors import InputError
 from crossdiff.representation.layouts import Layout2D
@@ -75,7 +75,7 @@ def split_by_family(data: Path, out: Path, families: Sequence[Family], layout: L
     splits include the validation clips, because the metrics need many clips. Raises InputError if a family has no
     training clip, or no clips are left.
     """
-    splits = {split: (data / f"{split}.txt").read_text(encoding="utf-8").split() for split in SPLITS}
+    splits = {split: read_ids(data / f"{split}.txt") for split in SPLITS}
     texts = {
         i: [c.text for c in read_caption_file(data / "texts" / f"{i}.txt")] for ids in splits.values() for i in ids
     }

@@ -53,7 +53,7 @@ class HeldOutStudy(Config):
     """Actions that are held out."""
     train: TrainConfig
     """Training of the model before fine-tuning, without these actions, and of the full one, with them."""
-    noise: DetectorNoise = DetectorNoise()
+    noise: DetectorNoise = DetectorNoise.model_validate("mild")
     """Errors of the simulated detector that sees the held-out clips."""
     filter: FilterConfig = FilterConfig()
     """Settings of `filter` for them."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
 from crossdiff.config import Config
+from crossdiff.representation.alignment import aligned
 from crossdiff.representation.features3d import canonicalise
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
@@ -106,18 +106,6 @@ def errors(
         "path": (ours - theirs)[:, 0, [0, 2]].norm(dim=-1),
     }
     return {name: values.numpy() for name, values in found.items()}
-
-
-def aligned(predicted: Float[Tensor, "t j 3"], true: Float[Tensor, "t j 3"]) -> Float[Tensor, "t j 3"]:
-    """Each frame aligned with the true one by rotation, scale and translation (Umeyama, PAMI 1991; no reflection)."""
-    middle = true.mean(-2, keepdim=True)
-    x, y = predicted - predicted.mean(-2, keepdim=True), true - middle
-    u, stretch, vh = torch.linalg.svd(x.mT @ y)
-    sign = torch.ones_like(stretch)
-    sign[..., 2] = torch.linalg.det(u @ vh).sign()
-    turn = (u * sign[..., None, :]) @ vh  # of row vectors
-    scale = (stretch * sign).sum(-1) / x.square().sum((-2, -1)).clamp_min(1e-12)
-    return scale[..., None, None] * (x @ turn) + middle
 
 
 def _ahead(joints: Tensor, skeleton: Skeleton) -> Tensor:

@@ -1,0 +1,1 @@
+"""Accuracy of pseudo labels on film whose motion was measured in 3D."""
