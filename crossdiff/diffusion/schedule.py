@@ -47,7 +47,7 @@ def mixture_timesteps(timesteps: Sequence[int], switch_step: int) -> list[int]:
     return [*above, switch_step, *below]
 
 
-class Solver(Protocol):
+class DiffusionSolver(Protocol):
     """Steps from each timestep of a falling list to the next, and from the last to clean motion."""
 
     def step(
@@ -106,7 +106,7 @@ def _kept_from(timesteps: Sequence[int]) -> dict[int, tuple[Tensor, Tensor]]:
     return dict(zip(timesteps, pairwise(kept), strict=True))
 
 
-def make_solver(name: str, timesteps: Sequence[int]) -> Solver:
+def make_solver(name: str, timesteps: Sequence[int]) -> DiffusionSolver:
     """A solver for falling timesteps, with an empty history: "dpm++", "ddim" or "ddpm".
 
     The paper's ancestral DDPM with the posterior's variance is DDIM with eta = 1 (Song et al. 2021, equation 16).
