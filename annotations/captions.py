@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import pandas as pd
-
 from crossdiff.errors import InputError
 from crossdiff.moved import moved_names
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    import pandas as pd
+else:
     __getattr__ = moved_names(__name__)
 
 CAPTIONS_FILE = "captions.csv"
@@ -101,6 +101,8 @@ def _rates(cells: pd.DataFrame, path: Path) -> dict[str, float]:
 
 def _read_cells(path: Path) -> pd.DataFrame:
     """The cells of a CSV file with at least the columns video and caption, as text."""
+    import pandas as pd
+
     try:
         table = pd.read_csv(io.StringIO(_text(path)), dtype=str, keep_default_na=False)
     except ValueError as error:

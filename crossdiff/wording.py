@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from itertools import islice
 
 from crossdiff.errors import InputError, PartialFailure
 
+MOST_LISTED = 20
 # Control characters but tab and line feed, marks that change the direction of text, other ends of lines, and the
 # surrogates by which Python keeps bytes of names that are not UTF-8.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -19,8 +21,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def listed(reasons: Mapping[str, str]) -> str:
-    """A line `name: reason` for each, to follow a colon."""
-    return "".join(f"\n  {one_line(name)}: {reason}" for name, reason in reasons.items())
+    """A line `name: reason` for each of the first `MOST_LISTED`, to follow a colon, and how many more there are."""
+    lines = [f"{one_line(name)}: {reason}" for name, reason in islice(reasons.items(), MOST_LISTED)]
+    if len(reasons) > MOST_LISTED:
+        lines.append(f"... and {len(reasons) - MOST_LISTED} more")
+    return "".join(f"\n  {line}" for line in lines)
 
 
 def printable(text: str) -> str:
@@ -58,7 +63,7 @@ class Failures(ABC):
         return self.failed
 
     def raise_failures(self) -> None:
-        """Raise PartialFailure, or InputError where nothing succeeded, that lists every failed input."""
+        """Raise PartialFailure, or InputError where nothing succeeded, that lists the failed inputs."""
         if reasons := self.reasons():
             kind = PartialFailure if self.has_results() else InputError
             raise kind(f"{self.what_failed()}:{listed(reasons)}")

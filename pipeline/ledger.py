@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import pandas as pd
-
 from crossdiff.annotations.captions import VideoCaption
 from crossdiff.errors import InputError
 from crossdiff.moved import moved_names
 from crossdiff.wording import one_line
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    import pandas as pd
+else:
     __getattr__ = moved_names(__name__)
 
 Stage = Literal["extract", "track", "filter", "build", "pseudo"]
@@ -283,6 +283,8 @@ class Ledger:
 
     def table(self, stage: Stage) -> pd.DataFrame:
         """A stage's rows as a table, one column per measure."""
+        import pandas as pd
+
         plain = ("id", "parent", "state", "reason", "value", "threshold", "attempts")
         rows = [{name: getattr(row, name) for name in plain} | dict(row.measures) for row in self.rows(stage)]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(plain))
@@ -292,6 +294,8 @@ class Ledger:
 
         Damaged videos that were used are counted separately.
         """
+        import pandas as pd
+
         damaged = "state = 'done' AND json_extract(measures, '$.decoded') < 1"
         with self._transaction() as db:
             records = db.execute(

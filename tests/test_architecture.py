@@ -34,6 +34,7 @@ LAYERS = [
     },
     {"annotations"},
     {"representation"},
+    {"minilm"},
     {"text"},
     {"models"},
     {"checkpoint"},

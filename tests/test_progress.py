@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from crossdiff import progress
-from crossdiff.progress import ProgressEvent, TerminalBars, progress_bar, track, watch
+from crossdiff.progress import ProgressEvent, ProgressLines, TerminalBars, progress_bar, track, watch
 
 
 @pytest.fixture
@@ -57,9 +57,71 @@ def test_more_steps_than_promised_are_the_whole():
     assert ProgressEvent(0, "frames", 9, None).share == 0
 
 
-def test_without_a_terminal_or_observer_nothing_is_written(capsys):
+def test_short_work_without_a_terminal_writes_nothing(capsys):
     list(track([1, 2], "clips"))
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def log(monkeypatch) -> tuple[list[str], list[float]]:
+    """The lines that progress without a terminal writes, and its clock."""
+    lines: list[str] = []
+    now = [0.0]
+    observer = ProgressLines(lines.append, clock=lambda: now[0])
+    monkeypatch.setattr(progress, "_terminal", lambda: observer)
+    return lines, now
+
+
+def test_without_a_terminal_there_is_a_line_every_half_minute(log):
+    lines, now = log
+    with progress_bar() as bar:
+        task = bar.add_task("train", total=5000, completed=1000)
+        for step in range(1001, 1500):
+            now[0] += 0.25
+            bar.update(task, completed=step, note=f"loss {step / 1000:.2f}")
+    assert lines == [
+        "train 1120/5000, loss 1.12, 4.0/s, 16 min left",
+        "train 1240/5000, loss 1.24, 4.0/s, 16 min left",
+        "train 1360/5000, loss 1.36, 4.0/s, 15 min left",
+        "train 1480/5000, loss 1.48, 4.0/s, 15 min left",
+    ]
+
+
+def test_lines_of_slow_steps_and_of_unknown_totals(log):
+    lines, now = log
+    with progress_bar() as bar:
+        videos, frames = bar.add_task("videos", 400), bar.add_task("frames", note="a\x1b[31m.mp4")
+        bar.update(frames, note="b.mp4")
+        now[0] = 40.0
+        bar.update(frames, completed=2000)
+        bar.advance(videos)
+        now[0] = 69.0
+        bar.advance(videos)
+        now[0] = 100.0
+        bar.advance(videos, 0)
+    list(track([1], "later"))
+    assert lines == [
+        "frames 2000, b.mp4, 50.0/s",
+        "videos 1/400, 1.5/min, 4 h 26 min left",
+        "videos 2/400, 1.2/min, 5 h 32 min left",
+    ]
+
+
+def test_a_task_that_stands_still_has_no_rate(log):
+    lines, now = log
+    with progress_bar() as bar:
+        task = bar.add_task("frames", 9, note="a\x1b[31m.mp4")
+        now[0] = 31.0
+        bar.advance(task, 0)
+    assert lines == ["frames 0/9, a\\x1b[31m.mp4"]
+
+
+def test_lines_go_to_stderr(capsys, monkeypatch):
+    lines = ProgressLines(progress._lines()._write, seconds=1e-9)
+    monkeypatch.setattr(progress, "_lines", lambda: lines)
+    list(track([1], "clips"))
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.splitlines()[-1].startswith("clips 1/1, ")
 
 
 def test_a_hidden_bar_tells_nobody(events):
@@ -88,6 +150,6 @@ def test_bars_are_drawn_only_on_a_terminal(monkeypatch):
             return True
 
     monkeypatch.setenv("TERM", "xterm")
-    assert progress._terminal() is None
+    assert isinstance(progress._terminal(), ProgressLines)
     monkeypatch.setattr(sys, "stderr", Screen())
     assert isinstance(progress._terminal(), TerminalBars)

@@ -30,6 +30,24 @@ def test_minilm_gives_vectors_of_unit_mean_square(minilm):
     assert minilm.encode([]).shape == (0, 384)
 
 
+def test_minilm_gives_what_transformers_gives(minilm):
+    from transformers import AutoModel, AutoTokenizer
+
+    texts = ["a person walks", "x", "Ein Mann läuft über die Straße, 跑步!", "a person " + "walks and turns " * 200]
+    folder = text._minilm_folder()
+    tokens = AutoTokenizer.from_pretrained(folder)(texts, padding=True, truncation=True, return_tensors="pt")
+    with torch.no_grad():
+        hidden = AutoModel.from_pretrained(folder).eval()(**tokens).last_hidden_state
+    ours = minilm.encode_sequence(texts)
+    assert [len(rows) - 1 for rows in ours] == tokens["attention_mask"].sum(1).tolist()
+    assert len(ours[-1]) == 1 + 512
+    for rows, words in zip(ours, hidden, strict=True):
+        words = words[: len(rows) - 1]
+        expected = torch.nn.functional.normalize(torch.cat([words.mean(0, keepdim=True), words]), dim=-1) * 384**0.5
+        assert_close(rows, expected, atol=1e-4, rtol=0)
+    assert minilm.count_tokens(texts[-1]) == 2 + 3 * 200 > minilm.most_tokens == 510
+
+
 def test_like_sentences_are_closer_than_unlike_ones(minilm):
     walk, stroll, kick = minilm.encode(["a person walks slowly", "someone strolls at ease", "a fighter kicks high"])
     assert walk @ stroll > walk @ kick

@@ -22,6 +22,8 @@ def test_names_can_do_nothing_to_a_terminal(text, shown):
 def test_a_name_cannot_feign_another_line():
     assert one_line("a\nb") == r"a\nb"
     assert listed({"a\nb: fine": "no frame", "c": "empty"}) == "\n  a\\nb: fine: no frame\n  c: empty"
+    lines = listed({f"v{n}": "empty" for n in range(5000)}).splitlines()
+    assert lines[1:3] == ["  v0: empty", "  v1: empty"] and lines[20:] == ["  v19: empty", "  ... and 4980 more"]
     assert counted(1, "file") == "1 file" and counted(0, "file") == "0 files"
 
 

@@ -21,13 +21,29 @@ def export(
             "or HumanML3D features (.npy).",
         ),
     ],
-    formats: Annotated[list[str], typer.Option("--format", help="bvh, glb, npz, csv or smpl; repeatable.")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write to.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="bvh, glb, npz, csv or smpl; repeatable; default: by the suffix of --out.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to, or the file for one motion, such as walk.bvh.")
+    ] = None,
     smooth: Annotated[
         bool, typer.Option("--smooth", help="First remove jitter (Gaussian with a sigma of one frame).")
     ] = False,
     foot_lock: Annotated[bool, typer.Option("--foot-lock", help="Hold feet still while they touch the floor.")] = False,
-    unit: Annotated[str, typer.Option(help="BVH: cm or m.")] = "cm",
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=1000, help="Frames a second; default: 24 in BVH, as Blender assumes, else the motion's."
+        ),
+    ] = None,
+    names: Annotated[str, typer.Option(help="Names of the joints: humanml3d, mixamo, unreal or vrm.")] = "humanml3d",
+    unit: Annotated[str, typer.Option(help="BVH: m, as Blender assumes, or cm.")] = "m",
     body_model: Annotated[
         Path | None, typer.Option(help="smpl: your body model (.npz), to fit its mean body exactly.")
     ] = None,
@@ -38,16 +54,21 @@ def export(
     """Write motions for Blender, game engines, body-model tools or tables, on bones of constant length.
 
     Example: crossdiff export walk.npy --format bvh --format glb --smooth --foot-lock --out walk
+
+    Example: crossdiff export walk.npy --names mixamo --fps 30 --out walk.bvh
     """
     from typing import cast
 
-    from crossdiff.export.batch import ExportOptions, Format, export_motions
+    from crossdiff.export.batch import ExportOptions, Format, export_motions, format_of
     from crossdiff.export.bvh import Unit
+    from crossdiff.export.rig import Names
     from crossdiff.workflows.defaults import resolve_out
 
     folder = resolve_out(out, Path("export"), print_default)
-    chosen = tuple(cast(Format, kind) for kind in dict.fromkeys(formats))
-    options = ExportOptions(chosen, smooth, foot_lock, cast(Unit, unit), body_model, mesh)
+    by_suffix = format_of(folder)
+    given = formats or ([by_suffix] if by_suffix is not None else [])
+    chosen = tuple(cast(Format, kind) for kind in dict.fromkeys(given))
+    options = ExportOptions(chosen, smooth, foot_lock, cast(Unit, unit), body_model, mesh, fps, cast(Names, names))
     result = export_motions(motions, folder, options)
     for line in result.measures():
         print_text(f"  {line}")

@@ -18,7 +18,7 @@ from crossdiff.cli.options import (
     device_settings,
     setting,
 )
-from crossdiff.cli.printing import print_default, print_summary
+from crossdiff.cli.printing import print_default, print_trained
 
 
 def finetune(
@@ -38,6 +38,7 @@ def finetune(
     """
     from crossdiff.config import load_config
     from crossdiff.training.config import FinetuneConfig
+    from crossdiff.training.record import saved_at
     from crossdiff.training.stages import finetune as finetune_run
     from crossdiff.workflows.defaults import open_run, resolve_checkpoint
 
@@ -49,4 +50,7 @@ def finetune(
     )
     if data is None:
         print_default("data", "none", "wild clips alone; mix 3D motion in with --data DATASET")
-    print_summary(finetune_run(cfg, opened.root, start, out or opened.finetuned, data, start_over))
+    folder = out or opened.finetuned
+    before = saved_at(folder)
+    result = finetune_run(cfg, opened.root, start, folder, data, start_over)
+    print_trained(result, before is not None and before == saved_at(folder))

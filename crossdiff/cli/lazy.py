@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 # Topic -> command -> "module:function" below `crossdiff.cli`.
 CommandTable = Mapping[str, Mapping[str, str]]
@@ -27,11 +27,29 @@ def lazy_group(table: CommandTable, groups: Mapping[str, str]) -> type[TyperGrou
     groups: first word of commands of two words, such as `study sampling`, and the help of the group that holds them.
     """
 
-    class LazyGroup(TyperGroup):
+    class LazyGroup(_Group):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes | {"commands": _commands(table, groups)})
 
     return LazyGroup
+
+
+def _without_flag_types(params: list[Any]) -> list[Any]:
+    """The parameters, with nothing shown behind flags, which take no value."""
+    for param in params:
+        if getattr(param, "is_bool_flag", False):
+            param.metavar = ""
+    return params
+
+
+class _Command(TyperCommand):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_flag_types(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_flag_types(super().get_params(ctx))
 
 
 class _LazyCommands(Mapping[str, Any]):
@@ -71,12 +89,13 @@ def _commands(table: CommandTable, groups: Mapping[str, str]) -> _LazyCommands:
 
 
 def _group(name: str, commands: Any, text: str, topic: str) -> TyperGroup:
-    return TyperGroup(name=name, commands=commands, help=text, no_args_is_help=True, rich_help_panel=topic)
+    return _Group(name=name, commands=commands, help=text, no_args_is_help=True, rich_help_panel=topic)
 
 
 def _command(name: str, target: str, topic: str | None = None) -> Any:
     module, _, function = target.partition(":")
     command = getattr(import_module(f"crossdiff.cli.{module}"), function)
     alone = typer.Typer(add_completion=False)
-    alone.command(name, rich_help_panel=topic, no_args_is_help=getattr(command, _HELP_ALONE, False))(command)
+    shows_help = getattr(command, _HELP_ALONE, False)
+    alone.command(name, cls=_Command, rich_help_panel=topic, no_args_is_help=shows_help)(command)
     return typer.main.get_command(alone)

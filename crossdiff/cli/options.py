@@ -108,7 +108,9 @@ def study_folder(holds: str) -> Any:
     return typer.Option("--out", help=f"Folder for {holds}; work found in it is resumed.")
 
 
-def device_settings(devices: int | None, num_nodes: int | None) -> list[str]:
-    """--devices and --num-nodes as overrides of a training configuration."""
-    given = {"devices": devices, "num_nodes": num_nodes}
+def device_settings(
+    devices: int | None, num_nodes: int | None, device: str | None = None, seed: int | None = None
+) -> list[str]:
+    """Options of training commands as overrides of its configuration."""
+    given = {"devices": devices, "num_nodes": num_nodes, "device": device, "seed": seed}
     return [f"{name}={value}" for name, value in given.items() if value is not None]

@@ -30,6 +30,11 @@ def print_summary(result: object) -> None:
         print_text(str(result), fg=typer.colors.GREEN)
 
 
+def print_trained(result: object, unchanged: bool) -> None:
+    """Print the last line of a training; unchanged: it had been finished before."""
+    print_summary(f"nothing to do: {result}" if unchanged else result)
+
+
 def print_stage(stage: str, result: object) -> None:
     """Print the summary of one of several stages."""
     print_summary(f"{stage}: {result}")

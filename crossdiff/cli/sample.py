@@ -19,7 +19,8 @@ def sample(
         list[str] | None, typer.Argument(help="Sentences; default: captions of the run.", show_default=False)
     ] = None,
     prompt_set: Annotated[
-        str | None, typer.Option("--prompts", help="YAML file of prompts, or a shipped one: paper-prompts.yaml.")
+        str | None,
+        typer.Option("--prompts", help="Text file with a prompt in each line, or YAML: paper-prompts.yaml is shipped."),
     ] = None,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Standard sampling, and mixture sampling at each switch step of --prompts.")
@@ -34,8 +35,14 @@ def sample(
         int | None,
         typer.Option(help="Length of each motion, at 20 frames a second; default: the edited motion's, or 120."),
     ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Length of each motion in seconds, instead of --frames.")
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Motions of each prompt; those of the first round are those without it.")
+    ] = 1,
     seed: Annotated[
-        int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same motion; prompt i takes seed + i.")
+        int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same motion; motion i takes seed + i.")
     ] = 0,
     steps: Annotated[int, typer.Option(help="Solver steps.")] = _DEFAULT.steps,
     guidance: Annotated[
@@ -65,18 +72,19 @@ def sample(
 
     Example: crossdiff sample "a person squats" --mixture --frames 120 --seed 0 --out squats
 
+    Example: crossdiff sample --prompts prompts.txt --repeats 3 --seconds 4.5 --no-video
+
     Example: crossdiff sample --prompts paper-prompts --sweep --out figure6
 
     Example: crossdiff sample "a person waves" --edit walk.npy --keep-joints lower --out waving_walk
     """
-    from crossdiff.config import load_config, make_config
+    from crossdiff.config import make_config
     from crossdiff.workflows.samples import EditFile
-    from crossdiff.workflows.sampling import SamplingRequest, sample_text
-    from crossdiff.workflows.sweep import PromptSet
+    from crossdiff.workflows.sampling import SamplingRequest, read_prompts, sample_text
 
     request = SamplingRequest(
         prompts=tuple(prompts or ()),
-        prompt_set=None if prompt_set is None else load_config(PromptSet, prompt_set),
+        prompt_set=None if prompt_set is None else read_prompts(prompt_set),
         sweep=sweep,
         sampling=make_config(
             SamplingConfig,
@@ -88,6 +96,8 @@ def sample(
             switch_step=switch_step,
         ),
         frames=frames,
+        seconds=seconds,
+        repeats=repeats,
         seed=seed,
         edit=EditFile.of(edit, keep_frames, keep_joints),
         run=run,

@@ -10,6 +10,7 @@ import typer
 from crossdiff.cli.lazy import help_alone
 from crossdiff.cli.options import (
     DEFAULT_DATASET,
+    MAX_SEED,
     Devices,
     NumNodes,
     StartOver,
@@ -18,7 +19,7 @@ from crossdiff.cli.options import (
     setting,
     study_folder,
 )
-from crossdiff.cli.printing import print_default, print_summary
+from crossdiff.cli.printing import print_default, print_trained
 
 
 @help_alone
@@ -29,6 +30,12 @@ def train(
     checkpoint: Annotated[str | None, typer.Option(help="Model to start from; stage II needs one.")] = None,
     extra_2d: Annotated[
         Path | None, typer.Option("--extra-2d", help="Run whose 2D clips are mixed in, without 3D labels.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MAX_SEED, help="Of new weights, batches and noise; default: the config's.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: the GPU if there is one.")
     ] = None,
     devices: Devices = None,
     num_nodes: NumNodes = None,
@@ -42,13 +49,18 @@ def train(
     from crossdiff.checkpoint import find_checkpoint
     from crossdiff.config import load_config
     from crossdiff.training.config import TrainConfig
+    from crossdiff.training.record import saved_at
     from crossdiff.training.stages import train as train_stage
     from crossdiff.workflows.defaults import resolve_out
 
-    cfg = load_config(TrainConfig, config, [*(set_ or []), *device_settings(devices, num_nodes)])
+    cfg = load_config(
+        TrainConfig, config, [*(set_ or []), *device_settings(devices, num_nodes, device=device, seed=seed)]
+    )
     if data is None:
         data = DEFAULT_DATASET
         print_default("data", data, "where `crossdiff prepare` writes")
     folder = resolve_out(out, Path("trained") / f"stage{cfg.stage}", print_default)
     source = None if checkpoint is None else find_checkpoint(checkpoint)
-    print_summary(train_stage(cfg, data, folder, source, start_over, extra_2d))
+    before = saved_at(folder)
+    result = train_stage(cfg, data, folder, source, start_over, extra_2d)
+    print_trained(result, before is not None and before == saved_at(folder))

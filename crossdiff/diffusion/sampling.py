@@ -72,8 +72,8 @@ class _SamplingSteps:
         for t in timesteps[: len(timesteps) - stop]:
             x_start = self._predict(x, t, domain, domain)
             # The ancestral solver's noise comes from the rows' own generators.
-            ancestral = {"eta": 1.0, "variance_noise": self._noise.draw(domain)} if self._solver == "ddpm" else {}
-            x = solver.step(x_start, t, x, **ancestral).prev_sample
+            noise = self._noise.draw(domain) if self._solver == "ddpm" else None
+            x = solver.step(x_start, t, x, noise)
         return x
 
     def lift(self, x: Tensor, t: int) -> Tensor:

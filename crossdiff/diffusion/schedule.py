@@ -1,54 +1,26 @@
-"""Noise schedule and solvers of diffusers: 1000 cosine steps, and a network that predicts x_start."""
+"""Timesteps of sampling and the solvers, for a network that predicts x_start under 1000 cosine steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from itertools import pairwise
+from typing import Protocol
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
-from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from crossdiff.diffusion.solvers import check_solver
 from crossdiff.errors import InputError
-from crossdiff.models.prediction import NUM_STEPS, SCHEDULE
-
-
-class _DDIM(DDIMScheduler):
-    """Steps from each timestep to the next one of the list.
-
-    diffusers' class assumes t - 1000 // steps to be the next timestep. If the number of steps does not divide 1000,
-    that is a different one, and noise is left in the result.
-    """
-
-    def step(
-        self, x_start: Tensor, t: int, x: Tensor, eta: float = 0.0, variance_noise: Tensor | None = None
-    ) -> DDIMSchedulerOutput:
-        """Equation 12 of Song et al. 2021, with sigma scaled by `eta` as in equation 16."""
-        below = self.timesteps[self.timesteps < t]
-        kept = self.alphas_cumprod[t]
-        kept_next = self.alphas_cumprod[below[0]] if len(below) else torch.ones_like(kept)
-        variance = eta**2 * (1 - kept_next) / (1 - kept) * (1 - kept / kept_next)
-        noise = (x - kept.sqrt() * x_start) / (1 - kept).sqrt()
-        x = kept_next.sqrt() * x_start + (1 - kept_next - variance).clamp_min(0).sqrt() * noise
-        if variance_noise is not None:
-            x = x + variance.sqrt() * variance_noise
-        return DDIMSchedulerOutput(prev_sample=x, pred_original_sample=x_start)
-
-
-@cache
-def _training_schedule() -> DDPMScheduler:
-    return DDPMScheduler(variance_type="fixed_small", clip_sample=False, **SCHEDULE)
+from crossdiff.models.prediction import NUM_STEPS, kept_signal, noise_schedule
 
 
 def add_noise(
     x_start: Float[Tensor, "b t d"], noise: Float[Tensor, "b t d"], t: Int[Tensor, " b"]
 ) -> Float[Tensor, "b t d"]:
     """x_t of equation 1 in closed form, for one timestep (0 to 999) per row."""
-    return _training_schedule().add_noise(x_start, noise, t)
+    kept = kept_signal(t.to(x_start.device))[:, None, None]
+    return kept.sqrt() * x_start + (1 - kept).sqrt() * noise
 
 
 def inference_timesteps(num_inference_steps: int) -> list[int]:
@@ -75,16 +47,71 @@ def mixture_timesteps(timesteps: Sequence[int], switch_step: int) -> list[int]:
     return [*above, switch_step, *below]
 
 
-def make_solver(name: str, timesteps: Sequence[int]) -> Any:
-    """A diffusers scheduler for falling timesteps, with an empty history: DPM-Solver++ (2M) or DDIM.
+class DiffusionSolver(Protocol):
+    """Steps from each timestep of a falling list to the next, and from the last to clean motion."""
+
+    def step(
+        self, x_start: Float[Tensor, "b t d"], t: int, x: Float[Tensor, "b t d"], noise: Tensor | None = None
+    ) -> Float[Tensor, "b t d"]:
+        """x at the timestep that follows t, from the predicted x_start. noise: of ancestral sampling."""
+        ...
+
+
+class DDIM:
+    """Equation 12 of Song et al. 2021, with sigma scaled by `eta` as in equation 16; eta = 1 is ancestral DDPM.
+
+    diffusers' class assumes t - 1000 // steps to be the next timestep. If the number of steps does not divide 1000,
+    that is a different one, and noise is left in the result.
+    """
+
+    def __init__(self, timesteps: Sequence[int], eta: float = 0.0) -> None:
+        self._eta = eta
+        self._kept = _kept_from(timesteps)
+
+    def step(self, x_start: Tensor, t: int, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        kept, kept_next = self._kept[t]
+        variance = self._eta**2 * (1 - kept_next) / (1 - kept) * (1 - kept / kept_next)
+        direction = (x - kept.sqrt() * x_start) / (1 - kept).sqrt()
+        x = kept_next.sqrt() * x_start + (1 - kept_next - variance).clamp_min(0).sqrt() * direction
+        return x if noise is None else x + variance.sqrt() * noise
+
+
+class DPMSolver:
+    """DPM-Solver++ (2M), algorithm 2 of Lu et al. 2022: keeps the last prediction; first and last step are of order 1.
+
+    The last step leads to a log-SNR without limit, for which there is no second order.
+    """
+
+    def __init__(self, timesteps: Sequence[int]) -> None:
+        self._kept = _kept_from(timesteps)
+        self._before: tuple[Tensor, Tensor] | None = None  # x_start of the step before, and its length in log-SNR
+
+    def step(self, x_start: Tensor, t: int, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        del noise
+        kept, kept_next = self._kept[t]
+        noise_ratio, noise_ratio_next = ((1 - k).sqrt() / k.sqrt() for k in (kept, kept_next))
+        length = noise_ratio.log() - noise_ratio_next.log()  # h of the paper
+        target = x_start
+        if self._before is not None and kept_next < 1:
+            x_start_before, length_before = self._before
+            target = x_start + 0.5 * length / length_before * (x_start - x_start_before)
+        self._before = x_start, length
+        shrink = (1 - kept_next).sqrt() / (1 - kept).sqrt()
+        return shrink * x + kept_next.sqrt() * (1 - noise_ratio_next / noise_ratio) * target
+
+
+def _kept_from(timesteps: Sequence[int]) -> dict[int, tuple[Tensor, Tensor]]:
+    """Signal's fraction of the variance at each timestep and at the one that follows it; 1 after the last."""
+    kept = [*noise_schedule()[list(timesteps)], torch.tensor(1.0)]
+    return dict(zip(timesteps, pairwise(kept), strict=True))
+
+
+def make_solver(name: str, timesteps: Sequence[int]) -> DiffusionSolver:
+    """A solver for falling timesteps, with an empty history: "dpm++", "ddim" or "ddpm".
 
     The paper's ancestral DDPM with the posterior's variance is DDIM with eta = 1 (Song et al. 2021, equation 16).
     """
     check_solver(name)
     if name == "dpm++":
-        solver: Any = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, **SCHEDULE)
-        solver.set_timesteps(timesteps=list(timesteps))
-    else:
-        solver = _DDIM(clip_sample=False, **SCHEDULE)
-        solver.timesteps = torch.tensor(timesteps)
-    return solver
+        return DPMSolver(timesteps)
+    return DDIM(timesteps, eta=1.0 if name == "ddpm" else 0.0)

@@ -27,7 +27,7 @@ def write_npz(rig: Rig, path: Path) -> None:
         world_rotations=world.astype(np.float32),
         offsets=rig.offsets.astype(np.float32),
         parents=np.array(rig.skeleton.parents, dtype=np.int32),
-        joint_names=np.array(rig.skeleton.joint_names),
+        joint_names=np.array(rig.names),
         fps=np.float64(rig.fps),
     )
 
@@ -35,7 +35,7 @@ def write_npz(rig: Rig, path: Path) -> None:
 def joint_table(rig: Rig) -> pd.DataFrame:
     """One row per frame: `time` in seconds, then JOINT_x, JOINT_y, JOINT_z of every joint in metres, Y up."""
     joints = rig.joints()
-    columns = [f"{name}_{axis}" for name in rig.skeleton.joint_names for axis in "xyz"]
+    columns = [f"{name}_{axis}" for name in rig.names for axis in "xyz"]
     table = pd.DataFrame(joints.reshape(len(joints), -1), columns=columns)
     table.insert(0, "time", np.arange(len(joints)) / rig.fps)
     return table

@@ -16,11 +16,14 @@ from crossdiff.files import write_text
 
 Unit = Literal["cm", "m"]
 PER_METRE: dict[Unit, float] = {"cm": 100.0, "m": 1.0}
+# Blender's importer takes lengths as metres, and by default puts each frame of the file on one of the scene's, of which
+# a new scene has 24 a second.
+BLENDER_FPS = 24.0
 # As in CMU's and most other files: intrinsic rotations in this order.
 _ORDER = "ZXY"
 
 
-def write_bvh(rig: Rig, path: Path, unit: Unit = "cm") -> None:
+def write_bvh(rig: Rig, path: Path, unit: Unit = "m") -> None:
     """Write the skeleton and its motion: Y up, facing +Z at rest, rotations as ZXY angles in degrees.
 
     The root has position channels, in the unit, and no offset; other joints have rotations only. Head, wrists and toes
@@ -29,7 +32,7 @@ def write_bvh(rig: Rig, path: Path, unit: Unit = "cm") -> None:
     write_text(path, bvh_text(rig, unit))
 
 
-def bvh_text(rig: Rig, unit: Unit = "cm") -> str:
+def bvh_text(rig: Rig, unit: Unit = "m") -> str:
     scale = PER_METRE[unit]
     order = _depth_first(rig)
     angles = np.stack([euler_angles(rig.rotations[:, joint]) for joint in order], axis=1)
@@ -76,7 +79,7 @@ def _joint(rig: Rig, joint: int, scale: float, ends: dict[int, ndarray], depth: 
     """The lines of a joint and of its descendants."""
     kind, channels = ("JOINT", "3") if joint else ("ROOT", "6 Xposition Yposition Zposition")
     rotations = " ".join(f"{axis}rotation" for axis in _ORDER)
-    yield "\t" * depth + f"{kind} {rig.skeleton.joint_names[joint]}"
+    yield "\t" * depth + f"{kind} {rig.names[joint]}"
     yield "\t" * depth + "{"
     yield "\t" * (depth + 1) + _offset(rig.offsets[joint] * scale)
     yield "\t" * (depth + 1) + f"CHANNELS {channels} {rotations}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from numpy import ndarray
 
 from crossdiff.export.rig import Rig, fit_rig
 from crossdiff.representation.filters import gaussian_in_time
-from crossdiff.representation.foot_lock import lock_feet
+from crossdiff.representation.foot_lock import contacts, legs, lock_feet
 from crossdiff.representation.physics import MotionMeasures, measure_motion
 from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion3D
@@ -21,6 +24,8 @@ SIGMA = 1.0
 class Cleaned:
     """A motion on a rig, and its measures before and after.
 
+    contact_speed: mean horizontal speed in cm/s, before and after, of the toes in contact with the floor; None without
+    contacts. The contacts are those that the foot lock finds, whether or not it is used.
     mean_moved, most_moved: mean and largest distance in metres between the (smoothed) joints and those of the rigid
     bones, before the feet are locked.
     """
@@ -28,6 +33,7 @@ class Cleaned:
     rig: Rig
     before: MotionMeasures
     after: MotionMeasures
+    contact_speed: tuple[float, float] | None
     mean_moved: float
     most_moved: float
 
@@ -41,11 +47,22 @@ def clean_motion(motion: Motion3D, sigma: float = 0.0, foot_lock: bool = False) 
     smooth = smooth_motion(motion, sigma)
     fit = fit_rig(smooth)
     rig = fit.rig
+    touching = contacts(rig.joints(), skeleton)
     if foot_lock:
         locked = replace(motion, joints=lock_feet(rig.joints(), skeleton))
         rig = fit_rig(locked, rig.offsets).rig
     before, after = (measure_motion(j, skeleton) for j in (motion.joints, rig.joints()))
-    return Cleaned(rig, before, after, fit.mean_error, fit.largest_error)
+    speeds = None
+    if (touching[1:] & touching[:-1]).any():
+        speeds = _toe_speed(motion.joints, touching, skeleton), _toe_speed(rig.joints(), touching, skeleton)
+    return Cleaned(rig, before, after, speeds, fit.mean_error, fit.largest_error)
+
+
+def _toe_speed(joints: Float[ndarray, "f j 3"], touching: Bool[ndarray, "f 2"], skeleton: Skeleton) -> float:
+    """Mean horizontal speed in cm/s of the toes from one frame to the next, in both of which they touch the floor."""
+    toes = joints[:, [leg.toe for leg in legs(skeleton)]][..., [0, 2]]
+    speed = np.linalg.norm(np.diff(toes, axis=0), axis=-1) * skeleton.fps
+    return float(100 * speed[touching[1:] & touching[:-1]].mean())
 
 
 def _at_rate(skeleton: Skeleton, fps: float) -> Skeleton:

@@ -108,7 +108,7 @@ def _at_rest(rig: Rig) -> tuple[Float[ndarray, "j 3"], Float[ndarray, " 3"]]:
 
 def _joint_nodes(rig: Rig, rest: ndarray) -> list[dict[str, Any]]:
     nodes = []
-    for joint, name in enumerate(rig.skeleton.joint_names):
+    for joint, name in enumerate(rig.names):
         offset = rig.offsets[joint] if joint else rest[0]
         node: dict[str, Any] = {"name": name, "translation": offset.tolist()}
         children = [child for child, parent in enumerate(rig.skeleton.parents) if parent == joint]

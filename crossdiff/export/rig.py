@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,6 +16,29 @@ from crossdiff.representation.rotations import between, inverse, multiply, rotat
 from crossdiff.skeleton import HUMANML3D, Skeleton
 from crossdiff.types import Motion3D
 
+Names = Literal["humanml3d", "mixamo", "unreal", "vrm"]
+# Joints in the order of `HUMANML3D` as other programs call them, so that their retargeting finds them by name.
+JOINT_NAMES: dict[Names, tuple[str, ...]] = {
+    "humanml3d": HUMANML3D.joint_names,
+    "mixamo": tuple(
+        f"mixamorig:{name}"
+        for name in (
+            "Hips", "LeftUpLeg", "RightUpLeg", "Spine", "LeftLeg", "RightLeg", "Spine1", "LeftFoot", "RightFoot",
+            "Spine2", "LeftToeBase", "RightToeBase", "Neck", "LeftShoulder", "RightShoulder", "Head", "LeftArm",
+            "RightArm", "LeftForeArm", "RightForeArm", "LeftHand", "RightHand",
+        )
+    ),
+    "unreal": (
+        "pelvis", "thigh_l", "thigh_r", "spine_01", "calf_l", "calf_r", "spine_02", "foot_l", "foot_r", "spine_03",
+        "ball_l", "ball_r", "neck_01", "clavicle_l", "clavicle_r", "head", "upperarm_l", "upperarm_r", "lowerarm_l",
+        "lowerarm_r", "hand_l", "hand_r",
+    ),
+    "vrm": (
+        "hips", "leftUpperLeg", "rightUpperLeg", "spine", "leftLowerLeg", "rightLowerLeg", "chest", "leftFoot",
+        "rightFoot", "upperChest", "leftToes", "rightToes", "neck", "leftShoulder", "rightShoulder", "head",
+        "leftUpperArm", "rightUpperArm", "leftLowerArm", "rightLowerArm", "leftHand", "rightHand",
+    ),
+}  # fmt: skip
 # Iterations that alternate between the shape of a branch (directions of its bones) and its rotations.
 _ROUNDS = 8
 # A bone shorter than this, in metres, has no direction.
@@ -41,6 +65,7 @@ class Rig:
     root: (F, 3) positions of the root joint.
     rotations: (F, J, 4) of each joint relative to its parent (the root's: to the world), the identity at rest; they
     rotate the bones that start at the joint.
+    names: (J) of the joints in files; see `JOINT_NAMES`.
     """
 
     offsets: Float[ndarray, "j 3"]
@@ -48,6 +73,7 @@ class Rig:
     rotations: Float[ndarray, "f j 4"]
     fps: float
     skeleton: Skeleton = HUMANML3D
+    names: tuple[str, ...] = HUMANML3D.joint_names
 
     def __post_init__(self) -> None:
         frames, joints = len(self.root), self.skeleton.num_joints
@@ -55,6 +81,8 @@ class Rig:
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise ClipError(f"rig: expected {name} of shape {shape}, got {getattr(self, name).shape}")
+        if len(self.names) != joints:
+            raise ClipError(f"rig: expected {joints} names of joints, got {len(self.names)}")
 
     def posed(self) -> tuple[Float[ndarray, "f j 3"], Float[ndarray, "f j 4"]]:
         """World positions (metres) and world rotations of the joints: forward kinematics."""
@@ -70,6 +98,37 @@ class Rig:
 
     def joints(self) -> Float[ndarray, "f j 3"]:
         return self.posed()[0]
+
+
+def resample_rig(rig: Rig, fps: float) -> Rig:
+    """The same movement at another frame rate: rotations by slerp and the root by straight lines, from the first frame.
+
+    The result ends at most one of its frames before the last frame of the rig.
+    """
+    if fps == rig.fps:
+        return rig
+    last = len(rig.root) - 1
+    count = int(last / rig.fps * fps + 1e-6) + 1
+    at = np.minimum(np.arange(count) / fps * rig.fps, last)
+    before = np.minimum(at.astype(int), max(last - 1, 0))
+    after = np.minimum(before + 1, last)
+    share = at - before
+    root = rig.root[before] + share[:, None] * (rig.root[after] - rig.root[before])
+    start = torch.from_numpy(rig.rotations[before])
+    rotations = _slerp(start, torch.from_numpy(rig.rotations[after]), torch.from_numpy(share)[:, None, None])
+    return replace(rig, root=root, rotations=rotations.numpy(), fps=fps)
+
+
+def _slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> Float[torch.Tensor, "f j 4"]:
+    """Between unit quaternions, along the shorter arc."""
+    cosine = (start * end).sum(-1, keepdim=True)
+    end = torch.where(cosine < 0, -end, end)
+    angle = cosine.abs().clamp(max=1).acos()
+    near = angle < 1e-6  # where sin(angle) would divide by 0, the chord is the arc
+    sine = torch.where(near, 1.0, angle.sin())
+    first = torch.where(near, 1 - share, ((1 - share) * angle).sin() / sine)
+    second = torch.where(near, share, (share * angle).sin() / sine)
+    return unit(first * start + second * end)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,10 @@ _TABLE_ROWS = 5000
 
 def sinusoids(rows: int, width: int) -> Float[Tensor, "rows width"]:
     """Alternating sine and cosine, wavelengths from 2 pi to 10000 * 2 pi (Vaswani et al. 2017, section 3.5)."""
-    position = torch.arange(rows, dtype=torch.float32)[:, None]
-    rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-torch.log(torch.tensor(10000.0)) / width))
+    # Values even where modules are built for their shapes alone.
+    position = torch.arange(rows, dtype=torch.float32, device="cpu")[:, None]
+    longest = torch.tensor(10000.0, device="cpu")
+    rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32, device="cpu") * (-torch.log(longest) / width))
     return torch.stack([(position * rate).sin(), (position * rate).cos()], dim=-1).flatten(1)
 
 
@@ -123,7 +125,7 @@ class DomainDecoder(nn.Module):
         root_dim = layout.root_dim if cfg.decouple_root else 0
         self.pose_out = nn.Linear(cfg.width, (layout.dim - root_dim) * pack)
         if cfg.cross_decoders:
-            self.query = nn.Parameter(torch.randn(cfg.max_frames // pack, cfg.width) * 0.02)
+            self.query = nn.Parameter(nn.init.normal_(torch.empty(cfg.max_frames // pack, cfg.width), std=0.02))
             self.pose_layers = decoder_layers(cfg, cfg.shared_layers, cfg.feed_forward)
         if cfg.decouple_root:
             self.root_layers = decoder_layers(cfg, cfg.root_layers, cfg.root_feed_forward)

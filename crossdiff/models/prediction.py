@@ -1,31 +1,34 @@
-"""The noise schedule's constants, and clean values from a network's prediction."""
+"""The cosine noise schedule, and clean values from a network's prediction."""
 
 from __future__ import annotations
 
+import math
 from functools import cache
-from typing import Any
 
-from diffusers import DDPMScheduler
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 NUM_STEPS = 1000
-# Arguments of all diffusers classes here: 1000 cosine steps, networks predict x_start.
-SCHEDULE: dict[str, Any] = {
-    "num_train_timesteps": NUM_STEPS,
-    "beta_schedule": "squaredcos_cap_v2",
-    "prediction_type": "sample",
-}
+# Nichol and Dhariwal 2021, section 3.2.
+_OFFSET, _MAX_BETA = 0.008, 0.999
 
 
 @cache
-def _kept_signal() -> Float[Tensor, " 1000"]:
-    return DDPMScheduler(**SCHEDULE).alphas_cumprod
+def noise_schedule(device: str | torch.device = "cpu") -> Float[Tensor, " 1000"]:
+    """Signal's fraction of the variance, alpha-bar, at every timestep (Nichol and Dhariwal 2021, equation 17)."""
+
+    def signal(at: float) -> float:
+        return math.cos((at + _OFFSET) / (1 + _OFFSET) * math.pi / 2) ** 2
+
+    ratios = [signal((t + 1) / NUM_STEPS) / signal(t / NUM_STEPS) for t in range(NUM_STEPS)]
+    betas = torch.tensor([min(1 - ratio, _MAX_BETA) for ratio in ratios], dtype=torch.float32)
+    return (1 - betas).cumprod(0).to(device)
 
 
 def kept_signal(t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
     """Signal's fraction of the variance, alpha-bar, at each timestep."""
-    return _kept_signal().to(t.device)[t]
+    return noise_schedule(t.device)[t]
 
 
 def x_start_of_v(x: Float[Tensor, "b t d"], v: Float[Tensor, "b t d"], t: Int[Tensor, " b"]) -> Float[Tensor, "b t d"]:

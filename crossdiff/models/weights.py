@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.overrides import TorchFunctionMode
 
 from crossdiff.errors import CheckpointError
 from crossdiff.files import decoding
@@ -16,6 +17,31 @@ from crossdiff.files import decoding
 _WRAPPER = "module."
 
 T = TypeVar("T")
+
+
+class shapes_only(TorchFunctionMode):
+    """Within the block, modules get parameters of their shapes, without memory and initial values (device "meta").
+
+    Only constants are computed. torch's own way of initialising on "meta" loads its compiler, in more than a second.
+    """
+
+    _INITIALISERS = frozenset({"uniform_", "normal_", "fill_", "zero_", "kaiming_uniform_"})
+
+    def __enter__(self) -> Self:
+        self._meta = torch.device("meta")
+        self._meta.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self._meta.__exit__(*error)
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if getattr(func, "__name__", "") in self._INITIALISERS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

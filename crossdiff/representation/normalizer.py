@@ -36,8 +36,9 @@ class Normalizer(nn.Module):
                 raise InputError("statistics: mean or std has NaN or infinite values; prepare the dataset again")
             if not (std > 0).all():
                 raise InputError("statistics: std must be above 0 everywhere; prepare the dataset again")
+            std = std.clamp_min(MIN_STD)
         self.register_buffer("mean", mean.clone())
-        self.register_buffer("std", std.clamp_min(MIN_STD))
+        self.register_buffer("std", std.clone())
 
     @classmethod
     def identity(cls, dim: int) -> Normalizer:

@@ -94,6 +94,8 @@ class LoopConfig(Config):
     """Number of such states that are kept."""
     workers: int = Field(0, ge=0)
     """Processes that prepare batches; 0: the training process does it."""
+    device: str = "auto"
+    """cpu, cuda, or one GPU, such as cuda:1; auto: the GPU if there is one."""
     devices: int = Field(1, ge=1)
     """GPUs, or CPU processes, of each machine."""
     num_nodes: int = Field(1, ge=1)
@@ -105,6 +107,8 @@ class LoopConfig(Config):
             raise ValueError(
                 f"batch_size {self.batch_size} is not a multiple of {self.devices * self.num_nodes} devices"
             )
+        if ":" in self.device and self.devices * self.num_nodes > 1:
+            raise ValueError(f"device {self.device} is one GPU; leave it out, or set devices and num_nodes to 1")
         return self
 
 

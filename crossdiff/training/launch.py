@@ -11,7 +11,8 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 from lightning_fabric.strategies import DDPStrategy
 
-from crossdiff.errors import ConfigError
+from crossdiff.device import pick_device
+from crossdiff.errors import ConfigError, InputError
 from crossdiff.training.config import LoopConfig
 
 
@@ -22,17 +23,29 @@ def launch(cfg: LoopConfig, all_learn: bool) -> Fabric:
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     mixed = precision_of(cfg) == "bf16-mixed"
+    kind, _, number = _device_of(cfg).partition(":")
     several = cfg.devices * cfg.num_nodes > 1
     fabric = Fabric(
-        accelerator="auto",
+        accelerator=kind,
         strategy=DDPStrategy(find_unused_parameters=not all_learn) if several else "auto",
-        devices=cfg.devices,
+        devices=[int(number)] if number else cfg.devices,
         num_nodes=cfg.num_nodes,
         precision=None if mixed else "32-true",
-        plugins=[_Autocast("bf16-mixed", "cuda" if torch.cuda.is_available() else "cpu")] if mixed else None,
+        plugins=[_Autocast("bf16-mixed", kind)] if mixed else None,
     )
     fabric.launch()
     return fabric
+
+
+def _device_of(cfg: LoopConfig) -> str:
+    """cpu, cuda or cuda:N; ConfigError for one that is not here, or that training does not know."""
+    try:
+        device = pick_device(cfg.device)
+    except InputError as error:
+        raise ConfigError(str(error)) from None
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        raise ConfigError(f"device {device!r}: training knows cpu, cuda and cuda:N; use one of them, or auto")
+    return device
 
 
 class _Autocast(MixedPrecision):
@@ -58,7 +71,7 @@ def precision_of(cfg: LoopConfig) -> Literal["32-true", "bf16-mixed"]:
     """The precision that `auto` selects: bf16 if the GPU, or else the CPU, has instructions for it."""
     if cfg.precision != "auto":
         return cfg.precision
-    on_gpu = torch.cuda.is_available()
+    on_gpu = _device_of(cfg).startswith("cuda")
     fast = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else _cpu_has_bf16()
     return "bf16-mixed" if fast else "32-true"
 

@@ -21,7 +21,7 @@ C = TypeVar("C", bound=LoopConfig)
 # numbers only through the dropout that each device draws for its own rows).
 _FREE = {
     "log_every", "validate_every", "sample_every", "sample_prompts", "checkpoint_every", "keep",
-    "workers", "devices", "num_nodes",
+    "workers", "device", "devices", "num_nodes",
 }  # fmt: skip
 _RECORD, _STATES, TEACHERS = "train.yaml", "state", "teachers"
 _MADE = (WEIGHTS, CONFIG, "loss.csv", "validation.csv", "best", "last_good", "samples", "log", TEACHERS, _STATES)
@@ -54,6 +54,15 @@ def recorded(out: Path, default: C) -> C:
         return type(default).model_validate({**default.model_dump(mode="json"), **settings})
     except (TypeError, ValidationError):
         return default
+
+
+def saved_at(out: Path) -> int | None:
+    """When the newest state of the training in `out` was saved, in nanoseconds; None without a state or a model.
+
+    The same time before and after `fit`, which saves the last step's state, means that there was nothing to do.
+    """
+    state = latest_state(out / _STATES)
+    return None if state is None or not is_checkpoint(out) else state.stat().st_mtime_ns
 
 
 def _free(before: Record, now: Record) -> tuple[str, ...]:

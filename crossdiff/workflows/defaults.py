@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossdiff import checkpoint as checkpoints
 from crossdiff.errors import InputError
-from crossdiff.pipeline.extract import extract_config
-from crossdiff.pipeline.inputs import Selection
 from crossdiff.pipeline.run import Run
-from crossdiff.pipeline.tracks.people import PeopleConfig
 from crossdiff.workflows.callbacks import DefaultCallback, silent
+
+if TYPE_CHECKING:
+    from crossdiff.pipeline.inputs import Selection
+    from crossdiff.pipeline.tracks.people import PeopleConfig
 
 
 def open_run(run: Path | None, on_default: DefaultCallback = silent) -> Run:
@@ -52,6 +53,8 @@ def run_of_inputs(
 
     identity: of the pose backend.
     """
+    from crossdiff.pipeline.extract import extract_config  # with OpenCV and scipy
+
     if out is None and (known := Run.extracted_from(videos.record(), extract_config(identity, cfg))):
         on_default("run", known.root, "the latest run of these inputs and settings; name a new one with --out")
         return known

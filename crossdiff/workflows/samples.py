@@ -20,7 +20,6 @@ from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
 from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion3D
-from crossdiff.viewing.video import render_motion
 from crossdiff.wording import counted, slug
 
 # Captions of a run that are sampled when no prompt is given.
@@ -153,6 +152,8 @@ def sample_to_folder(
         (out / f"{name}.mp4").unlink(missing_ok=True)
         save_npy(out / f"{name}.npy", motion.joints)
     if video:
+        from crossdiff.viewing.video import render_motion  # with OpenCV and PyAV
+
         for name, prompt, motion in track(list(zip(names, prompts, motions, strict=True)), "draw"):
             render_motion([motion], out / f"{name}.mp4", [prompt])
     write_json(out / RECORD, {**record, "earlier": others})

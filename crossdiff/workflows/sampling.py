@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crossdiff.checkpoint import Task
+from crossdiff.checkpoint import Task, load_model
+from crossdiff.config import load_config
 from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
@@ -31,9 +32,13 @@ class SamplingRequest:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """Solver, steps, guidance and mixture."""
     frames: int | None = None
-    """Length of each motion; None: the edited motion's, else 120."""
+    """Length of each motion; None: that of `seconds`, else the edited motion's, else 120."""
+    seconds: float | None = None
+    """Length of each motion, at the model's frame rate, instead of `frames`."""
+    repeats: int = 1
+    """Motions of each prompt. All prompts are sampled once before any is a second time."""
     seed: int = 0
-    """Prompt i takes `seed` + i."""
+    """Motion i takes `seed` + i."""
     edit: EditFile | None = None
     """A motion to edit, of which a part is kept."""
     run: Path | None = None
@@ -50,6 +55,10 @@ class SamplingRequest:
     def __post_init__(self) -> None:
         if self.prompt_set is not None and self.prompts:
             raise InputError("prompts: expected sentences or --prompts FILE, got both; leave one out")
+        if self.seconds is not None and self.frames is not None:
+            raise InputError("length: expected --frames or --seconds, got both; leave one out")
+        if self.repeats < 1:
+            raise InputError(f"repeats: expected 1 or more, got {self.repeats}")
         changed = self.sampling.mixture or self.sampling.switch_step != 1
         if self.sweep and (self.prompt_set is None or self.edit is not None or changed):
             raise InputError("--sweep: needs --prompts FILE, which says which switch steps, and no --mixture or --edit")
@@ -68,17 +77,39 @@ def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) 
     if frames is None:
         frames = _FRAMES if edit is None else edit.num_frames
     run = find_run(request.run, on_default)
-    prompts = _prompts(request, run, on_default)
+    prompts = _prompts(request, run, on_default) * request.repeats
     out = resolve_out(request.out, Path("samples") if run is None else run.root / "samples", on_default)
     device = pick_device(request.device)
     task: Task = "lift" if cfg.mixture or request.sweep else "text"
     model = resolve_checkpoint(request.checkpoint, run, task, on_default)
+    if request.seconds is not None:
+        frames = round(request.seconds * load_model(model).skeleton.fps)
     settings = f"{frames} frames, seed {request.seed}, {cfg.steps} steps of {cfg.solver}, guidance {cfg.guidance_scale}"
     on_default("settings", settings, "see --help")
     if request.sweep and request.prompt_set is not None:
         steps = request.prompt_set.switch_steps
         return sample_sweep(prompts, steps, frames, request.seed, cfg, model, out, request.video, device)
     return sample_to_folder(prompts, frames, request.seed, cfg, model, out, request.video, device, edit)
+
+
+def read_prompts(path_or_name: str) -> PromptSet:
+    """Prompts from a text file (.txt), one in each line that is not empty, or from YAML (see `load_config`).
+
+    InputError if the text file cannot be read or holds none.
+    """
+    path = Path(path_or_name)
+    if path.suffix.lower() != ".txt":
+        return load_config(PromptSet, path_or_name)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a text file in UTF-8 ({type(error).__name__}); save it as one") from None
+    prompts = tuple(filter(None, (line.strip() for line in lines)))
+    if not prompts:
+        raise InputError(f"{path}: holds no prompt; write one in each line")
+    return PromptSet(prompts=prompts)
 
 
 def _prompts(request: SamplingRequest, run: Run | None, on_default: DefaultCallback) -> list[str]:

@@ -12,7 +12,6 @@ from crossdiff.config import Config
 from crossdiff.data.motion_files import read_motion
 from crossdiff.diffusion.config import SamplingConfig, SwitchStep
 from crossdiff.progress import track
-from crossdiff.viewing.video import render_motion
 from crossdiff.workflows.samples import SampleSummary, sample_to_folder
 
 _SIZE = 320
@@ -60,6 +59,8 @@ def sample_sweep(
         for name, chosen in runs.items()
     }
     if video:
+        from crossdiff.viewing.video import render_motion  # with OpenCV and PyAV
+
         for n, motion in enumerate(track(summaries["standard"].names, "draw")):
             motions = [read_motion(out / name / f"{s.names[n]}.npy") for name, s in summaries.items()]
             render_motion(motions, out / f"{motion}.mp4", [name.replace("_", " ") for name in summaries], _SIZE)

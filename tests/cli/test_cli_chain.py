@@ -56,7 +56,7 @@ def test_a_second_time_nothing_changes(here, finished):
     ledgerless = [name for name in before if "ledger" not in name]
     assert after.keys() == before.keys() and all(after[name] == before[name] for name in ledgerless)
     model = Path("runs/0001/finetuned/model.safetensors").read_bytes()
-    crossdiff("finetune").ok()
+    assert crossdiff("finetune").ok().out.splitlines()[-1].startswith("nothing to do: runs/0001/finetuned: ")
     assert Path("runs/0001/finetuned/model.safetensors").read_bytes() == model
 
 

@@ -1,5 +1,6 @@
 """`crossdiff export` as it is typed."""
 
+import re
 import zipfile
 
 import numpy as np
@@ -29,7 +30,8 @@ def test_every_format(motions):
     names = {f"{n}{e}" for n in ("walk", "turn") for e in (".bvh", ".glb", ".npz", ".csv", "_poses.npz")}
     assert {p.name for p in (motions / "export").iterdir()} == names
     (line,) = [line for line in said.out.splitlines() if line.startswith("  walk: ")]
-    assert "skating speed" in line and "->" in line and "bone drift" in line
+    before, after = map(float, re.search(r"speed of feet in contact ([\d.]+) -> ([\d.]+) cm/s", line).groups())
+    assert after < before and "bone drift" in line and "skating" not in line
 
 
 def test_a_bad_file_does_not_stop_the_rest(motions):
@@ -54,10 +56,38 @@ def test_files_of_other_kinds_and_absurd_frame_rates_cost_themselves(motions):
 
 
 def test_units_of_bvh(motions):
-    crossdiff("export", "walk.npy", "--format", "bvh", "--out", "cm").ok()
-    crossdiff("export", "walk.npy", "--format", "bvh", "--unit", "m", "--out", "m").ok()
+    crossdiff("export", "walk.npy", "--format", "bvh", "--unit", "cm", "--out", "cm").ok()
+    crossdiff("export", "walk.npy", "--format", "bvh", "--out", "m").ok()
     large, small = (read_bvh(motions / unit / "walk.bvh").positions() for unit in ("cm", "m"))
     np.testing.assert_allclose(large, small * 100, atol=1e-2)
+
+
+def test_frame_rates(motions):
+    """BVH files get the rate of a new scene of Blender, others that of the motion, until one is asked for."""
+    crossdiff("export", "walk.npy", "--format", "bvh", "--format", "npz", "--out", "to").ok()
+    bvh, npz = read_bvh(motions / "to/walk.bvh"), np.load(motions / "to/walk.npz")
+    assert bvh.fps == pytest.approx(24) and npz["fps"] == 20
+    assert len(bvh.positions()) == 47 and len(npz["joints"]) == 40  # of 39 / 20 s
+    crossdiff("export", "walk.npy", "--fps", "30", "--format", "bvh", "--format", "npz", "--out", "to").ok()
+    bvh, npz = read_bvh(motions / "to/walk.bvh"), np.load(motions / "to/walk.npz")
+    assert bvh.fps == pytest.approx(30) and npz["fps"] == 30 and len(npz["joints"]) == 59
+
+
+def test_names_of_joints(motions):
+    crossdiff("export", "walk.npy", "--names", "mixamo", "--format", "bvh", "--format", "csv", "--out", "to").ok()
+    assert read_bvh(motions / "to/walk.bvh").names[:2] == ["mixamorig:Hips", "mixamorig:LeftUpLeg"]
+    assert (motions / "to/walk.csv").read_text().startswith("time,mixamorig:Hips_x,")
+
+
+def test_one_motion_to_the_file_that_is_named(motions):
+    said = crossdiff("export", "walk.npy", "--out", "here/walk_1.bvh").ok()
+    assert "1 motion exported as bvh to here/walk_1.bvh" in said.out
+    assert [p.name for p in (motions / "here").iterdir()] == ["walk_1.bvh"]
+    crossdiff("export", "walk.npy", "--format", "smpl", "--out", "poses.npz").ok()
+    assert "trans" in np.load(motions / "poses.npz")
+    (motions / "old.bvh").mkdir()  # a folder stays one
+    crossdiff("export", "walk.npy", "--format", "bvh", "--out", "old.bvh").ok()
+    assert (motions / "old.bvh/walk.bvh").is_file()
 
 
 def test_what_was_exported_can_be_exported_again(motions):
@@ -73,6 +103,11 @@ def test_what_was_exported_can_be_exported_again(motions):
     [
         (["walk.npy", "--format", "fbx"], ["fbx", "bvh, glb, npz, csv, smpl"]),
         (["walk.npy", "--format", "bvh", "--unit", "inch"], ["inch", "cm, m"]),
+        (["walk.npy"], ["format: expected", "got none"]),
+        (["walk.npy", "--format", "bvh", "--names", "rigify"], ["rigify", "humanml3d, mixamo, unreal, vrm"]),
+        (["walk.npy", "turn.npy", "--out", "both.bvh"], ["both.bvh: one file cannot hold 2 motions"]),
+        (["walk.npy", "--format", "bvh", "--format", "csv", "--out", "a.bvh"], ["a.bvh: one file", "2 formats"]),
+        (["walk.npy", "--format", "csv", "--out", "a.bvh"], ["a.bvh: is no name of a file in the format csv"]),
         (["walk.npy", "--format", "bvh", "--mesh"], ["--format smpl"]),
         (["walk.npy", "--format", "smpl", "--mesh"], ["mano.is.tue.mpg.de", "--body-model"]),
         (["walk.npy", "--format", "smpl", "--body-model", "none.npz"], ["none.npz: no such file"]),
@@ -82,4 +117,4 @@ def test_what_was_exported_can_be_exported_again(motions):
 )
 def test_mistakes(motions, args, words):
     crossdiff("export", *args).failed(*words)
-    assert not (motions / "export").exists()
+    assert {p.name for p in motions.iterdir()} == {"walk.npy", "turn.npy", "bad.npy"}

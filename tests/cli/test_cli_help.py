@@ -63,6 +63,25 @@ print("heavy:", sorted(heavy & set(sys.modules)))
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
 
+def test_sampling_loads_only_what_it_needs(tmp_path):
+    """Each of these takes as long to import as a motion to sample; torch._dynamo, its compiler, three times that."""
+    code = """
+import sys
+from crossdiff.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+heavy = {"torch._dynamo", "scipy.stats", "scipy.optimize", "pandas", "transformers", "diffusers", "cv2", "av"}
+print("heavy:", sorted(heavy & set(sys.modules)))
+"""
+    quick = ["sample", "a", "--steps", "2", "--frames", "4", "--no-video", "--out", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *quick], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
 def test_a_command_is_imported_alone_and_by_its_topic():
     code = """
 import sys

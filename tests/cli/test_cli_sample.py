@@ -11,7 +11,6 @@ from synthetic import person
 
 from crossdiff.data.motion_files import caption_of
 from crossdiff.representation.features3d import canonicalise
-from crossdiff.workflows import samples
 
 SQUATS = ["sample", "a person squats", "--mixture", "--switch-step", "1", "--frames", "120", "--seed", "0"]
 
@@ -72,7 +71,7 @@ def test_what_was_stopped_while_drawing_is_sampled_again(here, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(samples, "render_motion", interrupted)
+        patch.setattr("crossdiff.viewing.video.render_motion", interrupted)
         assert crossdiff(*quick, "--seed", "1").code == 130
     assert Path("samples/00_a.npy").read_bytes() != first and caption_of(Path("samples/00_b.npy")) == "b"
     crossdiff(*quick).ok()

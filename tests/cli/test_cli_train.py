@@ -49,11 +49,22 @@ def test_training_that_is_done_is_left_alone_and_changed_settings_are_named(here
     args = ["train", "--config", stage1, "--data", prepared, "--out", "t"]
     first = crossdiff(*args).ok().out
     model = Path("t/model.safetensors").read_bytes()
-    assert crossdiff(*args).ok().out.splitlines()[-1] == first.splitlines()[-1]
+    assert crossdiff(*args).ok().out.splitlines()[-1] == f"nothing to do: {first.splitlines()[-1]}"
     assert Path("t/model.safetensors").read_bytes() == model
     crossdiff(*args, "--set", "learning_rate=1e-3").failed(
         "t: was started with other settings or data (learning_rate)", "--out"
     )
+
+
+def test_seed_and_device_are_options(here, stage1, prepared):
+    args = ["train", "--config", stage1, "--data", prepared]
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        crossdiff(*args, "--out", name, "--seed", seed, "--device", "cpu").ok()
+    a, b, c = (Path(name, "model.safetensors").read_bytes() for name in "abc")
+    assert a == b != c
+    crossdiff(*args, "--out", "d", "--device", "cuda:99").failed("cuda:99", "not available")
+    crossdiff(*args, "--out", "d", "--device", "meta").failed("meta", "cpu, cuda and cuda:N")
+    assert not Path("d").exists()
 
 
 def test_finetune_with_3d_data(labelled, prepared):

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
@@ -20,7 +20,9 @@ from crossdiff.diffusion.schedule import (
     mixture_timesteps,
 )
 from crossdiff.errors import InputError
+from crossdiff.models.prediction import noise_schedule
 
+SCHEDULE = {"num_train_timesteps": NUM_STEPS, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "sample"}
 solvers = pytest.mark.parametrize("name", ["dpm++", "ddim", "ddpm"])
 
 
@@ -32,10 +34,7 @@ def golden(shared) -> dict[str, torch.Tensor]:
 
 @pytest.mark.shared
 def test_the_schedule_is_the_authors(golden):
-    for name in ("ddpm", "dpm++"):
-        solver = make_solver(name, inference_timesteps(50))
-        assert_close(solver.betas.double(), golden["betas"], atol=1e-6, rtol=1e-5)
-        assert_close(solver.alphas_cumprod.double(), golden["alphas_cumprod"], atol=1e-6, rtol=0)
+    assert_close(noise_schedule().double(), golden["alphas_cumprod"], atol=1e-6, rtol=0)
 
 
 @pytest.mark.shared
@@ -50,11 +49,44 @@ def test_ancestral_sampling_has_the_posteriors_mean_and_variance(golden):
     for row, t in enumerate(golden["t"].tolist()):
         x_start, x_t = golden["x_start"][row : row + 1], golden["x_t"][row : row + 1]
         zero, one = torch.zeros_like(x_t), torch.ones_like(x_t)
-        mean = solver.step(x_start, t, x_t, eta=1.0, variance_noise=zero).prev_sample
+        mean = solver.step(x_start, t, x_t, zero)
         # At t = 1 the authors' double precision and our single one differ most.
         assert_close(mean[0], golden["posterior_mean"][row], atol=2e-3 if t == 1 else 1e-4, rtol=0)
-        spread = solver.step(x_start, t, x_t, eta=1.0, variance_noise=one).prev_sample - mean
+        spread = solver.step(x_start, t, x_t, one) - mean
         assert_close((spread**2).mean().double(), golden["posterior_variance"][t], atol=1e-5, rtol=1e-2)
+
+
+def test_the_schedule_and_its_noise_are_those_of_diffusers():
+    theirs = DDPMScheduler(**SCHEDULE)
+    assert torch.equal(noise_schedule(), theirs.alphas_cumprod)
+    x_start, noise = torch.randn(2, NUM_STEPS, 3, 4, generator=torch.Generator().manual_seed(0))
+    t = torch.arange(NUM_STEPS)
+    assert torch.equal(add_noise(x_start, noise, t), theirs.add_noise(x_start, noise, t))
+
+
+@solvers
+@pytest.mark.parametrize("steps", [1, 2, 10, 20, 50, 200])
+def test_solvers_give_what_those_of_diffusers_give(name, steps):
+    """With any predictions; for numbers of steps whose next timestep diffusers' DDIM knows (divisors of 1000)."""
+    generator = torch.Generator().manual_seed(steps)
+    timesteps = inference_timesteps(steps)
+    ours = make_solver(name, timesteps)
+    theirs = {
+        "dpm++": DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, **SCHEDULE),
+        "ddim": DDIMScheduler(clip_sample=False, timestep_spacing="trailing", **SCHEDULE),
+        "ddpm": DDIMScheduler(clip_sample=False, timestep_spacing="trailing", **SCHEDULE),
+    }[name]
+    given = {"timesteps": timesteps} if name == "dpm++" else {"num_inference_steps": steps}
+    theirs.set_timesteps(**given)
+    assert theirs.timesteps.tolist() == timesteps
+    x = torch.randn(2, 4, 3, generator=generator)
+    expected = x
+    for t in timesteps:
+        x_start, noise = torch.randn(2, *x.shape, generator=generator)
+        ancestral = {"eta": 1.0, "variance_noise": noise} if name == "ddpm" else {}
+        x = ours.step(x_start, t, x, noise if name == "ddpm" else None)
+        expected = theirs.step(x_start, t, expected, **ancestral).prev_sample
+        assert_close(x, expected, atol=2e-5, rtol=2e-5)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 48, 50, 61, 300, 600, 999, 1000])
@@ -103,8 +135,8 @@ def test_every_solver_ends_at_what_a_perfect_denoiser_says(name, timesteps):
     x_start, x = torch.randn(2, 1, 4, 3, generator=generator)
     solver = make_solver(name, timesteps)
     for t in timesteps:
-        options = {"eta": 1.0, "variance_noise": torch.randn(x.shape, generator=generator)} if name == "ddpm" else {}
-        x = solver.step(x_start, t, x, **options).prev_sample
+        noise = torch.randn(x.shape, generator=generator) if name == "ddpm" else None
+        x = solver.step(x_start, t, x, noise)
         assert torch.isfinite(x).all()
     assert_close(x, x_start, atol=1e-5, rtol=0)
 
@@ -118,7 +150,7 @@ def test_deterministic_steps_stay_on_the_line_between_motion_and_noise(name, tim
     solver = make_solver(name, timesteps)
     x = add_noise(x_start, noise, torch.tensor([timesteps[0]]))
     for t, after in itertools.pairwise(timesteps):
-        x = solver.step(x_start, t, x).prev_sample
+        x = solver.step(x_start, t, x)
         assert_close(x, add_noise(x_start, noise, torch.tensor([after])), atol=1e-3, rtol=0)
 
 

@@ -35,7 +35,7 @@ def test_bvhio_finds_the_joints_within_a_millimetre(tmp_path_factory, seed, most
     for frame, joints in enumerate(rig.joints()):
         read.loadPose(frame)
         found = {joint.Name: np.array(joint.PositionWorld) for joint, _, _ in read.layout()}
-        np.testing.assert_allclose([found[name] / 100 for name in NAMES], joints, atol=1e-4)
+        np.testing.assert_allclose([found[name] for name in NAMES], joints, atol=1e-4)
 
 
 @given(seed=st.integers(0, 2**32 - 1), unit=st.sampled_from(["cm", "m"]))
@@ -50,7 +50,7 @@ def test_a_walk_from_joints_to_file_and_back(tmp_path):
     """The bones that leave this person's pelvis do not keep their angles: compared is the rig, which does."""
     rig = fit_rig(Motion3D(person(30).numpy(), 20.0)).rig
     write_bvh(rig, tmp_path / "walk.bvh")
-    np.testing.assert_allclose(ours(read_bvh(tmp_path / "walk.bvh")) / 100, rig.joints(), atol=1e-4)
+    np.testing.assert_allclose(ours(read_bvh(tmp_path / "walk.bvh")), rig.joints(), atol=1e-4)
 
 
 def test_what_the_file_says():
@@ -66,7 +66,7 @@ def test_what_the_file_says():
     assert motion.splitlines()[:2] == ["Frames: 3", "Frame Time: 0.05000000"]
     first = [float(v) for v in motion.splitlines()[2].split()]
     assert len(first) == 3 + 3 * 22
-    np.testing.assert_allclose(first[:3], rig.root[0] * 100, atol=1e-4)
+    np.testing.assert_allclose(first[:3], rig.root[0], atol=1e-6)
 
 
 @given(vectors=st.lists(st.tuples(*[st.floats(-3.1, 3.1)] * 3), min_size=1, max_size=6))

@@ -34,8 +34,23 @@ def test_measures_and_lock_know_the_frame_rate(fps):
     path = np.arange(2 * fps)[:, None, None] / fps * np.array([1.2, 0, 0])
     motion = Motion3D(person(1).double().numpy() + path, fps)
     cleaned = clean_motion(motion, foot_lock=True)
+    assert cleaned.contact_speed is None
     assert cleaned.before.skating_share == 1 and cleaned.before.skating_speed == pytest.approx(120)
     np.testing.assert_allclose(cleaned.rig.joints(), motion.joints, atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [20.0, 60.0])
+def test_the_speed_of_feet_in_contact_counts_no_toe_that_swings_past(fps):
+    """Somebody slides at 0.1 m/s, and for a while swings one toe 2 cm above the floor at 3 m/s."""
+    path = np.arange(3 * fps)[:, None, None] / fps * np.array([0.1, 0, 0])
+    joints = person(1).double().numpy() + path
+    toe, swinging = HUMANML3D.feet[1], slice(int(fps), int(2 * fps))
+    joints[swinging, toe] += np.array([0, 0.02, 0])
+    joints[swinging, toe, 2] += 0.06 * (-1.0) ** np.arange(int(fps)) * 20 / fps
+    locked, free = (clean_motion(Motion3D(joints, fps), foot_lock=lock) for lock in (True, False))
+    assert locked.contact_speed is not None and free.contact_speed is not None
+    assert locked.contact_speed[0] == free.contact_speed[0] == pytest.approx(10, abs=0.2)
+    assert locked.contact_speed[1] < 1 < 8 < free.contact_speed[1]
 
 
 def test_nothing_is_smoothed_without_being_asked():

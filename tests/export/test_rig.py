@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from synthetic import person
 
 from crossdiff.errors import ClipError
-from crossdiff.export.rig import Rig, bone_medians, end_offsets, fit_rig, rest_offsets
+from crossdiff.export.rig import JOINT_NAMES, Rig, bone_medians, end_offsets, fit_rig, resample_rig, rest_offsets
 from crossdiff.representation.features3d import retarget
 from crossdiff.skeleton import HUMANML3D, KIT
 from crossdiff.types import Motion3D
@@ -107,3 +109,31 @@ def test_real_motion_moves_by_little(shared, source, mean, largest):
         joints = retarget(torch.from_numpy(clip), torch.tensor(BODY)).numpy()
         fit = fit_rig(Motion3D(joints, 20.0))
         assert fit.mean_error < mean and fit.largest_error < largest, ids[n]
+
+
+@pytest.mark.parametrize("fps", [7.0, 20.0, 24.0, 30.0, 120.0])
+def test_resampling_keeps_the_movement_and_its_bones(fps):
+    """Turning and moving steadily, every frame in between is known."""
+    seconds = np.arange(41) / 20
+    still = np.tile([1.0, 0, 0, 0], (41, 22, 1))
+    still[:, 3] = np.stack([np.cos(seconds), 0 * seconds, np.sin(seconds), 0 * seconds], axis=-1)
+    still[11:, 3] *= -1  # the same rotation
+    rig = Rig(rest_offsets(BODY), seconds[:, None] * (1.0, 0, 0.5), still, 20.0)
+    resampled = resample_rig(rig, fps)
+    at = np.arange(len(resampled.root)) / fps
+    assert resampled.fps == fps and 2 - 1 / fps < at[-1] <= 2 + 1e-9
+    np.testing.assert_allclose(resampled.root, at[:, None] * (1.0, 0, 0.5), atol=1e-9)
+    turned = np.stack([np.cos(at), 0 * at, np.sin(at), 0 * at], axis=-1)
+    np.testing.assert_allclose(np.abs((resampled.rotations[:, 3] * turned).sum(-1)), 1, atol=1e-9)
+    np.testing.assert_allclose(resampled.joints()[0], rig.joints()[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("names", JOINT_NAMES.values(), ids=JOINT_NAMES)
+def test_joints_have_names_of_their_own_that_say_the_side(names):
+    sides = {"Left": "Right", "left": "right", "l_": "r_", "_l": "_r"}
+    sides |= {right: left for left, right in sides.items()}
+    assert len(set(names)) == 22
+    for name, other in zip(names, (names[joint] for joint in HUMANML3D.mirror), strict=True):
+        assert re.sub("Left|Right|^left|^right|^[lr]_|_[lr]$", lambda found: sides[found[0]], name) == other
+    for name, ours in zip(names, HUMANML3D.joint_names, strict=True):
+        assert ours.startswith("l_") == bool(re.search("Left|^left|^l_|_l$", name))

@@ -11,7 +11,7 @@ from crossdiff.errors import InputError
 from crossdiff.pipeline.run import Run
 from crossdiff.workflows import sampling
 from crossdiff.workflows.samples import EditFile
-from crossdiff.workflows.sampling import SamplingRequest, sample_text
+from crossdiff.workflows.sampling import SamplingRequest, read_prompts, sample_text
 from crossdiff.workflows.sweep import PromptSet
 
 SET = PromptSet(prompts=("a", "b"), switch_steps=(1, 500))
@@ -25,6 +25,8 @@ MIXTURE = SamplingConfig(mixture=True, switch_step=5)
         ({"sweep": True}, "needs --prompts FILE"),
         ({"sweep": True, "prompt_set": SET, "sampling": MIXTURE}, "no --mixture or --edit"),
         ({"sweep": True, "prompt_set": SET, "edit": EditFile(Path("a.npy"))}, "no --mixture or --edit"),
+        ({"frames": 40, "seconds": 2.0}, "--frames or --seconds, got both"),
+        ({"repeats": 0}, "repeats: expected 1"),
         ({"sampling": SamplingConfig(switch_step=5)}, "belongs to mixture sampling"),
     ],
 )
@@ -82,6 +84,24 @@ def test_a_sweep_has_the_steps_of_its_prompts(here):
     sample_text(SamplingRequest(prompt_set=SET, sweep=True, out=Path("swept"), device="cpu"))
     assert here[0][:4] == (["a", "b"], (1, 500), 120, 0)
     assert here[0][5].name == "stage1-small"
+
+
+def test_seconds_and_repeats(here):
+    sample_text(SamplingRequest(("a", "b"), seconds=4.52, repeats=3, device="cpu"))
+    assert here[0][:3] == (["a", "b", "a", "b", "a", "b"], 90, 0)
+
+
+def test_prompts_of_a_text_file(tmp_path):
+    path = tmp_path / "prompts.txt"
+    path.write_bytes("\ufeffa person walks\r\n\n  ein Mann läuft: schnell  \n".encode())
+    assert read_prompts(str(path)).prompts == ("a person walks", "ein Mann läuft: schnell")
+    for content, words in ((b" \n", "holds no prompt"), (b"\xff\xfea\x00", "not a text file in UTF-8")):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=words):
+            read_prompts(str(path))
+    with pytest.raises(InputError, match=r"none\.txt: no such file"):
+        read_prompts(str(tmp_path / "none.txt"))
+    assert len(read_prompts("paper-prompts").prompts) > 1
 
 
 def test_nothing_to_sample(here):
