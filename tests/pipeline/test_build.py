@@ -69,7 +69,7 @@ def test_what_was_filled_in_is_marked_among_the_features():
 def test_a_clip_of_an_unknown_camera_shows_no_path(run):
     for path in run.keypoints.iterdir():
         track = Keypoints2D.load(path)
-        replace(track, camera_known=track.frame != 5).save(path)
+        replace(track, camera_known=track.frame % 3 == 0).save(path)
     filter_clips(run)
     build_2d(run)
     for row in run.ledger.rows("build"):
@@ -79,6 +79,18 @@ def test_a_clip_of_an_unknown_camera_shows_no_path(run):
         for group in (slices.root, slices.velocities, slices.contacts):
             assert not data["mask"][:, group].any() and not data["features"][:, group].any()
         assert data["mask"][:, slices.positions].all() and data["mask"][:, slices.rotations].all()
+
+
+def test_a_frame_of_unknown_camera_hides_the_path_of_the_steps_to_it_alone(run):
+    for path in run.keypoints.iterdir():
+        track = Keypoints2D.load(path)
+        replace(track, camera_known=track.frame != 5).save(path)
+    filter_clips(run)
+    build_2d(run)
+    for row in run.ledger.rows("build"):
+        assert row.measures["camera"] != "unknown"
+        mask = load_npz(run.features2d / f"{row.id}.npz")["mask"][:, layout_2d().root].all(axis=-1)
+        assert 0 < (~mask).sum() <= 2 and mask[10:].all()
 
 
 def test_a_second_time_nothing_is_done(built):
@@ -117,7 +129,7 @@ def test_small_people_behind_the_one_who_is_described_get_no_caption(run, videos
 def test_parts_of_a_video_with_captions_of_their_own_are_clips(run, videos):
     (videos / "captions.csv").write_text(
         "video,caption,start,end\nlong.mp4,a man waves,1,4\nlong.mp4,the man waves on,4,7.5\n"
-        "long.mp4,someone waves,1,4\nlong.mp4,too short to learn from,8,9\n"
+        "long.mp4,someone waves,1,4\nlong.mp4,too short to learn from,8,8.8\n"
     )
     backend = FakeBackend()
     extract_2d([write_video(videos / "long.mp4", frames=200)], run, backend)

@@ -49,7 +49,7 @@ class Meddled:
 
     def __init__(self, source: BatchSource, at: int = -1, error: type[BaseException] | None = None, hang: bool = False):
         self.source, self.at, self.error, self.hang = source, at, error, hang
-        self.batch_size = source.batch_size
+        self.batch_size, self.film = source.batch_size, source.film
 
     def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         crops = self.source.crops(step, rows)
