@@ -196,7 +196,7 @@ def some(state: dict, *stems: str) -> dict:
         (lambda s: some(s, "bridge.1.norm1"), ["missing bridge.1.norm1.bias, bridge.1.norm1.weight; unexpected none"]),
         (lambda s: s | {"bridge.0.extra": torch.zeros(1)}, ["missing none; unexpected bridge.0.extra"]),
         (lambda s: s | {"embed_text.bias": torch.zeros(3)}, ["embed_text.bias: expected shape (16,), got (3,)"]),
-        (lambda s: s | {"embed_text.bias": torch.full((16,), torch.nan)}, ["embed_text.bias: holds NaN"]),
+        (lambda s: s | {"embed_text.bias": torch.full((16,), torch.nan)}, ["embed_text.bias holds NaN"]),
         (lambda s: s | {"embed_text.weight": torch.zeros(16, 768)}, ["text of 768 values", "clip gives 512"]),
         (lambda s: s | {"p_linear_j.weight": torch.zeros(16, 130)}, ["263 and 132 values", "263 and 134", "(kit)"]),
         (lambda s: some(s, "decoder_j.1.", "bridge.1.", "decoder_m.1."), ["shared_layers", "greater than or equal"]),
