@@ -295,7 +295,7 @@ def case_result(rng: random.Random, folder: Path) -> None:
 
 
 _MODEL = ModelConfig(width=16, heads=2, feed_forward=16, domain_layers=1, shared_layers=2, root_layers=1,
-                     root_feed_forward=16, max_frames=24, text_dim=6, text_encoder="stub")  # fmt: skip
+                     root_feed_forward=16, max_frames=24, text_dim=6)  # fmt: skip
 
 
 def case_checkpoint(rng: random.Random, folder: Path) -> None:

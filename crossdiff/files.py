@@ -118,7 +118,7 @@ def _disk_error(error: Exception, temporary: Path) -> int | None:
 
 
 def disk_message(error: OSError) -> str:
-    """What a failed access to a file is told as: the file, the reason, and for a full disk where it is full."""
+    """The message for a failed access to a file: the file, the reason, and for a full disk its place and free space."""
     path = error.filename2 or error.filename
     reason = error.strerror or str(error)
     if path is None or error.errno not in _FULL:
@@ -180,7 +180,7 @@ def save_npy(path: Path, array: np.ndarray) -> None:
 
 
 def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
-    # In memory first: Python prints a traceback of its own for an archive that a full disk cut off.
+    # The archive is made in memory, because zipfile prints a traceback if a full disk cuts it off.
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomically(path, lambda tmp: tmp.write_bytes(content.getbuffer()))

@@ -18,7 +18,7 @@ from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
 from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.skeleton import HUMANML3D
-from crossdiff.types import Domain, Motion2D
+from crossdiff.types import Domain
 
 
 class WildDataset:
@@ -36,8 +36,6 @@ class WildDataset:
         self.skipped: dict[str, str] = {}
         self.clips: list[ClipWindow] = []
         self.captions: list[list[str]] = []
-        # The detector's own joints in space, see `Motion2D.world`; None where the run has no such file.
-        self.worlds: list[ndarray | None] = []
         for clip_id in list(self.ids):
             try:
                 self._add(run, clip_id)
@@ -104,8 +102,6 @@ class WildDataset:
                 raise ClipError(f"{clip_id}: {domain} features are empty, NaN or infinite")
             if self.clips and x.shape[1] != self.dims[domain]:
                 raise ClipError(f"{clip_id}: expected {self.dims[domain]} {domain} values, got {x.shape[1]}")
-        motion = run / "motion2d" / f"{clip_id}.npz"
-        self.worlds.append(Motion2D.load(motion).world if motion.is_file() else None)
         self.clips.append(clip)
         self.captions.append(captions or [""])
 

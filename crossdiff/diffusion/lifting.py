@@ -126,31 +126,34 @@ def label(model: CrossDiffModel, clips: Sequence[FlatClip], cfg: LabelConfig) ->
         ways = _ways(model, features.to(device), mask.to(device), frames.to(device), cfg).cpu()
     labels = []
     for row, (clip, n) in enumerate(zip(clips, lengths.tolist(), strict=True)):
-        here = ways[:, row, :n]
-        finished = _finished(model, here, clip, cfg)
-        labels.append(Label(finished.numpy(), here.mean(0).numpy(), _mirror_difference(model, here)))
+        raw, apart = ways[:, row, :n].mean(0), _mirror_distance(model, ways[:, row, :n])
+        finished = _finished(model, raw, apart, clip, cfg)
+        difference = math.nan if apart is None else float(apart.mean())
+        labels.append(Label(finished.numpy(), raw.numpy(), difference))
     return labels
 
 
-def _mirror_difference(model: CrossDiffModel, ways: Float[Tensor, "w t d3"]) -> float:
+def _mirror_distance(model: CrossDiffModel, ways: Float[Tensor, "w t d3"]) -> Float[Tensor, "t j"] | None:
+    """Distance of each joint as lifted from that of the lifted mirror image, in metres; None if that was not lifted."""
     if len(ways) < 2:
-        return math.nan
+        return None
     straight, mirrored = (features_to_joints(way, model.skeleton) * model.skeleton.metres_per_unit for way in ways)
-    return float((aligned(straight, mirrored) - mirrored).norm(dim=-1).mean())
+    return (aligned(straight, mirrored) - mirrored).norm(dim=-1)
 
 
-def _finished(model: CrossDiffModel, ways: Float[Tensor, "w t d3"], clip: FlatClip, cfg: LabelConfig) -> Tensor:
-    """The features (T, D3) of a label, from the motion as lifted, perhaps also by way of its mirror image."""
+def _finished(
+    model: CrossDiffModel, raw: Float[Tensor, "t d3"], apart: Tensor | None, clip: FlatClip, cfg: LabelConfig
+) -> Float[Tensor, "t d3"]:
+    """The features of a label, from the motion as lifted and its `_mirror_distance`."""
     skeleton, metres = model.skeleton, model.skeleton.metres_per_unit
-    joints = features_to_joints_and_next(ways.mean(0), skeleton)
+    joints = features_to_joints_and_next(raw, skeleton)
     flat, visible, path = _in_picture(model, torch.from_numpy(clip.features), torch.from_numpy(clip.mask))
     world = _world(clip, skeleton)
     if cfg.fuse and skeleton.body is not None and torch.isfinite(world).all(-1).all(-1).any():
         fused = fuse(joints * metres, flat, visible, world, path, cfg.smooth_sigma, skeleton)
         return rebuild(fused / metres, 0.0, skeleton, placed=True)
     if cfg.fit_view:
-        apart = torch.stack([features_to_joints(way, skeleton) for way in ways]) * metres
-        share = trust_in_picture(apart, flat[:-1], visible[:-1]) if len(ways) > 1 else 1.0
+        share = 1.0 if apart is None else trust_in_picture(apart, flat[:-1], visible[:-1])
         joints = fit_to_view(joints * metres, flat, visible, path, skeleton, share) / metres
     return rebuild(joints, cfg.smooth_sigma, skeleton, cfg.fit_view)
 
@@ -159,8 +162,8 @@ def _world(clip: FlatClip, skeleton: Skeleton) -> Float[Tensor, "t+1 j 3"]:
     """The detector's joints in space in the clip's T frames and the next one, NaN where there are none."""
     world = torch.full((len(clip.features) + 1, skeleton.num_joints, 3), torch.nan)
     if clip.world is not None and clip.world.shape[1]:
-        told = torch.from_numpy(clip.world[: len(world)]).float()
-        world[: len(told)] = told
+        given = torch.from_numpy(clip.world[: len(world)]).float()
+        world[: len(given)] = given
     return world
 
 

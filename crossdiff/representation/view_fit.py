@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from crossdiff.representation.alignment import aligned
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.projection import rotate_y
 from crossdiff.representation.reprojection import fit_yaw
@@ -55,16 +54,15 @@ def follow(path: Float[Tensor, "t 2"], lifted: Float[Tensor, "t 2"], known: Bool
 
 
 def trust_in_picture(
-    ways: Float[Tensor, "2 t j 3"], joints2d: Float[Tensor, "t j 2"], valid: Bool[Tensor, "t j"]
+    apart: Float[Tensor, "t j"], joints2d: Float[Tensor, "t j 2"], valid: Bool[Tensor, "t j"]
 ) -> float:
     """The share of the way from the lifted joints to the observed ones at which the errors of both balance.
 
-    ways: the motion as lifted, and by way of its mirror image (metres). What they differ by grows with the error of
+    apart: distance of each joint as lifted from that of the lifted mirror image (metres), which grows with the error of
     lifting, most of all for poses unlike those of the training. The error of the observed joints (metres) is judged by
     their median second difference, beyond that of recorded motion.
     """
-    straight, mirrored = (way - way[:, :1] for way in ways)
-    lifting = float((aligned(straight, mirrored) - mirrored).square().sum(-1).mean())
+    lifting = float(apart.square().mean())
     local = joints2d - joints2d[:, :1]
     steady = valid[2:] & valid[1:-1] & valid[:-2] & valid[1:-1, :1]
     bends = (local[2:] - 2 * local[1:-1] + local[:-2]).norm(dim=-1)[steady]

@@ -179,7 +179,7 @@ class _Graphs:
             from mediapipe.python.solution_base import SolutionBase
 
             graph = SolutionBase(graph_config=self._config, **self._settings)
-            # It starts, and logs, in threads of its own until a first image (not a square) has gone through.
+            # The graph's threads start and write to stderr until the first image, which is not square, is processed.
             graph.process(self._first)
         return graph
 

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.simulation.bodies import bend, mix_halves, reshape_body, turn_over
-from crossdiff.data.simulation.cameras import BODY_WAY, film, longest_way
+from crossdiff.data.simulation.cameras import BODY_WAY, film, longest_way, perspective
 from crossdiff.data.simulation.config import FilmConfig
 from crossdiff.data.simulation.detections import detect
 from crossdiff.data.simulation.filmed import FilmedClips
@@ -75,17 +75,19 @@ def test_bodies_of_other_proportions_are_alike_on_both_sides():
 def test_a_level_distant_camera_shows_the_body_as_the_pipeline_scales_it():
     assert BODY_WAY == BODY_LENGTH
     scene = film(JOINTS, 0.0, 0.0, 0.0, HUMANML3D, rng())
-    assert_close(longest_way(scene.flat, HUMANML3D), torch.full((4,), BODY_LENGTH), atol=1e-4, rtol=0)
-    assert_close(scene.placed[..., 1], JOINTS[..., 1] - JOINTS[:, :, :1, 1].mean(1, keepdim=True), atol=1e-5, rtol=0)
+    assert_close(longest_way(scene, HUMANML3D), torch.full((4,), BODY_LENGTH), atol=1e-4, rtol=0)
+    # Every joint is seen at its height.
+    height = JOINTS[..., 1] - JOINTS[:, :, :1, 1].mean(1, keepdim=True)
+    scale = (height * scene[..., 1]).sum((1, 2)) / height.square().sum((1, 2))
+    assert_close(scene[..., 1], scale[:, None, None] * height, atol=1e-5, rtol=0)
 
 
 def test_a_near_camera_shows_what_is_near_larger():
-    scene = film(JOINTS, 0.0, 1.0, 0.0, HUMANML3D, rng())
-    level = film(JOINTS, 0.0, 0.0, 0.0, HUMANML3D, rng())
-    ratio = (scene.flat.norm(dim=-1) / level.flat.norm(dim=-1).clamp_min(0.2)).flatten()
-    depth = scene.placed[..., 2].flatten()
-    far_out = level.flat.norm(dim=-1).flatten() > 0.3
-    assert torch.corrcoef(torch.stack([ratio, depth])[:, far_out])[0, 1] > 0.3
+    points = torch.tensor([[[[1.0, 2.0, 1.0], [1.0, 2.0, 0.0], [1.0, 2.0, -2.0]]]])
+    flat = perspective(points, torch.tensor([4.0]))
+    assert_close(flat[0, 0], torch.tensor([[4 / 3, 8 / 3], [1.0, 2.0], [2 / 3, 4 / 3]]))
+    near, distant = (film(JOINTS, 0.0, share, 0.0, HUMANML3D, rng()) for share in (1.0, 0.0))
+    assert 0.01 < (near - distant).norm(dim=-1).mean() < 0.2
 
 
 def test_errors_of_detections_grow_with_their_strength():

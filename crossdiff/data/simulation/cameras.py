@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -21,19 +20,6 @@ _NEAREST = 0.8
 _RATIO = 0.12
 
 
-@dataclass(frozen=True)
-class Filmed:
-    """Clips as cameras see them.
-
-    placed: joints (B, T, J, 3) in metres along the camera's axes: x right, y up, z towards it; the clip's mean root at
-    the origin.
-    flat: joints (B, T, J, 2) in the picture, y up, scaled as pictures of the skeleton's body, about their mean root.
-    """
-
-    placed: Float[Tensor, "b t j 3"]
-    flat: Float[Tensor, "b t j 2"]
-
-
 def film(
     joints: Float[Tensor, "b t j 3"],
     tilted: float,
@@ -41,9 +27,11 @@ def film(
     stretched: float,
     skeleton: Skeleton,
     rng: Generator,
-) -> Filmed:
-    """Film clips (metres, Y up) from any side. tilted: share of cameras that look down, or a little up, and roll;
-    near: share at 2.5 to 12 m, the others are orthographic; stretched: share of pictures whose pixels are not square.
+) -> Float[Tensor, "b t j 2"]:
+    """Joints of clips (metres, Y up) in pictures from any side: y up, scaled to the skeleton's body.
+
+    tilted: share of cameras that look down, or a little up, and roll; near: share at 2.5 to 12 m, the others are
+    orthographic; stretched: share of pictures whose pixels are not square.
     """
     batch = len(joints)
     joints = joints - joints[:, :, :1].mean(1, keepdim=True)
@@ -55,17 +43,17 @@ def film(
     placed = joints @ turn[:, None]
     distance = (uniform((batch,), math.log(2.5), math.log(12.0), rng)).exp()
     distance = torch.maximum(distance, placed[..., 2].amax((1, 2)) + _NEAREST)
-    depth = distance[:, None, None] - placed[..., 2]
-    seen = placed[..., :2] * (distance[:, None, None] / depth)[..., None]
-    flat = torch.where(chosen(batch, near, rng)[:, None, None, None], seen, placed[..., :2])
+    nearby = chosen(batch, near, rng)[:, None, None, None]
+    flat = torch.where(nearby, perspective(placed, distance), placed[..., :2])
     aspect = torch.where(chosen(batch, stretched, rng), uniform((batch,), -_RATIO, _RATIO, rng), torch.zeros(())).exp()
     flat = flat * torch.stack([aspect, torch.ones_like(aspect)], -1)[:, None, None]
-    return Filmed(placed, flat / _scale(flat, skeleton)[:, None, None, None])
+    return flat * (BODY_WAY / longest_way(flat, skeleton))[:, None, None, None]
 
 
-def _scale(flat: Float[Tensor, "b t j 2"], skeleton: Skeleton) -> Float[Tensor, " b"]:
-    """Lengths in the picture over those of the skeleton's body."""
-    return longest_way(flat, skeleton) / BODY_WAY
+def perspective(placed: Float[Tensor, "b t j 3"], distance: Float[Tensor, " b"]) -> Float[Tensor, "b t j 2"]:
+    """Projection of joints along a camera's axes (z towards it), as large at z = 0 as they are; distance: of z = 0."""
+    away = distance[:, None, None]
+    return placed[..., :2] * (away / (away - placed[..., 2]))[..., None]
 
 
 def longest_way(joints: Float[Tensor, "b t j c"], skeleton: Skeleton) -> Float[Tensor, " b"]:

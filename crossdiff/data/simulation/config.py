@@ -19,7 +19,8 @@ class FilmConfig(Config):
     max_frames: int = Field(196, ge=8)
     """Longest window, in frames; short ones are more frequent."""
     noise: tuple[NonNegativeFloat, NonNegativeFloat] = (0.3, 1.3)
-    """Least and largest strength of a detector's errors; 1 is as measured of BlazePose. Each clip draws its own."""
+    """Least and largest factor on a detector's errors, of which each clip draws its own; at 1 they are about two thirds
+    of those measured of BlazePose."""
     lost: float = Field(0.5, ge=0, le=1)
     """Fraction of clips with hidden joints."""
     exchanged: float = Field(0.1, ge=0, le=1)
