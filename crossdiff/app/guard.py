@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from pathlib import Path
@@ -26,7 +27,7 @@ class RequestGuard:
 
     host, port: served at. With 0.0.0.0, Host may be any IP address, which no other site can give itself.
     names: further names that Host and Origin may have, at any port, such as a proxy's.
-    folder: where uploads are written; max_total: bytes of everything in it, with uploads in progress.
+    folder: where uploads and results are written; max_total: bytes of all uploads in it, with those in progress.
     """
 
     def __init__(self, app: App, host: str, port: int, names: Collection[str], folder: Path, max_total: int) -> None:
@@ -37,6 +38,7 @@ class RequestGuard:
             self.own.add(socket.gethostname().lower())
         self.names = {name.lower() for name in names}
         self._uploading: list[int] = []
+        self._uploaded: set[Path] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -68,19 +70,32 @@ class RequestGuard:
             await _refuse(scope, send, 411, "The length of an upload must be known.")
             return
         size = int(length)
-        if _size_of(self.folder) + sum(self._uploading) + size > self.max_total:
+        if self._kept() + sum(self._uploading) + size > self.max_total:
             await _refuse(scope, send, 413, "There is no room for this file now; try again later.")
             return
         self._uploading.append(size)
+        answer = bytearray()
+
+        async def note(message: MutableMapping[str, Any]) -> None:
+            answer.extend(message.get("body", b""))
+            await send(message)
+
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, note)
         finally:
+            self._uploaded |= _paths(bytes(answer))
             self._uploading.remove(size)
             if not self._uploading:
                 # What was received whole has been moved into a folder; these were cut off.
                 for path in self.folder.glob("*"):
                     if path.is_file():
                         path.unlink(missing_ok=True)
+
+    def _kept(self) -> int:
+        """Bytes of the uploads that are still there; old ones are deleted after a while."""
+        sizes = {path: size for path in self._uploaded if (size := _size_of(path)) is not None}
+        self._uploaded &= sizes.keys()
+        return sum(sizes.values())
 
 
 def _is_address(name: str) -> bool:
@@ -91,14 +106,20 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _size_of(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # deleted meanwhile
-            continue
-    return total
+def _paths(answer: bytes) -> set[Path]:
+    """The files that the answer to an upload, a list in JSON, says were written."""
+    try:
+        return {Path(path) for path in json.loads(answer)}
+    except (ValueError, TypeError):  # it was refused
+        return set()
+
+
+def _size_of(path: Path) -> int | None:
+    """Bytes of a file; None if it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:

@@ -159,11 +159,11 @@ def test_a_video_beyond_the_limit_is_refused(visit, served, tmp_path):
 def test_a_clip_that_the_filter_refuses_is_told_why(visit, tmp_path):
     page = visit()
     page.get_by_role("tab", name="Video").click()
-    page.locator("input[type=file]").last.set_input_files(write_video(tmp_path / "short.mp4", frames=25))
+    page.locator("input[type=file]").last.set_input_files(write_video(tmp_path / "short.mp4", frames=15))
     page.get_by_role("link", name="⇣").wait_for()
     page.get_by_role("button", name="Lift to 3D").click()
     page.get_by_label("Notes").wait_for()
-    assert "short_t0 was left out: too short, 25 (limit 40)" in page.get_by_label("Notes").input_value()
+    assert "short_t0 was left out: too short, 15 (limit 20)" in page.get_by_label("Notes").input_value()
     assert page.locator(VIEWER).locator("visible=true").count() == 0
 
 

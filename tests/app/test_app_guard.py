@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from crossdiff.app.guard import RequestGuard
 
 
 class Page:
-    """A page that writes what is uploaded as Gradio does: to a temporary file first."""
+    """A page that writes what is uploaded as Gradio does, to a temporary file first, and answers with its path."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked = folder, 0
@@ -26,6 +27,8 @@ class Page:
         (self.folder / str(self.asked)).mkdir()
         (self.folder / f"tmp{self.asked}").rename(self.folder / str(self.asked) / "a.mp4")
         await send({"type": "http.response.start", "status": 200, "headers": []})
+        written = str(self.folder / str(self.asked) / "a.mp4")
+        await send({"type": "http.response.body", "body": json.dumps([written]).encode()})
 
 
 def ask(guard: RequestGuard, kind: str = "http", path: str = "/", method: str = "GET", **headers: str) -> Any:
@@ -96,9 +99,13 @@ def test_uploads_count_together_and_broken_ones_leave_nothing(tmp_path):
     assert ask(guard, **upload, content_length="-5") == 411
     assert ask(guard, **upload, content_length="201") == 413
     assert ask(guard, **upload, content_length="60") == 200
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "motion.glb").write_bytes(bytes(1000))  # results do not count
     page.cut_off = True
     with pytest.raises(ConnectionError):
         ask(guard, **upload, content_length="60")
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.mp4"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.mp4", "motion.glb"]
     page.cut_off = False
     assert [ask(guard, **upload, content_length="60") for _ in range(3)] == [200, 200, 413]
+    (tmp_path / "1" / "a.mp4").unlink()  # as old files are
+    assert ask(guard, **upload, content_length="60") == 200
