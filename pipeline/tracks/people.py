@@ -63,7 +63,7 @@ def find_people(
     keypoint_set = keypoint_set_named(pose.keypoint_set)
     scene = _Scene(cfg, opened.info, keypoint_set)
     found: list[list[Person]] = []
-    for people in pose.estimate(read_ahead(scene.watch(opened.frames()))):
+    for people in read_ahead(pose.estimate(read_ahead(scene.watch(opened.frames())))):
         scene.add(people)
         found.append(people)
         tick(len(found), opened.info.frames)
