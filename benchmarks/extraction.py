@@ -3,12 +3,12 @@
 python benchmarks/extraction.py CLIP [SHORT_CLIPS]
 
 CLIP shows one person. Films of one, two and four people are composed of it, side by side; a short clip is played
-backwards and forwards until it has FRAMES frames, because the first sweep over the picture takes longest. The bare loop (OpenCV's
-frames straight into MediaPipe's graph of one person) and `extract-2d` with one worker and with two work on the same
-copies of a film, in turn, several times; ratios are of the best of each, because machines are shared. Processor time
-is printed beside: it depends less on what else runs. Then each other
-stage is timed separately on the clip, and the memory of a worker is watched over one long video and over SHORT_CLIPS
-(200) copies of the clip's first second.
+backwards and forwards until it has FRAMES frames, because the first sweep over the picture takes longest. The bare loop
+(OpenCV's frames straight into MediaPipe's graph of one person) and `extract-2d` with one worker and with two work on
+the same copies of a film, in turn, several times; ratios are of the best of each, because machines are shared.
+Processor time is printed beside: it depends less on what else runs. Then each other stage is timed separately on the
+clip, and the memory of a worker is watched over one long video and over SHORT_CLIPS (200) copies of the clip's first
+second.
 """
 
 from __future__ import annotations
