@@ -236,3 +236,9 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's content."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/crossdiff`, or `~/.cache/crossdiff`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "crossdiff"

@@ -37,7 +37,7 @@ LAYERS = [
     {"minilm"},
     {"text"},
     {"models"},
-    {"checkpoint"},
+    {"checkpoint", "learnt"},
     {"diffusion"},
     {"data"},
     {"viewing", "export", "training", "pipeline"},

@@ -39,6 +39,7 @@ def finetune(
     from crossdiff.config import load_config
     from crossdiff.training.config import FinetuneConfig
     from crossdiff.training.record import saved_at
+    from crossdiff.training.replay import protection
     from crossdiff.training.stages import finetune as finetune_run
     from crossdiff.workflows.defaults import open_run, resolve_checkpoint
 
@@ -48,8 +49,7 @@ def finetune(
     print_default(
         "config", f"{config}: {cfg.steps} steps of {cfg.batch_size} clips", "change it with --config or --set"
     )
-    if data is None:
-        print_default("data", "none", "wild clips alone; mix 3D motion in with --data DATASET")
+    print_default("keeps", *protection(cfg.replay, start, data))
     folder = out or opened.finetuned
     before = saved_at(folder)
     result = finetune_run(cfg, opened.root, start, folder, data, start_over)

@@ -181,7 +181,10 @@ class FinetuneConfig(LoopConfig):
     checkpoint_every: int = Field(100, ge=1)
     """Steps between states that a run resumes from."""
     wild_ratio: float = Field(0.5, gt=0, le=1)
-    """Fraction of a batch that is wild, where a 3D dataset is given."""
+    """Fraction of a batch that is wild, where there is 3D motion beside: a dataset's, or replay."""
+    replay: int = Field(256, ge=0)
+    """Motions that the starting model samples of captions it learnt and that keep what it knows, where no 3D dataset is
+    given. 0: none."""
     wild_held_out: float = Field(0.1, ge=0, lt=1)
     """Fraction of the wild clips held out for validation, where there are at least 20."""
     by_quality: bool = False

@@ -67,11 +67,14 @@ class TrainSummary:
     loss: float
     terms: dict[str, float] = field(default_factory=dict)
     best: Best | None = None
+    kept: str = ""
+    """How a fine-tuned model moves beside the one before, for captions that both know."""
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {value:.4f}" for name, value in self.terms.items())
         best = f"; lowest validation loss {self.best.loss:.4f} at step {self.best.step}" if self.best else ""
-        return f"{self.out}: {self.steps} steps, loss {self.loss:.4f} ({parts}){best}"
+        kept = f"; {self.kept}" if self.kept else ""
+        return f"{self.out}: {self.steps} steps, loss {self.loss:.4f} ({parts}){best}{kept}"
 
 
 def fit(

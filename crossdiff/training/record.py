@@ -11,6 +11,7 @@ from crossdiff import record
 from crossdiff.checkpoint import CONFIG, WEIGHTS, is_checkpoint, latest_state
 from crossdiff.errors import ConfigError
 from crossdiff.files import read_record
+from crossdiff.learnt import CAPTIONS
 from crossdiff.record import Record
 from crossdiff.training.config import LoopConfig
 from crossdiff.training.launch import precision_of
@@ -23,8 +24,11 @@ _FREE = {
     "log_every", "validate_every", "sample_every", "sample_prompts", "checkpoint_every", "keep",
     "workers", "device", "devices", "num_nodes",
 }  # fmt: skip
-_RECORD, _STATES, TEACHERS = "train.yaml", "state", "teachers"
-_MADE = (WEIGHTS, CONFIG, "loss.csv", "validation.csv", "best", "last_good", "samples", "log", TEACHERS, _STATES)
+_RECORD, _STATES, TEACHERS, KEPT = "train.yaml", "state", "teachers", "kept.json"
+_MADE = (
+    WEIGHTS, CONFIG, CAPTIONS, KEPT, "loss.csv", "validation.csv", "best", "last_good", "samples", "log", TEACHERS,
+    _STATES,
+)  # fmt: skip
 
 
 def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) -> None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy import ndarray
 
-from crossdiff.checkpoint import find_checkpoint, load_model, weights_hash
+from crossdiff.checkpoint import find_checkpoint, is_checkpoint, load_model, weights_hash
 from crossdiff.data.batches import BatchSource, MixedBatches, MocapBatches, WildBatches, split_positions
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.data.simulation.filmed import FilmedClips
 from crossdiff.data.wild import WildDataset
 from crossdiff.errors import ConfigError, InputError
+from crossdiff.learnt import LearntCaption, count_captions, joined, learnt_captions, write_learnt
 from crossdiff.models import CrossDiffModel, ModelConfig
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.text import load_text_encoder
 from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.loop import TrainSummary, fit
-from crossdiff.training.record import TEACHERS
+from crossdiff.training.record import KEPT, TEACHERS
+from crossdiff.training.replay import replay_dataset, sample_replay
+from crossdiff.training.retention import measure_retention
 from crossdiff.training.teacher import OwnTeacher
 
 log = logging.getLogger(__name__)
@@ -67,13 +72,17 @@ def train(
         count -= min(cfg.batch_size - 1, max(1, round(cfg.batch_size * cfg.extra_ratio)))
     mocap = mocap_batches(cfg, dataset, count, max_frames)
     batches: BatchSource = mocap
+    extra = None
     if extra_2d is not None:
         extra = WildDataset(extra_2d, labelled=False)
         _check_wild(model, extra, extra_2d)
         inputs["extra"] = extra.fingerprint()
         batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, max_frames, cfg.seed), mocap)
     validation = _held_out(dataset, cfg.batch_size, max_frames, cfg)
-    return fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
+    summary = fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
+    filmed = [] if extra is None else count_captions(extra.captions, "film")
+    _list_captions(out, checkpoint, joined(count_captions(_texts(dataset), "capture"), filmed))
+    return summary
 
 
 def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, max_frames: int) -> MocapBatches:
@@ -94,47 +103,92 @@ def finetune(
     data: Path | None = None,
     start_over: bool = False,
 ) -> TrainSummary:
-    """Fine-tune on a run's wild clips and pseudo labels; `wild_ratio` of a batch is wild where 3D data is given.
+    """Fine-tune on a run's wild clips and pseudo labels; `wild_ratio` of a batch is wild where there is 3D motion.
 
-    Resumes from a state in `out` with the same labels, model and configuration; see `fit` for others.
+    data: 3D dataset that keeps what the model knows. Without one, the model samples `replay` motions of the captions
+    that it learnt. Resumes from a state in `out` with the same labels, model and configuration; see `fit` for others.
     """
     _check_out(out, checkpoint)
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
-    max_frames = min(cfg.max_frames, model.config.max_frames)
     wild = WildDataset(run)
-    judged = wild.copy()  # validation keeps the first labels
     _check_wild(model, wild, run)
-    inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
-    if data is None:
-        count, rest = cfg.batch_size, 0
-    else:
-        count = min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
-        rest = cfg.batch_size - count
+    teacher = None
     learnt, held_out = _parted(wild, cfg)
-    seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
-    unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
-    batches: BatchSource = seen
-    validation: BatchSource = unseen
-    if data is not None and rest:
+    judged = wild.copy()  # validation keeps the first labels
+    if cfg.refresh_every:
+        _check_length(model, int(wild.lengths[learnt].max()), run)
+        teacher = OwnTeacher(wild, learnt.tolist(), cfg.refresh_every, cfg.labels, out / TEACHERS)
+    inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
+    with _known_motion(cfg, model, checkpoint, data) as known:
+        rest = 0
+        if known is not None:
+            rest = cfg.batch_size - min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
+        count, max_frames = cfg.batch_size - rest, min(cfg.max_frames, model.config.max_frames)
+        seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
+        unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
+        batches: BatchSource = seen
+        validation: BatchSource = unseen
+        objective = cfg.objective()
+        if known is not None and rest:
+            inputs["data"] = known.identity
+            batches = MixedBatches(seen, MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed))
+            validation = MixedBatches(unseen, _held_out(known.dataset, rest, max_frames, cfg))
+        else:
+            objective = replace(objective, mocap={})
+        summary = fit(model, batches, cfg, objective, out, out, inputs, validation, start_over, teacher)
+        captured = [] if known is None else count_captions(_texts(known.dataset), "capture")
+    _list_captions(out, checkpoint, joined(count_captions(wild.captions, "film"), captured))
+    if cfg.devices * cfg.num_nodes > 1:
+        return summary
+    kept = measure_retention(checkpoint, out, out / KEPT, cfg.device)
+    return summary if kept is None else replace(summary, kept=str(kept))
+
+
+def _list_captions(out: Path, checkpoint: Path | None, captions: list[LearntCaption]) -> None:
+    """Write what a trained model has learnt, with what it knew at the start, beside its weights and its best ones."""
+    known = joined([] if checkpoint is None else learnt_captions(find_checkpoint(checkpoint)), captions)
+    for folder in (out, out / "best"):
+        if known and is_checkpoint(folder):
+            write_learnt(folder, known)
+
+
+def _texts(dataset: MocapDataset) -> Iterator[list[str]]:
+    return ([caption.text for caption in captions] for captions in dataset.captions)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """3D motion that the model knows. identity: what the training is pinned to."""
+
+    dataset: MocapDataset
+    identity: str
+
+
+@contextmanager
+def _known_motion(
+    cfg: FinetuneConfig, model: CrossDiffModel, checkpoint: Path, data: Path | None
+) -> Iterator[_Known | None]:
+    """The 3D dataset, else replay; None without either."""
+    if data is not None:
         dataset = MocapDataset(data, "train", model.config.layout_2d)
         _check_data(model, dataset)
-        inputs["data"] = dataset.fingerprint()
-        batches = MixedBatches(seen, MocapBatches(dataset, rest, max_frames, cfg.views, cfg.seed))
-        validation = MixedBatches(unseen, _held_out(dataset, rest, max_frames, cfg))
-    teacher = None
-    if cfg.refresh_every:
-        longest = int(wild.lengths[learnt].max())
-        if longest > model.config.max_frames:
-            raise ConfigError(
-                f"refresh_every: the model labels clips of at most {model.config.max_frames} frames, the longest of "
-                f"{run} has {longest}; build it with: crossdiff build-2d --set max_frames={model.config.max_frames + 1}"
-            )
-        teacher = OwnTeacher(wild, learnt.tolist(), cfg.refresh_every, cfg.labels, out / TEACHERS)
-    objective = cfg.objective()
-    if not rest:
-        objective = replace(objective, mocap={})
-    return fit(model, batches, cfg, objective, out, out, inputs, validation, start_over, teacher)
+        yield _Known(dataset, dataset.fingerprint())
+    elif cfg.replay and (replay := sample_replay(model, checkpoint, cfg.replay, cfg.seed, cfg.device)):
+        with replay_dataset(replay, model) as folder:
+            yield _Known(MocapDataset(folder, "train", model.config.layout_2d), f"replay {replay.name}")
+    else:
+        yield None
+
+
+def _check_length(model: CrossDiffModel, longest: int, run: Path) -> None:
+    """The model labels whole clips when it relabels them."""
+    most = model.config.max_frames
+    if longest > most:
+        raise ConfigError(
+            f"refresh_every: the model labels clips of at most {most} frames, the longest of "
+            f"{run} has {longest}; build it with: crossdiff build-2d --set max_frames={most + 1}"
+        )
 
 
 def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:

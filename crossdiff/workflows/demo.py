@@ -1,4 +1,4 @@
-"""The demo: the whole chain on one clip, and a page with the clip, its lifted motion, and samples before and after."""
+"""The demo: the whole chain on one clip, and a page with the clip, its labels, and samples before and after."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -27,15 +28,17 @@ from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
 from crossdiff.representation.physics import MEASURES
 from crossdiff.training.config import FinetuneConfig
-from crossdiff.types import Keypoints2D, Motion2D, Motion3D
+from crossdiff.training.replay import protection
+from crossdiff.types import Keypoints2D, Motion3D
 from crossdiff.viewing.overlay import render_overlay
 from crossdiff.viewing.page import Figure, Page, Section, write_page
-from crossdiff.viewing.video import render_2d, render_motion
+from crossdiff.viewing.video import render_motion
 from crossdiff.wording import counted
 from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.chain import ChainConfig, ChainResult, run_chain
 from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.demo_clip import fetch_demo_clip
+from crossdiff.workflows.demo_counts import JACKS, KNOWN, Count
 from crossdiff.workflows.samples import sample_to_folder
 
 # The man jumps, and the woman walks past.
@@ -44,9 +47,9 @@ DEMO_CAPTIONS = (
     VideoCaption("someone jumps and swings the arms overhead, again and again", track=0),
     VideoCaption("a person walks", track=1),
 )
-# Sampled beside the clip's action: a motion that the model knew before.
-KNOWN_PROMPT = "a person walks forward"
-_MAX_MOTIONS = 3
+_MAX_LABELS = 2
+# Motions of what the model knows, beside the clip's: enough for the few steps of the demo.
+_REPLAY = 160
 
 
 def run_demo(
@@ -92,26 +95,31 @@ def make_demo(
         captions=_captions_file(video, captions, out), finetune=_short_tuning(steps), device=pick_device("auto")
     )
     (captioned,) = captions_of(videos, cfg.captions).values()
-    prompts = [*(caption.text for caption in captioned[:1]), KNOWN_PROMPT]
+    action = captioned[0].text if captioned else None
+    prompts = [*([action] if action else []), *KNOWN]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     before = sample_to_folder(
         prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device
     )
     times("sample before", before)
-    motions = [row.id for row in run.ledger.rows("pseudo", state="done")][:_MAX_MOTIONS]
+    labels = _first_of_each_track([row.id for row in run.ledger.rows("pseudo", state="done")])
     clips = sorted({row.parent for row in run.ledger.rows("build", state="done")})
     render_overlay(video, [Keypoints2D.load(run.keypoints / f"{c}.npz") for c in clips], out / "clip.mp4", 640)
-    _draw_lifted(run, motions)
-    figures = _draw_samples(out, prompts, result)
-    times("draw", counted(2 + 2 * len(motions) + len(figures) - 1, "video"))
-    return write_page(out / "index.html", _page(run, checkpoint, motions, figures, result, times)), result
+    _draw_labels(run, labels)
+    samples = [
+        _draw_sample(out, name, prompt, JACKS if prompt == DEMO_CAPTIONS[0].text else KNOWN.get(prompt))
+        for prompt, name in zip(prompts, result.samples.names if result.samples else [], strict=True)
+    ]
+    times("draw", counted(1 + len(labels) + len(samples), "video"))
+    for sample in samples:
+        on_stage("counted", sample)
+    return write_page(out / "index.html", _page(run, checkpoint, labels, samples, result, times)), result
 
 
 def _short_tuning(steps: int) -> FinetuneConfig:
-    """A few steps at a higher learning rate, enough to see the model move towards one clip."""
-    return load_config(
-        FinetuneConfig, "finetune", [f"steps={steps}", "learning_rate=1e-4", "warmup_steps=10", "log_every=10"]
-    )
+    """A few steps at a higher learning rate, enough to learn the action of one clip."""
+    changes = [f"steps={steps}", f"replay={_REPLAY}", "learning_rate=1e-4", "warmup_steps=10", "log_every=10"]
+    return load_config(FinetuneConfig, "finetune", changes)
 
 
 def _captions_file(video: Path, captions: Sequence[VideoCaption], out: Path) -> Path | None:
@@ -124,49 +132,69 @@ def _captions_file(video: Path, captions: Sequence[VideoCaption], out: Path) -> 
     return out / "captions.csv"
 
 
-def _draw_lifted(run: Run, names: Sequence[str]) -> None:
+def _first_of_each_track(motions: Sequence[str]) -> list[str]:
+    """The first motion of each person, whose names are VIDEO_tTRACK_PIECE."""
+    firsts: dict[str, str] = {}
+    for name in sorted(motions):
+        firsts.setdefault(name.rsplit("_", 1)[0], name)
+    return list(firsts.values())[:_MAX_LABELS]
+
+
+def _draw_labels(run: Run, names: Sequence[str]) -> None:
     if not names:
         raise InputError(f"{run.root}: no motion was lifted; see: crossdiff status {run.root}")
     for name in names:
         features = torch.from_numpy(load_npz(run.pseudo3d / f"{name}.npz", ("features",))["features"])
         render_motion([Motion3D(features_to_joints(features).numpy(), 20.0)], run.root / f"lifted_{name}.mp4")
-        render_2d([Motion2D.load(run.motion2d / f"{name}.npz")], run.root / f"flat_{name}.mp4")
 
 
-def _draw_samples(out: Path, prompts: Sequence[str], result: ChainResult) -> list[Figure]:
-    """One video per prompt: before and after side by side."""
-    figures = []
-    for prompt, name in zip(prompts, result.samples.names if result.samples else [], strict=True):
-        pair = [Motion3D(load_npy(out / place / f"{name}.npy"), 20.0) for place in ("before", "samples")]
-        render_motion(pair, out / f"{name}.mp4", ["before", "after"])
-        figures.append(Figure(f"{name}.mp4", prompt))
-    return figures
+@dataclass(frozen=True)
+class _Sample:
+    """A prompt that was sampled before and after. counted: name of what was counted, and its values."""
+
+    prompt: str
+    figure: Figure
+    counted: tuple[str, str, str] | None
+
+    def __str__(self) -> str:
+        if self.counted is None:
+            return f"{self.prompt}: drawn"
+        title, before, after = self.counted
+        return f"{self.prompt}: {title} {before} before, {after} after"
+
+
+def _draw_sample(out: Path, name: str, prompt: str, count: Count | None) -> _Sample:
+    """Draw a prompt's motions before and after side by side."""
+    before, after = (Motion3D(load_npy(out / place / f"{name}.npy"), 20.0) for place in ("before", "samples"))
+    render_motion([before, after], out / f"{name}.mp4", ["before", "after"])
+    caption = prompt
+    values = None
+    if count is not None:
+        values = (count.title, count.text(before), count.text(after))
+        caption = f"{prompt}: {count.title} {values[1]} before, {values[2]} after"
+    return _Sample(prompt, Figure(f"{name}.mp4", caption), values)
 
 
 def _page(
     run: Run,
     checkpoint: Path,
-    motions: Sequence[str],
-    samples: Sequence[Figure],
+    labels: Sequence[str],
+    samples: Sequence[_Sample],
     result: ChainResult,
     times: _Stopwatch,
 ) -> Page:
-    lifted = [
-        figure
-        for name in motions
-        for figure in (
-            Figure(f"flat_{name}.mp4", "2D motion: 22 joints, 20 frames a second, in metres"),
-            Figure(f"lifted_{name}.mp4", "Lifted to 3D and smoothed: the pseudo label"),
-        )
+    shown = [
+        Figure("clip.mp4", "Keypoints of the kept tracks"),
+        *(Figure(f"lifted_{name}.mp4", f"The label of {name}: 3D motion") for name in labels),
     ]
+    learnt = [sample for sample in samples if sample.prompt not in KNOWN]
+    known = [sample for sample in samples if sample.prompt in KNOWN]
     first, last = _loss_ends(result.finetuned.out)
     facts = [
         ("Model", f"{checkpoint.name}, {_parameters(checkpoint) / 1e6:.1f} M parameters"),
         ("Clips found, kept", f"{len(run.ledger.rows('track'))}, {len(run.ledger.rows('filter', 'done'))}"),
-        (
-            "Fine-tuning",
-            f"{result.finetuned.steps} steps on {counted(len(motions), 'motion')} of the clip, no 3D data",
-        ),
+        ("Fine-tuning", f"{result.finetuned.steps} steps"),
+        ("Keeps", ": ".join(protection(_REPLAY, checkpoint, None))),
         ("Loss, first and last", f"{first:.3f}, {last:.3f}"),
         ("Sampling", _sampling(ChainConfig().sampling)),
     ]
@@ -174,9 +202,9 @@ def _page(
         title="From a video to new motion",
         lead="One clip: people found in it, lifted to 3D, learnt from, and sampled from text.",
         sections=[
-            Section("The clip and its skeleton", _kept_text(run), [Figure("clip.mp4", "Keypoints of the kept tracks")]),
-            Section("Lifted to 3D", _LIFTED_TEXT, lifted, pairs=True),
-            Section("Sampled from text, before and after", _SAMPLES_TEXT, samples),
+            Section("The clip and its labels", f"{_kept_text(run)}\n\n{_LABELS_TEXT}", shown),
+            *[Section("Learnt from the clip", _LEARNT_TEXT, [s.figure for s in learnt])] * bool(learnt),
+            Section("Known before, and kept", _KNOWN_TEXT, [s.figure for s in known]),
             *_quality(checkpoint),
             Section("Numbers", facts=facts, table=times.table()),
             Section("Your own videos", "In a folder that holds videos/, type:", code=_COMMANDS),
@@ -185,13 +213,17 @@ def _page(
     )
 
 
-_LIFTED_TEXT = (
-    "The model reads the 2D features without noise and without text, and predicts 3D motion. "
+_LABELS_TEXT = (
+    "The model lifts the 2D motion of each person to 3D; the detector's own 3D landmarks are fused with it. "
     "It does not know where the camera is; the figure faces the direction that the model chose."
 )
-_SAMPLES_TEXT = (
-    "Left: the shipped model. Right: after a short fine-tuning on this clip and its pseudo label. "
-    "A small model and one clip: this shows the mechanism, not the quality that the method reaches."
+_LEARNT_TEXT = (
+    "Sampled from the text alone. Left: the shipped model, which has never seen the action. Right: after a short "
+    "fine-tuning on this clip's labels."
+)
+_KNOWN_TEXT = (
+    "Half of every batch was motion that the model itself had sampled beforehand (replay), so it keeps what it knew. "
+    "Left: before. Right: after, from the same noise."
 )
 _COMMANDS = """crossdiff extract-2d videos/
 crossdiff pseudo-label

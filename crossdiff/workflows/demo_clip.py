@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -10,17 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crossdiff.errors import InputError
-from crossdiff.files import sha256, write_atomically
+from crossdiff.files import cache_folder, sha256, write_atomically
 
 # BSD-3-Clause, (c) David Pagnon; two people outdoors, 230 frames at 30 frames a second.
 PACKAGE, MEMBER = "sports2d==0.8.34", "Sports2D/Demo/demo.mp4"
 CLIP_SHA256 = "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
-
-
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/crossdiff`, or `~/.cache/crossdiff`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "crossdiff"
 
 
 def fetch_demo_clip(folder: Path | None = None) -> Path:

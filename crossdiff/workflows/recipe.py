@@ -24,6 +24,7 @@ from crossdiff.evaluation.evaluate import evaluate
 from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.evaluators.training import train_evaluator
 from crossdiff.files import read_json, read_record, write_json, write_text
+from crossdiff.learnt import learnt_captions, write_learnt
 from crossdiff.moved import moved_names
 from crossdiff.record import pin
 from crossdiff.training.config import TrainConfig
@@ -129,6 +130,7 @@ def run_recipe(
         folder = out / "evaluations" / name
         # The exported file is evaluated: its hash is in the result.
         exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
+        write_learnt(exported, learnt_captions(out / name))
         work = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, folder, devices, name)
         results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
         results[-1].named().save(exported / EVALUATION)
