@@ -185,6 +185,8 @@ class FinetuneConfig(LoopConfig):
     replay: int = Field(256, ge=0)
     """Motions that the starting model samples of captions it learnt and that keep what it knows, where no 3D dataset is
     given. 0: none."""
+    replay_weight: float = Field(5.0, gt=0)
+    """Weight of the loss of these motions, whose targets are the predictions of the starting model."""
     wild_held_out: float = Field(0.1, ge=0, lt=1)
     """Fraction of the wild clips held out for validation, where there are at least 20."""
     by_quality: bool = False
@@ -202,5 +204,8 @@ class FinetuneConfig(LoopConfig):
             raise ValueError("by_quality: the quality is of the teacher's labels; leave it out, or refresh_every")
         return self
 
-    def objective(self) -> Objective:
-        return Objective(self.weights_3d.terms(), self.weights.terms(), self.by_quality)
+    def objective(self, replayed: bool = False) -> Objective:
+        """The weights of 3D clips, or of replayed ones, and of wild clips."""
+        scale = self.replay_weight if replayed else 1.0
+        weights_3d = {pair: scale * weight for pair, weight in self.weights_3d.terms().items()}
+        return Objective(weights_3d, self.weights.terms(), self.by_quality)

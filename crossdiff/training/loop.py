@@ -6,6 +6,7 @@ uninterrupted one.
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import math
@@ -88,6 +89,7 @@ def fit(
     validation: BatchSource,
     start_over: bool = False,
     teacher: OwnTeacher | None = None,
+    anchored: bool = False,
 ) -> TrainSummary:
     """Train up to `cfg.steps`, from the newest state in `out/state`; writes the averaged model to `out`.
 
@@ -98,9 +100,10 @@ def fit(
     start_over: training resumes only with the configuration and inputs it was started with; where they differ, start
     from scratch instead of raising ConfigError.
     teacher: relabels clips as the model learns.
+    anchored: clips that are not wild have the predictions of the model as it starts for their targets.
     """
     pin(cfg, inputs, out, start_over)
-    trainer = Trainer(model, cfg, objective, out, cache, validation)
+    trainer = Trainer(model, cfg, objective, out, cache, validation, anchored)
     trainer.resume()
     trainer.check_agreement()
     if trainer.step >= cfg.steps:
@@ -141,6 +144,7 @@ class Trainer:
         out: Path,
         cache: Path | None,
         validation: BatchSource,
+        anchored: bool = False,
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
         self.states = StateFolder(out / "state", cfg.keep)
@@ -149,6 +153,7 @@ class Trainer:
         # Stage II leaves the 2D half of the network without gradients.
         self.fabric = launch(cfg, all_learn=sources == targets == set(model.config.domain_names))
         self.model = model.to(self.fabric.device).train()
+        self.anchor = copy.deepcopy(self.model.network).eval().requires_grad_(False) if anchored else None
         self.average = AveragedModel(self.model, multi_avg_fn=moving_average(cfg.ema_decay))
         optimizer = torch.optim.AdamW(
             model.network.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay, fused=True
@@ -222,7 +227,7 @@ class Trainer:
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             batch = batch.to(device)
             pairs, velocity = self.objective.pairs, self.cfg.velocity_weight
-            terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity)
+            terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity, anchor=self.anchor)
             film = None if batch.filmed is None else film_losses(network, self.model, batch.filmed, velocity)
         parts = StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
         return parts if film is None else parts.plus(film, self.film_weight)

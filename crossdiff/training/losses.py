@@ -176,10 +176,12 @@ def cross_losses(
     pairs: Collection[Pair],
     draws: Draws,
     velocity_weight: float = 0.0,
+    anchor: Network | None = None,
 ) -> dict[Pair, Float[Tensor, " b"]]:
     """The loss of each clip in each requested (source, target).
 
     network: `model.network`, perhaps wrapped.
+    anchor: a network whose predictions from the same inputs are the targets of the clips that are not wild.
     velocity_weight: weight of the error of differences between frames, for 3D motion (Tevet et al. 2023, equation 5,
     here of all features).
 
@@ -200,15 +202,35 @@ def cross_losses(
     # Without padding no mask is needed, and attention may take its fastest kernel.
     frames = batch.frames if len(set(batch.lengths)) > 1 else None
     predicted = network(noisy, t, text, frames, targets=targets)
+    held = {} if anchor is None else _predictions(anchor, noisy, t, text, frames, targets, ~batch.wild)
     losses = {}
     for source, target in pairs:
         trusted = batch.trusted[target]
         if source == "3d":
             trusted = trusted & batch.has_3d[:, None, None]
         made, wanted = predicted[source, target].float(), clean[target]
+        if held:
+            wanted = wanted.index_put((~batch.wild,), held[source, target].float())
         losses[source, target] = masked_mse(made, wanted, trusted)
         if velocity_weight and target == "3d":
             both = trusted[:, 1:] & trusted[:, :-1]
             steps = masked_mse(made.diff(dim=1), wanted.diff(dim=1), both)
             losses[source, target] = losses[source, target] + velocity_weight * steps
     return losses
+
+
+@torch.no_grad()
+def _predictions(
+    network: Network,
+    noisy: Mapping[Domain, Tensor],
+    t: Tensor,
+    text: Tensor,
+    frames: Tensor | None,
+    targets: Sequence[Domain],
+    rows: Bool[Tensor, " b"],
+) -> dict[Pair, Tensor]:
+    """What a network predicts for some rows of a batch; empty for no rows."""
+    if not rows.any():
+        return {}
+    some = {domain: x[rows] for domain, x in noisy.items()}
+    return network(some, t[rows], text[rows], None if frames is None else frames[rows], targets=targets)

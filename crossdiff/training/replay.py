@@ -1,7 +1,8 @@
 """Replay: motions that a model samples of the captions it learnt, to be learnt again beside something new.
 
 Generative replay keeps what a network knows without its training data (Shin et al., Continual Learning with Deep
-Generative Replay, NeurIPS 2017).
+Generative Replay, NeurIPS 2017). The targets are the starting model's predictions from the noised motions, which are
+smoother than the motions themselves (Li and Hoiem, Learning without Forgetting, ECCV 2016).
 """
 
 from __future__ import annotations

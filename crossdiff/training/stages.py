@@ -129,14 +129,15 @@ def finetune(
         unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
         batches: BatchSource = seen
         validation: BatchSource = unseen
-        objective = cfg.objective()
+        anchored = known is not None and known.replayed
+        objective = cfg.objective(anchored)
         if known is not None and rest:
             inputs["data"] = known.identity
             batches = MixedBatches(seen, MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed))
             validation = MixedBatches(unseen, _held_out(known.dataset, rest, max_frames, cfg))
         else:
             objective = replace(objective, mocap={})
-        summary = fit(model, batches, cfg, objective, out, out, inputs, validation, start_over, teacher)
+        summary = fit(model, batches, cfg, objective, out, out, inputs, validation, start_over, teacher, anchored)
         captured = [] if known is None else count_captions(_texts(known.dataset), "capture")
     _list_captions(out, checkpoint, joined(count_captions(wild.captions, "film"), captured))
     if cfg.devices * cfg.num_nodes > 1:
@@ -163,6 +164,7 @@ class _Known:
 
     dataset: MocapDataset
     identity: str
+    replayed: bool = False
 
 
 @contextmanager
@@ -176,7 +178,7 @@ def _known_motion(
         yield _Known(dataset, dataset.fingerprint())
     elif cfg.replay and (replay := sample_replay(model, checkpoint, cfg.replay, cfg.seed, cfg.device)):
         with replay_dataset(replay, model) as folder:
-            yield _Known(MocapDataset(folder, "train", model.config.layout_2d), f"replay {replay.name}")
+            yield _Known(MocapDataset(folder, "train", model.config.layout_2d), f"replay {replay.name}", replayed=True)
     else:
         yield None
 

@@ -219,6 +219,19 @@ def test_steps_from_frame_to_frame_count_where_both_frames_are_trusted(batch):
     assert measured(late)["3d", "3d"][0] > 0
 
 
+def test_an_anchors_predictions_are_the_targets_of_clips_that_are_not_wild(batch):
+    model, other = small_model(), small_model(seed=1)
+    other.normalizers.load_state_dict(model.normalizers.state_dict())
+    mixed = replace(batch, wild=torch.tensor([True, False]))
+    args = (model, mixed, torch.zeros(2, 6), ALL, draw((0, 0), batch.rows, 0.0), 3.0)
+    plain = cross_losses(model.network, *args)
+    own, others = (cross_losses(model.network, *args, anchor=one.network) for one in (model, other))
+    for pair in ALL:
+        assert own[pair][0] == plain[pair][0] == others[pair][0] > 0
+        assert own[pair][1] < 1e-9 < others[pair][1]
+    assert not any(parameter.grad_fn for parameter in other.parameters())
+
+
 def test_weights_of_timesteps():
     t = torch.tensor([0, 300, 700, 999])
     kept = kept_signal(t)

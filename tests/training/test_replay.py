@@ -120,6 +120,6 @@ def test_the_new_model_lists_what_both_know_and_how_known_prompts_moved(checkpoi
     assert "16 known prompts: " in str(summary)
     record = tmp_path / "after/kept.json"
     kept = measure_retention(checkpoint, tmp_path / "after", record)
-    assert 0 < kept.travel and str(kept) in str(summary)
+    assert kept.travel > 0 and str(kept) in str(summary)
     assert measure_retention(checkpoint, checkpoint, tmp_path / "same.json").travel == pytest.approx(1)
     torch.testing.assert_close(kept.gesture, measure_retention(checkpoint, tmp_path / "after", record).gesture)
