@@ -49,6 +49,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "evaluate-lift": "evaluate_lift:evaluate_lift",
         "compare": "compare:compare",
         "study ablations": "study:ablations",
+        "study forgetting": "study:forgetting",
         "study held-out": "study:held_out",
         "study sampling": "study:sampling",
     },

@@ -13,6 +13,7 @@ from crossdiff.cli.options import (
     EvaluatedModel,
     EvaluatorFolder,
     SamplingDevices,
+    Teacher,
     config_file,
     setting,
     study_folder,
@@ -43,6 +44,32 @@ def ablations(
     study = load_config(AblationStudy, config, set_)
     folder = evaluators_of(data, evaluators)
     print_summary(run_ablations(study, data, folder, out, pick_devices(device), tuple(only or ())))
+
+
+def forgetting(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of labelled runs.")],
+    data: Dataset = DEFAULT_DATASET,
+    checkpoint: Teacher = None,
+    config: Annotated[str, config_file("forgetting.yaml")] = "forgetting",
+    evaluators: EvaluatorFolder = None,
+    out: Annotated[Path, study_folder("models, results and tables")] = Path("forgetting"),
+    device: SamplingDevices = "auto",
+    set_: Annotated[list[str] | None, setting("finetune.steps=240")] = None,
+) -> None:
+    """What fine-tuning on runs teaches and what it costs known prompts, with replay, with 3D data, and with neither.
+
+    Example: crossdiff study forgetting runs/demo runs/jhmdb --data dataset --out forgetting
+    """
+    from crossdiff.config import load_config
+    from crossdiff.device import pick_devices
+    from crossdiff.studies.forgetting import ForgettingStudy, run_forgetting
+    from crossdiff.workflows.defaults import resolve_checkpoint
+    from crossdiff.workflows.evaluators import evaluators_of
+
+    study = load_config(ForgettingStudy, config, set_)
+    model = resolve_checkpoint(checkpoint, on_default=print_default)
+    folder = evaluators_of(data, evaluators)
+    print_summary(run_forgetting(study, runs, model, data, folder, out, pick_devices(device)))
 
 
 def held_out(
