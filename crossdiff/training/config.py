@@ -189,6 +189,9 @@ class FinetuneConfig(LoopConfig):
     """Weight of the loss of these motions, whose targets are the predictions of the starting model."""
     wild_held_out: float = Field(0.1, ge=0, lt=1)
     """Fraction of the wild clips held out for validation, where there are at least 20."""
+    wild_target: Literal["label", "picture"] = "label"
+    """What the 3D motion of wild clips is judged by: all features of the pseudo label, or the clip's own picture, where
+    errors of the label's depth do not count; see `picture_losses`."""
     by_quality: bool = False
     """Whether pseudo labels are weighted by their quality."""
     refresh_every: int = Field(0, ge=0)

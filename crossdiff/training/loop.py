@@ -30,7 +30,7 @@ from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import progress_bar
 from crossdiff.text import CachedEmbeddings, check_prompts
-from crossdiff.training.config import LoopConfig, TrainConfig
+from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import launch
 from crossdiff.training.losses import (
@@ -166,6 +166,7 @@ class Trainer:
         self.board: SummaryWriter | _NoBoard = _NoBoard()
         self.validation = validation
         film = cfg.film if isinstance(cfg, TrainConfig) else None
+        self.by_picture = isinstance(cfg, FinetuneConfig) and cfg.wild_target == "picture"
         self.film_weight = film.weight if film else 0.0
         captions = [c for c in validation.captions() if c]
         given = check_prompts(cfg.sample_prompts)
@@ -227,7 +228,7 @@ class Trainer:
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             batch = batch.to(device)
             pairs, velocity = self.objective.pairs, self.cfg.velocity_weight
-            terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity, anchor=self.anchor)
+            terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity, self.anchor, self.by_picture)
             film = None if batch.filmed is None else film_losses(network, self.model, batch.filmed, velocity)
         parts = StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
         return parts if film is None else parts.plus(film, self.film_weight)

@@ -17,6 +17,8 @@ from crossdiff.diffusion.schedule import add_noise
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.models.prediction import kept_signal
 from crossdiff.training.draws import Draws
+from crossdiff.training.masked import masked_mse
+from crossdiff.training.picture import picture_losses
 from crossdiff.types import DOMAINS, Domain
 
 Pair = tuple[Domain, Domain]
@@ -159,15 +161,6 @@ def timestep_weights(t: Int[Tensor, " b"], weighting: Weighting) -> Float[Tensor
     return 1 / (1 - kept) if weighting == "v" else torch.ones_like(kept)
 
 
-def masked_mse(
-    predicted: Float[Tensor, "b t d"], target: Float[Tensor, "b t d"], trusted: Bool[Tensor, "b t d"]
-) -> Float[Tensor, " b"]:
-    """Mean over the trusted values of each clip; 0 if there are none."""
-    weight = trusted.to(predicted.dtype)
-    error = (predicted - target).square() * weight
-    return error.sum((1, 2)) / weight.sum((1, 2)).clamp_min(1.0)
-
-
 def cross_losses(
     network: Network,
     model: CrossDiffModel,
@@ -177,11 +170,13 @@ def cross_losses(
     draws: Draws,
     velocity_weight: float = 0.0,
     anchor: Network | None = None,
+    by_picture: bool = False,
 ) -> dict[Pair, Float[Tensor, " b"]]:
     """The loss of each clip in each requested (source, target).
 
     network: `model.network`, perhaps wrapped.
     anchor: a network whose predictions from the same inputs are the targets of the clips that are not wild.
+    by_picture: judge the 3D motion of wild clips by the clip's picture instead of the pseudo label; `picture_losses`.
     velocity_weight: weight of the error of differences between frames, for 3D motion (Tevet et al. 2023, equation 5,
     here of all features).
 
@@ -216,6 +211,9 @@ def cross_losses(
             both = trusted[:, 1:] & trusted[:, :-1]
             steps = masked_mse(made.diff(dim=1), wanted.diff(dim=1), both)
             losses[source, target] = losses[source, target] + velocity_weight * steps
+        if by_picture and target == "3d" and batch.wild.any():
+            seen = picture_losses(model, made, batch, velocity_weight)
+            losses[source, target] = torch.where(batch.wild, seen, losses[source, target])
     return losses
 
 

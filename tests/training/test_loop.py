@@ -204,7 +204,7 @@ def test_a_nan_loss_stops_the_run_and_the_last_state_stays(prepared, unbroken, t
 
 
 def test_nan_gradients_of_a_finite_loss_stop_the_run_too(prepared, tmp_path, monkeypatch):
-    def losses(network, model, batch, text, weights, draws, velocity_weight, anchor):
+    def losses(network, model, batch, text, weights, draws, velocity_weight, anchor, by_picture):
         zero = sum((p * 0).sum() for p in model.network.parameters())
         return {("3d", "3d"): zero.abs().sqrt().expand(len(batch.lengths))}
 
@@ -268,7 +268,7 @@ def test_the_model_of_the_lowest_validation_loss_is_kept(prepared, tmp_path, mon
     # The average is at its best after step 4 by decree.
     wanted = iter([5.0, 4.0, 3.0, 1.0, 2.0, 6.0])
 
-    def losses(network, model, batch, text, weights, draws, velocity_weight, anchor):
+    def losses(network, model, batch, text, weights, draws, velocity_weight, anchor, by_picture):
         if torch.is_grad_enabled():
             return cross_losses(network, model, batch, text, weights, draws, velocity_weight)
         loss = torch.full((len(batch.lengths),), next(wanted) / len(weights), device=batch.frames.device)
