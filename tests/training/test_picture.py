@@ -72,7 +72,7 @@ def test_rotations_and_velocities_are_held_to_the_joints(joints):
         other = made.clone()
         other[..., group] += 1.0
         assert float(picture_losses(model, other, batch)) == pytest.approx(
-            (group.stop - group.start) / layout.dim, rel=1e-4
+            (group.stop - group.start) / layout.dim, rel=1e-2
         )
 
 
