@@ -10,6 +10,7 @@ from crossdiff.data.batch import MotionBatch
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.representation.features2d import features_to_joints as flat_joints
 from crossdiff.representation.features3d import features_to_joints, joints_to_features_3d
+from crossdiff.representation.normalizer import Normalizer
 from crossdiff.representation.projection import rotate_y
 from crossdiff.representation.reprojection import fit_yaw
 from crossdiff.training.masked import masked_mse
@@ -34,7 +35,7 @@ def picture_losses(
         yaw = fit_yaw(label * metres, flat * metres, seen)[0].nan_to_num()
         own = torch.zeros_like(made)
         own[:, :-1] = model.normalize("3d", joints_to_features_3d(joints.detach(), skeleton, parity=False))
-    spread = model.normalizers["3d"].std[layout.positions].square().mean().sqrt()
+    spread = _spread(model)
     off = (rotate_y(joints - joints[:, :, :1], yaw[:, None, None])[..., :2] - (flat - flat[:, :, :1])) / spread
     counted = (seen & seen[..., :1] & batch.has_3d[:, None, None])[..., None].expand_as(off)
     zero = torch.zeros_like(off).flatten(2)
@@ -55,6 +56,13 @@ def picture_losses(
     widths = {name: group.stop - group.start for name, group in layout.groups.items()}
     total = torch.stack([widths[name] * part for name, part in parts.items()]).sum(0)
     return total / layout.dim * batch.has_3d.to(total.dtype)
+
+
+def _spread(model: CrossDiffModel) -> Tensor:
+    """Standard deviation of the positions' values over the training data, as a root mean square."""
+    normalizer = model.normalizers["3d"]
+    assert isinstance(normalizer, Normalizer)
+    return normalizer.std[model.config.layout("3d").positions].square().mean().sqrt()
 
 
 def _shown(model: CrossDiffModel, batch: MotionBatch) -> tuple[Float[Tensor, "b t j 2"], Bool[Tensor, "b t j"]]:
