@@ -2,7 +2,8 @@
 
     python benchmarks/startup.py [--runs 5]
 
-Both are started in turn with one thread, and the least time of each counts. The goal is at most twice the time of `import torch`.
+Both are started in turn with one thread, and the least time of each counts. The goal is at most twice the time of
+`import torch`.
 """
 
 from __future__ import annotations
