@@ -9,7 +9,6 @@ from pydantic import Field
 from crossdiff.config import Config
 from crossdiff.diffusion.config import SamplingConfig
 
-
 # R-precision ranks each text among the motions of a batch, up to the third place.
 MIN_BATCH = 4
 

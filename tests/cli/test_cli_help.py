@@ -74,7 +74,8 @@ except SystemExit as end:
     assert not end.code
 heavy = {
     "torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy", "scipy", "pandas", "transformers", "diffusers",
-    "cv2", "av", "matplotlib", "PIL", "imageio_ffmpeg", "rich", "tensorboard", "lightning_fabric", "gradio", "mediapipe",
+    "cv2", "av", "matplotlib", "PIL", "imageio_ffmpeg", "rich", "tensorboard", "lightning_fabric", "gradio",
+    "mediapipe",
 }
 print("heavy:", sorted(heavy & set(sys.modules)))
 """

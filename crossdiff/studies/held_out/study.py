@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from crossdiff.config import Config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.errors import ConfigError, InputError
+from crossdiff.errors import ConfigError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
 from crossdiff.evaluation.plan import check_protocol
