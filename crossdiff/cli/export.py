@@ -25,7 +25,8 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help="bvh, glb, npz, csv or smpl; repeatable; default: by the suffix of --out.",
+            help="bvh, glb, npz, csv (positions), trc (OpenSim's markers), angles (of joints, as CSV) or smpl; "
+            "repeatable; default: by the suffix of --out.",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +52,7 @@ def export(
         bool, typer.Option("--mesh", help="smpl: also the skin of --body-model, one .obj per frame.")
     ] = False,
 ) -> None:
-    """Write motions for Blender, game engines, body-model tools or tables, on bones of constant length.
+    """Write motions for Blender, game engines, biomechanics, body-model tools or tables, on bones of constant length.
 
     Example: crossdiff export walk.npy --format bvh --format glb --smooth --foot-lock --out walk
 

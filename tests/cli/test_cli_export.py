@@ -11,6 +11,8 @@ from synthetic import person
 from crossdiff.data.bvh import read_bvh
 from crossdiff.representation.features3d import joints_to_features_3d
 
+ENDINGS = (".bvh", ".glb", ".npz", ".csv", ".trc", "_angles.csv", "_poses.npz")
+
 
 @pytest.fixture
 def motions(tmp_path, monkeypatch):
@@ -23,11 +25,14 @@ def motions(tmp_path, monkeypatch):
 
 
 def test_every_format(motions):
-    formats = ["bvh", "glb", "npz", "csv", "smpl"]
+    formats = ["bvh", "glb", "npz", "csv", "trc", "angles", "smpl"]
     options = [word for name in formats for word in ("--format", name)]
     said = crossdiff("export", "walk.npy", "turn.npy", *options, "--smooth", "--foot-lock").ok()
-    assert "out = export" in said.out and "2 motions exported as bvh, glb, npz, csv, smpl to export" in said.out
-    names = {f"{n}{e}" for n in ("walk", "turn") for e in (".bvh", ".glb", ".npz", ".csv", "_poses.npz")}
+    assert (
+        "out = export" in said.out
+        and "2 motions exported as bvh, glb, npz, csv, trc, angles, smpl to export" in said.out
+    )
+    names = {f"{n}{e}" for n in ("walk", "turn") for e in ENDINGS}
     assert {p.name for p in (motions / "export").iterdir()} == names
     (line,) = [line for line in said.out.splitlines() if line.startswith("  walk: ")]
     before, after = map(float, re.search(r"speed of feet in contact ([\d.]+) -> ([\d.]+) cm/s", line).groups())
@@ -101,7 +106,7 @@ def test_what_was_exported_can_be_exported_again(motions):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["walk.npy", "--format", "fbx"], ["fbx", "bvh, glb, npz, csv, smpl"]),
+        (["walk.npy", "--format", "fbx"], ["fbx", "bvh, glb, npz, csv, trc, angles, smpl"]),
         (["walk.npy", "--format", "bvh", "--unit", "inch"], ["inch", "cm, m"]),
         (["walk.npy"], ["format: expected", "got none"]),
         (["walk.npy", "--format", "bvh", "--names", "rigify"], ["rigify", "humanml3d, mixamo, unreal, vrm"]),
