@@ -95,7 +95,9 @@ def run_decoder_layer(
     if memory_ignore is None or torch.is_grad_enabled():
         return layer(tokens, memory, tgt_key_padding_mask=ignore, memory_key_padding_mask=memory_ignore)
     padding = torch.zeros_like(memory_ignore, dtype=tokens.dtype).masked_fill(memory_ignore, -torch.inf)
-    per_head = padding.repeat_interleave(layer.multihead_attn.num_heads, 0)
+    attention = layer.multihead_attn
+    assert isinstance(attention, nn.MultiheadAttention)
+    per_head = padding.repeat_interleave(attention.num_heads, 0)
     memory_mask = per_head[:, None].expand(-1, tokens.shape[1], -1)
     return layer(tokens, memory, memory_mask=memory_mask, tgt_key_padding_mask=ignore)
 
