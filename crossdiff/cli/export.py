@@ -63,6 +63,7 @@ def export(
     from crossdiff.export.batch import ExportOptions, Format, export_motions, format_of
     from crossdiff.export.bvh import Unit
     from crossdiff.export.rig import Names
+    from crossdiff.wording import MOST_LISTED
     from crossdiff.workflows.defaults import resolve_out
 
     folder = resolve_out(out, Path("export"), print_default)
@@ -71,7 +72,10 @@ def export(
     chosen = tuple(cast(Format, kind) for kind in dict.fromkeys(given))
     options = ExportOptions(chosen, smooth, foot_lock, cast(Unit, unit), body_model, mesh, fps, cast(Names, names))
     result = export_motions(motions, folder, options)
-    for line in result.measures():
+    measures = result.measures()
+    for line in measures[:MOST_LISTED]:
         print_text(f"  {line}")
+    if len(measures) > MOST_LISTED:
+        print_text(f"  ... and {len(measures) - MOST_LISTED} more")
     print_summary(result)
     result.raise_failures()

@@ -9,7 +9,7 @@ import typer
 
 from crossdiff.cli.options import (
     Devices,
-    Logger,
+    LoggerChoice,
     MixedDataset,
     NumNodes,
     RunFolder,
@@ -30,7 +30,7 @@ def finetune(
     config: Annotated[str, config_file("finetune.yaml")] = "finetune",
     devices: Devices = None,
     num_nodes: NumNodes = None,
-    logger: Logger = None,
+    logger: LoggerChoice = None,
     start_over: StartOver = False,
     set_: Annotated[list[str] | None, setting("steps=500")] = None,
 ) -> None:

@@ -88,7 +88,7 @@ Devices = Annotated[
     int | None, typer.Option("--devices", help="GPUs (or CPU processes) per machine that share a batch.")
 ]
 NumNodes = Annotated[int | None, typer.Option("--num-nodes", help="Machines that share a batch.")]
-Logger = Annotated[
+LoggerChoice = Annotated[
     str | None,
     typer.Option(
         "--logger",

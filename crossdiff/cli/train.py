@@ -12,7 +12,7 @@ from crossdiff.cli.options import (
     DEFAULT_DATASET,
     MAX_SEED,
     Devices,
-    Logger,
+    LoggerChoice,
     NumNodes,
     StartOver,
     config_file,
@@ -40,7 +40,7 @@ def train(
     ] = None,
     devices: Devices = None,
     num_nodes: NumNodes = None,
-    logger: Logger = None,
+    logger: LoggerChoice = None,
     start_over: StartOver = False,
     set_: Annotated[list[str] | None, setting("steps=1000")] = None,
 ) -> None:

@@ -97,10 +97,10 @@ def import_wandb() -> Any:
     """The package wandb, or MissingDependencyError."""
     try:
         import wandb
-    except ImportError:
+    except ImportError as error:
         raise MissingDependencyError(
-            "logger wandb: wandb is not installed; install it with: pip install '.[wandb]' in the project's folder, "
-            "or use --logger tensorboard or csv"
+            f"logger wandb: cannot be imported ({error}); install it with: pip install '.[wandb]' in the project's "
+            "folder, or use --logger tensorboard or csv"
         ) from None
     return wandb
 

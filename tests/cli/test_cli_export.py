@@ -1,6 +1,7 @@
 """`crossdiff export` as it is typed."""
 
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -9,6 +10,7 @@ from command import crossdiff
 from synthetic import person
 
 from crossdiff.data.bvh import read_bvh
+from crossdiff.files import load_npz
 from crossdiff.representation.features3d import joints_to_features_3d
 
 ENDINGS = (".bvh", ".glb", ".npz", ".csv", ".trc", "_angles.csv", "_poses.npz")
@@ -46,6 +48,14 @@ def test_a_bad_file_does_not_stop_the_rest(motions):
     crossdiff("export", "bad.npy", "--format", "csv").failed("1 motion could not be exported", code=1)
 
 
+def test_many_motions_are_not_as_many_lines(motions):
+    many = [motions / f"walk{n}.npy" for n in range(23)]
+    for path in many:
+        shutil.copy("walk.npy", path)
+    said = crossdiff("export", *many, "--format", "csv", "--out", "to").ok().out.splitlines()
+    assert len([line for line in said if line.startswith("  walk")]) == 20 and "  ... and 3 more" in said
+
+
 def test_files_of_other_kinds_and_absurd_frame_rates_cost_themselves(motions):
     with zipfile.ZipFile("no_arrays.npz", "w") as z:
         z.writestr("joints.npy", "no array")
@@ -70,11 +80,11 @@ def test_units_of_bvh(motions):
 def test_frame_rates(motions):
     """BVH files get the rate of a new scene of Blender, others that of the motion, until one is asked for."""
     crossdiff("export", "walk.npy", "--format", "bvh", "--format", "npz", "--out", "to").ok()
-    bvh, npz = read_bvh(motions / "to/walk.bvh"), np.load(motions / "to/walk.npz")
+    bvh, npz = read_bvh(motions / "to/walk.bvh"), load_npz(motions / "to/walk.npz")
     assert bvh.fps == pytest.approx(24) and npz["fps"] == 20
     assert len(bvh.positions()) == 47 and len(npz["joints"]) == 40  # of 39 / 20 s
     crossdiff("export", "walk.npy", "--fps", "30", "--format", "bvh", "--format", "npz", "--out", "to").ok()
-    bvh, npz = read_bvh(motions / "to/walk.bvh"), np.load(motions / "to/walk.npz")
+    bvh, npz = read_bvh(motions / "to/walk.bvh"), load_npz(motions / "to/walk.npz")
     assert bvh.fps == pytest.approx(30) and npz["fps"] == 30 and len(npz["joints"]) == 59
 
 
@@ -89,7 +99,7 @@ def test_one_motion_to_the_file_that_is_named(motions):
     assert "1 motion exported as bvh to here/walk_1.bvh" in said.out
     assert [p.name for p in (motions / "here").iterdir()] == ["walk_1.bvh"]
     crossdiff("export", "walk.npy", "--format", "smpl", "--out", "poses.npz").ok()
-    assert "trans" in np.load(motions / "poses.npz")
+    assert "trans" in load_npz(motions / "poses.npz")
     (motions / "old.bvh").mkdir()  # a folder stays one
     crossdiff("export", "walk.npy", "--format", "bvh", "--out", "old.bvh").ok()
     assert (motions / "old.bvh/walk.bvh").is_file()
@@ -98,7 +108,7 @@ def test_one_motion_to_the_file_that_is_named(motions):
 def test_what_was_exported_can_be_exported_again(motions):
     crossdiff("export", "walk.npy", "--format", "npz", "--out", "one").ok()
     crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "two").ok()
-    one, two = (np.load(motions / n / "walk.npz")["joints"] for n in ("one", "two"))
+    one, two = (load_npz(motions / n / "walk.npz")["joints"] for n in ("one", "two"))
     np.testing.assert_allclose(one, two, atol=1e-4)
     crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "one").failed("would be overwritten", "--out")
 
