@@ -8,7 +8,18 @@ export HF_HUB_OFFLINE := 1
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 
+# On Linux, the package index has PyTorch's CUDA build. Without an NVIDIA driver, PyTorch's own index of CPU builds is
+# used, if it answers within five seconds. `make demo CUDA=1` takes the package index's build in any case.
+CUDA ?=
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+PROBE := import signal, urllib.request; signal.alarm(5); urllib.request.urlopen("$(CPU_INDEX)/torch/", timeout=5)
+WANTS_CPU_BUILD = test -z "$(CUDA)" && test "$$(uname -s)" = Linux && ! nvidia-smi >/dev/null 2>&1 && \
+	$(PYTHON) -c '$(PROBE)' >/dev/null 2>&1
+CPU_BUILD := $(wildcard .venv/lib/python*/site-packages/torch-*+cpu.dist-info)
 .PHONY: demo test check mmpose install lint types package docs format wheel clean
+ifneq ($(and $(CUDA),$(CPU_BUILD)),)
+.PHONY: .venv/.installed
+endif
 
 demo: install  ## the whole chain on a real clip; writes runs/demo/index.html
 	$(BIN)/crossdiff demo
@@ -28,6 +39,12 @@ install: .venv/.installed
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or 3.12; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing into .venv: one to five minutes, once."
 	$(PYTHON) -m venv .venv
+	$(if $(and $(CUDA),$(CPU_BUILD)),$(BIN)/pip uninstall --quiet --yes torch)
+	@if $(WANTS_CPU_BUILD); then \
+		echo "No NVIDIA driver: installing PyTorch's CPU build (the CUDA build: make CUDA=1)."; \
+		$(BIN)/$(PIP_INSTALL) --no-deps -c constraints.txt --index-url $(CPU_INDEX) torch \
+			|| echo "Not available: installing the package index's build."; \
+	fi
 	$(BIN)/$(PIP_INSTALL) -c constraints.txt -e '.[dev]'
 	touch $@
 

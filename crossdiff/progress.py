@@ -21,12 +21,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Self, TypeVar
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from crossdiff.wording import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
 
 T = TypeVar("T")
 
@@ -145,14 +146,19 @@ def track(items: Iterable[T], task: str, total: int | None = None) -> Iterator[T
 class TerminalBars:
     """Observer that draws a bar per task, with count and time left, and removes it when the task ends."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | None = None) -> None:
+        """console: where to draw; default: stderr."""
+        # Loaded only where bars are drawn.
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
-            console=console,
+            console=console or Console(stderr=True),
             transient=True,
         )
         self._shown: dict[int, TaskID] = {}
@@ -217,7 +223,7 @@ def _duration(seconds: float) -> str:
 
 def _terminal() -> Observer:
     """On stderr, so that a command's output can be piped: bars if it is a terminal, otherwise lines."""
-    return _terminal_bars() if Console(stderr=True).is_terminal else _lines()
+    return _terminal_bars() if sys.stderr.isatty() else _lines()
 
 
 @cache
@@ -227,4 +233,4 @@ def _lines() -> ProgressLines:
 
 @cache
 def _terminal_bars() -> TerminalBars:
-    return TerminalBars(Console(stderr=True))
+    return TerminalBars()

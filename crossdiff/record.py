@@ -30,20 +30,30 @@ def pin(path: Path, record: Record, outputs: Collection[str], start_over: bool, 
     start_over: delete them where the record differs, instead of raising ConfigError.
     free: names of values that may differ.
     """
+    changed = check_pin(path, record, outputs, start_over, free)
+    if changed:
+        log.warning("%s: starts over (%s)", path.parent, changed)
+        clear(path.parent, outputs)
+    write_text(path, yaml.safe_dump(dict(record), sort_keys=False))
+
+
+def check_pin(
+    path: Path, record: Record, outputs: Collection[str], start_over: bool, free: Collection[str] = ()
+) -> str:
+    """What `pin` would start over for, empty if nothing; raises as it does, and writes nothing."""
     folder, before = path.parent, read_record(path)
     is_new = not path.is_file() and not any((folder / name).exists() for name in outputs)
     changed = [] if is_new else [name for name in differences(before, record) if name not in free]
-    if changed:
-        names = ", ".join(changed[:_MOST_NAMES]) + (", ..." if len(changed) > _MOST_NAMES else "")
-        names = names if before else f"{path.name} is missing or damaged"
-        if not start_over:
-            raise ConfigError(
-                f"{folder}: was started with other settings or data ({names}); give another --out, "
-                "or start over with --start-over"
-            )
-        log.warning("%s: starts over (%s)", folder, names)
-        clear(folder, outputs)
-    write_text(path, yaml.safe_dump(dict(record), sort_keys=False))
+    if not changed:
+        return ""
+    names = ", ".join(changed[:_MOST_NAMES]) + (", ..." if len(changed) > _MOST_NAMES else "")
+    names = names if before else f"{path.name} is missing or damaged"
+    if not start_over:
+        raise ConfigError(
+            f"{folder}: was started with other settings or data ({names}); give another --out, "
+            "or start over with --start-over"
+        )
+    return names
 
 
 def clear(folder: Path, outputs: Collection[str]) -> None:

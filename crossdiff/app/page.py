@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from crossdiff.app.address import cannot_serve
 from crossdiff.app.guard import RequestGuard
 from crossdiff.app.models import Models
 from crossdiff.app.progress import ProgressCallback
@@ -21,7 +22,7 @@ from crossdiff.app.text import MAX_LINES, make_motions
 from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
-from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
+from crossdiff.errors import ClipError, CrossDiffError, MissingDependencyError
 from crossdiff.files import disk_message
 from crossdiff.pipeline.search import VIDEO_SUFFIXES
 
@@ -251,7 +252,7 @@ def serving(
                 app_kwargs={"middleware": [Middleware(RequestGuard, **guard)]},
             )
         except OSError as error:
-            raise InputError(f"{host}:{port}: cannot be served ({error}); choose another --port or --host") from None
+            raise cannot_serve(host, port, error) from None
         try:
             yield page.local_url
         finally:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from collections import Counter
 from typing import NoReturn
 
 import typer
@@ -13,7 +14,7 @@ import typer
 from crossdiff import __version__
 from crossdiff.cli.lazy import lazy_group
 from crossdiff.errors import CrossDiffError
-from crossdiff.wording import printable
+from crossdiff.wording import MOST_LISTED, printable
 
 # Topic -> command -> module and function below `crossdiff.cli`, imported when the command is asked for.
 COMMANDS: dict[str, dict[str, str]] = {
@@ -85,6 +86,8 @@ def options(
 ) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_PrintableFormatter("%(levelname)s %(message)s"))
+    if not verbose:
+        handler.addFilter(_FewOfAKind())
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
@@ -93,6 +96,21 @@ class _PrintableFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
+
+
+class _FewOfAKind(logging.Filter):
+    """Passes the first messages that one call logs, so that thousands of damaged files are not thousands of lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: Counter[object] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.msg
+        self._counts[kind] += 1
+        if self._counts[kind] == MOST_LISTED:
+            record.msg = f"{kind}; others like it are not shown (-v shows all)"
+        return self._counts[kind] <= MOST_LISTED
 
 
 # What typer exits with at Ctrl-C.

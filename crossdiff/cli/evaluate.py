@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +41,10 @@ def evaluate(
     """
     from crossdiff.config import load_config
     from crossdiff.device import pick_devices
+    from crossdiff.errors import InputError
     from crossdiff.evaluation.config import EvaluationConfig
     from crossdiff.evaluation.evaluate import evaluate as run
+    from crossdiff.evaluation.plan import ProtocolError
     from crossdiff.evaluation.report import markdown
     from crossdiff.workflows.defaults import model_name, resolve_checkpoint, resolve_out
     from crossdiff.workflows.evaluators import evaluators_of
@@ -49,6 +54,15 @@ def evaluate(
     name = name or model_name(checkpoint, model)
     folder = resolve_out(out, Path("evaluations") / name, print_default)
     devices = pick_devices(device)
-    result = run(cfg, model, data, evaluators_of(data, evaluators), folder, devices, name, start_over)
+    try:
+        result = run(cfg, model, data, evaluators_of(data, evaluators), folder, devices, name, start_over)
+    except ProtocolError as error:
+        raise InputError(f"{error.problem}; this works: {_command_with(error.settings)}") from None
     typer.echo(markdown(result))
     print_summary(f"{folder}: result.json, report.md, report.html; {cfg.protocol.replications} replications")
+
+
+def _command_with(settings: Mapping[str, int]) -> str:
+    """The command as it was typed, with these settings, which replace earlier ones."""
+    more = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    return shlex.join(["crossdiff", *sys.argv[1:], *more])

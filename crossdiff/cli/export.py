@@ -25,7 +25,8 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help="bvh, glb, npz, csv or smpl; repeatable; default: by the suffix of --out.",
+            help="bvh, glb, npz, csv (positions), trc (OpenSim's markers), angles (of joints, as CSV) or smpl; "
+            "repeatable; default: by the suffix of --out.",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +52,7 @@ def export(
         bool, typer.Option("--mesh", help="smpl: also the skin of --body-model, one .obj per frame.")
     ] = False,
 ) -> None:
-    """Write motions for Blender, game engines, body-model tools or tables, on bones of constant length.
+    """Write motions for Blender, game engines, biomechanics, body-model tools or tables, on bones of constant length.
 
     Example: crossdiff export walk.npy --format bvh --format glb --smooth --foot-lock --out walk
 
@@ -62,6 +63,7 @@ def export(
     from crossdiff.export.batch import ExportOptions, Format, export_motions, format_of
     from crossdiff.export.bvh import Unit
     from crossdiff.export.rig import Names
+    from crossdiff.wording import MOST_LISTED
     from crossdiff.workflows.defaults import resolve_out
 
     folder = resolve_out(out, Path("export"), print_default)
@@ -70,7 +72,10 @@ def export(
     chosen = tuple(cast(Format, kind) for kind in dict.fromkeys(given))
     options = ExportOptions(chosen, smooth, foot_lock, cast(Unit, unit), body_model, mesh, fps, cast(Names, names))
     result = export_motions(motions, folder, options)
-    for line in result.measures():
+    measures = result.measures()
+    for line in measures[:MOST_LISTED]:
         print_text(f"  {line}")
+    if len(measures) > MOST_LISTED:
+        print_text(f"  ... and {len(measures) - MOST_LISTED} more")
     print_summary(result)
     result.raise_failures()

@@ -9,14 +9,15 @@ import typer
 
 from crossdiff.cli.options import (
     Devices,
+    LoggerChoice,
     MixedDataset,
     NumNodes,
     RunFolder,
     StartOver,
     Teacher,
     config_file,
-    device_settings,
     setting,
+    training_settings,
 )
 from crossdiff.cli.printing import print_default, print_trained
 
@@ -29,6 +30,7 @@ def finetune(
     config: Annotated[str, config_file("finetune.yaml")] = "finetune",
     devices: Devices = None,
     num_nodes: NumNodes = None,
+    logger: LoggerChoice = None,
     start_over: StartOver = False,
     set_: Annotated[list[str] | None, setting("steps=500")] = None,
 ) -> None:
@@ -43,7 +45,7 @@ def finetune(
     from crossdiff.training.stages import finetune as finetune_run
     from crossdiff.workflows.defaults import open_run, resolve_checkpoint
 
-    cfg = load_config(FinetuneConfig, config, [*(set_ or []), *device_settings(devices, num_nodes)])
+    cfg = load_config(FinetuneConfig, config, [*(set_ or []), *training_settings(devices, num_nodes, logger=logger)])
     opened = open_run(run, print_default)
     start = resolve_checkpoint(checkpoint, on_default=print_default)
     print_default(

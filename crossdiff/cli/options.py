@@ -88,6 +88,13 @@ Devices = Annotated[
     int | None, typer.Option("--devices", help="GPUs (or CPU processes) per machine that share a batch.")
 ]
 NumNodes = Annotated[int | None, typer.Option("--num-nodes", help="Machines that share a batch.")]
+LoggerChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--logger",
+        help="Where losses are shown besides loss.csv: tensorboard, wandb, or csv: nowhere; default: the config's.",
+    ),
+]
 StartOver = Annotated[
     bool, typer.Option("--start-over", help="Start from the beginning if inputs or settings have changed.")
 ]
@@ -108,9 +115,7 @@ def study_folder(holds: str) -> Any:
     return typer.Option("--out", help=f"Folder for {holds}; work found in it is resumed.")
 
 
-def device_settings(
-    devices: int | None, num_nodes: int | None, device: str | None = None, seed: int | None = None
-) -> list[str]:
-    """Options of training commands as overrides of its configuration."""
-    given = {"devices": devices, "num_nodes": num_nodes, "device": device, "seed": seed}
-    return [f"{name}={value}" for name, value in given.items() if value is not None]
+def training_settings(devices: int | None, num_nodes: int | None, **given: str | int | None) -> list[str]:
+    """Options of training commands as overrides of its configuration; given: others, by the names of its fields."""
+    values = {"devices": devices, "num_nodes": num_nodes, **given}
+    return [f"{name}={value}" for name, value in values.items() if value is not None]

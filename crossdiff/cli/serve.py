@@ -34,6 +34,10 @@ def serve(
 
     Example: crossdiff app --port 7860 --max-upload 100mb --open
     """
+    from crossdiff.app.address import check_address
+
+    check_address(host, port)
+    # Imported afterwards, because these take seconds, and the page even more.
     from crossdiff.app.models import Models
     from crossdiff.app.size import read_size
     from crossdiff.app.video import PoseSettings
@@ -47,7 +51,6 @@ def serve(
     if checkpoint is None:
         names = f"{models.folder('text').name}, {models.folder('lift').name}"
         print_default("checkpoint", names, "the shipped models")
-    # Imported last, because it takes seconds.
     from crossdiff.app.page import serving, until_stopped
 
     pose, allowed = PoseSettings(backend, tuple(pose_set or ())), tuple(allow_host or ())

@@ -12,12 +12,13 @@ from crossdiff.cli.options import (
     DEFAULT_DATASET,
     MAX_SEED,
     Devices,
+    LoggerChoice,
     NumNodes,
     StartOver,
     config_file,
-    device_settings,
     setting,
     study_folder,
+    training_settings,
 )
 from crossdiff.cli.printing import print_default, print_trained
 
@@ -39,6 +40,7 @@ def train(
     ] = None,
     devices: Devices = None,
     num_nodes: NumNodes = None,
+    logger: LoggerChoice = None,
     start_over: StartOver = False,
     set_: Annotated[list[str] | None, setting("steps=1000")] = None,
 ) -> None:
@@ -54,7 +56,9 @@ def train(
     from crossdiff.workflows.defaults import resolve_out
 
     cfg = load_config(
-        TrainConfig, config, [*(set_ or []), *device_settings(devices, num_nodes, device=device, seed=seed)]
+        TrainConfig,
+        config,
+        [*(set_ or []), *training_settings(devices, num_nodes, device=device, seed=seed, logger=logger)],
     )
     if data is None:
         data = DEFAULT_DATASET

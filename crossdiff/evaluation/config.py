@@ -9,13 +9,16 @@ from pydantic import Field
 from crossdiff.config import Config
 from crossdiff.diffusion.config import SamplingConfig
 
+# R-precision ranks each text among the motions of a batch, up to the third place.
+MIN_BATCH = 4
+
 
 class ProtocolConfig(Config):
     """The field's protocol (T2M, MDM): batches of 32 without the last, partial one; means over 20 replications."""
 
     replications: int = Field(20, ge=1)
     """Replications, each with new captions, batches and samples."""
-    batch_size: int = Field(32, ge=4)
+    batch_size: int = Field(32, ge=MIN_BATCH)
     """Clips per batch of R-precision and MM-Dist."""
     diversity_pairs: int = Field(300, ge=1)
     """Pairs of motions whose mean distance is the diversity."""

@@ -18,9 +18,9 @@ from crossdiff import __version__
 from crossdiff.errors import ConfigError, CrossDiffError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.metrics import matching_scores, set_scores
+from crossdiff.evaluation.plan import ReplicationPlan
 from crossdiff.evaluation.protocol import (
     KINDS,
-    ReplicationPlan,
     ReplicationRunner,
     mean_measures,
     missing_replications,
@@ -38,7 +38,7 @@ from crossdiff.evaluation.result import (
     Value,
 )
 from crossdiff.progress import progress_bar
-from crossdiff.record import pin
+from crossdiff.record import Record, check_pin, pin
 
 _RECORD = "evaluation.yaml"
 _OUTPUTS = ("replications", "result.json", "report.md", "report.html")
@@ -67,19 +67,20 @@ def evaluate(
     if name == REAL:
         raise ConfigError(f"name: {REAL!r} is the name of the row of real motion; choose another name")
     runner = ReplicationRunner(cfg, checkpoint, data, evaluators, devices[0])
-    _pin(cfg, runner, out, start_over)
-    _ = runner.real_embeddings  # before sampling, so that unreadable motion is reported at once
+    record = _record(cfg, runner)
+    check_pin(out / _RECORD, record, _OUTPUTS, start_over)
+    _ = runner.real_embeddings  # before anything is written, so that unreadable motion leaves nothing behind
+    pin(out / _RECORD, record, _OUTPUTS, start_over)
     _replicate(runner, (cfg, checkpoint, data, evaluators), out, devices)
     result = collect(runner, out, name, devices)
     write_report(result, out)
     return result
 
 
-def _pin(cfg: EvaluationConfig, runner: ReplicationRunner, out: Path, start_over: bool) -> None:
-    """Refuse replications of other settings or inputs; their number and the batch size of sampling may change."""
+def _record(cfg: EvaluationConfig, runner: ReplicationRunner) -> Record:
+    """What replications depend on; their number and the batch size of sampling may change."""
     settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
-    record = {"config": settings, "inputs": runner.inputs()}
-    pin(out / _RECORD, record, _OUTPUTS, start_over)
+    return {"config": settings, "inputs": runner.inputs()}
 
 
 def _replicate(runner: ReplicationRunner, arguments: _Arguments, out: Path, devices: tuple[str, ...]) -> None:

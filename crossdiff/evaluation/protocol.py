@@ -21,6 +21,7 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
+from crossdiff.evaluation.plan import ReplicationPlan, check_protocol, evaluated_clips, make_plan
 from crossdiff.evaluation.real import RealClips, measure_features
 from crossdiff.evaluators.body_parts import PARTS
 from crossdiff.evaluators.evaluators import Evaluator, fingerprint, is_evaluator, load_evaluator
@@ -46,22 +47,6 @@ class SampleRequest:
     @property
     def seed(self) -> int:
         return int(np.random.SeedSequence(self.key).generate_state(1)[0])
-
-
-@dataclass(frozen=True)
-class ReplicationPlan:
-    """The random choices of a replication.
-
-    order: clips in batches of the classic protocol, without the last, partial one.
-    choices: index of the caption of every clip.
-    distinct: batches without shared captions.
-    modes: clips whose captions are sampled repeatedly.
-    """
-
-    order: ndarray
-    choices: ndarray
-    distinct: list[ndarray]
-    modes: ndarray
 
 
 class Generator:
@@ -111,12 +96,7 @@ class ReplicationRunner:
                 "evaluate on a dataset of the model's skeleton"
             )
         self.real = RealClips(dataset, self.model.config.max_frames)
-        if len(self.real) < cfg.protocol.batch_size:
-            raise InputError(
-                f"{data}: {len(self.real)} clips in {cfg.split}.txt, need {cfg.protocol.batch_size} for a batch; "
-                "use a larger split, or a smaller protocol.batch_size"
-            )
-        self._check_sizes()
+        check_protocol(self.real, cfg)
         self.hashes = {name: fingerprint(folder) for name, folder in self.folders.items()}
         self.evaluators: dict[str, Evaluator] = {n: load_evaluator(f, device, data) for n, f in self.folders.items()}
         for name, evaluator in self.evaluators.items():
@@ -126,20 +106,6 @@ class ReplicationRunner:
                     f"{dataset.skeleton.name}; train evaluators on it"
                 )
         self.generator = Generator(self.model, self.real, cfg)
-
-    def _check_sizes(self) -> None:
-        """Refuse a protocol that needs more clips than the split has, before hours of sampling."""
-        p = self.cfg.protocol
-        kept = len(self.real) // p.batch_size * p.batch_size
-        wanted = {"diversity_pairs": (p.diversity_pairs, kept)}
-        if p.multimodality_replications:
-            wanted["multimodality_texts"] = (p.multimodality_texts, kept)
-            wanted["multimodality_pairs"] = (p.multimodality_pairs, p.multimodality_samples)
-        for name, (value, most) in wanted.items():
-            if value > most:
-                raise InputError(
-                    f"protocol.{name}: expected at most {most}, the number to draw from, got {value}; lower it"
-                )
 
     @cached_property
     def real_embeddings(self) -> dict[str, ndarray]:
@@ -154,14 +120,7 @@ class ReplicationRunner:
         }
 
     def plan(self, replication: int) -> ReplicationPlan:
-        p = self.cfg.protocol
-        rng = np.random.default_rng((self.cfg.seed, replication))
-        choices = self.real.draw_captions(rng)
-        order = rng.permutation(len(self.real))
-        order = order[: len(order) // p.batch_size * p.batch_size]
-        distinct = self.real.shared.distinct_batches(order, p.batch_size, rng)
-        count = p.multimodality_texts if replication < p.multimodality_replications else 0
-        return ReplicationPlan(order, choices, distinct, rng.choice(order, count, replace=False))
+        return make_plan(self.real, self.cfg, replication)
 
     def requests(self, replication: int, plan: ReplicationPlan) -> tuple[list[SampleRequest], list[SampleRequest]]:
         """Requests for the replication's motions, and for those of multimodality (text by text)."""
@@ -176,7 +135,7 @@ class ReplicationRunner:
 
     def motions_of(self, replication: int) -> int:
         p = self.cfg.protocol
-        kept = len(self.real) // p.batch_size * p.batch_size
+        kept = evaluated_clips(len(self.real), p.batch_size)
         modes = p.multimodality_texts * p.multimodality_samples
         return kept + (modes if replication < p.multimodality_replications else 0)
 

@@ -52,12 +52,13 @@ class Phase:
         with progress_bar() as bar:
             task = bar.add_task(f"train {self.name}", total=self.phase.steps, completed=self.step, note="")
             while self.step < self.phase.steps:
-                loss = self._advance(train)
+                note = f"loss {self._advance(train):.4f}"
                 if self.step % self.cfg.validate_every == 0 or self.step == self.phase.steps:
                     self._validate(val)
                     self._save()
-                    bar.update(task, note=f"loss {loss:.4f}, validation {self.best.loss:.4f}")
-                bar.update(task, completed=self.step)
+                if self.best.step:
+                    note += f", validation {self.best.loss:.4f}"
+                bar.update(task, completed=self.step, note=note)
         self.modules.load_state_dict(self.weights)
         self.modules.eval()
         return self.best

@@ -40,7 +40,7 @@ class SharedCaptions:
         remaining = list(rng.permutation(clips))
         batches: list[ndarray] = []
         while len(remaining) >= size:
-            positions = self._fill(remaining, size)
+            positions = self.first_batch(remaining, size)
             if len(positions) < size:
                 break
             batches.append(np.array([remaining[i] for i in positions]))
@@ -53,7 +53,7 @@ class SharedCaptions:
             )
         return batches
 
-    def _fill(self, order: Sequence[int], size: int) -> list[int]:
+    def first_batch(self, order: Sequence[int] | ndarray, size: int) -> list[int]:
         """Positions of the first clips, at most `size`, without shared captions."""
         used = np.zeros(self._has.shape[1], dtype=bool)
         positions: list[int] = []

@@ -12,6 +12,7 @@ from crossdiff.data.motion_files import read_motion
 from crossdiff.data.plausible import check_leg
 from crossdiff.errors import ClipError, CrossDiffError, InputError, MissingDependencyError
 from crossdiff.export.arrays import write_csv, write_npz
+from crossdiff.export.biomechanics import write_angles, write_trc
 from crossdiff.export.bvh import BLENDER_FPS, PER_METRE, Unit, write_bvh
 from crossdiff.export.clean import SIGMA, Cleaned, clean_motion
 from crossdiff.export.glb import write_glb
@@ -24,10 +25,10 @@ from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Motion3D
 from crossdiff.wording import Failures, counted
 
-Format = Literal["bvh", "glb", "npz", "csv", "smpl"]
+Format = Literal["bvh", "glb", "npz", "csv", "trc", "angles", "smpl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-# AMASS's naming; NAME.npz would clash with the format npz.
-_ENDINGS = {name: f".{name}" for name in FORMATS} | {"smpl": "_poses.npz"}
+# NAME.csv and NAME.npz would clash with the formats csv and npz; AMASS's name for the second.
+_ENDINGS = {name: f".{name}" for name in FORMATS} | {"angles": "_angles.csv", "smpl": "_poses.npz"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ExportOptions:
     smooth, foot_lock: see `clean_motion`.
     unit: unit of length of BVH files.
     fps: frames a second of all files; None: 24 in BVH files, as Blender assumes, and the motion's in all others.
-    names: what the joints are called, except in the format smpl, whose files name none; see `JOINT_NAMES`.
+    names: what the joints are called, except in the formats angles and smpl; see `JOINT_NAMES`.
     body_model: a model of the SMPL family (.npz), whose mean body the format smpl uses.
     mesh: also write its skin as OBJ files.
     """
@@ -155,6 +156,10 @@ def write_rig(rig: Rig, path: Path, kind: Format, unit: Unit = "m") -> None:
         write_npz(rig, path)
     elif kind == "csv":
         write_csv(rig, path)
+    elif kind == "trc":
+        write_trc(rig, path)
+    elif kind == "angles":
+        write_angles(rig, path)
     else:
         raise InputError(f"{path}: smpl is written by `write_smpl`")
 

@@ -75,13 +75,31 @@ def run_encoder(
         if condition.words is None:
             tokens = layer(tokens, src_key_padding_mask=condition.ignore)
         else:
-            tokens = layer(
-                tokens,
-                condition.words,
-                tgt_key_padding_mask=condition.ignore,
-                memory_key_padding_mask=condition.words_ignore,
-            )
+            tokens = run_decoder_layer(layer, tokens, condition.words, condition.ignore, condition.words_ignore)
         yield tokens
+
+
+def run_decoder_layer(
+    layer: nn.Module,
+    tokens: Float[Tensor, "b n w"],
+    memory: Float[Tensor, "b m w"],
+    ignore: Bool[Tensor, "b n"] | None,
+    memory_ignore: Bool[Tensor, "b m"] | None,
+) -> Float[Tensor, "b n w"]:
+    """Output of a `TransformerDecoderLayer`. ignore, memory_ignore: True for padding.
+
+    torch checks a padding mask of the memory with modules that take longer to import than a motion takes to sample. It
+    does not check an attention mask with the same values. Gradients would keep that larger mask in memory, so training
+    uses the padding mask.
+    """
+    if memory_ignore is None or torch.is_grad_enabled():
+        return layer(tokens, memory, tgt_key_padding_mask=ignore, memory_key_padding_mask=memory_ignore)
+    padding = torch.zeros_like(memory_ignore, dtype=tokens.dtype).masked_fill(memory_ignore, -torch.inf)
+    attention = layer.multihead_attn
+    assert isinstance(attention, nn.MultiheadAttention)
+    per_head = padding.repeat_interleave(attention.num_heads, 0)
+    memory_mask = per_head[:, None].expand(-1, tokens.shape[1], -1)
+    return layer(tokens, memory, memory_mask=memory_mask, tgt_key_padding_mask=ignore)
 
 
 class DomainEncoder(nn.Module):
@@ -147,13 +165,13 @@ class DomainDecoder(nn.Module):
             pose = pose + levels[-1][:, 1:]
         outputs = []
         for layer, level in zip(self.pose_layers, levels, strict=True):
-            pose = layer(pose, level, tgt_key_padding_mask=frames_ignore, memory_key_padding_mask=ignore)
+            pose = run_decoder_layer(layer, pose, level, frames_ignore, ignore)
             outputs.append(pose)
         pose_features = self._frames(self.pose_out(pose))
         if root is None:
             return pose_features
         for layer, memory in zip(self.root_layers, outputs[-len(self.root_layers) :], strict=True):
-            root = layer(root, memory, tgt_key_padding_mask=frames_ignore, memory_key_padding_mask=frames_ignore)
+            root = run_decoder_layer(layer, root, memory, frames_ignore, frames_ignore)
         return torch.cat([self._frames(self.root_out(root)), pose_features], dim=-1)
 
     def _frames(self, tokens: Tensor) -> Tensor:

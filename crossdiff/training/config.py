@@ -11,6 +11,7 @@ from crossdiff.data.mocap import ViewConfig
 from crossdiff.data.simulation.config import FilmConfig
 from crossdiff.diffusion.lifting import LabelConfig
 from crossdiff.models.config import ModelConfig
+from crossdiff.training.loggers import LoggerName
 from crossdiff.training.losses import Objective, Pair, Weighting
 
 
@@ -80,6 +81,8 @@ class LoopConfig(Config):
     """Seed of the weights, the batches and the noise."""
     log_every: int = Field(20, ge=1)
     """Steps between rows of `loss.csv`."""
+    logger: LoggerName = "tensorboard"
+    """Where losses and videos are shown besides `loss.csv`: tensorboard, wandb (Weights & Biases), or csv: nowhere."""
     validate_every: int = Field(1000, ge=0)
     """Steps between validation losses; the model with the lowest is kept in `best/`. 0: never."""
     validate_batches: int = Field(8, ge=1)

@@ -20,7 +20,6 @@ import pandas as pd
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.tensorboard import SummaryWriter
 
 from crossdiff.checkpoint import save_model
 from crossdiff.data.batch import MotionBatch
@@ -33,6 +32,7 @@ from crossdiff.text import CachedEmbeddings, check_prompts
 from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import launch
+from crossdiff.training.loggers import Logger, check_logger, open_logger
 from crossdiff.training.losses import (
     KINDS,
     Network,
@@ -43,7 +43,7 @@ from crossdiff.training.losses import (
     timestep_weights,
 )
 from crossdiff.training.optimisation import moving_average, rate
-from crossdiff.training.preview import add_video, render_samples
+from crossdiff.training.preview import render_samples
 from crossdiff.training.record import pin
 from crossdiff.training.state import Best, StateFolder
 from crossdiff.training.teacher import OwnTeacher
@@ -94,7 +94,7 @@ def fit(
     """Train up to `cfg.steps`, from the newest state in `out/state`; writes the averaged model to `out`.
 
     out: gets `model.safetensors` and `config.json`, the same in `best/` for the model with the lowest loss on
-    `validation`, `train.yaml`, `loss.csv`, `validation.csv`, `state/`, `samples/` and TensorBoard files in `log/`.
+    `validation`, `train.yaml`, `loss.csv`, `validation.csv`, `state/`, `samples/` and the logger's files in `log/`.
     cache: folder of text embeddings, shared by runs.
     inputs: hashes of the data and the starting model.
     start_over: training resumes only with the configuration and inputs it was started with; where they differ, start
@@ -102,6 +102,7 @@ def fit(
     teacher: relabels clips as the model learns.
     anchored: clips that are not wild have the predictions of the model as it starts for their targets.
     """
+    check_logger(cfg.logger)
     pin(cfg, inputs, out, start_over)
     trainer = Trainer(model, cfg, objective, out, cache, validation, anchored)
     trainer.resume()
@@ -112,10 +113,10 @@ def fit(
         teacher.resume(trainer.step, trainer.fabric.device)
         # Labels that were due at the end of the run that is now extended.
         teacher.renew(trainer.step, trainer.averaged)
-    trainer.open_board()
     trainer.embed([*batches.captions(), *validation.captions(), *trainer.prompts])
+    trainer.open_logger()
     fabric = trainer.fabric
-    with trainer.board, progress_bar(visible=fabric.is_global_zero) as bar:
+    with trainer.logger, progress_bar(visible=fabric.is_global_zero) as bar:
         task = bar.add_task("train", total=cfg.steps, completed=trainer.step, note="")
         steps = range(trainer.step, cfg.steps)
         for batch in load_steps(batches, steps, cfg.workers, fabric.global_rank, fabric.world_size):
@@ -163,7 +164,7 @@ class Trainer:
         self.embeddings = CachedEmbeddings(
             config.text_encoder, cache, config.text_fingerprint, config.text == "sequence"
         )
-        self.board: SummaryWriter | _NoBoard = _NoBoard()
+        self.logger = Logger()
         self.validation = validation
         film = cfg.film if isinstance(cfg, TrainConfig) else None
         self.by_picture = isinstance(cfg, FinetuneConfig) and cfg.wild_target == "picture"
@@ -175,10 +176,10 @@ class Trainer:
         self.validations: list[dict[str, float]] = []
         self._recent: dict[str, list[float]] = {}
 
-    def open_board(self) -> None:
-        """Open TensorBoard's log; entries after the resumed state are purged."""
+    def open_logger(self) -> None:
         if self.fabric.is_global_zero:
-            self.board = SummaryWriter(str(self.out / "log"), purge_step=self.step + 1)
+            settings = self.cfg.model_dump(mode="json")
+            self.logger = open_logger(self.cfg.logger, self.out, settings, self.step + 1)
 
     def embed(self, captions: Sequence[str]) -> None:
         """Encode all captions in the first process; the others read them from disk."""
@@ -249,9 +250,7 @@ class Trainer:
         row = {name: sum(values) / len(values) for name, values in self._recent.items()}
         self.history.append({"step": float(self.step), **row})
         self._recent = {}
-        for name, value in row.items():
-            self.board.add_scalar(name, value, self.step)
-        self.board.add_scalar("learning rate", self.optimizer.param_groups[0]["lr"], self.step)
+        self.logger.add_scalars({**row, "learning rate": self.optimizer.param_groups[0]["lr"]}, self.step)
         return row
 
     @property
@@ -275,8 +274,7 @@ class Trainer:
             loss = means["loss"]
             is_best = self.best is None or loss < self.best.loss
             self.validations.append({"step": float(self.step), **means})
-            for name, mean in means.items():
-                self.board.add_scalar(f"validation/{name}", mean, self.step)
+            self.logger.add_scalars({f"validation/{name}": mean for name, mean in means.items()}, self.step)
             if is_best:
                 save_model(model, self.out / "best")
         self.fabric.barrier()
@@ -288,13 +286,13 @@ class Trainer:
 
     def preview(self) -> None:
         """Render samples of the averaged model; a failure to draw them does not stop training."""
-        if isinstance(self.board, SummaryWriter) and self.prompts:
+        if self.fabric.is_global_zero and self.prompts:
             model = self.averaged.eval()
             text = self.embeddings(self.prompts, model.config.text_dim)
             path = self.out / "samples" / f"step_{self.step:08d}.mp4"
             try:
                 render_samples(model, self.prompts, text, path, self.cfg.seed)
-                add_video(self.board, "samples", path, self.step)
+                self.logger.add_video("samples", path, self.step)
             except (CrossDiffError, OSError) as error:
                 log.warning("%s: not drawn (%s)", path, error)
             self.model.train()
@@ -350,16 +348,6 @@ class Trainer:
         last = dict(self.history[-1])
         last.pop("step")
         return TrainSummary(self.out, self.step, last.pop("loss"), last, self.best)
-
-
-class _NoBoard:
-    """Discards the log of all processes but the first."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def add_scalar(self, name: str, value: float, step: int) -> None: ...
 
 
 def _note(row: dict[str, float]) -> str:

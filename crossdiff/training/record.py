@@ -21,7 +21,7 @@ C = TypeVar("C", bound=LoopConfig)
 # Settings that may change when a run resumes: what is logged and kept, and the number of devices (which changes the
 # numbers only through the dropout that each device draws for its own rows).
 _FREE = {
-    "log_every", "validate_every", "sample_every", "sample_prompts", "checkpoint_every", "keep",
+    "log_every", "logger", "validate_every", "sample_every", "sample_prompts", "checkpoint_every", "keep",
     "workers", "device", "devices", "num_nodes",
 }  # fmt: skip
 _RECORD, _STATES, TEACHERS, KEPT = "train.yaml", "state", "teachers", "kept.json"

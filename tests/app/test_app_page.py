@@ -95,6 +95,13 @@ def test_sizes():
             read_size(bad)
 
 
+@pytest.fixture
+def free_ports(monkeypatch):
+    """Every port is free, whatever else runs on this machine."""
+    monkeypatch.setattr("crossdiff.app.address.check_address", lambda host, port: None)
+
+
+@pytest.mark.usefixtures("free_ports")
 def test_the_command_serves_on_the_loopback_unless_told_otherwise(monkeypatch, capsys):
     from typer.testing import CliRunner
 
@@ -128,6 +135,7 @@ def test_the_command_serves_on_the_loopback_unless_told_otherwise(monkeypatch, c
         (["--checkpoint", "nowhere"], "no checkpoint there"),
     ],
 )
+@pytest.mark.usefixtures("free_ports")
 def test_a_mistake_is_said_before_anything_is_served(options, word):
     from typer.testing import CliRunner
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -246,3 +247,18 @@ def test_where_nothing_can_be_written(labelled, args):
 def test_the_script_itself_ends_with_one_line(here):
     said = crossdiff_process("sample", "").failed("expected a sentence")
     assert len(said.err.splitlines()) == 1
+
+
+def test_thousands_of_warnings_of_one_kind_are_not_as_many_lines(capsys):
+    from crossdiff.cli import _FewOfAKind
+
+    handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(_FewOfAKind())
+    log = logging.Logger("many")
+    log.addHandler(handler)
+    for n in range(5000):
+        log.warning("%s: damaged", n)
+    log.warning("another")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 21 and lines[0] == "0: damaged" and lines[-1] == "another"
+    assert lines[19] == "19: damaged; others like it are not shown (-v shows all)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 import torch
@@ -65,6 +66,15 @@ def test_a_model_is_evaluated_and_compared_with_another(evaluators, models, prep
     assert "| second |" in both.out
     assert both.out.count("| Real |") == said.out.count("| Real |")
     assert (tmp_path / "c" / "compare.html").is_file()
+
+
+def test_the_command_that_a_refusal_names_works(evaluators, models, prepared, tmp_path):
+    few = ["protocol.replications=1", "protocol.multimodality_replications=0", "sampling.steps=2", "split=train"]
+    typed = ["evaluate", models / "m0", "--data", prepared, "--evaluators", evaluators, "--out", tmp_path / "my out"]
+    said = crossdiff(*typed, *settings(few)).failed("batch_size=32", "diversity_pairs=300", "this works: crossdiff")
+    assert not (tmp_path / "my out").exists()
+    named = shlex.split(said.err.strip().partition("this works: ")[2])
+    crossdiff(*named[1:]).ok()
 
 
 def test_numbers_of_different_evaluators_are_not_mixed(evaluators, models, prepared, tmp_path):

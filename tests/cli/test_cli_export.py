@@ -1,6 +1,7 @@
 """`crossdiff export` as it is typed."""
 
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -9,7 +10,10 @@ from command import crossdiff
 from synthetic import person
 
 from crossdiff.data.bvh import read_bvh
+from crossdiff.files import load_npz
 from crossdiff.representation.features3d import joints_to_features_3d
+
+ENDINGS = (".bvh", ".glb", ".npz", ".csv", ".trc", "_angles.csv", "_poses.npz")
 
 
 @pytest.fixture
@@ -23,11 +27,14 @@ def motions(tmp_path, monkeypatch):
 
 
 def test_every_format(motions):
-    formats = ["bvh", "glb", "npz", "csv", "smpl"]
+    formats = ["bvh", "glb", "npz", "csv", "trc", "angles", "smpl"]
     options = [word for name in formats for word in ("--format", name)]
     said = crossdiff("export", "walk.npy", "turn.npy", *options, "--smooth", "--foot-lock").ok()
-    assert "out = export" in said.out and "2 motions exported as bvh, glb, npz, csv, smpl to export" in said.out
-    names = {f"{n}{e}" for n in ("walk", "turn") for e in (".bvh", ".glb", ".npz", ".csv", "_poses.npz")}
+    assert (
+        "out = export" in said.out
+        and "2 motions exported as bvh, glb, npz, csv, trc, angles, smpl to export" in said.out
+    )
+    names = {f"{n}{e}" for n in ("walk", "turn") for e in ENDINGS}
     assert {p.name for p in (motions / "export").iterdir()} == names
     (line,) = [line for line in said.out.splitlines() if line.startswith("  walk: ")]
     before, after = map(float, re.search(r"speed of feet in contact ([\d.]+) -> ([\d.]+) cm/s", line).groups())
@@ -39,6 +46,14 @@ def test_a_bad_file_does_not_stop_the_rest(motions):
     said.failed("2 motions could not be exported", "got shape (5, 7)", "none.npy: no such file", code=3)
     assert [p.name for p in (motions / "to").iterdir()] == ["walk.csv"]
     crossdiff("export", "bad.npy", "--format", "csv").failed("1 motion could not be exported", code=1)
+
+
+def test_many_motions_are_not_as_many_lines(motions):
+    many = [motions / f"walk{n}.npy" for n in range(23)]
+    for path in many:
+        shutil.copy("walk.npy", path)
+    said = crossdiff("export", *many, "--format", "csv", "--out", "to").ok().out.splitlines()
+    assert len([line for line in said if line.startswith("  walk")]) == 20 and "  ... and 3 more" in said
 
 
 def test_files_of_other_kinds_and_absurd_frame_rates_cost_themselves(motions):
@@ -65,11 +80,11 @@ def test_units_of_bvh(motions):
 def test_frame_rates(motions):
     """BVH files get the rate of a new scene of Blender, others that of the motion, until one is asked for."""
     crossdiff("export", "walk.npy", "--format", "bvh", "--format", "npz", "--out", "to").ok()
-    bvh, npz = read_bvh(motions / "to/walk.bvh"), np.load(motions / "to/walk.npz")
+    bvh, npz = read_bvh(motions / "to/walk.bvh"), load_npz(motions / "to/walk.npz")
     assert bvh.fps == pytest.approx(24) and npz["fps"] == 20
     assert len(bvh.positions()) == 47 and len(npz["joints"]) == 40  # of 39 / 20 s
     crossdiff("export", "walk.npy", "--fps", "30", "--format", "bvh", "--format", "npz", "--out", "to").ok()
-    bvh, npz = read_bvh(motions / "to/walk.bvh"), np.load(motions / "to/walk.npz")
+    bvh, npz = read_bvh(motions / "to/walk.bvh"), load_npz(motions / "to/walk.npz")
     assert bvh.fps == pytest.approx(30) and npz["fps"] == 30 and len(npz["joints"]) == 59
 
 
@@ -84,7 +99,7 @@ def test_one_motion_to_the_file_that_is_named(motions):
     assert "1 motion exported as bvh to here/walk_1.bvh" in said.out
     assert [p.name for p in (motions / "here").iterdir()] == ["walk_1.bvh"]
     crossdiff("export", "walk.npy", "--format", "smpl", "--out", "poses.npz").ok()
-    assert "trans" in np.load(motions / "poses.npz")
+    assert "trans" in load_npz(motions / "poses.npz")
     (motions / "old.bvh").mkdir()  # a folder stays one
     crossdiff("export", "walk.npy", "--format", "bvh", "--out", "old.bvh").ok()
     assert (motions / "old.bvh/walk.bvh").is_file()
@@ -93,7 +108,7 @@ def test_one_motion_to_the_file_that_is_named(motions):
 def test_what_was_exported_can_be_exported_again(motions):
     crossdiff("export", "walk.npy", "--format", "npz", "--out", "one").ok()
     crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "two").ok()
-    one, two = (np.load(motions / n / "walk.npz")["joints"] for n in ("one", "two"))
+    one, two = (load_npz(motions / n / "walk.npz")["joints"] for n in ("one", "two"))
     np.testing.assert_allclose(one, two, atol=1e-4)
     crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "one").failed("would be overwritten", "--out")
 
@@ -101,7 +116,7 @@ def test_what_was_exported_can_be_exported_again(motions):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["walk.npy", "--format", "fbx"], ["fbx", "bvh, glb, npz, csv, smpl"]),
+        (["walk.npy", "--format", "fbx"], ["fbx", "bvh, glb, npz, csv, trc, angles, smpl"]),
         (["walk.npy", "--format", "bvh", "--unit", "inch"], ["inch", "cm, m"]),
         (["walk.npy"], ["format: expected", "got none"]),
         (["walk.npy", "--format", "bvh", "--names", "rigify"], ["rigify", "humanml3d, mixamo, unreal, vrm"]),

@@ -5,8 +5,12 @@ import re
 import pytest
 from command import crossdiff
 
+from crossdiff.cli import COMMANDS
 
-@pytest.mark.parametrize("name", ["", "export", "sample", "study", "study ablations"])
+NAMES = [name for topic in COMMANDS.values() for name in topic]
+
+
+@pytest.mark.parametrize("name", ["", "study", *NAMES])
 def test_flags_show_no_value_and_options_do(name):
     said = crossdiff(*name.split(), "--help").ok().out
     assert "--help" in said and "<bool>" not in said

@@ -64,7 +64,7 @@ print("heavy:", sorted(heavy & set(sys.modules)))
 
 
 def test_sampling_loads_only_what_it_needs(tmp_path):
-    """Each of these takes as long to import as a motion to sample; torch._dynamo, its compiler, three times that."""
+    """Many of these take as long to import as a motion to sample; torch._dynamo, its compiler, three times that."""
     code = """
 import sys
 from crossdiff.cli import main
@@ -72,7 +72,11 @@ try:
     main()
 except SystemExit as end:
     assert not end.code
-heavy = {"torch._dynamo", "scipy.stats", "scipy.optimize", "pandas", "transformers", "diffusers", "cv2", "av"}
+heavy = {
+    "torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy", "scipy", "pandas", "transformers", "diffusers",
+    "cv2", "av", "matplotlib", "PIL", "imageio_ffmpeg", "rich", "tensorboard", "lightning_fabric", "gradio",
+    "mediapipe",
+}
 print("heavy:", sorted(heavy & set(sys.modules)))
 """
     quick = ["sample", "a", "--steps", "2", "--frames", "4", "--no-video", "--out", str(tmp_path)]

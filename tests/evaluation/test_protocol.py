@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import numpy as np
 import pytest
+from command import state_of
 from small_evaluators import random_evaluator
 from synthetic import small_model
 
 import crossdiff.evaluation.evaluate as running
 from crossdiff.checkpoint import save_model
+from crossdiff.data.captions import Caption
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.errors import ConfigError, CrossDiffError, InputError
+from crossdiff.errors import ClipError, ConfigError, CrossDiffError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
+from crossdiff.evaluation.plan import ProtocolError, check_protocol
 from crossdiff.evaluation.protocol import Generator, ReplicationRunner, SampleRequest, replication_path
+from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.evaluators.evaluators import save_evaluator
 from crossdiff.files import load_npz
@@ -143,7 +148,7 @@ def test_real_embeddings_are_kept_and_depend_on_the_evaluator(prepared, checkpoi
 def test_what_cannot_be_evaluated_is_named(prepared, checkpoint, random_evaluators, tmp_path):
     with pytest.raises(InputError, match="crossdiff train-evaluator"):
         ReplicationRunner(config(), checkpoint, prepared, tmp_path, "cpu")
-    with pytest.raises(InputError, match=r"8 clips in train\.txt, need 32 for a batch"):
+    with pytest.raises(InputError, match=r"8 clips in train\.txt, too few for protocol\.batch_size=32"):
         ReplicationRunner(config(batch_size=32), checkpoint, prepared, random_evaluators, "cpu")
     assert len(MocapDataset(prepared)) == 8
 
@@ -163,6 +168,47 @@ def test_real_motion_sent_through_the_protocol_scores_as_real(
         assert result.motion["copy"][measure].values == pytest.approx(value.values, rel=1e-4, abs=1e-6)
 
 
-def test_a_protocol_that_the_split_is_too_small_for_is_refused_first(prepared, checkpoint, random_evaluators):
-    with pytest.raises(InputError, match=r"protocol\.diversity_pairs: expected at most 8, .* got 300"):
-        ReplicationRunner(config(diversity_pairs=300), checkpoint, prepared, random_evaluators, "cpu")
+def test_all_that_a_split_is_too_small_for_is_named_with_what_it_allows(prepared, checkpoint, random_evaluators):
+    large = {"batch_size": 32, "diversity_pairs": 300, "multimodality_texts": 100, "multimodality_pairs": 10}
+    with pytest.raises(ProtocolError, match=r"batch_size=32 \(at most \d\), .*diversity_pairs=300 .*; use") as refused:
+        ReplicationRunner(config(**large), checkpoint, prepared, random_evaluators, "cpu")
+    allowed = {name.removeprefix("protocol."): value for name, value in refused.value.settings.items()}
+    assert allowed.keys() == large.keys()
+    ReplicationRunner(config(**large | allowed), checkpoint, prepared, random_evaluators, "cpu").plan(0)
+    with pytest.raises(ProtocolError, match=rf"batch_size={allowed['batch_size'] + 1} \(at most"):
+        ReplicationRunner(config(batch_size=allowed["batch_size"] + 1), checkpoint, prepared, random_evaluators, "cpu")
+    # Without multimodality its settings do not count.
+    unused = {"multimodality_replications": 0, "multimodality_texts": 100}
+    ReplicationRunner(config(**unused), checkpoint, prepared, random_evaluators, "cpu")
+
+
+def clips_with(captions: str) -> RealClips:
+    """Clips with one caption each, of which only the number and the captions can be used."""
+    data = MocapDataset.__new__(MocapDataset)
+    data.folder, data.ids, data.captions = Path("data"), list(captions), [[Caption(c, c)] for c in captions]
+    return RealClips(data, 196)
+
+
+def test_a_batch_holds_no_more_clips_than_have_different_captions():
+    """Of twelve clips with six captions, six at most fill a batch; with three, no protocol is possible."""
+    check_protocol(clips_with("abcdefabcdef"), config(batch_size=6))
+    with pytest.raises(ProtocolError) as refused:
+        check_protocol(clips_with("abcdefabcdef"), config(batch_size=8, diversity_pairs=13))
+    assert refused.value.settings == {"protocol.batch_size": 6, "protocol.diversity_pairs": 12}
+    with pytest.raises(InputError, match="need 4 without a common caption; use a larger split"):
+        check_protocol(clips_with("abcabcabcabc"), config())
+
+
+def test_an_evaluation_that_fails_before_sampling_leaves_nothing(
+    prepared, checkpoint, random_evaluators, tmp_path, monkeypatch
+):
+    def unreadable(self):
+        raise ClipError("clip 3: damaged")
+
+    monkeypatch.setattr(ReplicationRunner, "real_embeddings", property(unreadable))
+    before = state_of(prepared)
+    for cfg, error in ((config(diversity_pairs=300), ProtocolError), (config(), ClipError)):
+        with pytest.raises(error):
+            evaluate(cfg, checkpoint, prepared, random_evaluators, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+    assert state_of(prepared) == before

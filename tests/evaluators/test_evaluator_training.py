@@ -16,6 +16,7 @@ from crossdiff.evaluators.evaluators import fingerprint, load_evaluator
 from crossdiff.evaluators.losses import info_nce, matching_loss
 from crossdiff.evaluators.phases import Phase
 from crossdiff.evaluators.training import train_evaluator
+from crossdiff.progress import watch
 
 
 def config(steps: int = 4, **changes) -> EvaluatorTraining:
@@ -65,6 +66,15 @@ def test_a_killed_training_goes_on_to_the_same_weights(kind, part, prepared, tmp
     assert train_evaluator(config(), prepared, tmp_path / "part", kind, part).loss == whole.loss
     assert fingerprint(tmp_path / "part") == fingerprint(tmp_path / "whole")
     assert load_evaluator(tmp_path / "part").config.trained_on == MocapDataset(prepared).fingerprint()
+
+
+def test_the_progress_of_every_step_has_its_loss(prepared, tmp_path):
+    events = []
+    with watch(events.append):
+        train_evaluator(config(4, validate_every=2), prepared, tmp_path, "tmr", "all")
+    notes = [e.note for e in events if e.task.startswith("train") and e.done > 0 and not e.ended]
+    assert len(notes) == 4 and all(note.startswith("loss ") for note in notes)
+    assert ["validation" in note for note in notes] == [False, True, True, True]
 
 
 def test_other_settings_are_refused_or_start_over(prepared, tmp_path):

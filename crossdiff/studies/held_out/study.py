@@ -18,9 +18,10 @@ from pydantic import Field, model_validator
 from crossdiff.config import Config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.errors import ConfigError, InputError
+from crossdiff.errors import ConfigError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import REAL, evaluate
+from crossdiff.evaluation.plan import check_protocol
 from crossdiff.evaluation.protocol import KINDS, find_evaluators, read_replication, replication_path
 from crossdiff.evaluation.real import RealClips
 from crossdiff.evaluation.result import EvaluationResult, Value
@@ -128,12 +129,7 @@ def _check(study: HeldOutStudy, split: FamilySplit, out: Path) -> None:
             raise ConfigError(
                 f"study: expected a dataset of the skeleton {HUMANML3D.name}, got {dataset.skeleton.name}"
             )
-        least = max(study.evaluation.protocol.batch_size, study.evaluation.protocol.diversity_pairs)
-        if len(dataset) < least:
-            raise InputError(
-                f"{folder}: {len(dataset)} clips in {study.evaluation.split}.txt, the evaluation needs {least}; "
-                "use a larger dataset, or a smaller protocol.batch_size and protocol.diversity_pairs"
-            )
+        check_protocol(RealClips(dataset, study.train.model.max_frames), study.evaluation)
 
 
 def _make_models(study: HeldOutStudy, seed: int, data: Path, split: FamilySplit, folder: Path, device: str) -> None:
