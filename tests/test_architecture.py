@@ -36,6 +36,7 @@ LAYERS = [
     {"representation"},
     {"minilm"},
     {"text"},
+    {"novelty"},
     {"models"},
     {"checkpoint", "learnt"},
     {"diffusion"},

@@ -9,9 +9,11 @@ from pathlib import Path
 from crossdiff.app.models import Models
 from crossdiff.app.progress import ProgressCallback, follow, subprogress
 from crossdiff.app.results import Result, write_outputs
+from crossdiff.checkpoint import Task
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 from crossdiff.models import CrossDiffModel
+from crossdiff.novelty import far_prompts
 from crossdiff.representation.physics import FEWEST_FRAMES
 from crossdiff.viewing.player.view import Shown
 from crossdiff.wording import slug
@@ -67,7 +69,8 @@ def make_motions(
     """Sample one motion per line and write it into `folder`; line i takes `seed` + i."""
     lines = read_lines(text, seconds)
     progress(0.0, "Loading the model")
-    pipe = models.pipeline("lift" if cfg.mixture else "text")
+    task: Task = "lift" if cfg.mixture else "text"
+    pipe = models.pipeline(task)
     sampling, drawing = subprogress(progress, 0.0, _SAMPLED), subprogress(progress, _SAMPLED, 1.0)
     prompts, frames = [line.prompt for line in lines], [_frames(line, pipe.model) for line in lines]
     with follow(sampling, "sample", lambda event: f"Step {event.done} of {event.total}"):
@@ -76,4 +79,5 @@ def make_motions(
         Shown(motion, line.prompt, f"{n:02d}_{slug(line.prompt)}")
         for n, (line, motion) in enumerate(zip(lines, motions, strict=True))
     ]
-    return write_outputs(shown, folder, drawing)
+    notes = [f"{one}." for one in far_prompts(models.folder(task), prompts)]
+    return write_outputs(shown, folder, drawing, notes)

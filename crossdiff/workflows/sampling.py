@@ -10,6 +10,7 @@ from crossdiff.config import load_config
 from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
+from crossdiff.novelty import warn_of_far_prompts
 from crossdiff.pipeline.run import Run
 from crossdiff.workflows.callbacks import DefaultCallback, silent
 from crossdiff.workflows.defaults import find_run, resolve_checkpoint, resolve_out
@@ -86,6 +87,7 @@ def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) 
         frames = round(request.seconds * load_model(model).skeleton.fps)
     settings = f"{frames} frames, seed {request.seed}, {cfg.steps} steps of {cfg.solver}, guidance {cfg.guidance_scale}"
     on_default("settings", settings, "see --help")
+    warn_of_far_prompts(model, prompts)
     if request.sweep and request.prompt_set is not None:
         steps = request.prompt_set.switch_steps
         return sample_sweep(prompts, steps, frames, request.seed, cfg, model, out, request.video, device)

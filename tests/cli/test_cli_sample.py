@@ -230,3 +230,11 @@ def test_a_sweep_of_the_other_skeleton_is_drawn(here, kit):
 )
 def test_prompts_that_contradict_each_other(here, args, said):
     crossdiff("sample", *args).failed(said)
+
+
+def test_a_prompt_far_from_what_the_model_learnt_is_sampled_and_said_to_be(here, caplog):
+    quick = ["--checkpoint", "stage2-small", "--steps", "2", "--frames", "8", "--no-video"]
+    crossdiff("sample", "colourless green ideas", "a person walks forward", *quick).ok()
+    (line,) = [line for line in caplog.messages if "unlike what the model has learnt" in line]
+    assert "colourless green ideas" in line and "nearest captions: " in line
+    assert len(list(Path("samples").glob("*.npy"))) == 2
