@@ -37,8 +37,8 @@ except ImportError as error:
 
 _EXAMPLES = [
     "a person walks forward",
-    "a person walks forward and waves | 5\na person jumps up and down | 4",
-    "a person sits down, then stands up | 6",
+    "a person waves with both hands | 6\na person runs forward | 4",
+    "a person walks forward and turns left | 6",
 ]
 _DEFAULTS = SamplingConfig()
 # Interval between deletions of old files, and their age, in seconds.
