@@ -89,7 +89,7 @@ _LEAN = Count("lean of the trunk", _lean, 0, "°")
 
 
 @dataclass(frozen=True)
-class Example:
+class ShownPrompt:
     """A prompt that is shown to users, and what shows that the shipped models make its motion."""
 
     prompt: str
@@ -106,17 +106,17 @@ class Example:
 EXAMPLES = {
     one.prompt: one
     for one in (
-        Example("a person walks", _SPEED, 0.5, 1.4),
-        Example("a person walks forward", _SPEED, 0.5, 1.4),
-        Example("a person runs", _SPEED, 1.6),
-        Example("a person runs forward", _SPEED, 1.6),
-        Example("a person walks backwards", Count("backward speed", _backward_speed, 2, " m/s"), 0.2),
-        Example("a person walks forward and turns left", Count("turn to the left", _turned_left, 0, "°"), 45),
-        Example("a person walks like an elderly person", _LEAN, 18),
-        Example("a person waves with both hands", _BOTH, 60),
-        Example("a person waves the left hand", _LEFT, 60),
-        Example("a person waves with the right hand", _RIGHT, 60),
-        Example("a person raises both hands", _BOTH, 50),
+        ShownPrompt("a person walks", _SPEED, 0.5, 1.4),
+        ShownPrompt("a person walks forward", _SPEED, 0.5, 1.4),
+        ShownPrompt("a person runs", _SPEED, 1.6),
+        ShownPrompt("a person runs forward", _SPEED, 1.6),
+        ShownPrompt("a person walks backwards", Count("backward speed", _backward_speed, 2, " m/s"), 0.2),
+        ShownPrompt("a person walks forward and turns left", Count("turn to the left", _turned_left, 0, "°"), 45),
+        ShownPrompt("a person walks like an elderly person", _LEAN, 18),
+        ShownPrompt("a person waves with both hands", _BOTH, 60),
+        ShownPrompt("a person waves the left hand", _LEFT, 60),
+        ShownPrompt("a person waves with the right hand", _RIGHT, 60),
+        ShownPrompt("a person raises both hands", _BOTH, 50),
     )
 }
 # Those that the demo samples before and after it learns an action.
