@@ -18,6 +18,7 @@ LAYERS = [
         "device",
         "skeleton",
         "files",
+        "hub",
         "masks",
         "moved",
         "options",

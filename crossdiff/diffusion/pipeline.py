@@ -15,6 +15,7 @@ from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.sampling import StepCallback, sample
 from crossdiff.errors import CheckpointError, InputError
+from crossdiff.hub import looks_like_repository
 from crossdiff.models import CrossDiffModel
 from crossdiff.text import check_prompts, embed, load_text_encoder, stack_text
 from crossdiff.types import Motion3D
@@ -57,11 +58,18 @@ class CrossDiffPipeline:
         device: str | torch.device = "cpu",
         compile: bool = False,
     ) -> CrossDiffPipeline:
-        """Load a checkpoint folder, or a shipped model by name; by default the shipped model for text.
+        """Load a checkpoint folder, a shipped model by name, or `USER/MODEL` of the Hugging Face hub.
+
+        The default is the shipped model for text.
 
         compile: see `compile_network`; it does not speed up the small shipped model on a CPU.
         """
-        folder = shipped_model("text") if checkpoint is None else find_checkpoint(checkpoint)
+        if checkpoint is None:
+            folder = shipped_model("text")
+        elif looks_like_repository(checkpoint):
+            folder = find_checkpoint(f"hf://{checkpoint}")
+        else:
+            folder = find_checkpoint(checkpoint)
         model = load_model(folder, device)
         if compile:
             compile_network(model)

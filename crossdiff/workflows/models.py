@@ -20,6 +20,7 @@ class ModelInfo:
     """Size and knowledge of a model."""
 
     name: str
+    """As it was asked for."""
     folder: Path
     parameters: int
     """Weights of the network."""
@@ -74,19 +75,20 @@ def describe_models(checkpoints: Sequence[str] = ()) -> list[ModelInfo]:
 
     CheckpointError: a name or folder is not a usable model.
     """
-    folders = [find_checkpoint(name) for name in checkpoints or shipped_models()]
+    names = list(checkpoints or shipped_models())
     latest = None if checkpoints else Run.latest()
     if latest is not None and is_checkpoint(latest.finetuned):
-        folders.append(latest.finetuned)
-    return [describe_model(folder) for folder in folders]
+        names.append(str(latest.finetuned))
+    return [describe_model(name) for name in names]
 
 
-def describe_model(folder: Path) -> ModelInfo:
-    """Size and knowledge of the model in a folder; CheckpointError if it is not usable."""
+def describe_model(checkpoint: str) -> ModelInfo:
+    """Size and knowledge of a model, given as `find_checkpoint` takes it; CheckpointError if it is not usable."""
+    folder = find_checkpoint(checkpoint)
     model = load_model(folder)
     captions = learnt_captions(folder)
     return ModelInfo(
-        name=folder.name if folder.name in shipped_models() else str(folder),
+        name=checkpoint,
         folder=folder,
         parameters=sum(weights.numel() for weights in model.network.parameters()),
         bytes=(folder / WEIGHTS).stat().st_size,

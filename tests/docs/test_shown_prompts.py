@@ -33,7 +33,7 @@ def in_commands(text: str) -> set[str]:
         r'crossdiff sample((?: (?:"[^"\n]*"|[\w./=:-]+))+)', text.replace("\\\n", " ").replace('\\"', '"')
     ):
         found |= set(command.make_context("sample", shlex.split(typed), resilient_parsing=True).params["prompts"] or ())
-    return found
+    return found - {"..."}
 
 
 def in_python(text: str) -> set[str]:
