@@ -50,13 +50,23 @@ def learnt_captions(checkpoint: Path) -> list[LearntCaption]:
 
 
 def write_learnt(folder: Path, captions: Iterable[LearntCaption], known: Path | None = None) -> None:
-    """Write `captions.json`, the most frequent first, and their embeddings.
+    """Write `captions.json`, the most frequent first, and their embeddings; nothing if they are there already.
 
     known: a checkpoint whose embeddings are taken for the captions that it shares.
     """
     ordered = sorted(captions, key=lambda one: (-one.clips, one.text))
+    if _holds(folder, ordered):
+        return
     write_json(folder / CAPTIONS, _LIST.dump_python(ordered))
     write_embeddings(folder, [one.text for one in ordered], {} if known is None else stored_embeddings(known))
+
+
+def _holds(folder: Path, captions: list[LearntCaption]) -> bool:
+    """Whether the folder has these captions with embeddings."""
+    try:
+        return learnt_captions(folder) == captions and bool(stored_embeddings(folder))
+    except CheckpointError:
+        return False
 
 
 def count_captions(clips: Iterable[Iterable[str]], origin: Origin) -> list[LearntCaption]:

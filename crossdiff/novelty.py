@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.files import load_npz, save_npz
-from crossdiff.text import MINILM_SHA256, CachedEmbeddings, load_text_encoder
+from crossdiff.text import MINILM_SHA256, CachedEmbeddings, check_prompts, load_text_encoder
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ def far_prompts(checkpoint: Path, prompts: Sequence[str], nearest: int = 2) -> l
 
 
 def warn_of_far_prompts(checkpoint: Path, prompts: Sequence[str]) -> None:
-    """Log a line for each prompt that is far from what the model has learnt."""
-    for one in far_prompts(checkpoint, prompts):
+    """Log a line for each prompt that is far from what the model has learnt; see `check_prompts` for errors."""
+    for one in far_prompts(checkpoint, check_prompts(prompts)):
         log.warning("%s (see crossdiff models)", one)
 
 

@@ -4,9 +4,10 @@ import logging
 
 import numpy as np
 import pytest
+from command import state_of
 
 from crossdiff.checkpoint import shipped_model
-from crossdiff.errors import CheckpointError
+from crossdiff.errors import CheckpointError, InputError
 from crossdiff.files import save_npz
 from crossdiff.learnt import LearntCaption, learnt_captions, write_learnt
 from crossdiff.novelty import EMBEDDINGS, _cover, far_prompts, stored_embeddings, warn_of_far_prompts
@@ -60,6 +61,22 @@ def test_embeddings_of_the_model_before_are_not_computed_again(tmp_path, monkeyp
     monkeypatch.setattr("crossdiff.novelty.CachedEmbeddings", None)
     write_learnt(tmp_path / "after", CAPTIONS, tmp_path / "before")
     assert (tmp_path / "after" / EMBEDDINGS).read_bytes() == (tmp_path / "before" / EMBEDDINGS).read_bytes()
+
+
+def test_what_is_there_already_is_not_written_again_and_damaged_files_are(tmp_path):
+    write_learnt(tmp_path, CAPTIONS)
+    before = state_of(tmp_path)
+    write_learnt(tmp_path, reversed(CAPTIONS))
+    assert state_of(tmp_path) == before
+    (tmp_path / EMBEDDINGS).write_bytes(b"junk")
+    write_learnt(tmp_path, CAPTIONS)
+    assert len(stored_embeddings(tmp_path)) == 2
+
+
+def test_a_prompt_that_is_none_is_refused_before_it_is_encoded(tmp_path):
+    for prompt in ("", "1 2", "a\udc80b"):
+        with pytest.raises(InputError, match="prompt: expected"):
+            warn_of_far_prompts(tmp_path, [prompt])
 
 
 def test_a_cover_of_many_rows_leaves_none_far_from_it():

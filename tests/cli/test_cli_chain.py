@@ -22,7 +22,7 @@ def test_four_commands_make_motion_from_a_folder_of_videos(finished):
     assert "run = runs/0001  (a new run" in extract and "1 with people" in extract.splitlines()[-1]
     assert "run = runs/0001  (the latest run)" in label and "checkpoint = tiny  (the shipped model)" in label
     assert "filter: 2 of 2" in label and "build-2d: 2 motions" in label and "2 motions lifted" in label.splitlines()[-1]
-    assert "data = none" in tune and "4 steps, loss" in tune.splitlines()[-1]
+    assert "keeps = " in tune and "4 steps, loss" in tune.splitlines()[-1]
     assert "captions of the run" in sample and "the run's fine-tuned model" in sample
     assert "1 motion of 120 frames in runs/0001/samples" in sample.splitlines()[-1]
 
