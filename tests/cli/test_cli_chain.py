@@ -98,7 +98,7 @@ def test_demo_writes_a_page_whose_videos_are_there(run, monkeypatch):
     page = (run / "index.html").read_text()
     assert f"Look at {(run / 'index.html').resolve()}" in said.splitlines()[-1]
     videos = sorted(p.name for p in run.glob("*.mp4"))
-    assert len(videos) == 7 and all(name in page for name in videos)
+    assert len(videos) == 8 and all(name in page for name in videos)
     shutil.copy("videos/jumping_jacks.mp4", "other.mp4")
     crossdiff("demo", "--video", "other.mp4", "--out", run).failed("shows jumping_jacks already", "--out")
 
