@@ -24,14 +24,14 @@ from crossdiff.checkpoint import load_model
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.training.losses import cross_losses
 from crossdiff.training.optimisation import rate
-from crossdiff.training.trainer import DivergedError
+from crossdiff.training.trainer import DivergedError, Trainer
 
 
-@pytest.fixture(autouse=True)
 def interrupt(*_):
     raise KeyboardInterrupt
 
 
+@pytest.fixture(autouse=True)
 def encoder(monkeypatch):
     stub = StubEncoder()
     monkeypatch.setattr("crossdiff.text.load_text_encoder", lambda name="minilm": stub)
@@ -150,9 +150,7 @@ def test_a_finished_run_is_not_trained_again(prepared, unbroken):
 def test_a_longer_run_killed_before_its_end_is_ended_by_the_next_call(prepared, unbroken, tmp_path, monkeypatch):
     run(prepared, tmp_path, loop_config(steps=3))
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(
-            "crossdiff.training.trainer.Trainer.finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
+        patched.setattr(Trainer, "finish", interrupt)
         run(prepared, tmp_path)
     assert run(prepared, tmp_path).steps == STEPS
     whole, found = (load_file(folder / "model.safetensors") for folder in (unbroken, tmp_path))
@@ -331,9 +329,7 @@ def test_what_is_shown_and_kept_may_change_and_a_steady_rate_may_go_on(prepared,
 def test_starting_over_leaves_nothing_of_the_run_before(prepared, tmp_path, monkeypatch):
     first = run(prepared, tmp_path, loop_config(sample_every=6, sample_prompts=["walk"]))
     old = load_file(tmp_path / "model.safetensors")
-    monkeypatch.setattr(
-        "crossdiff.training.trainer.Trainer.finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
-    )
+    monkeypatch.setattr(Trainer, "finish", interrupt)
     other = loop_config(seed=5, validate_every=0)
     with pytest.raises(KeyboardInterrupt):
         run(prepared, tmp_path, other, start_over=True)
