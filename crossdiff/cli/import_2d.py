@@ -23,7 +23,7 @@ def import_2d(
     camera: Annotated[
         str | None,
         typer.Option(
-            help="Camera of files without one: still (default for keypoints), unknown, or guess (JHMDB and Penn Action)."
+            help="Camera of files without one: still (default for keypoints), unknown, or guess (JHMDB, Penn Action)."
         ),
     ] = None,
     fps: Annotated[
