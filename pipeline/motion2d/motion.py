@@ -13,7 +13,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from crossdiff.errors import ClipError
 from crossdiff.masks import true_runs
 from crossdiff.pipeline.motion2d.cleaning import CleanConfig, clean
-from crossdiff.pipeline.motion2d.mapping import to_joints
+from crossdiff.pipeline.motion2d.hidden import estimate_hidden
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named, to_joints
 from crossdiff.pipeline.motion2d.smoothing import SmoothConfig, smooth
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Camera, Keypoints2D, Motion2D
@@ -63,10 +64,12 @@ def placed_motions(
     """
     cleaned = clean(keypoints, cfg.seen_score, cfg)
     seen = cleaned.score >= cfg.seen_score
-    joints, valid = to_joints(cleaned.xy.astype(np.float64), seen, cleaned.keypoint_set)
+    seconds = cleaned.time - cleaned.time[0]
+    table = keypoint_set_named(cleaned.keypoint_set)
+    xy, estimated = estimate_hidden(cleaned.xy.astype(np.float64), seen, seconds, table)
+    joints, valid = to_joints(xy, seen, table.name, estimated)
     joints = compensate_camera(joints, cleaned)
     joints[..., 1] *= -1
-    seconds = cleaned.time - cleaned.time[0]
     joints, valid, filled = resample(joints, valid, seconds, cleaned.frame, cfg.fps, cfg.max_gap)
     shown = cleaned.time[0] + np.arange(len(joints)) / cfg.fps
     wanted = (shown >= span[0]) & ((shown < span[1]) | (span[1] == 0))
