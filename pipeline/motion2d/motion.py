@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from scipy.ndimage import binary_dilation
 
 from crossdiff.errors import ClipError
 from crossdiff.masks import true_runs
@@ -29,6 +30,7 @@ _SCALE_QUANTILE = 90
 # Movement of the camera, in shares of the frame's longer side, below which it is still.
 _STILL = 0.005
 _TINY = 1e-6  # seconds
+_JUMP_MARGIN = 2  # frames that a cut of the film spoils on both sides of it
 
 
 class MotionConfig(CleanConfig, SmoothConfig):
@@ -38,6 +40,9 @@ class MotionConfig(CleanConfig, SmoothConfig):
     """Keypoints with a lower score count as not visible."""
     max_gap: NonNegativeFloat = 0.25
     """Longest gap in a joint's trajectory that is interpolated, in seconds."""
+    max_root_speed: PositiveFloat = 15.0
+    """Fastest movement of the root in the picture, in metres per second; the motion is cut at faster ones, which are
+    cuts of the film or changes to another person."""
     fps: PositiveFloat = HUMANML3D.fps
     """Frame rate of the motions: 20 as in HumanML3D, 12.5 as in KIT-ML. `pseudo-label` needs 20."""
     min_frames: PositiveInt = 20
@@ -72,11 +77,12 @@ def placed_motions(
     joints[..., 1] *= -1
     joints, valid, filled = resample(joints, valid, seconds, cleaned.frame, cfg.fps, cfg.max_gap)
     shown = cleaned.time[0] + np.arange(len(joints)) / cfg.fps
-    wanted = (shown >= span[0]) & ((shown < span[1]) | (span[1] == 0))
-    pieces = cut(valid[:, 0] & wanted, cfg.min_frames, cfg.max_frames)
-    if not pieces:
+    wanted = (shown >= span[0]) & ((shown < span[1]) | (span[1] == 0)) & valid[:, 0]
+    if not cut(wanted, cfg.min_frames, cfg.max_frames):
         return []
-    joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
+    joints = joints / pixels_per_metre(joints, valid)
+    pieces = cut(wanted & ~near_jumps(joints[:, 0], cfg.max_root_speed, cfg.fps), cfg.min_frames, cfg.max_frames)
+    joints = smooth(joints, cfg.fps, cfg)
     world = joints_in_space(cleaned, len(joints), cfg)
     known = known_steps(cleaned, len(joints), cfg.fps)
     motions = []
@@ -88,6 +94,12 @@ def placed_motions(
         )  # fmt: skip
         motions.append((p.start, motion))
     return motions
+
+
+def near_jumps(root: Float[ndarray, "f 2"], max_speed: float, fps: float) -> Bool[ndarray, " f"]:
+    """Frames at or beside a movement faster than `max_speed`, into which smoothing carries it. root: metres."""
+    jumps = np.linalg.norm(np.diff(root, axis=0), axis=-1) * fps > max_speed
+    return binary_dilation(np.append(jumps, False) | np.insert(jumps, 0, False), iterations=_JUMP_MARGIN)
 
 
 def _from_origin(joints: Float[ndarray, "f j 2"], path_known: Bool[ndarray, " f"]) -> Float[ndarray, "f j 2"]:

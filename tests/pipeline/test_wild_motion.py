@@ -114,7 +114,7 @@ def test_unseen_joints_are_interpolated_over_short_gaps_and_masked_over_long_one
 def test_a_clip_is_cut_where_the_root_is_unseen():
     whole = keypoints(waving(130))
     score = whole.score.copy()
-    score[60:80, BLAZEPOSE33.names.index("left_hip")] = 0
+    score[60:80, [BLAZEPOSE33.names.index(f"{side}_hip") for side in ("left", "right")]] = 0
     motions = to_motions(Keypoints2D(whole.xy, score, whole.frame, 20.0, whole.size, "blazepose33"), CFG)
     assert [len(m.joints) for m in motions] == [60, 50]
     assert [m.start for m in motions] == [0, 4]
