@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from crossdiff.config import Config
 from crossdiff.studies.actions.windows import MIRROR, NAMES, Windows, hide
 
+_LEAST_STD = np.float32(0.05)  # metres
 FEATURES = 16  # width of the last layer: few enough for a Frechet distance of some hundred motions
 
 
@@ -38,10 +39,17 @@ class WindowTraining(Config):
 
 
 class WindowNetwork(nn.Module):
-    """Logits of windows. width: channels of the convolutions."""
+    """Logits of windows. width: channels of the convolutions; windows: those whose statistics normalise the joints."""
 
-    def __init__(self, coordinates: int, actions: int, width: int = 64) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, windows: Windows, actions: int, width: int = 64) -> None:
         super().__init__()
+        coordinates = windows.joints.shape[-1]
+        mean, std = _statistics(windows)
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("std", torch.from_numpy(std))
         channels = len(NAMES) * (coordinates + 1)
         self.layers = nn.Sequential(
             nn.Conv1d(channels, width, 5, padding=2), nn.GELU(), nn.Dropout(0.2),
@@ -53,7 +61,8 @@ class WindowNetwork(nn.Module):
 
     def features(self, joints: Float[Tensor, "n t j c"], seen: Bool[Tensor, "n t j"]) -> Float[Tensor, "n 16"]:
         """Activations before the last layer."""
-        x = torch.cat([joints * 2, seen[..., None].to(joints)], dim=-1).flatten(2).transpose(1, 2)
+        shown = seen[..., None].to(joints)
+        x = torch.cat([(joints - self.mean) / self.std * shown, shown], dim=-1).flatten(2).transpose(1, 2)
         x = self.layers(x)
         return torch.tanh(self.narrow(torch.cat([x.mean(-1), x.amax(-1)], dim=-1)))
 
@@ -104,7 +113,7 @@ def train_classifier(
     actions = tuple(sorted(set(labels)))
     target = np.array([actions.index(label) for label in labels])[windows.clip]
     of_action = [np.flatnonzero(target == n) for n in range(len(actions))]
-    network = WindowNetwork(windows.joints.shape[-1], len(actions))
+    network = WindowNetwork(windows, len(actions))
     optimiser = torch.optim.AdamW(network.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, cfg.steps)
     for _ in range(cfg.steps):
@@ -119,6 +128,14 @@ def train_classifier(
         optimiser.step()
         schedule.step()
     return WindowClassifier(actions, network.eval())
+
+
+def _statistics(windows: Windows) -> tuple[Float[ndarray, "j c"], Float[ndarray, "j c"]]:
+    """Mean and standard deviation of each joint where it is seen; the latter at least 5 cm."""
+    count = np.maximum(windows.seen.sum(axis=(0, 1)), 1)[:, None]
+    mean = (windows.joints.sum(axis=(0, 1)) / count).astype(np.float32)
+    square = ((windows.joints - mean) ** 2 * windows.seen[..., None]).sum(axis=(0, 1)) / count
+    return mean, np.maximum(np.sqrt(square), _LEAST_STD).astype(np.float32)
 
 
 def _varied(windows: Windows, cfg: WindowTraining, rng: np.random.Generator) -> Windows:
