@@ -24,8 +24,9 @@ from crossdiff.types import Camera, Keypoints2D, Motion2D
 # 0.544 m from the pelvis, the left knee 0.476, shin 0.432. (Its mean joint positions give 1.361: averaging over
 # poses shortens bones.)
 BODY_LENGTH = 1.453
-# And the way pelvis - neck, shoulder - elbow - wrist of that body: 0.544 + 0.257 + 0.266 m.
+# And the way pelvis - neck, shoulder - elbow - wrist of that body: 0.544 + 0.257 + 0.266 m; and pelvis - neck.
 UPPER_LENGTH = 1.067
+TRUNK_LENGTH = 0.544
 _SCALE_QUANTILE = 90
 # Movement of the camera, in shares of the frame's longer side, below which it is still.
 _STILL = 0.005
@@ -221,12 +222,12 @@ def pixels_per_metre(joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 2
     """Body scale: 90th percentile over frames and sides of neck - pelvis - knee - ankle, over its true length.
 
     Of a body whose legs are in no frame it is that of the trunk and the arms, less certain: arms are seldom stretched
-    out across the picture.
+    out across the picture. Without a whole limb it is that of the trunk.
     """
     trunk = ("neck", "pelvis")
     legs = [(trunk, ("pelvis", f"{s}_knee"), (f"{s}_knee", f"{s}_ankle")) for s in "lr"]
     arms = [(trunk, (f"{s}_shoulder", f"{s}_elbow"), (f"{s}_elbow", f"{s}_wrist")) for s in "lr"]
-    for ways, length in ((legs, BODY_LENGTH), (arms, UPPER_LENGTH)):
+    for ways, length in ((legs, BODY_LENGTH), (arms, UPPER_LENGTH), ([(trunk,)], TRUNK_LENGTH)):
         measured = np.concatenate([_lengths(joints, valid, bones) for bones in ways])
         if not len(measured):
             continue
@@ -236,7 +237,7 @@ def pixels_per_metre(joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 2
                 "trunk and limbs lie on one point, so the body's scale is unknown; check the keypoints of this clip"
             )
         return scale
-    raise ClipError("no frame shows neck, pelvis, and a whole leg or arm: the body's scale is unknown")
+    raise ClipError("no frame shows neck and pelvis: the body's scale is unknown")
 
 
 def _lengths(

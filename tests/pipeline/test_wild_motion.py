@@ -12,6 +12,7 @@ from crossdiff.errors import ClipError
 from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
 from crossdiff.pipeline.motion2d.motion import (
     BODY_LENGTH,
+    TRUNK_LENGTH,
     UPPER_LENGTH,
     MotionConfig,
     cut,
@@ -151,6 +152,8 @@ def test_the_scale_of_a_body_without_legs_is_that_of_its_trunk_and_arms():
     valid[:, [J(f"{s}_{part}") for s in "lr" for part in ("knee", "ankle")]] = False
     assert pixels_per_metre(joints, valid) == pytest.approx(78 / UPPER_LENGTH)
     valid[:, [J("l_wrist"), J("r_elbow")]] = False
+    assert pixels_per_metre(joints, valid) == pytest.approx(40 / TRUNK_LENGTH)
+    valid[:, J("neck")] = False
     with pytest.raises(ClipError, match="scale is unknown"):
         pixels_per_metre(joints, valid)
 
