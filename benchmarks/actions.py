@@ -113,17 +113,13 @@ def film(sampler: Sampler, run: Run, poses: Path) -> str:
     data = Film(run, poses)
     actions = sorted(set(data.labels["train"]))
     masks = data.windows["train"].seen
-    correct: dict[str, dict[str, list[float]]] = {
-        name: {a: [] for a in actions} for name in ("real", *WAYS, "real, hidden joints alone")
-    }
+    correct: dict[str, dict[str, list[float]]] = {name: {a: [] for a in actions} for name in ("real", *WAYS)}
     sampled = {way: sampler.of_actions(way, actions) for way in WAYS}
     for seed in range(CLASSIFIERS):
         rng = np.random.default_rng(seed)
         classifier = train_classifier(data.windows["train"], data.labels["train"], seed=seed, masks=masks)
         shown = hide(data.windows["test"], masks, rng, 1)
         _count(correct["real"], classifier, shown, data.labels["test"])
-        alone = shown._replace(joints=np.zeros_like(shown.joints))
-        _count(correct["real, hidden joints alone"], classifier, alone, data.labels["test"])
         for way, (motions, labels) in sampled.items():
             seen = [seen_from(m, str(rng.choice(data.views[a])), rng) for m, a in _repeated(motions, labels)]
             _count(correct[way], classifier, hide(flat_windows(seen), masks, rng, 2), np.repeat(labels, VIEWS).tolist())
