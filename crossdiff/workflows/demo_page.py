@@ -85,7 +85,8 @@ _LEARNT_TEXT = (
     "fine-tuning on this clip's labels."
 )
 _KNOWN_TEXT = (
-    "Half of every batch was motion that the model itself had sampled beforehand (replay), so it keeps what it knew. "
+    "A quarter of every batch was motion that the model itself had sampled beforehand (replay), so that it keeps what "
+    "it knew. "
     "Left: before. Right: after, from the same noise."
 )
 _COMMANDS = """crossdiff extract-2d videos/
