@@ -60,7 +60,7 @@ def clean_motion(motion: Motion3D, sigma: float = 0.0, foot_lock: bool = False) 
 
 def _toe_speed(joints: Float[ndarray, "f j 3"], touching: Bool[ndarray, "f 2"], skeleton: Skeleton) -> float:
     """Mean horizontal speed in cm/s of the toes from one frame to the next, in both of which they touch the floor."""
-    toes = joints[:, [leg.toe for leg in legs(skeleton)]][..., [0, 2]]
+    toes = joints[:, [leg.tip for leg in legs(skeleton)]][..., [0, 2]]
     speed = np.linalg.norm(np.diff(toes, axis=0), axis=-1) * skeleton.fps
     return float(100 * speed[touching[1:] & touching[:-1]].mean())
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy import ndarray
+from scipy.linalg import solveh_banded
+from scipy.sparse import diags_array
 from torch import Tensor
 
 
@@ -17,3 +21,21 @@ def gaussian_in_time(x: Float[Tensor, "*b t c"], sigma: float) -> Float[Tensor, 
     padded = torch.nn.functional.pad(rows, (radius, radius), mode="replicate")
     smooth = torch.nn.functional.conv1d(padded, kernel[None, None])
     return smooth.reshape(*x.shape[:-2], x.shape[-1], x.shape[-2]).transpose(-1, -2)
+
+
+def smoothest_curve(wanted: Float[ndarray, "t c"], weight: Float[ndarray, " t"]) -> Float[ndarray, "t c"]:
+    """The curve with the least sum of squared second differences and of weighted squared distances from `wanted`.
+
+    Whittaker's smoother: (W + D'D) s = W y, with D the second differences. With one weight w for all frames it is a
+    low-pass filter without delay, also at the ends, of about w^(-1/4) frames.
+    """
+    count = len(wanted)
+    if count < 3:
+        return wanted
+    differences = diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(count - 2, count))
+    product = differences.T @ differences
+    bands = np.zeros((3, count))
+    for band in range(3):
+        bands[band, : count - band] = product.diagonal(band)
+    bands[0] += weight
+    return np.asarray(solveh_banded(bands, weight[:, None] * wanted, lower=True))
