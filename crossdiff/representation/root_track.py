@@ -10,12 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Bool, Complex, Float
 from numpy import ndarray
 from torch import Tensor
 
+from crossdiff.representation.filters import smoothest_curve
 from crossdiff.representation.layouts import layout_3d
 from crossdiff.skeleton import HUMANML3D, Skeleton
+
+# Weights of frames in which a place is known, and of all others, against the smoothness of the correction.
+_KNOWN, _FREE = 1e3, 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,40 @@ def with_root_track(
     root = layout_3d(skeleton).root
     changed[:-1, root.start : root.start + values.shape[1]] = torch.as_tensor(values).to(features)
     return changed
+
+
+def hold(track: RootTrack, known: RootTrack, held: Bool[ndarray, " t"]) -> RootTrack:
+    """The track moved so that the root is where `known` says, with its heading, in the frames of `held`.
+
+    The track is moved as a whole to the first of these frames. Then the headings are turned, and the steps with them,
+    by the smoothest curve through what is missing; then places are moved in the same way.
+    """
+    frames = np.flatnonzero(held)
+    if not len(frames):
+        return track
+    first = frames[0]
+    turn = known.heading[first] - track.heading[first]
+    moved = track.moved(turn, 0j)
+    moved = moved.moved(0.0, known.place[first] - moved.place[first])
+    missing = np.unwrap(_wrapped(known.heading[frames] - moved.heading[frames]))
+    turned = moved.turned(_through(missing[:, None], frames, len(held))[:, 0])
+    away = known.place[frames] - turned.place[frames]
+    shift = _through(np.stack([away.real, away.imag], axis=1), frames, len(held)) @ np.array([1, 1j])
+    return RootTrack(turned.place + shift, turned.heading)
+
+
+def _wrapped(angle: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
+    """The angle between -pi and pi."""
+    return np.angle(np.exp(1j * angle))
+
+
+def _through(values: Float[ndarray, "n c"], frames: ndarray, count: int) -> Float[ndarray, "t c"]:
+    """The smoothest curve over `count` frames with these values in some of them."""
+    wanted, weight = np.zeros((count, values.shape[1])), np.full(count, _FREE)
+    wanted[frames], weight[frames] = values, _KNOWN
+    curve = smoothest_curve(wanted, weight)
+    curve[frames] = values
+    return curve
 
 
 def place_joints(joints: Float[ndarray, "t j 3"], turn: float, start: complex) -> Float[ndarray, "t j 3"]:

@@ -1,0 +1,66 @@
+"""Conditions on the place of a motion, imposed on every prediction of x_start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from torch import Tensor
+
+from crossdiff.diffusion.editing import Edit
+from crossdiff.diffusion.floor_path import FloorPath, follow
+from crossdiff.diffusion.goals import Goal, approach, reach, stretch
+from crossdiff.errors import InputError
+from crossdiff.models.model import CrossDiffModel
+from crossdiff.representation.root_track import RootTrack, hold, place_joints, root_track, with_root_track
+
+
+class PlaceControl:
+    """A path, the places of kept frames, and goals, for every motion of a batch."""
+
+    def __init__(
+        self,
+        model: CrossDiffModel,
+        lengths: Sequence[int],
+        path: FloorPath | None = None,
+        edit: Edit | None = None,
+        goals: Sequence[Goal] = (),
+    ) -> None:
+        if path is not None and edit is not None:
+            raise InputError("path: expected a path or a motion to edit, got both, and each says where the root is")
+        for goal in goals:
+            goal.frame(min(lengths), model.skeleton.fps)
+        self._model, self._lengths = model, lengths
+        self._path, self._edit, self._goals = path, edit, goals
+
+    def __call__(self, x_start: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        """Normalised features that fulfil the conditions: other steps of the root, and positions of the limbs."""
+        features = self._model.denormalize("3d", x_start)
+        rows = []
+        for row, count in zip(features, self._lengths, strict=True):
+            track = self._track(row[:count])
+            led = with_root_track(row[:count], track, self._model.skeleton)
+            led = stretch(led, track, self._goals, self._model.skeleton)
+            rows.append(torch.cat([led, row[count:]]))
+        return self._model.normalize("3d", torch.stack(rows))
+
+    def finish(self, features: Float[Tensor, "t d"], joints: Float[ndarray, "t j 3"]) -> Float[ndarray, "t j 3"]:
+        """The joints of one motion (metres) in their place on the floor, with the goals reached."""
+        track = self._track(features)
+        placed = place_joints(joints, float(track.heading[0]), complex(track.place[0]))
+        return reach(placed, self._goals, self._model.skeleton)
+
+    def _track(self, features: Float[Tensor, "t d"]) -> RootTrack:
+        skeleton = self._model.skeleton
+        track = root_track(features, skeleton)
+        held = np.zeros(len(features), dtype=bool)
+        if self._path is not None:
+            track = follow(track, self._path, skeleton.fps)
+            held[:] = True
+        elif self._edit is not None:
+            held, known = self._edit.places(len(features))
+            track = hold(track, known, held)
+        return approach(track, features, self._goals, held, skeleton) if self._goals else track
