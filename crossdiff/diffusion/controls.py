@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
@@ -15,7 +15,9 @@ from crossdiff.diffusion.floor_path import FloorPath, follow
 from crossdiff.diffusion.goals import Goal, approach, reach, stretch
 from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
+from crossdiff.representation.foot_lock import plant_feet
 from crossdiff.representation.root_track import RootTrack, hold, place_joints, root_track, with_root_track
+from crossdiff.types import Motion3D
 
 
 class PlaceControl:
@@ -64,3 +66,14 @@ class PlaceControl:
             held, known = self._edit.places(len(features))
             track = hold(track, known, held)
         return approach(track, features, self._goals, held, skeleton) if self._goals else track
+
+
+def plant_sampled_feet(motion: Motion3D, edit: Edit | None = None, goals: Sequence[Goal] = ()) -> Motion3D:
+    """A sampled motion with planted feet (see `plant_feet`), except where an edit keeps a foot or a goal is reached."""
+    fixed = np.zeros(len(motion.joints), dtype=bool)
+    if edit is not None:
+        kept = edit.keeps_feet[: len(fixed)]
+        fixed[: len(kept)] = kept
+    for goal in goals:
+        fixed[goal.frame(len(fixed), motion.fps)] = True
+    return plant_feet(motion, fixed)

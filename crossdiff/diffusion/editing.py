@@ -102,6 +102,12 @@ class Edit:
         return held, RootTrack(np.pad(track.place, missing, "edge"), np.pad(track.heading, missing, "edge"))
 
     @property
+    def keeps_feet(self) -> Bool[ndarray, " f"]:
+        """Frames in which a position of a foot is kept."""
+        positions = self.keep[:, layout_3d(self.skeleton).positions].unflatten(-1, (-1, 3))
+        return positions[:, [joint - 1 for joint in self.skeleton.feet]].any(-1).any(-1).cpu().numpy()
+
+    @property
     def has_gaps(self) -> bool:
         """Whether the root is kept in frames that come after others in which it is not."""
         held, _ = self.places(self.num_frames)

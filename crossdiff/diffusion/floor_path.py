@@ -101,9 +101,7 @@ def _target(smooth: Complex[ndarray, " t"], path: FloorPath, fps: float) -> Comp
     return path.along(path.length * distance / distance[-1])
 
 
-def _turn_between(
-    steps: Complex[ndarray, " t"], target: Complex[ndarray, " t"], fps: float
-) -> Float[ndarray, " t+1"]:
+def _turn_between(steps: Complex[ndarray, " t"], target: Complex[ndarray, " t"], fps: float) -> Float[ndarray, " t+1"]:
     """Angle in each frame from the direction of one path to that of another, without jumps by whole turns."""
     product = np.conj(steps) * target
     columns = torch.from_numpy(np.stack([product.real, product.imag], axis=1))

@@ -86,7 +86,5 @@ def retime(joints: Float[ndarray, "s j 3"], parts: list[Part]) -> Float[ndarray,
         return joints
     ends = np.cumsum([0, *(part.frames for part in parts)])
     sampled = np.cumsum([0, *(part.sampled_frames for part in parts)])
-    times = PchipInterpolator(ends, sampled * (len(joints) - 1) / sampled[-1])(
-        np.linspace(0, ends[-1], int(ends[-1]))
-    )
+    times = PchipInterpolator(ends, sampled * (len(joints) - 1) / sampled[-1])(np.linspace(0, ends[-1], int(ends[-1])))
     return CubicSpline(np.arange(len(joints)), joints)(times).astype(joints.dtype)

@@ -152,7 +152,9 @@ class CrossDiffPipeline:
         texts = check_prompts([part.prompt for part in row], self.encoder)
         seeds = _seeds(seed, None, 1 if _whole(seed) is not None else len(list(seed)))  # type: ignore[arg-type]
         if any(part.rate != 1.0 for part in row) and (edit is not None or path is not None or goals):
-            raise InputError("rate: expected parts at rate 1 with an edit, a path or goals, whose times it would change")
+            raise InputError(
+                "rate: expected parts at rate 1 with an edit, a path or goals, whose times it would change"
+            )
         frames = [part.sampled_frames for part in row]
         scales = [options.guidance_scale if p.guidance_scale is None else p.guidance_scale for p in row]
         lengths = [sum(frames)] * len(seeds)
@@ -162,9 +164,7 @@ class CrossDiffPipeline:
         motions = self._motions(features, lengths, control)
         return [replace(motion, joints=retime(motion.joints, row)) for motion in motions]
 
-    def frames_along(
-        self, path: FloorPath, prompt: str, *, seed: int = 0, options: SamplingConfig = _DEFAULT
-    ) -> int:
+    def frames_along(self, path: FloorPath, prompt: str, *, seed: int = 0, options: SamplingConfig = _DEFAULT) -> int:
         """Frames that a path takes: by its times, else at the speed of a motion of the prompt without a path."""
         fps = self.model.skeleton.fps
         if path.seconds is not None:

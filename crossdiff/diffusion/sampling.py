@@ -170,9 +170,9 @@ class _Noise:
 class _Denoiser:
     """The predicted x_start, changed by `control`, with kept values in place (Tevet et al. 2023, section 3).
 
-    With a control, x_t is first moved so that the network's own prediction comes nearer to fulfilling it: gradient steps
-    on the squared distance of the prediction from what the control makes of it (reconstruction guidance, Ho et al.
-    2022). Without them the pose would not suit an imposed path, as the network predicts the root from the pose, and
+    With a control, x_t is first moved so that the network's own prediction comes nearer to fulfilling it: gradient
+    steps on the squared distance of the prediction from what the control makes of it (reconstruction guidance, Ho et
+    al. 2022). Without them the pose would not suit an imposed path, as the network predicts the root from the pose, and
     not the pose from the root. Steps are as long as the gradient predicts for a distance of zero (Polyak), at most
     `_LONGEST_STEP` standard deviations of the noise.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -63,7 +64,7 @@ def _own_stretches(lengths: Sequence[int], most: int) -> list[tuple[int, int, in
     for part, length in enumerate(lengths):
         count = -(-length // most)
         ends = [start + round(length * k / count) for k in range(count + 1)]
-        stretches += [(part, a, b) for a, b in zip(ends, ends[1:], strict=False)]
+        stretches += [(part, a, b) for a, b in pairwise(ends)]
         start += length
     return stretches
 

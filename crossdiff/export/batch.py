@@ -45,7 +45,7 @@ class ExportOptions:
 
     formats: tuple[Format, ...]
     smooth: bool = False
-    foot_lock: bool = False
+    foot_lock: bool = True
     unit: Unit = "m"
     body_model: Path | None = None
     mesh: bool = False

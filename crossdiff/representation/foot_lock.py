@@ -21,6 +21,8 @@ _GAP = 2
 # Weights of a foot's target positions against the smoothness of its path: in contact it is held, elsewhere it returns
 # softly, over about three frames.
 _HELD, _FREE = 1e2, 1e-2
+# The same weight where a foot may not move at all.
+_FIXED = 1e6
 
 
 def legs(skeleton: Skeleton = HUMANML3D) -> tuple[Limb, Limb]:
@@ -62,36 +64,45 @@ def _tidied(touching: Bool[ndarray, " f"]) -> Bool[ndarray, " f"]:
     return done
 
 
-def lock_feet(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "f j 3"]:
+def lock_feet(
+    joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D, fixed: Bool[ndarray, " f"] | None = None
+) -> Float[ndarray, "f j 3"]:
     """Keep the toes at one position on the floor during each contact, metres, Y up; returns new joints.
 
     Each toe is moved to its mean position over the contact; between contacts, its displacement is the smoothest curve
     from one to the next, or back to zero. Heights are kept. The foot moves rigidly, and the leg follows by two-bone
     inverse kinematics, which keeps the bones' lengths in each frame and the direction of the knee. If a leg is too
-    short, the foot stays within its reach.
+    short, the foot stays within its reach. fixed: frames in which nothing moves, and to which contacts adapt.
     """
     joints = np.asarray(joints, dtype=np.float64)
     if joints.ndim != 3 or joints.shape[1:] != (skeleton.num_joints, 3):
         raise InputError(f"foot lock: expected joints (frames, {skeleton.num_joints}, 3), got {joints.shape}")
     locked = joints.copy()
+    fixed = np.zeros(len(joints), dtype=bool) if fixed is None else fixed
     standing, facing = contacts(joints, skeleton), pelvis_facing(joints, skeleton)
     for leg, touching in zip(legs(skeleton), standing.T, strict=True):
-        move_end(locked, leg, _shift(joints[:, leg.tip], touching), facing)
+        move_end(locked, leg, _shift(joints[:, leg.tip], touching, fixed), facing)
+    locked[fixed] = joints[fixed]
     return locked
 
 
-def _shift(toe: Float[ndarray, "f 3"], touching: Bool[ndarray, " f"]) -> Float[ndarray, "f 3"]:
+def _shift(
+    toe: Float[ndarray, "f 3"], touching: Bool[ndarray, " f"], fixed: Bool[ndarray, " f"]
+) -> Float[ndarray, "f 3"]:
     """Displacement of the foot along the floor in each frame."""
     wanted = np.zeros_like(toe)
     for start, stop in true_runs(touching):
-        wanted[start:stop] = toe[start:stop].mean(axis=0) - toe[start:stop]
+        contact = toe[start:stop]
+        target = contact[fixed[start:stop]] if fixed[start:stop].any() else contact
+        wanted[start:stop] = target.mean(axis=0) - contact
     wanted[:, 1] = 0
-    return smoothest_curve(wanted, np.where(touching, _HELD, _FREE))
+    wanted[fixed] = 0
+    return smoothest_curve(wanted, np.select([fixed, touching], [_FIXED, _HELD], _FREE))
 
 
-def plant_feet(motion: Motion3D) -> Motion3D:
-    """The motion with locked feet, as everything is that is exported or shown; KIT's skeleton stays as it is."""
+def plant_feet(motion: Motion3D, fixed: Bool[ndarray, " f"] | None = None) -> Motion3D:
+    """The motion with locked feet (`lock_feet`), as sampled motions are exported and shown; KIT's stay as they are."""
     if motion.skeleton != HUMANML3D:
         return motion
-    locked = lock_feet(motion.joints, motion.skeleton)
+    locked = lock_feet(motion.joints, motion.skeleton, fixed)
     return replace(motion, joints=locked.astype(motion.joints.dtype))
