@@ -37,7 +37,9 @@ def export(
     ] = False,
     foot_lock: Annotated[
         bool,
-        typer.Option("--foot-lock/--raw", help="Hold feet still while they touch the floor, or leave them as they are."),
+        typer.Option(
+            "--foot-lock/--raw", help="Hold feet still while they touch the floor, or leave them as they are."
+        ),
     ] = True,
     fps: Annotated[
         float | None,

@@ -76,6 +76,11 @@ class PartText:
             values[name] = float(value)
         return cls(prompt, **values)
 
+    def part(self, fps: float, frames: int = 0) -> Part:
+        """The part, at this frame rate; frames: its length if no seconds were typed."""
+        frames = frames if self.seconds is None else round(self.seconds * fps)
+        return Part(self.prompt, frames, self.guidance_scale, self.rate)
+
 
 def retime(joints: Float[ndarray, "s j 3"], parts: list[Part]) -> Float[ndarray, "t j 3"]:
     """Joints at the parts' rates: from the frames that were sampled to those of the result.

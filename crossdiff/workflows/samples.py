@@ -51,7 +51,7 @@ class SampleSummary:
 def sample_motions(
     pipe: CrossDiffPipeline,
     prompts: Sequence[str],
-    frames: int | Sequence[int] | None,
+    frames: int | Sequence[int | None] | None,
     seed: int,
     cfg: SamplingConfig,
     controls: SampleControls = TEXT_ALONE,
@@ -69,8 +69,9 @@ def sample_motions(
     made = []
     with _steps(cfg, len(prompts)) as on_step:
         for n, prompt in enumerate(prompts):
-            lasts = pipe.frames_along(controls.path, prompt, seed=seed + n, options=cfg) if frames is None else frames
-            length = lasts if isinstance(lasts, int) else lasts[n]
+            length = frames if frames is None or isinstance(frames, int) else frames[n]
+            if length is None:
+                length = pipe.frames_along(controls.path, prompt, seed=seed + n, options=cfg)
             made += pipe.sequence([(prompt, length)], seed=seed + n, on_step=on_step, **lead, **cfg.keywords())
     return _finished(made, controls, lead)
 

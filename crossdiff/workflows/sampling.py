@@ -9,7 +9,7 @@ from crossdiff.checkpoint import Task, load_model
 from crossdiff.config import load_config
 from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.diffusion.parts import Part, PartText
+from crossdiff.diffusion.parts import PartText
 from crossdiff.errors import InputError
 from crossdiff.pipeline.run import Run
 from crossdiff.workflows.callbacks import DefaultCallback, silent
@@ -96,7 +96,7 @@ def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) 
     # Loaded only where seconds are given.
     fps = load_model(model).skeleton.fps if request.seconds is not None or any(p.seconds for p in parts) else 0.0
     frames = _frames(request) if request.seconds is None else round(request.seconds * fps)
-    row = [_part(part, _FRAMES if frames is None else frames, fps) for part in parts]
+    row = [part.part(fps, _FRAMES if frames is None else frames) for part in parts]
     lasting = "as long as the path takes" if frames is None else f"{frames} frames"
     if row:
         lasting = f"{len(row)} parts, {sum(part.frames for part in row)} frames"
@@ -121,12 +121,6 @@ def _frames(request: SamplingRequest) -> int | None:
     if controls.edit is not None:
         return controls.edit.num_frames
     return None if controls.path is not None and not request.in_a_row else _FRAMES
-
-
-def _part(text: PartText, frames: int, fps: float) -> Part:
-    if text.seconds is not None:
-        frames = round(text.seconds * fps)
-    return Part(text.prompt, frames, text.guidance_scale, text.rate)
 
 
 def read_prompts(path_or_name: str) -> PromptSet:
