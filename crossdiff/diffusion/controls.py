@@ -37,23 +37,24 @@ class PlaceControl:
             goal.frame(min(lengths), model.skeleton.fps)
         self._model, self._lengths = model, lengths
         self._path, self._edit, self._goals = path, edit, goals
+        self._tracks: list[RootTrack] = []
 
     def __call__(self, x_start: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
         """Normalised features that fulfil the conditions: other steps of the root, and positions of the limbs."""
         features = self._model.denormalize("3d", x_start)
+        self._tracks = [self._track(row[:count]) for row, count in zip(features, self._lengths, strict=True)]
         rows = []
-        for row, count in zip(features, self._lengths, strict=True):
-            track = self._track(row[:count])
+        for row, count, track in zip(features, self._lengths, self._tracks, strict=True):
             led = with_root_track(row[:count], track, self._model.skeleton)
             led = stretch(led, track, self._goals, self._model.skeleton)
             rows.append(torch.cat([led, row[count:]]))
         return self._model.normalize("3d", torch.stack(rows))
 
-    def finish(self, features: Float[Tensor, "t d"], joints: Float[ndarray, "t j 3"]) -> Float[ndarray, "t j 3"]:
-        """The joints of one motion (metres) in their place on the floor, with the goals reached."""
-        track = self._track(features)
-        placed = place_joints(joints, float(track.heading[0]), complex(track.place[0]))
-        return reach(placed, self._goals, self._model.skeleton)
+    def finish(self, motions: Sequence[Float[ndarray, "t j 3"]]) -> list[Float[ndarray, "t j 3"]]:
+        """The joints (metres) of the last prediction's motions in their places on the floor, with the goals reached."""
+        starts = [(float(track.heading[0]), complex(track.place[0])) for track in self._tracks]
+        placed = [place_joints(joints, *start) for joints, start in zip(motions, starts, strict=True)]
+        return [reach(joints, self._goals, self._model.skeleton) for joints in placed]
 
     def _track(self, features: Float[Tensor, "t d"]) -> RootTrack:
         skeleton = self._model.skeleton

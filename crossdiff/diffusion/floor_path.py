@@ -74,6 +74,7 @@ class FloorPath:
 
     def at(self, seconds: Float[ndarray, " t"]) -> Complex[ndarray, " t"]:
         """Points z + ix at the given times; needs `times`."""
+        assert self.times is not None
         x, z = (np.interp(seconds, self.times, column) for column in self.points.T)
         return z + 1j * x
 

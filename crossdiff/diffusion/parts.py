@@ -6,14 +6,18 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.interpolate import CubicSpline
 
 from crossdiff.errors import InputError
+from crossdiff.representation.filters import gaussian_in_time
 
 # Limits of `Part.rate`.
 _SLOWEST, _FASTEST = 0.25, 4.0
+# Frames over which one rate changes into the next (standard deviation).
+_RATE_SIGMA = 3.0
 # Frames of the shortest part.
 _FEWEST = 4
 _SETTING = re.compile(r"(guidance|rate)\s*=\s*(\d+(?:\.\d+)?|\.\d+)")
@@ -89,7 +93,8 @@ def retime(joints: Float[ndarray, "s j 3"], parts: list[Part]) -> Float[ndarray,
     """
     if all(part.rate == 1.0 for part in parts):
         return joints
-    ends = np.cumsum([0, *(part.frames for part in parts)])
-    sampled = np.cumsum([0, *(part.sampled_frames for part in parts)])
-    times = PchipInterpolator(ends, sampled * (len(joints) - 1) / sampled[-1])(np.linspace(0, ends[-1], int(ends[-1])))
+    rates = np.concatenate([np.full(part.frames, part.sampled_frames / part.frames) for part in parts])
+    smooth = gaussian_in_time(torch.from_numpy(rates)[:, None], _RATE_SIGMA)[:, 0].numpy()
+    times = np.concatenate([[0], np.cumsum(smooth[1:])])
+    times *= (len(joints) - 1) / times[-1]
     return CubicSpline(np.arange(len(joints)), joints)(times).astype(joints.dtype)

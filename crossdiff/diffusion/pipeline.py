@@ -192,8 +192,7 @@ class CrossDiffPipeline:
         joints = self.model.to_joints(features).cpu().numpy()
         rows = [j[:n] for j, n in zip(joints, lengths, strict=True)]
         if control is not None:
-            plain = self.model.denormalize("3d", features)
-            rows = [control.finish(f[: len(j)], j) for f, j in zip(plain, rows, strict=True)]
+            rows = control.finish(rows)
         return [Motion3D(j, self.model.skeleton.fps, self.model.skeleton) for j in rows]
 
 

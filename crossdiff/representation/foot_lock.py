@@ -36,6 +36,11 @@ def legs(skeleton: Skeleton = HUMANML3D) -> tuple[Limb, Limb]:
     return found[0], found[1]
 
 
+def toes(skeleton: Skeleton = HUMANML3D) -> list[int]:
+    """The left and the right toes."""
+    return [leg.tip for leg in legs(skeleton) if leg.tip is not None]
+
+
 def contacts(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Bool[ndarray, "f 2"]:
     """Contacts of the left and the right toes with the floor, by frame.
 
@@ -43,13 +48,13 @@ def contacts(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) ->
     of the features' contacts (`Skeleton.contact_threshold`, 0.9 m/s). Short interruptions are closed and short contacts
     dropped.
     """
-    toes = joints[:, [leg.tip for leg in legs(skeleton)]]
+    places = joints[:, toes(skeleton)]
     floor = np.percentile(joints[:, list(skeleton.feet), 1].min(axis=1), FLOOR_PERCENTILE)
-    step = np.square(np.diff(toes, axis=0)).sum(axis=-1)
+    step = np.square(np.diff(places, axis=0)).sum(axis=-1)
     # The slower of the steps before and after a frame.
     padded = np.concatenate([step[:1], step, step[-1:]]) if len(step) else np.zeros((2, 2))
     slow = np.minimum(padded[:-1], padded[1:]) < skeleton.contact_threshold
-    touching = (toes[..., 1] <= floor + CONTACT_HEIGHT) & slow
+    touching = (places[..., 1] <= floor + CONTACT_HEIGHT) & slow
     return np.stack([_tidied(touching[:, side]) for side in range(2)], axis=1)
 
 
@@ -80,8 +85,8 @@ def lock_feet(
     locked = joints.copy()
     fixed = np.zeros(len(joints), dtype=bool) if fixed is None else fixed
     standing, facing = contacts(joints, skeleton), pelvis_facing(joints, skeleton)
-    for leg, touching in zip(legs(skeleton), standing.T, strict=True):
-        move_end(locked, leg, _shift(joints[:, leg.tip], touching, fixed), facing)
+    for leg, toe, touching in zip(legs(skeleton), toes(skeleton), standing.T, strict=True):
+        move_end(locked, leg, _shift(joints[:, toe], touching, fixed), facing)
     locked[fixed] = joints[fixed]
     return locked
 

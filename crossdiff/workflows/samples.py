@@ -62,17 +62,17 @@ def sample_motions(
     longer than the network takes at once.
     """
     lead = _lead(pipe, controls)
+    lengths = list(frames) if isinstance(frames, Sequence) else [frames] * len(prompts)
     if controls.path is None:
+        known = [length for length in lengths if length is not None]
         with _steps(cfg, 1) as on_step:
-            made = pipe(prompts, frames, seed=seed, on_step=on_step, **lead, **cfg.keywords())
+            made = pipe(prompts, known or None, seed=seed, on_step=on_step, **lead, **cfg.keywords())
         return _finished(made, controls, lead)
     made = []
     with _steps(cfg, len(prompts)) as on_step:
-        for n, prompt in enumerate(prompts):
-            length = frames if frames is None or isinstance(frames, int) else frames[n]
-            if length is None:
-                length = pipe.frames_along(controls.path, prompt, seed=seed + n, options=cfg)
-            made += pipe.sequence([(prompt, length)], seed=seed + n, on_step=on_step, **lead, **cfg.keywords())
+        for n, (prompt, length) in enumerate(zip(prompts, lengths, strict=True)):
+            lasting = pipe.frames_along(controls.path, prompt, seed=seed + n, options=cfg) if length is None else length
+            made += pipe.sequence([(prompt, lasting)], seed=seed + n, on_step=on_step, **lead, **cfg.keywords())
     return _finished(made, controls, lead)
 
 
