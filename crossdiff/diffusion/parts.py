@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from crossdiff.errors import InputError
 from crossdiff.representation.filters import gaussian_in_time
 
-# Limits of `Part.rate`.
+# Limits of `PromptPart.rate`.
 _SLOWEST, _FASTEST = 0.25, 4.0
 # Frames over which one rate changes into the next (standard deviation).
 _RATE_SIGMA = 3.0
@@ -25,7 +25,7 @@ _SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*s?")
 
 
 @dataclass(frozen=True)
-class Part:
+class PromptPart:
     """One prompt of several in a row."""
 
     prompt: str
@@ -80,13 +80,13 @@ class PartText:
             values[name] = float(value)
         return cls(prompt, **values)
 
-    def part(self, fps: float, frames: int = 0) -> Part:
+    def part(self, fps: float, frames: int = 0) -> PromptPart:
         """The part, at this frame rate; frames: its length if no seconds were typed."""
         frames = frames if self.seconds is None else round(self.seconds * fps)
-        return Part(self.prompt, frames, self.guidance_scale, self.rate)
+        return PromptPart(self.prompt, frames, self.guidance_scale, self.rate)
 
 
-def retime(joints: Float[ndarray, "s j 3"], parts: list[Part]) -> Float[ndarray, "t j 3"]:
+def retime(joints: Float[ndarray, "s j 3"], parts: list[PromptPart]) -> Float[ndarray, "t j 3"]:
     """Joints at the parts' rates: from the frames that were sampled to those of the result.
 
     The rate changes smoothly from part to part; joints are interpolated by cubic splines.

@@ -19,7 +19,7 @@ from crossdiff.diffusion.controls import PlaceControl
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.floor_path import FloorPath
 from crossdiff.diffusion.goals import Goal
-from crossdiff.diffusion.parts import Part, retime
+from crossdiff.diffusion.parts import PromptPart, retime
 from crossdiff.diffusion.sampling import StepCallback, sample, sample_in_a_row
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.models import CrossDiffModel
@@ -124,7 +124,7 @@ class CrossDiffPipeline:
 
     def sequence(
         self,
-        parts: Sequence[Part | tuple[str, int]],
+        parts: Sequence[PromptPart | tuple[str, int]],
         *,
         guidance_scale: float = _DEFAULT.guidance_scale,
         num_inference_steps: int = _DEFAULT.steps,
@@ -146,7 +146,7 @@ class CrossDiffPipeline:
         (140, 22, 3)
         """
         options = _options(num_inference_steps, guidance_scale, solver, mixture, switch_step)
-        row = [part if isinstance(part, Part) else Part(*part) for part in parts]
+        row = [part if isinstance(part, PromptPart) else PromptPart(*part) for part in parts]
         if not row:
             raise InputError("parts: expected at least one prompt with its frames, got none")
         texts = check_prompts([part.prompt for part in row], self.encoder)

@@ -12,7 +12,7 @@ from crossdiff.checkpoint import weights_hash
 from crossdiff.data.captions import read_caption_file
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.controls import plant_sampled_feet
-from crossdiff.diffusion.parts import Part
+from crossdiff.diffusion.parts import PromptPart
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.diffusion.sampling import StepCallback
 from crossdiff.errors import InputError
@@ -78,7 +78,7 @@ def sample_motions(
 
 def sample_row(
     pipe: CrossDiffPipeline,
-    parts: Sequence[Part],
+    parts: Sequence[PromptPart],
     seeds: Sequence[int],
     cfg: SamplingConfig,
     controls: SampleControls = TEXT_ALONE,
@@ -138,7 +138,7 @@ def sample_to_folder(
 
 
 def sample_row_to_folder(
-    parts: Sequence[Part],
+    parts: Sequence[PromptPart],
     repeats: int,
     seed: int,
     cfg: SamplingConfig,

@@ -9,7 +9,7 @@ from synthetic import StubEncoder, person, small_model
 from torch.testing import assert_close
 
 from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.diffusion.parts import Part, PartText, retime
+from crossdiff.diffusion.parts import PartText, PromptPart, retime
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.diffusion.sampling import sample, sample_in_a_row
 from crossdiff.errors import InputError
@@ -46,7 +46,7 @@ def test_what_cannot_be_read_is_said(typed):
 @pytest.mark.parametrize("wrong", [{"frames": 3}, {"rate": 9.0}, {"guidance_scale": -1.0}, {"guidance_scale": np.nan}])
 def test_a_part_out_of_range_is_refused(wrong):
     with pytest.raises(InputError, match="part: expected"):
-        Part(**({"prompt": "a", "frames": 20} | wrong))
+        PromptPart(**({"prompt": "a", "frames": 20} | wrong))
 
 
 @modes
@@ -60,7 +60,9 @@ def test_one_part_that_fits_is_an_ordinary_sample(solver, mixture):
 
 @modes
 def test_parts_are_one_motion_longer_than_the_network_takes(pipe, mixture):
-    motions = pipe.sequence([("walk", 40), Part("wave", 30)], seed=[3, 4], mixture=mixture, switch_step=400, **FAST)
+    motions = pipe.sequence(
+        [("walk", 40), PromptPart("wave", 30)], seed=[3, 4], mixture=mixture, switch_step=400, **FAST
+    )
     assert [motion.joints.shape for motion in motions] == [(70, 22, 3)] * 2
     again = pipe.sequence([("walk", 40), ("wave", 30)], seed=4, mixture=mixture, switch_step=400, **FAST)[0]
     np.testing.assert_allclose(again.joints, motions[1].joints, atol=1e-3)
@@ -110,12 +112,12 @@ def test_memory_is_bounded_by_the_number_of_windows_at_once(monkeypatch):
 
 def test_a_part_at_twice_the_rate_is_performed_in_half_the_time():
     joints = person(1).numpy() + np.linspace(0, 1, 60)[:, None, None]
-    fast = retime(joints, [Part("a", 20, rate=2.0), Part("b", 20)])
+    fast = retime(joints, [PromptPart("a", 20, rate=2.0), PromptPart("b", 20)])
     assert fast.shape == (40, 22, 3)
     np.testing.assert_allclose(fast[[0, -1]], joints[[0, -1]], atol=1e-5)
     steps = np.linalg.norm(np.diff(fast[:, 0], axis=0), axis=1)
     assert steps[2:10].mean() / steps[-10:-2].mean() == pytest.approx(2, rel=0.05)
-    assert retime(joints, [Part("a", 60)]) is joints
+    assert retime(joints, [PromptPart("a", 60)]) is joints
 
 
 def test_what_does_not_go_together_is_refused(pipe):
@@ -124,4 +126,4 @@ def test_what_does_not_go_together_is_refused(pipe):
     with pytest.raises(InputError, match="at least one prompt"):
         pipe.sequence([], **FAST)
     with pytest.raises(InputError, match="rate 1"):
-        pipe.sequence([Part("a", 20, rate=2.0)], goals=[Goal("r_wrist", (0, 1, 0), 0.5)], **FAST)
+        pipe.sequence([PromptPart("a", 20, rate=2.0)], goals=[Goal("r_wrist", (0, 1, 0), 0.5)], **FAST)
