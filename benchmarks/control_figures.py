@@ -1,6 +1,6 @@
 """The pictures of docs/control.md, with the shipped model.
 
-    python benchmarks/control_figures.py docs/img
+python benchmarks/control_figures.py docs/img
 """
 
 from __future__ import annotations
