@@ -242,8 +242,9 @@ def goals_table(pipe: CrossDiffPipeline, clips: Sequence[Clip], count: int, asid
         for name, motion in zip(away, (plain, led, plant_sampled_feet(led, goals=[goal])), strict=True):
             away[name].append(float(np.linalg.norm(motion.joints[frame, HUMANML3D.index(joint)] - point)))
             jerks[name].append(jerk(motion.joints, HUMANML3D))
+    where = f", {100 * aside:.0f} cm aside" if aside else ""
     table(
-        f"Goals: {len(jerks['with the goal'])} points that hands and feet of real clips reach, {100 * aside:.0f} cm aside",
+        f"Goals: {len(jerks['with the goal'])} points that hands and feet of real clips reach{where}",
         "motions | median distance, cm | within 8 cm | jerk, m/s³",
         [
             f"{name} | {100 * np.median(v):.1f} | {np.mean(np.array(v) <= 0.08):.2f} | {np.mean(jerks[name]):.0f}"
