@@ -13,13 +13,12 @@ from scipy.interpolate import CubicSpline
 
 from crossdiff.errors import InputError
 from crossdiff.representation.filters import gaussian_in_time
+from crossdiff.representation.physics import FEWEST_FRAMES
 
 # Limits of `PromptPart.rate`.
 _SLOWEST, _FASTEST = 0.25, 4.0
 # Frames over which one rate changes into the next (standard deviation).
 _RATE_SIGMA = 3.0
-# Frames of the shortest part.
-_FEWEST = 4
 _SETTING = re.compile(r"(guidance|rate)\s*=\s*(\d+(?:\.\d+)?|\.\d+)")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*s?")
 
@@ -38,8 +37,8 @@ class PromptPart:
     """Speed at which the part is performed: at 2 it takes half the time that the model would give it."""
 
     def __post_init__(self) -> None:
-        if self.frames < _FEWEST:
-            raise InputError(f"part: expected {_FEWEST} frames or more, got {self.frames} for {self.prompt!r}")
+        if self.frames < FEWEST_FRAMES:
+            raise InputError(f"part: expected {FEWEST_FRAMES} frames or more, got {self.frames} for {self.prompt!r}")
         if not _SLOWEST <= self.rate <= _FASTEST:
             raise InputError(f"part: expected a rate of {_SLOWEST:g} to {_FASTEST:g}, got {self.rate:g}")
         if self.guidance_scale is not None and not 0 <= self.guidance_scale < np.inf:
@@ -48,7 +47,7 @@ class PromptPart:
     @property
     def sampled_frames(self) -> int:
         """Frames that are sampled, of which `rate` makes `frames`."""
-        return max(round(self.frames * self.rate), _FEWEST)
+        return max(round(self.frames * self.rate), FEWEST_FRAMES)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from crossdiff.diffusion.parts import PromptPart, retime
 from crossdiff.diffusion.sampling import StepCallback, sample, sample_in_a_row
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.models import CrossDiffModel
+from crossdiff.representation.physics import FEWEST_FRAMES
 from crossdiff.representation.root_track import root_track
 from crossdiff.text import check_prompts, embed, load_text_encoder, stack_text
 from crossdiff.types import Motion3D
@@ -172,7 +173,7 @@ class CrossDiffPipeline:
         frames = min(_DEFAULT_FRAMES, self.model.config.max_frames)
         features = sample(self.model, self._embedded([prompt]), [frames], options, [seed])
         track = root_track(self.model.denormalize("3d", features[0]), self.model.skeleton)
-        return max(path.frames_at(track, fps), 2)
+        return max(path.frames_at(track, fps), FEWEST_FRAMES)
 
     def _embedded(self, texts: Sequence[str]) -> Float[Tensor, "b ... e"]:
         sequence = self.model.config.text == "sequence"

@@ -22,6 +22,7 @@ from crossdiff.progress import progress_bar, track
 from crossdiff.types import Motion3D
 from crossdiff.wording import counted, slug
 from crossdiff.workflows.controls import TEXT_ALONE, SampleControls
+from crossdiff.workflows.controls import EditFile as EditFile
 
 # Captions of a run that are sampled when no prompt is given.
 MAX_CAPTIONS = 4
