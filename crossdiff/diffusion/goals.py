@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
 from crossdiff.errors import InputError
@@ -86,6 +85,8 @@ def approach(
     held: frames in which the root stays where it is; frame 0 always does. Between them the displacement changes
     smoothly, and after the last goal it stays.
     """
+    from scipy.interpolate import PchipInterpolator  # slow to import
+
     missing = _missing(track, features, goals, skeleton)
     wanted: dict[int, list[complex]] = {}
     for goal, away in zip(goals, missing, strict=True):

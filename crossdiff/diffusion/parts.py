@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.interpolate import CubicSpline
 
 from crossdiff.errors import InputError
 from crossdiff.representation.filters import gaussian_in_time
@@ -92,6 +91,8 @@ def retime(joints: Float[ndarray, "s j 3"], parts: list[PromptPart]) -> Float[nd
     """
     if all(part.rate == 1.0 for part in parts):
         return joints
+    from scipy.interpolate import CubicSpline  # slow to import
+
     rates = np.concatenate([np.full(part.frames, part.sampled_frames / part.frames) for part in parts])
     smooth = gaussian_in_time(torch.from_numpy(rates)[:, None], _RATE_SIGMA)[:, 0].numpy()
     times = np.concatenate([[0], np.cumsum(smooth[1:])])

@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.linalg import solveh_banded
-from scipy.sparse import diags_array
 from torch import Tensor
 
 
@@ -29,13 +27,15 @@ def smoothest_curve(wanted: Float[ndarray, "t c"], weight: Float[ndarray, " t"])
     Whittaker's smoother: (W + D'D) s = W y, with D the second differences. With one weight w for all frames it is a
     low-pass filter without delay, also at the ends, of about w^(-1/4) frames.
     """
+    from scipy.linalg import solveh_banded  # slow to import
+
     count = len(wanted)
     if count < 3:
         return wanted
-    differences = diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(count - 2, count))
-    product = differences.T @ differences
+    # The diagonal of W + D'D and the two below it, as sums over the rows (1, -2, 1) of D.
     bands = np.zeros((3, count))
-    for band in range(3):
-        bands[band, : count - band] = product.diagonal(band)
+    for offset, coefficient in enumerate((1.0, -2.0, 1.0)):
+        for band, other in enumerate((1.0, -2.0, 1.0)[offset:]):
+            bands[band, offset : count - 2 + offset] += coefficient * other
     bands[0] += weight
     return np.asarray(solveh_banded(bands, weight[:, None] * wanted, lower=True))
