@@ -115,8 +115,8 @@ def make_demo(
 
 def _short_tuning(steps: int) -> FinetuneConfig:
     """A few steps at a higher learning rate, most of each batch from the clip: enough to learn its action."""
-    changes = [f"steps={steps}", f"replay={_REPLAY}", "wild_ratio=0.75", "learning_rate=1e-4", "warmup_steps=10"]
-    return load_config(FinetuneConfig, "finetune", [*changes, "log_every=10"])
+    changes = [f"steps={steps}", f"replay={_REPLAY}", "replay_weight=3", "wild_ratio=0.75"]
+    return load_config(FinetuneConfig, "finetune", [*changes, "learning_rate=1e-4", "warmup_steps=10", "log_every=10"])
 
 
 def _captions_file(video: Path, captions: Sequence[VideoCaption], out: Path) -> Path | None:
