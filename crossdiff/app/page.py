@@ -112,7 +112,7 @@ def _text_tab(models: Models) -> None:
         text: str,
         seconds: float,
         in_a_row: bool,
-        path: str,
+        path: str | None,  # None until the field has been opened
         *chosen: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[Any]:
@@ -120,7 +120,7 @@ def _text_tab(models: Models) -> None:
         cfg = SamplingConfig(steps=int(steps), guidance_scale=guidance, mixture=mixture, switch_step=int(switch_step))
         yield from _answer(
             lambda folder: make_motions(
-                models, text, seconds, cfg, int(seed or 0), folder, _callback(progress), in_a_row, path, raw
+                models, text, seconds, cfg, int(seed or 0), folder, _callback(progress), in_a_row, path or "", raw
             ),
             outputs,
         )
@@ -133,6 +133,7 @@ def _path_field() -> gr.Textbox:
     with gr.Accordion("Path on the floor", open=False):
         gr.HTML(html_template=path_pad.PAD, js_on_load=path_pad.SCRIPT)
         return gr.Textbox(
+            "",
             label="Path",
             info="Drawn, or typed as X,Z in metres: 0,0 2,1 2,4. Empty: none.",
             elem_id=path_pad.FIELD,
