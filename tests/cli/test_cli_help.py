@@ -32,7 +32,7 @@ def test_every_command_is_there():
         "study forgetting",
         "study held-out",
     }
-    rest |= {"study sampling", "recipe", "render", "view", "app"}
+    rest |= {"study held-out", "study sampling", "recipe", "render", "view", "app"}
     assert set(COMMANDS) == stages | rest
 
 
