@@ -227,6 +227,7 @@ def test_a_path_drawn_on_the_floor_and_lines_in_a_row_are_followed_and_shown(vis
     x, z = map(float, points[-1].split(","))
     assert (x, z) == pytest.approx((1, 1), abs=0.15), "left is x, ahead is z"
     assert len(pad.locator(".drawn").get_attribute("points").split()) == len(points)
+    open_settings(page)
     page.get_by_label("number input for Steps").fill("2")
     page.get_by_role("button", name="Generate").click()
     viewer = opened_viewer(page)
