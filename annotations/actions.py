@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
-_DATASETS = ("ucf101", "jhmdb")
+_DATASETS = ("ucf101", "jhmdb", "penn")
+_HOLD_OUT_EVERY = 5  # the last of five sentences is held out
+CaptionPart = Literal["all", "train", "held-out"]
 # Words of file and folder names that name no action.
 _GENERIC = frozenset(
     """
@@ -29,20 +31,25 @@ _GENERIC = frozenset(
 
 @cache
 def labels(dataset: str | None = None) -> tuple[str, ...]:
-    """The labels with captions: those of `ucf101` in its spelling, those of `jhmdb` capitalised, or all."""
+    """The labels with captions: those of `ucf101` in its spelling, those of `jhmdb` and `penn` capitalised, or all."""
     return tuple(label for name in _DATASETS if dataset in (None, name) for label in _shipped(name))
 
 
-def captions_for(label: str) -> list[str]:
+def captions_for(label: str, part: CaptionPart = "all") -> list[str]:
     """Captions of an action label; `JumpingJack`, `jumping_jacks` and `Jumping Jacks 2` are the same label.
+
+    part: every fifth sentence of a known action is `held-out`: a model that was trained on the others (`train`) can be
+    tested on it. An unknown action has one sentence, which is not held out.
 
     An unknown label is put into a sentence: "a person is rowing" if its first word ends in -ing after a vowel (unlike
     "swing"), else "a person does archery". A label without words, or with generic ones only (`IMG_0001`, `DCIM`,
     `my videos`), names no action and has no captions.
     """
     if known := known_label(label):
-        return list(next(_shipped(name)[known] for name in _DATASETS if known in _shipped(name)))
-    if not names_something(label):
+        captions = next(_shipped(name)[known] for name in _DATASETS if known in _shipped(name))
+        held_out = captions[_HOLD_OUT_EVERY - 1 :: _HOLD_OUT_EVERY]
+        return {"all": list(captions), "train": [c for c in captions if c not in held_out], "held-out": held_out}[part]
+    if part == "held-out" or not names_something(label):
         return []
     words = label_words(label)
     verb = "is" if re.search(r"[aeiouy]\w*ing$", words[0]) else "does"

@@ -89,7 +89,7 @@ def motion_frames(motions: Sequence[Motion3D], axes: Sequence[ndarray | None]) -
     """Frames of each motion, seen from `axes` (by default three-quarters from the front), at one scale."""
     views = [MotionView(motion, view_axes) for motion, view_axes in zip(motions, axes, strict=True)]
     distance = max(view.distance for view in views)
-    return [frames_of(view, view.stage(SIZE, distance)) for view in views]
+    return [frames_of(view, view.scene(SIZE, distance)) for view in views]
 
 
 def frames_of(view: MotionView, scene: Scene) -> Iterator[Image]:

@@ -29,9 +29,9 @@ from crossdiff.progress import track
 from crossdiff.text import embed, load_text_encoder, stack_text
 from crossdiff.training.config import TrainConfig
 from crossdiff.training.draws import draw
-from crossdiff.training.loop import Trainer
 from crossdiff.training.losses import cross_losses
 from crossdiff.training.stages import new_model
+from crossdiff.training.trainer import Trainer
 from crossdiff.types import DOMAINS
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -71,4 +71,4 @@ class Failures(ABC):
 
 def slug(prompt: str) -> str:
     """A prompt as part of a file name: `a-person-walks`."""
-    return "-".join(re.findall(r"[a-z0-9]+", prompt.lower()))[:48] or "motion"
+    return "-".join(re.findall(r"[a-z0-9]+", prompt.lower()))[:48].rstrip("-") or "motion"

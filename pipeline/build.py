@@ -23,7 +23,7 @@ from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted
 
 # Version of the files; a new version builds all motions again.
-_VERSION = 5
+_VERSION = 6
 _NOT_SEEN = "body not seen for long enough"
 _NOT_TOLD = "no caption is about it"
 

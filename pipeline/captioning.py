@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from crossdiff.annotations.actions import captions_for
+from crossdiff.annotations.actions import CaptionPart, captions_for
 from crossdiff.annotations.captions import (
     CAPTIONS_FILE,
     VideoCaption,
@@ -23,10 +23,13 @@ T = TypeVar("T")
 CaptionsByVideo = dict[VideoInput, tuple[VideoCaption, ...]]
 
 
-def captions_of(videos: Sequence[VideoInput], file: Path | None = None) -> CaptionsByVideo:
-    """Captions of each video: from the file given, else from captions.csv beside it or above, else of its label."""
+def captions_of(videos: Sequence[VideoInput], file: Path | None = None, part: CaptionPart = "all") -> CaptionsByVideo:
+    """Captions of each video: from the file given, else from captions.csv beside it or above, else of its label.
+
+    part: of the label's captions, as in `captions_for`.
+    """
     given, beside = _read_files(videos, file, read_caption_csv)
-    return _captions(videos, file, given or {}, beside)
+    return _captions(videos, file, given or {}, beside, part)
 
 
 def captions_and_rates_of(
@@ -52,6 +55,7 @@ def _captions(
     file: Path | None,
     given: Mapping[str, Sequence[VideoCaption]],
     beside: Mapping[Path, Mapping[str, Sequence[VideoCaption]]],
+    part: CaptionPart = "all",
 ) -> CaptionsByVideo:
     tables = [*([(file, given)] if file else []), *((f / CAPTIONS_FILE, beside[f]) for f in sorted(beside))]
     names = {name for video in videos for name in video.names} if tables else set()
@@ -60,7 +64,7 @@ def _captions(
             count = counted(len(unknown), "video")
             log.warning("%s: %s not among the inputs, such as %s", table, count, unknown[0])
     matches = {video: _match(video, given, beside) for video in videos}
-    return {v: tuple(match) if match is not None else default_captions(v.label) for v, match in matches.items()}
+    return {v: tuple(match) if match is not None else default_captions(v.label, part) for v, match in matches.items()}
 
 
 def _rates(
@@ -76,9 +80,9 @@ def _match(video: VideoInput, given: Mapping[str, T], beside: Mapping[Path, Mapp
     return next((source[name] for source in sources for name in video.names if name in source), None)
 
 
-def default_captions(label: str) -> tuple[VideoCaption, ...]:
+def default_captions(label: str, part: CaptionPart = "all") -> tuple[VideoCaption, ...]:
     """Captions of the label, for a video without an entry in a captions file; none if the label is empty."""
-    return tuple(map(VideoCaption, captions_for(label)))
+    return tuple(map(VideoCaption, captions_for(label, part)))
 
 
 def warn_uncaptioned(names: Sequence[str], count: int) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from crossdiff.app import path_pad
 from crossdiff.app.address import cannot_serve
 from crossdiff.app.guard import RequestGuard
 from crossdiff.app.models import Models
 from crossdiff.app.progress import ProgressCallback
 from crossdiff.app.results import Result
 from crossdiff.app.size import size_text
-from crossdiff.app.text import MAX_LINES, make_motions
+from crossdiff.app.text import MAX_LINES, make_motions, timeline
 from crossdiff.app.video import PoseSettings, lift_video
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.schedule import NUM_STEPS
@@ -89,6 +90,11 @@ def _text_tab(models: Models) -> None:
                 lines=4,
             )
             seconds = gr.Slider(1, 9.8, 6, step=0.1, label="Seconds", info="For lines without their own.")
+            in_a_row = gr.Checkbox(
+                label="In a row", info="One motion of all lines, one after the other, of any length."
+            )
+            bars = gr.HTML(visible=False)
+            path = _path_field()
             generate = gr.Button("Generate", variant="primary")
             notes = _notes()
             labels = [example.replace("\n", " / ") for example in _EXAMPLES]
@@ -103,19 +109,47 @@ def _text_tab(models: Models) -> None:
                 settings = _settings()
         outputs = _Outputs(notes)
 
-    def run(text: str, seconds: float, *chosen: Any, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
-        guidance, steps, seed, mixture, switch_step = chosen
+    def show(text: str, seconds: float, in_a_row: bool) -> Any:
+        return gr.update(value=timeline(text, seconds), visible=in_a_row)
+
+    for changed in (text, seconds, in_a_row):
+        changed.change(show, [text, seconds, in_a_row], bars, queue=False, api_visibility="private")
+
+    def run(
+        text: str,
+        seconds: float,
+        in_a_row: bool,
+        path: str | None,  # None until the field has been opened
+        *chosen: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[Any]:
+        guidance, steps, seed, mixture, switch_step, raw = chosen
         cfg = SamplingConfig(steps=int(steps), guidance_scale=guidance, mixture=mixture, switch_step=int(switch_step))
         yield from _answer(
-            lambda folder: make_motions(models, text, seconds, cfg, int(seed or 0), folder, _callback(progress)),
+            lambda folder: make_motions(
+                models, text, seconds, cfg, int(seed or 0), folder, _callback(progress), in_a_row, path or "", raw
+            ),
             outputs,
         )
 
-    _on_click(generate, run, [text, seconds, *settings], outputs)
+    _on_click(generate, run, [text, seconds, in_a_row, path, *settings], outputs)
+
+
+def _path_field() -> gr.Textbox:
+    """The points of a path, typed or drawn on the floor below them."""
+    with gr.Accordion("Path on the floor", open=False):
+        gr.HTML(html_template=path_pad.PAD, js_on_load=path_pad.SCRIPT)
+        return gr.Textbox(
+            "",
+            label="Path",
+            info="Drawn, or typed as X,Z in metres: 0,0 2,1 2,4. Empty: none.",
+            elem_id=path_pad.FIELD,
+            max_lines=3,
+        )
 
 
 def _settings() -> list[Any]:
-    """Guidance, steps, seed, mixture and its switch step."""
+    """Guidance, steps, seed, mixture and its switch step, and whether feet are left as they are."""
     guidance = gr.Slider(
         0, 10, _DEFAULTS.guidance_scale, step=0.05, label="Guidance", info="How closely to follow the text; 1: off."
     )
@@ -132,7 +166,8 @@ def _settings() -> list[Any]:
         visible=False,
     )
     mixture.change(lambda on: gr.update(visible=on), mixture, switch_step, queue=False, api_visibility="private")
-    return [guidance, steps, seed, mixture, switch_step]
+    raw = gr.Checkbox(label="Raw", info="Leave feet as the network made them, instead of planting them.")
+    return [guidance, steps, seed, mixture, switch_step, raw]
 
 
 def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
@@ -272,7 +307,7 @@ def serving(
                 run_history=False,
                 footer_links=[],
                 theme=_theme(),
-                css=_STYLE,
+                css=_STYLE + path_pad.STYLE,
                 app_kwargs={"middleware": [Middleware(RequestGuard, **guard)]},
             )
         except OSError as error:

@@ -2,59 +2,48 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import replace
+from html import escape
 from pathlib import Path
+
+from jaxtyping import Float
+from numpy import ndarray
 
 from crossdiff.app.models import Models
 from crossdiff.app.progress import ProgressCallback, follow, subprogress
 from crossdiff.app.results import Result, write_outputs
 from crossdiff.checkpoint import Task
 from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.parts import PartText
+from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.errors import InputError
 from crossdiff.models import CrossDiffModel
 from crossdiff.novelty import far_prompts
 from crossdiff.representation.physics import FEWEST_FRAMES
 from crossdiff.viewing.player.view import Shown
 from crossdiff.wording import slug
-from crossdiff.workflows.samples import sample_motions
+from crossdiff.workflows.controls import SampleControls, read_waypoints
+from crossdiff.workflows.samples import sample_motions, sample_row
 
 MAX_LINES = 8
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*s?")
 # Fraction of the time that sampling takes; drawing takes the rest.
 _SAMPLED = 0.4
 
 
-@dataclass(frozen=True)
-class Line:
-    """A prompt and the length of its motion."""
-
-    prompt: str
-    seconds: float
-
-
-def read_lines(text: str, seconds: float) -> list[Line]:
-    """The non-empty lines. `a person walks | 4` lasts 4 seconds, a line without a number `seconds`."""
-    lines = [_read_line(line, seconds) for line in text.splitlines() if line.strip()]
+def read_lines(text: str, seconds: float | None) -> list[PartText]:
+    """The non-empty lines. `a person walks | 4` lasts 4 seconds, a line without a number `seconds` (None: unknown)."""
+    lines = [PartText.parse(line) for line in text.splitlines() if line.strip()]
     if not lines:
         raise InputError("text: expected a sentence such as `a person walks forward`, got none")
     if len(lines) > MAX_LINES:
         raise InputError(f"text: expected at most {MAX_LINES} lines, got {len(lines)}; generate the others afterwards")
-    return lines
+    return [line if line.seconds is not None else replace(line, seconds=seconds) for line in lines]
 
 
-def _read_line(line: str, seconds: float) -> Line:
-    prompt, bar, number = line.partition("|")
-    if bar:
-        match = _SECONDS.fullmatch(number.strip())
-        if match is None:
-            raise InputError(f"text: expected seconds after the bar, as in `a person walks | 4`, got {line.strip()!r}")
-        seconds = float(match[1])
-    return Line(prompt.strip(), seconds)
-
-
-def _frames(line: Line, model: CrossDiffModel) -> int:
-    """Number of frames of the line's motion; InputError if the model cannot make it that short or long."""
+def _frames(line: PartText, model: CrossDiffModel) -> int | None:
+    """Number of frames of the line's motion, if known; InputError if the model cannot make it that short or long."""
+    if line.seconds is None:
+        return None
     fps, most = model.skeleton.fps, model.config.max_frames
     frames = round(line.seconds * fps)
     if not FEWEST_FRAMES <= frames <= most:
@@ -63,21 +52,73 @@ def _frames(line: Line, model: CrossDiffModel) -> int:
     return frames
 
 
+def timeline(text: str, seconds: float) -> str:
+    """The lines as HTML: one bar, in which each line is as wide as its motion is long; empty where none can be read."""
+    try:
+        lines = read_lines(text, seconds)
+    except InputError:
+        return ""
+    bars = (
+        f'<span style="flex-grow: {line.seconds:g}" title="{escape(line.prompt)}">{escape(line.prompt)} '
+        f"<small>{line.seconds:g} s</small></span>"
+        for line in lines
+    )
+    return f'<div class="timeline">{"".join(bars)}</div>'
+
+
 def make_motions(
-    models: Models, text: str, seconds: float, cfg: SamplingConfig, seed: int, folder: Path, progress: ProgressCallback
+    models: Models,
+    text: str,
+    seconds: float,
+    cfg: SamplingConfig,
+    seed: int,
+    folder: Path,
+    progress: ProgressCallback,
+    in_a_row: bool = False,
+    path: str = "",
+    raw: bool = False,
 ) -> Result:
-    """Sample one motion per line and write it into `folder`; line i takes `seed` + i."""
-    lines = read_lines(text, seconds)
+    """Sample one motion per line and write it into `folder`; line i takes `seed` + i.
+
+    in_a_row: one motion of all lines instead. path: points that the pelvis follows, as in `read_waypoints`; a line
+    without its own seconds then lasts as long as the path takes. raw: feet are not planted.
+    """
+    controls = SampleControls(path=read_waypoints(path) if path.strip() else None, raw=raw)
+    lines = read_lines(text, seconds if in_a_row or controls.path is None else None)
     progress(0.0, "Loading the model")
     task: Task = "lift" if cfg.mixture else "text"
     pipe = models.pipeline(task)
     sampling, drawing = subprogress(progress, 0.0, _SAMPLED), subprogress(progress, _SAMPLED, 1.0)
-    prompts, frames = [line.prompt for line in lines], [_frames(line, pipe.model) for line in lines]
     with follow(sampling, "sample", lambda event: f"Step {event.done} of {event.total}"):
-        motions = sample_motions(pipe, prompts, frames, seed, cfg)
-    shown = [
-        Shown(motion, line.prompt, f"{n:02d}_{slug(line.prompt)}")
+        shown = (_row if in_a_row else _motions)(pipe, lines, cfg, seed, controls)
+    notes = [f"{one}." for one in far_prompts(models.folder(task), [line.prompt for line in lines])]
+    return write_outputs(shown, folder, drawing, notes)
+
+
+def _motions(
+    pipe: CrossDiffPipeline, lines: list[PartText], cfg: SamplingConfig, seed: int, controls: SampleControls
+) -> list[Shown]:
+    for line in lines:
+        if line.rate != 1.0 or line.guidance_scale is not None:
+            raise InputError(f"text: guidance and rate belong to lines in a row, got them after {line.prompt!r}")
+    frames = [_frames(line, pipe.model) for line in lines]
+    motions = sample_motions(pipe, [line.prompt for line in lines], frames, seed, cfg, controls)
+    return [
+        Shown(motion, line.prompt, f"{n:02d}_{slug(line.prompt)}", path=_points(controls))
         for n, (line, motion) in enumerate(zip(lines, motions, strict=True))
     ]
-    notes = [f"{one}." for one in far_prompts(models.folder(task), prompts)]
-    return write_outputs(shown, folder, drawing, notes)
+
+
+def _row(
+    pipe: CrossDiffPipeline, lines: list[PartText], cfg: SamplingConfig, seed: int, controls: SampleControls
+) -> list[Shown]:
+    fps = pipe.model.skeleton.fps
+    row = [line.part(fps) for line in lines]
+    (motion,) = sample_row(pipe, row, [seed], cfg, controls)
+    prompt = ", then ".join(line.prompt for line in lines)
+    parts = tuple((part.prompt, part.frames) for part in row)
+    return [Shown(motion, prompt, f"00_{slug(prompt)}", parts=parts, path=_points(controls))]
+
+
+def _points(controls: SampleControls) -> Float[ndarray, "n 2"] | None:
+    return None if controls.path is None else controls.path.points

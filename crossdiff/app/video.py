@@ -19,6 +19,7 @@ from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.report.view_clips import show_label
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import ProgressEvent
+from crossdiff.representation.foot_lock import plant_feet
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.video import read_header
 
@@ -54,7 +55,8 @@ def lift_video(
     if not labels:
         return Result(notes=["No motion could be lifted.", *_rejections(run)])
     progress(0.75, "Drawing on the video")
-    shown = [show_label(run, name) for name in labels[:MAX_MOTIONS]]
+    labelled = [show_label(run, name) for name in labels[:MAX_MOTIONS]]
+    shown = [replace(one, motion=plant_feet(one.motion)) for one in labelled]
     if caption.strip():
         shown = [replace(one, caption=caption.strip()) for one in shown]
     notes = _rejections(run)

@@ -18,7 +18,7 @@ def demo(
     caption: Annotated[str | None, typer.Option(help="What the person in your clip does.")] = None,
     out: Annotated[Path, typer.Option(help="Run folder, which also receives the page.")] = Path("runs/demo"),
     checkpoint: Teacher = None,
-    steps: Annotated[int, typer.Option(help="Fine-tuning steps.")] = 120,
+    steps: Annotated[int, typer.Option(help="Fine-tuning steps.")] = 400,
 ) -> None:
     """Run every stage on one clip with the shipped model and write OUT/index.html; takes a few minutes on two cores.
 

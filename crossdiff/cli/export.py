@@ -36,7 +36,12 @@ def export(
     smooth: Annotated[
         bool, typer.Option("--smooth", help="First remove jitter (Gaussian with a sigma of one frame).")
     ] = False,
-    foot_lock: Annotated[bool, typer.Option("--foot-lock", help="Hold feet still while they touch the floor.")] = False,
+    foot_lock: Annotated[
+        bool,
+        typer.Option(
+            "--foot-lock/--raw", help="Hold feet still while they touch the floor, or leave them as they are."
+        ),
+    ] = True,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -54,7 +59,7 @@ def export(
 ) -> None:
     """Write motions for Blender, game engines, biomechanics, body-model tools or tables, on bones of constant length.
 
-    Example: crossdiff export walk.npy --format bvh --format glb --smooth --foot-lock --out walk
+    Example: crossdiff export walk.npy --format bvh --format glb --smooth --out walk
 
     Example: crossdiff export walk.npy --names mixamo --fps 30 --out walk.bvh
     """

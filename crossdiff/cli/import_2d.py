@@ -23,10 +23,12 @@ def import_2d(
     camera: Annotated[
         str | None,
         typer.Option(
-            help="Camera of files without one: still (default for keypoints), unknown, or guess (default for JHMDB)."
+            help="Camera of files without one: still (default for keypoints), unknown, or guess (JHMDB, Penn Action)."
         ),
     ] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames per second of JSON files, which rarely hold it.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second of files that do not hold it, such as JSON.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(help="Picture of JSON files, such as 1920x1080; else one that holds the poses.")
     ] = None,
@@ -41,6 +43,10 @@ def import_2d(
             show_default=False,
         ),
     ] = None,
+    hold_out_captions: Annotated[
+        bool,
+        typer.Option(help="Leave out the last of five captions of an action, to test a model on unseen sentences."),
+    ] = False,
 ) -> None:
     """Take 2D poses from annotations or another detector into a run, instead of extracting them from videos.
 
@@ -55,7 +61,7 @@ def import_2d(
     from crossdiff.workflows.defaults import create_run
 
     # Read before the run is created, so that a wrong source leaves no empty run.
-    options = ImportOptions(camera_rule(camera), fps, picture_size(size), keypoint_set, y_up)
+    options = ImportOptions(camera_rule(camera), fps, picture_size(size), keypoint_set, y_up, hold_out_captions)
     poses = read_poses(source, captions, options)
     run = create_run(out, print_default)
     result = import_keypoints(run, poses.clips, str(source), poses.count)

@@ -22,6 +22,14 @@ def sample(
         str | None,
         typer.Option("--prompts", help="Text file with a prompt in each line, or YAML: paper-prompts.yaml is shipped."),
     ] = None,
+    in_a_row: Annotated[
+        bool,
+        typer.Option(
+            "--in-a-row",
+            help='One motion of all prompts, of any length; "a person walks | 4" lasts 4 seconds, and guidance=2 or '
+            "rate=1.5 may follow after another bar.",
+        ),
+    ] = False,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Standard sampling, and mixture sampling at each switch step of --prompts.")
     ] = False,
@@ -58,6 +66,26 @@ def sample(
     keep_joints: Annotated[
         str | None, typer.Option(help="With --edit: joints to keep: lower, upper, or names; default: all.")
     ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            help="Path that the pelvis follows: CSV with columns x, z in metres, and optionally time in seconds; "
+            "without times, at the model's own pace."
+        ),
+    ] = None,
+    waypoints: Annotated[
+        str | None, typer.Option(help='Path as points X,Z in metres, such as "0,0 2,1 2,4"; Z is ahead, X to the left.')
+    ] = None,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Point in metres that a wrist or ankle reaches at a time in seconds, such as "
+            "r_wrist=-0.3,1.2,0.5@2.5; repeatable."
+        ),
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Joints as the network made them; default: feet are planted.")
+    ] = False,
     device: Device = "auto",
     run: Annotated[
         Path | None, typer.Option(help="Run whose model and captions to use; default: the latest, if there is one.")
@@ -77,14 +105,19 @@ def sample(
     Example: crossdiff sample --prompts paper-prompts --sweep --checkpoint trained/stage1 --out figure6
 
     Example: crossdiff sample "a person waves with both hands" --edit walk.npy --keep-joints lower --out waving_walk
+
+    Example: crossdiff sample "a person walks forward | 4" "a person waves with both hands | 3" --in-a-row
+
+    Example: crossdiff sample "a person walks forward" --waypoints "0,0 2,1 2,4"
     """
     from crossdiff.config import make_config
-    from crossdiff.workflows.samples import EditFile
+    from crossdiff.workflows.controls import read_controls
     from crossdiff.workflows.sampling import SamplingRequest, read_prompts, sample_text
 
     request = SamplingRequest(
         prompts=tuple(prompts or ()),
         prompt_set=None if prompt_set is None else read_prompts(prompt_set),
+        in_a_row=in_a_row,
         sweep=sweep,
         sampling=make_config(
             SamplingConfig,
@@ -99,7 +132,7 @@ def sample(
         seconds=seconds,
         repeats=repeats,
         seed=seed,
-        edit=EditFile.of(edit, keep_frames, keep_joints),
+        controls=read_controls(edit, keep_frames, keep_joints, path, waypoints, goal or (), raw),
         run=run,
         checkpoint=checkpoint,
         out=out,

@@ -18,6 +18,7 @@ from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.representation.features3d import joints_to_features_3d
 from crossdiff.representation.layouts import layout_3d
+from crossdiff.representation.root_track import RootTrack, root_track
 from crossdiff.skeleton import HUMANML3D, Skeleton
 from crossdiff.types import Motion3D
 
@@ -66,8 +67,7 @@ class Edit:
         step is kept if both of its frames are.
 
         Like every sample, the motion is canonical (`features3d.canonicalise`): first root over the origin, facing +Z,
-        lowest point on the floor. Frames kept from the first one on keep their place in it. Kept frames after generated
-        ones keep their poses, heights and steps, but continue the generated path: place and heading follow from it.
+        lowest point on the floor. Frames whose root is kept stand where they stand in it: `places`.
         """
         if keep_frames is None and keep_joints is None:
             raise InputError(
@@ -90,6 +90,28 @@ class Edit:
     @property
     def num_frames(self) -> int:
         return len(self.features)
+
+    def places(self, count: int) -> tuple[Bool[ndarray, " t"], RootTrack]:
+        """The first `count` frames whose root is kept, and its track; frames beyond the motion are not kept."""
+        height = layout_3d(self.skeleton).root.stop - 1
+        shown = min(count, self.num_frames)
+        held = np.zeros(count, dtype=bool)
+        held[:shown] = self.keep[:shown, height].cpu().numpy()
+        track = root_track(self.features[:shown], self.skeleton)
+        missing = (0, count - shown)
+        return held, RootTrack(np.pad(track.place, missing, "edge"), np.pad(track.heading, missing, "edge"))
+
+    @property
+    def keeps_feet(self) -> Bool[ndarray, " f"]:
+        """Frames in which a position of a foot is kept."""
+        positions = self.keep[:, layout_3d(self.skeleton).positions].unflatten(-1, (-1, 3))
+        return positions[:, [joint - 1 for joint in self.skeleton.feet]].any(-1).any(-1).cpu().numpy()
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the root is kept in frames that come after others in which it is not."""
+        held, _ = self.places(self.num_frames)
+        return bool((np.diff(held.astype(int), prepend=1) > 0).any())
 
     def fit(self, model: CrossDiffModel, lengths: Sequence[int]) -> tuple[Bool[Tensor, "t d"], Float[Tensor, "t d"]]:
         """Mask and normalised values, cut or padded (with free frames) to the longest of `lengths`."""

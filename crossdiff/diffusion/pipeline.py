@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from crossdiff.checkpoint import find_checkpoint, load_model, shipped_model
 from crossdiff.config import make_config
 from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.controls import PlaceControl
 from crossdiff.diffusion.editing import Edit
-from crossdiff.diffusion.sampling import StepCallback, sample
+from crossdiff.diffusion.floor_path import FloorPath
+from crossdiff.diffusion.goals import Goal
+from crossdiff.diffusion.parts import PromptPart, retime
+from crossdiff.diffusion.sampling import StepCallback, sample, sample_in_a_row
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.hub import looks_like_repository
 from crossdiff.models import CrossDiffModel
+from crossdiff.representation.physics import FEWEST_FRAMES
+from crossdiff.representation.root_track import root_track
 from crossdiff.text import check_prompts, embed, load_text_encoder, stack_text
 from crossdiff.types import Motion3D
 
@@ -89,41 +98,124 @@ class CrossDiffPipeline:
         switch_step: int = _DEFAULT.switch_step,
         on_step: StepCallback | None = None,
         edit: Edit | None = None,
+        path: FloorPath | None = None,
+        goals: Sequence[Goal] = (),
     ) -> list[Motion3D]:
         """One motion per prompt: joints (num_frames, J, 3), metres, Y up, first root over the origin facing +Z.
 
-        num_frames: one for all or one per prompt; default: the edited motion's, or 120. guidance_scale: scale of
-        classifier-free guidance; 1 switches it off. solver: "dpm++", "ddim" or "ddpm". mixture: denoise in 2D above
-        timestep `switch_step` (alpha) and in 3D below. on_step: called with the number of steps done and their total.
-        edit: a motion of which a part is kept in all motions of the call. Defaults are those of `SamplingConfig`.
+        num_frames: one for all or one per prompt; default: the edited motion's, the time that the path takes (see
+        `frames_along`), or 120. guidance_scale: scale of classifier-free guidance; 1 switches it off. solver: "dpm++",
+        "ddim" or "ddpm". mixture: denoise in 2D above timestep `switch_step` (alpha) and in 3D below. on_step: called
+        with the number of steps done and their total. edit: a motion of which a part is kept in all motions of the
+        call. path: the pelvis follows it, in its axes instead of those above. goals: points that hands or feet reach.
+        Defaults are those of `SamplingConfig`.
+
+        The joints are as the network made them: `plant_feet` stops feet from sliding.
 
         seed: one for all (prompt i then takes seed + i), or one per prompt; default: 0. generator: instead of seeds,
         one from which the prompts' seeds are drawn in order, or one per prompt. A motion depends on its prompt,
         length, seed and settings, not on the other prompts of the call.
         """
-        options = make_config(
-            SamplingConfig,
-            "sampling",
-            InputError,
-            steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            solver=solver,
-            mixture=bool(mixture),
-            switch_step=switch_step,
-        )
+        options = _options(num_inference_steps, guidance_scale, solver, mixture, switch_step)
         texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")
-        if num_frames is None:
+        seeds = _seeds(seed, generator, len(texts))
+        if num_frames is None and path is not None:
+            along = zip(texts, seeds, strict=True)
+            num_frames = [self.frames_along(path, text, seed=s, options=options) for text, s in along]
+        elif num_frames is None:
             num_frames = _DEFAULT_FRAMES if edit is None else edit.num_frames
         lengths = _per_prompt(num_frames, len(texts), "num_frames")
-        seeds = _seeds(seed, generator, len(texts))
-        sequence = self.model.config.text == "sequence"
-        text = stack_text(embed(self.encoder, texts, sequence), sequence)
-        features = sample(self.model, text, lengths, options, seeds, on_step, edit)
-        joints = self.model.to_joints(features).cpu().numpy()
+        control = self._control(lengths, path, edit, goals)
+        features = sample(self.model, self._embedded(texts), lengths, options, seeds, on_step, edit, control)
+        return self._motions(features, lengths, control)
+
+    def sequence(
+        self,
+        parts: Sequence[PromptPart | tuple[str, int]],
+        *,
+        guidance_scale: float = _DEFAULT.guidance_scale,
+        num_inference_steps: int = _DEFAULT.steps,
+        solver: str = _DEFAULT.solver,
+        seed: int | Sequence[int] = 0,
+        mixture: bool = _DEFAULT.mixture,
+        switch_step: int = _DEFAULT.switch_step,
+        on_step: StepCallback | None = None,
+        edit: Edit | None = None,
+        path: FloorPath | None = None,
+        goals: Sequence[Goal] = (),
+    ) -> list[Motion3D]:
+        """One motion per seed that does one prompt after the other, of any length (see `sample_in_a_row`).
+
+        parts: prompts with their lengths in frames. The other arguments are those of a call.
+
+        >>> motion = pipe.sequence([("a person walks forward", 80), ("a person waves", 60)])[0]
+        >>> motion.joints.shape
+        (140, 22, 3)
+        """
+        options = _options(num_inference_steps, guidance_scale, solver, mixture, switch_step)
+        row = [part if isinstance(part, PromptPart) else PromptPart(*part) for part in parts]
+        if not row:
+            raise InputError("parts: expected at least one prompt with its frames, got none")
+        texts = check_prompts([part.prompt for part in row], self.encoder)
+        seeds = _seeds(seed, None, 1 if _whole(seed) is not None else len(list(seed)))  # type: ignore[arg-type]
+        if any(part.rate != 1.0 for part in row) and (edit is not None or path is not None or goals):
+            raise InputError(
+                "rate: expected parts at rate 1 with an edit, a path or goals, whose times it would change"
+            )
+        frames = [part.sampled_frames for part in row]
+        scales = [options.guidance_scale if p.guidance_scale is None else p.guidance_scale for p in row]
+        lengths = [sum(frames)] * len(seeds)
+        control = self._control(lengths, path, edit, goals)
+        text = self._embedded(texts)
+        features = sample_in_a_row(self.model, text, frames, scales, options, seeds, on_step, edit, control)
+        motions = self._motions(features, lengths, control)
+        return [replace(motion, joints=retime(motion.joints, row)) for motion in motions]
+
+    def frames_along(self, path: FloorPath, prompt: str, *, seed: int = 0, options: SamplingConfig = _DEFAULT) -> int:
+        """Frames that a path takes: by its times, else at the speed of a motion of the prompt without a path."""
         fps = self.model.skeleton.fps
-        return [Motion3D(j[:n], fps, self.model.skeleton) for j, n in zip(joints, lengths, strict=True)]
+        if path.seconds is not None:
+            return round(path.seconds * fps) + 1
+        frames = min(_DEFAULT_FRAMES, self.model.config.max_frames)
+        features = sample(self.model, self._embedded([prompt]), [frames], options, [seed])
+        track = root_track(self.model.denormalize("3d", features[0]), self.model.skeleton)
+        return max(path.frames_at(track, fps), FEWEST_FRAMES)
+
+    def _embedded(self, texts: Sequence[str]) -> Float[Tensor, "b ... e"]:
+        sequence = self.model.config.text == "sequence"
+        return stack_text(embed(self.encoder, texts, sequence), sequence)
+
+    def _control(
+        self, lengths: Sequence[int], path: FloorPath | None, edit: Edit | None, goals: Sequence[Goal]
+    ) -> PlaceControl | None:
+        """None if the root goes where the network leads it."""
+        if path is None and not goals and (edit is None or not edit.has_gaps):
+            return None
+        return PlaceControl(self.model, lengths, path, edit, goals)
+
+    def _motions(
+        self, features: Float[Tensor, "b t d"], lengths: Sequence[int], control: PlaceControl | None
+    ) -> list[Motion3D]:
+        joints = self.model.to_joints(features).cpu().numpy()
+        rows = [j[:n] for j, n in zip(joints, lengths, strict=True)]
+        if control is not None:
+            rows = control.finish(rows)
+        return [Motion3D(j, self.model.skeleton.fps, self.model.skeleton) for j in rows]
+
+
+def _options(steps: int, guidance_scale: float, solver: str, mixture: bool, switch_step: int) -> SamplingConfig:
+    return make_config(
+        SamplingConfig,
+        "sampling",
+        InputError,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        solver=solver,
+        mixture=bool(mixture),
+        switch_step=switch_step,
+    )
 
 
 def compile_network(model: CrossDiffModel, backend: str | Callable[..., Any] = "inductor") -> None:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.checkpoint import checkpoint
 
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.deprecated import SamplingOptions as SamplingOptions
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.schedule import add_noise, make_solver
+from crossdiff.diffusion.windows import BLEND_SECONDS, Window, make_windows
 from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
+from crossdiff.models.network import CrossDiffNetwork
+from crossdiff.models.prediction import kept_signal
 from crossdiff.types import Domain
 
 StepCallback = Callable[[int, int], None]
+# Changes normalised predictions of clean 3D motion (B, T, D) so that they fulfil a condition.
+Control = Callable[[Tensor], Tensor]
+# Windows that the network processes as one batch, which bounds the memory of long motions.
+_WINDOWS_AT_ONCE = 16
+# With a control: gradient steps on x_t in each step of the solver, and their largest size, in standard deviations of
+# the noise.
+_GUIDING_STEPS, _LONGEST_STEP = 2, 0.2
 
 
 @torch.no_grad()
@@ -28,21 +41,64 @@ def sample(
     seeds: Sequence[int],
     on_step: StepCallback | None = None,
     edit: Edit | None = None,
+    control: Control | None = None,
 ) -> Float[Tensor, "b t d"]:
     """Normalised 3D features for text embeddings, padded to the longest length.
 
     Standard sampling denoises 3D from the last timestep to 0. Mixture sampling denoises 2D with G_2D->2D while
     t > alpha, predicts clean 3D motion with G_2D->3D at t = alpha, re-noises it to the next timestep, and continues
     with G_3D->3D; a multistep solver starts there with an empty history. seeds: one per row, so that a motion does not
-    depend on the rest of its batch. edit: values that every row keeps.
+    depend on the rest of its batch. edit: values that every row keeps. control: applied to each predicted x_start.
     """
     _check_lengths(lengths, model.config.max_frames)
-    if edit is not None and options.mixture:
-        raise InputError("edit: expected standard sampling, got mixture sampling, whose 2D steps cannot keep 3D values")
+    noise = _Noise(model, lengths, seeds)
+    scales = torch.full((len(text),), options.guidance_scale, device=model.device)
+    predict = _WholeMotions(model.network, text.to(model.device), noise.mask, scales)
+    return _sample(model, predict, noise, options, on_step, edit, control)
+
+
+@torch.no_grad()
+def sample_in_a_row(
+    model: CrossDiffModel,
+    text: Float[Tensor, "p ... e"],
+    lengths: Sequence[int],
+    guidance_scales: Sequence[float],
+    options: SamplingConfig,
+    seeds: Sequence[int],
+    on_step: StepCallback | None = None,
+    edit: Edit | None = None,
+    control: Control | None = None,
+) -> Float[Tensor, "b t d"]:
+    """Normalised 3D features of long motions, one per seed, all of the same parts: a text, length and scale for each.
+
+    In each step the network sees overlapping windows, each under its part's text, and their predictions of x_start are
+    blended where they overlap, as in MultiDiffusion (Bar-Tal et al. 2023) and the first take of DoubleTake (Shafir et
+    al. 2024). Features are free of place and heading, so that windows need not be moved. Differs from DoubleTake: there
+    is no second take. One part that fits into the network gives the motion of `sample`.
+    """
+    noise = _Noise(model, [sum(lengths)] * len(seeds), seeds)
+    windows = make_windows(lengths, model.config.max_frames, round(BLEND_SECONDS * model.skeleton.fps))
+    predict = _OverlappingWindows(model, text.to(model.device), windows, guidance_scales)
+    return _sample(model, predict, noise, options, on_step, edit, control)
+
+
+def _sample(
+    model: CrossDiffModel,
+    predict: _Predictor,
+    noise: _Noise,
+    options: SamplingConfig,
+    on_step: StepCallback | None,
+    edit: Edit | None,
+    control: Control | None,
+) -> Float[Tensor, "b t d"]:
+    if (edit is not None or control is not None) and options.mixture:
+        what = "edit" if edit is not None else "control"
+        raise InputError(
+            f"{what}: expected standard sampling, got mixture sampling, whose 2D steps cannot keep 3D values"
+        )
     if options.mixture and "2d" not in model.config.domain_names:
         raise InputError("mixture: expected a model of domains 2d+3d, got one of 3d alone; sample the standard way")
-    noise = _Noise(model, lengths, seeds)
-    denoise = _Denoiser(model, text.to(model.device), noise.mask, options.guidance_scale, edit)
+    denoise = _Denoiser(predict, control, None if edit is None else edit.fit(model, noise.mask.sum(1).tolist()))
     timesteps = options.timesteps
     steps = _SamplingSteps(options.solver, denoise, noise, on_step, len(timesteps))
     if not options.mixture:
@@ -70,7 +126,7 @@ class _SamplingSteps:
         """Denoise within one domain, from the first timestep to clean motion; with stop = 1 to the last timestep."""
         solver = make_solver(self._solver, timesteps)
         for t in timesteps[: len(timesteps) - stop]:
-            x_start = self._predict(x, t, domain, domain)
+            x, x_start = self._predict(x, t, domain, domain)
             # The ancestral solver's noise comes from the rows' own generators.
             noise = self._noise.draw(domain) if self._solver == "ddpm" else None
             x = solver.step(x_start, t, x, noise)
@@ -78,18 +134,21 @@ class _SamplingSteps:
 
     def lift(self, x: Tensor, t: int) -> Tensor:
         """Clean 3D motion from noisy 2D motion."""
-        return self._predict(x, t, "2d", "3d")
+        return self._predict(x, t, "2d", "3d")[1]
 
-    def _predict(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
-        x_start = self._denoise(x, t, source, target)
+    def _predict(self, x: Tensor, t: int, source: Domain, target: Domain) -> tuple[Tensor, Tensor]:
+        x, x_start = self._denoise(x, t, source, target)
         self._done += 1
         if self._on_step is not None:
             self._on_step(self._done, self._count)
-        return x_start
+        return x, x_start
 
 
 class _Noise:
-    """Noise of each row from its seed, drawn for the longest possible motion and cut to the batch's longest."""
+    """Noise of each row from its seed, drawn for the longest possible motion and cut to the batch's longest.
+
+    Longer motions get as many draws as they need, one after another.
+    """
 
     def __init__(self, model: CrossDiffModel, lengths: Sequence[int], seeds: Sequence[int]) -> None:
         if not len(lengths) == len(seeds):
@@ -101,44 +160,115 @@ class _Noise:
         self.mask: Bool[Tensor, "b t"] = (frame < torch.tensor(list(lengths))[:, None]).to(model.device)
 
     def draw(self, domain: Domain) -> Float[Tensor, "b t d"]:
-        shape = (self._config.max_frames, self._config.layout(domain).dim)
-        rows = [torch.randn(shape, generator=g)[: self._frames] for g in self._generators]
-        return torch.stack(rows).to(self._device)
+        most = self._config.max_frames
+        shape = (most, self._config.layout(domain).dim)
+        draws = -(-self._frames // most)
+        rows = [torch.cat([torch.randn(shape, generator=g) for _ in range(draws)]) for g in self._generators]
+        return torch.stack([row[: self._frames] for row in rows]).to(self._device)
 
 
 class _Denoiser:
-    """x_start under classifier-free guidance (Ho and Salimans 2022), with and without text as one batch.
+    """The predicted x_start, changed by `control`, with kept values in place (Tevet et al. 2023, section 3).
 
-    Kept values of an edit replace the predicted ones after guidance (Tevet et al. 2023, section 3).
+    With a control, x_t is first moved so that the network's own prediction comes nearer to fulfilling it: gradient
+    steps on the squared distance of the prediction from what the control makes of it (reconstruction guidance, Ho et
+    al. 2022). Without them the pose would not suit an imposed path, as the network predicts the root from the pose, and
+    not the pose from the root. Steps are as long as the gradient predicts for a distance of zero (Polyak), at most
+    `_LONGEST_STEP` standard deviations of the noise.
     """
 
     def __init__(
-        self, model: CrossDiffModel, text: Tensor, mask: Tensor, guidance_scale: float, edit: Edit | None
+        self, predict: _Predictor, control: Control | None, kept: tuple[Bool[Tensor, "t d"], Tensor] | None
     ) -> None:
-        self._network = model.network
-        self._scale = guidance_scale
-        self._text = text
-        # Attention is faster without a mask.
-        self._mask = None if bool(mask.all()) else mask
-        if guidance_scale != 1.0:
-            self._text = torch.cat([text, torch.zeros_like(text)])
-            self._mask = None if self._mask is None else torch.cat([mask, mask])
-        self._kept = None if edit is None else edit.fit(model, mask.sum(1).tolist())
+        self._predict, self._control, self._kept = predict, control, kept
 
-    def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
-        if self._scale == 1.0:
-            x_start = self._predict(x, t, source, target)
-        else:
-            with_text, without = self._predict(torch.cat([x, x]), t, source, target).chunk(2)
-            x_start = without + self._scale * (with_text - without)
+    def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> tuple[Tensor, Tensor]:
+        """x_t, moved if there is a control, and x_start."""
+        if self._control is not None:
+            for _ in range(_GUIDING_STEPS):
+                x = self._guided(x, t, source, target, self._control)
+        x_start = self._predict(x, t, source, target)
+        if self._control is not None:
+            x_start = self._control(x_start)
+        return x, self._keep(x_start)
+
+    def _guided(self, x: Tensor, t: int, source: Domain, target: Domain, control: Control) -> Tensor:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_(True)
+            x_start = self._keep(self._predict(x, t, source, target))
+            distance = (x_start - control(x_start.detach())).square().sum((1, 2))
+            (gradient,) = torch.autograd.grad(distance.sum(), x)
+        step = gradient * (distance.detach() / gradient.square().sum((1, 2)).clamp_min(1e-12))[:, None, None]
+        longest = _LONGEST_STEP * (1 - float(kept_signal(torch.tensor(t)))) ** 0.5
+        size = step.square().mean((1, 2), keepdim=True).sqrt()
+        return x.detach() - step * (longest / size.clamp_min(1e-12)).clamp_max(1.0)
+
+    def _keep(self, x_start: Tensor) -> Tensor:
         if self._kept is None:
             return x_start
         keep, known = self._kept
         return torch.where(keep, known, x_start)
 
-    def _predict(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
+
+class _Predictor(Protocol):
+    def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> Float[Tensor, "b t d"]:
+        """x_start under classifier-free guidance (Ho and Salimans 2022)."""
+        ...
+
+
+class _WholeMotions:
+    """Each row of the batch as a whole; with and without text as one batch."""
+
+    def __init__(
+        self, network: CrossDiffNetwork, text: Tensor, mask: Bool[Tensor, "b t"], scales: Float[Tensor, " b"]
+    ) -> None:
+        self._network, self._text, self._scales = network, text, scales[:, None, None]
+        self._guided = bool((scales != 1.0).any())
+        # Attention is faster without a mask.
+        self._mask = None if bool(mask.all()) else mask
+        if self._guided:
+            self._text = torch.cat([text, torch.zeros_like(text)])
+            self._mask = None if self._mask is None else torch.cat([mask, mask])
+
+    def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
+        if not self._guided:
+            return self._run(x, t, source, target)
+        with_text, without = self._run(torch.cat([x, x]), t, source, target).chunk(2)
+        return without + self._scales * (with_text - without)
+
+    def _run(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         steps = torch.full((len(x),), t, dtype=torch.long, device=x.device)
         return self._network({source: x}, steps, self._text, self._mask, targets=(target,))[source, target]
+
+
+class _OverlappingWindows:
+    """Rows in windows, blended by the windows' shares; a bounded number of windows is predicted at once."""
+
+    def __init__(
+        self, model: CrossDiffModel, text: Float[Tensor, "p ... e"], windows: Sequence[Window], scales: Sequence[float]
+    ) -> None:
+        self._model, self._text, self._scales = model, text, text.new_tensor(scales)
+        # Windows of one length need no padding.
+        self._windows = sorted(windows, key=lambda w: len(w.weight))
+
+    def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
+        x_start = x.new_zeros(*x.shape[:2], self._model.config.layout(target).dim)
+        places = [(row, window) for window in self._windows for row in range(len(x))]
+        for start in range(0, len(places), _WINDOWS_AT_ONCE):
+            batch = places[start : start + _WINDOWS_AT_ONCE]
+            stretches = [x[row, w.start : w.stop] for row, w in batch]
+            lengths = torch.tensor([len(stretch) for stretch in stretches], device=x.device)
+            mask = torch.arange(int(lengths.max()), device=x.device) < lengths[:, None]
+            parts = [w.part for _, w in batch]
+            predict = _WholeMotions(self._model.network, self._text[parts], mask, self._scales[parts])
+            arguments = pad_sequence(stretches, batch_first=True), t, source, target
+            # For gradients, each batch is computed again when its turn comes: memory does not grow with the motion.
+            again = torch.is_grad_enabled()
+            predicted = checkpoint(predict, *arguments, use_reentrant=False) if again else predict(*arguments)
+            for (row, w), stretch in zip(batch, predicted, strict=True):
+                share = torch.as_tensor(w.weight, dtype=x.dtype, device=x.device)
+                x_start[row, w.start : w.stop] += share[:, None] * stretch[: len(share)]
+        return x_start
 
 
 def _check_lengths(lengths: Sequence[int], max_frames: int) -> None:

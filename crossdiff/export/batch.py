@@ -46,7 +46,7 @@ class ExportOptions:
 
     formats: tuple[Format, ...]
     smooth: bool = False
-    foot_lock: bool = False
+    foot_lock: bool = True
     unit: Unit = "m"
     body_model: Path | None = None
     mesh: bool = False

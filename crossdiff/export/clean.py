@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from crossdiff.export.rig import Rig, fit_rig
 from crossdiff.representation.filters import gaussian_in_time
-from crossdiff.representation.foot_lock import contacts, legs, lock_feet
+from crossdiff.representation.foot_lock import contacts, lock_feet, toes
 from crossdiff.representation.physics import MotionMeasures, measure_motion
 from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion3D
@@ -60,8 +60,8 @@ def clean_motion(motion: Motion3D, sigma: float = 0.0, foot_lock: bool = False) 
 
 def _toe_speed(joints: Float[ndarray, "f j 3"], touching: Bool[ndarray, "f 2"], skeleton: Skeleton) -> float:
     """Mean horizontal speed in cm/s of the toes from one frame to the next, in both of which they touch the floor."""
-    toes = joints[:, [leg.toe for leg in legs(skeleton)]][..., [0, 2]]
-    speed = np.linalg.norm(np.diff(toes, axis=0), axis=-1) * skeleton.fps
+    places = joints[:, toes(skeleton)][..., [0, 2]]
+    speed = np.linalg.norm(np.diff(places, axis=0), axis=-1) * skeleton.fps
     return float(100 * speed[touching[1:] & touching[:-1]].mean())
 
 

@@ -23,11 +23,12 @@ from crossdiff.models import CrossDiffModel, ModelConfig
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.text import load_text_encoder
 from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
-from crossdiff.training.loop import TrainSummary, fit
+from crossdiff.training.loop import fit
 from crossdiff.training.record import KEPT, TEACHERS
 from crossdiff.training.replay import replay_dataset, sample_replay
 from crossdiff.training.retention import measure_retention
 from crossdiff.training.teacher import OwnTeacher
+from crossdiff.training.trainer import TrainSummary
 
 log = logging.getLogger(__name__)
 

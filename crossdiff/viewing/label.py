@@ -31,11 +31,11 @@ def label_frames(
     paper = Paper(flat)
     views = [MotionView(solid, axes_of_yaw(y)) for y in (yaw, yaw + 90.0)]
     distance = max(view.distance for view in views)
-    stages = [view.stage(size, distance) for view in views]
+    scenes = [view.scene(size, distance) for view in views]
     frames = range(len(solid.joints))
     pictures = (cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) for picture in source)
     above = ([picture, paper.draw(n, size, paper.extent)] for n, picture in zip(frames, pictures, strict=False))
-    below = ([view.draw(stage, n) for view, stage in zip(views, stages, strict=True)] for n in frames)
+    below = ([view.draw(scene, n) for view, scene in zip(views, scenes, strict=True)] for n in frames)
     rows = (side_by_side(row, titles, size, _LETTERS) for row, titles in zip((above, below), _TITLES, strict=True))
     return (np.concatenate(pair) for pair in zip(*rows, strict=False))
 

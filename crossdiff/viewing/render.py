@@ -93,7 +93,7 @@ def render_sheet(
 
 def _row(view: MotionView, fps: float, distance: float, moments: int, size: int) -> Image:
     """Moments of one motion side by side, below their times."""
-    stage = view.stage(_FINER * size, distance)
+    scene = view.scene(_FINER * size, distance)
     frames = evenly_spaced(len(view.joints), moments)
-    pictures = [cv2.resize(view.draw(stage, n), (size, size), interpolation=cv2.INTER_AREA) for n in frames]
+    pictures = [cv2.resize(view.draw(scene, n), (size, size), interpolation=cv2.INTER_AREA) for n in frames]
     return next(side_by_side(iter([pictures]), [f"{n / fps:.1f} s" for n in frames], size, _TIME))

@@ -48,10 +48,10 @@ def render_motion(motions: Sequence[Motion3D], path: Path, titles: Sequence[str]
     fps = _common_rate([motion.fps for motion in motions])
     views = [MotionView(motion) for motion in motions]
     distance = max(view.distance for view in views)
-    stages = [view.stage(size, distance) for view in views]
+    scenes = [view.scene(size, distance) for view in views]
     length = max(len(motion.joints) for motion in motions)
     panels = (
-        [view.draw(stage, min(n, view.last)) for view, stage in zip(views, stages, strict=True)] for n in range(length)
+        [view.draw(scene, min(n, view.last)) for view, scene in zip(views, scenes, strict=True)] for n in range(length)
     )
     return write_video(side_by_side(panels, titles, size), path, fps)
 
@@ -129,15 +129,15 @@ class MotionView:
         distance, centre = min(zip(distances, heights, strict=True))
         return min(distance, _FURTHEST * self.body.scale), centre
 
-    def stage(self, size: int, distance: float) -> Scene:
+    def scene(self, size: int, distance: float) -> Scene:
         return Scene(size, size, self.axes, distance, self.floor, self.centre)
 
-    def draw(self, stage: Scene, frame: int) -> Image:
+    def draw(self, scene: Scene, frame: int) -> Image:
         """The picture of one frame, (size, size, 3)."""
-        camera = stage.camera(*self.path[frame])
+        camera = scene.camera(*self.path[frame])
         joints = self.joints[frame]
-        canvas = stage.draw_floor(camera)
-        stage.draw_path(canvas, camera, self.joints[: frame + 1, 0, ::2])
-        stage.draw_shadow(canvas, camera, self.body.capsules(joints), self.body.radii)
+        canvas = scene.draw_floor(camera)
+        scene.draw_path(canvas, camera, self.joints[: frame + 1, 0, ::2])
+        scene.draw_shadow(canvas, camera, self.body.capsules(joints), self.body.radii)
         draw_figure(canvas, camera, self.body, joints)
         return canvas

@@ -27,9 +27,9 @@ from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, check_teacher
 from crossdiff.pipeline.run import Run
 from crossdiff.text import check_prompts, load_text_encoder
 from crossdiff.training.config import FinetuneConfig
-from crossdiff.training.loop import TrainSummary
 from crossdiff.training.record import recorded
 from crossdiff.training.stages import finetune
+from crossdiff.training.trainer import TrainSummary
 from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.defaults import resolve_checkpoint, run_of_inputs
 from crossdiff.workflows.samples import SampleSummary, run_captions, sample_to_folder

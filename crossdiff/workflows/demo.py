@@ -6,38 +6,32 @@ import csv
 import io
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from crossdiff import __version__
 from crossdiff.annotations.captions import VideoCaption
-from crossdiff.checkpoint import EVALUATION, load_model
 from crossdiff.config import load_config
 from crossdiff.device import pick_device
-from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
-from crossdiff.evaluation.evaluate import REAL
-from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.files import load_npy, load_npz, write_text
 from crossdiff.pipeline.captioning import captions_of
 from crossdiff.pipeline.inputs import find_videos, name_apart
 from crossdiff.pipeline.run import Run
 from crossdiff.representation.features3d import features_to_joints
-from crossdiff.representation.physics import MEASURES
 from crossdiff.training.config import FinetuneConfig
 from crossdiff.training.replay import protection
 from crossdiff.types import Keypoints2D, Motion3D
 from crossdiff.viewing.overlay import render_overlay
-from crossdiff.viewing.page import Figure, Page, Section, write_page
+from crossdiff.viewing.page import Figure, write_page
 from crossdiff.viewing.video import render_motion
 from crossdiff.wording import counted
 from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.chain import ChainConfig, ChainResult, run_chain
 from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.demo_clip import fetch_demo_clip
+from crossdiff.workflows.demo_page import DemoSample, demo_page
 from crossdiff.workflows.examples import JACKS, KNOWN, Count
 from crossdiff.workflows.samples import sample_to_folder
 
@@ -47,7 +41,7 @@ DEMO_CAPTIONS = (
     VideoCaption("someone jumps and swings the arms overhead, again and again", track=0),
     VideoCaption("a person walks", track=1),
 )
-_MAX_LABELS = 2
+_MAX_LABELS, _ACTION_SAMPLES = 2, 3
 # Motions of what the model knows, beside the clip's: enough for the few steps of the demo.
 _REPLAY = 160
 
@@ -57,7 +51,7 @@ def run_demo(
     caption: str | None = None,
     out: Path = Path("runs/demo"),
     checkpoint: str | None = None,
-    steps: int = 120,
+    steps: int = 400,
     on_stage: StageCallback = silent,
     on_default: DefaultCallback = silent,
 ) -> tuple[Path, ChainResult]:
@@ -96,7 +90,7 @@ def make_demo(
     )
     (captioned,) = captions_of(videos, cfg.captions).values()
     action = captioned[0].text if captioned else None
-    prompts = [*([action] if action else []), *KNOWN]
+    prompts = [*([action] * _ACTION_SAMPLES if action else []), *KNOWN]
     result = run_chain([video], run, checkpoint, prompts, cfg, times)
     before = sample_to_folder(
         prompts, cfg.frames, cfg.seed, cfg.sampling, checkpoint, out / "before", video=False, device=cfg.device
@@ -113,13 +107,16 @@ def make_demo(
     times("draw", counted(1 + len(labels) + len(samples), "video"))
     for sample in samples:
         on_stage("counted", sample)
-    return write_page(out / "index.html", _page(run, checkpoint, labels, samples, result, times)), result
+    kept = ": ".join(protection(_REPLAY, checkpoint, None))
+    return write_page(
+        out / "index.html", demo_page(run, checkpoint, labels, samples, result, kept, times.table())
+    ), result
 
 
 def _short_tuning(steps: int) -> FinetuneConfig:
-    """A few steps at a higher learning rate, enough to learn the action of one clip."""
-    changes = [f"steps={steps}", f"replay={_REPLAY}", "learning_rate=1e-4", "warmup_steps=10", "log_every=10"]
-    return load_config(FinetuneConfig, "finetune", changes)
+    """A few steps at a higher learning rate, most of each batch from the clip: enough to learn its action."""
+    changes = [f"steps={steps}", f"replay={_REPLAY}", "replay_weight=3", "wild_ratio=0.75"]
+    return load_config(FinetuneConfig, "finetune", [*changes, "learning_rate=1e-4", "warmup_steps=10", "log_every=10"])
 
 
 def _captions_file(video: Path, captions: Sequence[VideoCaption], out: Path) -> Path | None:
@@ -148,22 +145,7 @@ def _draw_labels(run: Run, names: Sequence[str]) -> None:
         render_motion([Motion3D(features_to_joints(features).numpy(), 20.0)], run.root / f"lifted_{name}.mp4")
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """A prompt that was sampled before and after. counted: name of what was counted, and its values."""
-
-    prompt: str
-    figure: Figure
-    counted: tuple[str, str, str] | None
-
-    def __str__(self) -> str:
-        if self.counted is None:
-            return f"{self.prompt}: drawn"
-        title, before, after = self.counted
-        return f"{self.prompt}: {title} {before} before, {after} after"
-
-
-def _draw_sample(out: Path, name: str, prompt: str, count: Count | None) -> _Sample:
+def _draw_sample(out: Path, name: str, prompt: str, count: Count | None) -> DemoSample:
     """Draw a prompt's motions before and after side by side."""
     before, after = (Motion3D(load_npy(out / place / f"{name}.npy"), 20.0) for place in ("before", "samples"))
     render_motion([before, after], out / f"{name}.mp4", ["before", "after"])
@@ -172,104 +154,7 @@ def _draw_sample(out: Path, name: str, prompt: str, count: Count | None) -> _Sam
     if count is not None:
         values = (count.title, count.text(before), count.text(after))
         caption = f"{prompt}: {count.title} {values[1]} before, {values[2]} after"
-    return _Sample(prompt, Figure(f"{name}.mp4", caption), values)
-
-
-def _page(
-    run: Run,
-    checkpoint: Path,
-    labels: Sequence[str],
-    samples: Sequence[_Sample],
-    result: ChainResult,
-    times: _Stopwatch,
-) -> Page:
-    shown = [
-        Figure("clip.mp4", "Keypoints of the kept tracks"),
-        *(Figure(f"lifted_{name}.mp4", f"The label of {name}: 3D motion") for name in labels),
-    ]
-    learnt = [sample for sample in samples if sample.prompt not in KNOWN]
-    known = [sample for sample in samples if sample.prompt in KNOWN]
-    first, last = _loss_ends(result.finetuned.out)
-    facts = [
-        ("Model", f"{checkpoint.name}, {_parameters(checkpoint) / 1e6:.1f} M parameters"),
-        ("Clips found, kept", f"{len(run.ledger.rows('track'))}, {len(run.ledger.rows('filter', 'done'))}"),
-        ("Fine-tuning", f"{result.finetuned.steps} steps"),
-        ("Keeps", ": ".join(protection(_REPLAY, checkpoint, None))),
-        ("Loss, first and last", f"{first:.3f}, {last:.3f}"),
-        ("Sampling", _sampling(ChainConfig().sampling)),
-    ]
-    return Page(
-        title="From a video to new motion",
-        lead="One clip: people found in it, lifted to 3D, learnt from, and sampled from text.",
-        sections=[
-            Section("The clip and its labels", f"{_kept_text(run)}\n\n{_LABELS_TEXT}", shown),
-            *[Section("Learnt from the clip", _LEARNT_TEXT, [s.figure for s in learnt])] * bool(learnt),
-            Section("Known before, and kept", _KNOWN_TEXT, [s.figure for s in known]),
-            *_quality(checkpoint),
-            Section("Numbers", facts=facts, table=times.table()),
-            Section("Your own videos", "In a folder that holds videos/, type:", code=_COMMANDS),
-        ],
-        footer=f"crossdiff {__version__}",
-    )
-
-
-_LABELS_TEXT = (
-    "The model lifts the 2D motion of each person to 3D; the detector's own 3D landmarks are fused with it. "
-    "It does not know where the camera is; the figure faces the direction that the model chose."
-)
-_LEARNT_TEXT = (
-    "Sampled from the text alone. Left: the shipped model, which has never seen the action. Right: after a short "
-    "fine-tuning on this clip's labels."
-)
-_KNOWN_TEXT = (
-    "Half of every batch was motion that the model itself had sampled beforehand (replay), so it keeps what it knew. "
-    "Left: before. Right: after, from the same noise."
-)
-_COMMANDS = """crossdiff extract-2d videos/
-crossdiff pseudo-label
-crossdiff finetune
-crossdiff sample --mixture"""
-
-
-def _quality(checkpoint: Path) -> list[Section]:
-    """Metrics of the model, if its folder holds an evaluation."""
-    if not (checkpoint / EVALUATION).is_file():
-        return []
-    result = EvaluationResult.load(checkpoint / EVALUATION)
-    lines = []
-    for row in (REAL, result.model.name):
-        scores, motion = result.tables[0].rows[row], result.motion[row]
-        values = {name: str(scores[name]) for name in ("R-precision top 3", "FID", "MM-Dist")}
-        for name, digits in (("skating_share", 3), ("jerk", 0)):
-            measure = MEASURES[name]
-            head = f"{measure.title}, {measure.unit}" if measure.unit else measure.title
-            values[head] = f"{motion[name].mean:.{digits}f}"
-        lines.append({"": "real motion" if row == REAL else row, **values})
-    text = (
-        f"Text to motion on {result.dataset.clips} clips of its {result.dataset.split} split, before any fine-tuning, "
-        "by evaluators trained on the same data: numbers to compare with real motion, not with papers."
-    )
-    return [Section("How good the model is", text, table=pd.DataFrame(lines))]
-
-
-def _sampling(cfg: SamplingConfig) -> str:
-    mode = "mixture" if cfg.mixture else "standard"
-    return f"{mode}, {cfg.steps} steps of {cfg.solver}, guidance {cfg.guidance_scale}"
-
-
-def _kept_text(run: Run) -> str:
-    dropped = run.ledger.rows("filter", "filtered")
-    reasons = ", ".join(f"{row.id}: {row.reason}" for row in dropped)
-    return f"Tracks that were not kept: {reasons}." if reasons else "Every track was kept."
-
-
-def _loss_ends(folder: Path) -> tuple[float, float]:
-    loss = pd.read_csv(folder / "loss.csv")["loss"]
-    return float(loss.iloc[0]), float(loss.iloc[-1])
-
-
-def _parameters(checkpoint: Path) -> int:
-    return sum(p.numel() for p in load_model(checkpoint).parameters())
+    return DemoSample(prompt, Figure(f"{name}.mp4", caption), values)
 
 
 class _Stopwatch:

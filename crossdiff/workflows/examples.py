@@ -117,6 +117,7 @@ EXAMPLES = {
         ShownPrompt("a person waves the left hand", _LEFT, 60),
         ShownPrompt("a person waves with the right hand", _RIGHT, 60),
         ShownPrompt("a person raises both hands", _BOTH, 50),
+        ShownPrompt("a person raises the right hand", _RIGHT, 50),
     )
 }
 # Those that the demo samples before and after it learns an action.

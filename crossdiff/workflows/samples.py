@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from crossdiff.checkpoint import weights_hash
 from crossdiff.data.captions import read_caption_file
-from crossdiff.data.plausible import check_joints, check_leg
 from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.diffusion.editing import Edit
+from crossdiff.diffusion.controls import plant_sampled_feet
+from crossdiff.diffusion.parts import PromptPart
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
-from crossdiff.errors import ClipError, InputError
-from crossdiff.files import decoding, load_npy, read_json, save_npy, sha256, write_json
+from crossdiff.diffusion.sampling import StepCallback
+from crossdiff.errors import InputError
+from crossdiff.files import read_json, save_npy, write_json
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import progress_bar, track
-from crossdiff.skeleton import Skeleton
 from crossdiff.types import Motion3D
 from crossdiff.wording import counted, slug
+from crossdiff.workflows.controls import TEXT_ALONE, SampleControls
+from crossdiff.workflows.controls import EditFile as EditFile
 
 # Captions of a run that are sampled when no prompt is given.
 MAX_CAPTIONS = 4
@@ -35,117 +37,143 @@ class SampleSummary:
     """Folder of the files."""
     names: list[str]
     """Names of the files, without suffix."""
-    frames: int
+    frames: int | None
+    """Frames of each; None: as many as the path takes."""
     video: bool
     """Whether each motion also has an .mp4."""
 
     def __str__(self) -> str:
         kinds = ".npy and .mp4" if self.video else ".npy"
         motions = counted(len(self.names), "motion")
-        return f"{motions} of {self.frames} frames in {self.out} ({kinds}): {', '.join(self.names)}"
-
-
-@dataclass(frozen=True)
-class EditFile:
-    """A motion to edit and the part of it to keep, as typed on the command line."""
-
-    motion: Path
-    """Joints (F, J, 3), metres, Y up, as .npy."""
-    keep_frames: str | None = None
-    """Ranges such as 0:30,90:120, ends excluded; -30: is the last 30 frames. None: all frames."""
-    keep_joints: str | None = None
-    """lower, upper, or names of joints, separated by commas. None: all joints."""
-
-    @classmethod
-    def of(cls, motion: Path | None, keep_frames: str | None, keep_joints: str | None) -> EditFile | None:
-        """None without a motion; InputError for a part to keep without a motion."""
-        if motion is None and (keep_frames or keep_joints):
-            raise InputError("keep: expected a motion to keep a part of; name it with --edit MOTION.npy")
-        return None if motion is None else cls(motion, keep_frames, keep_joints)
-
-    @property
-    def num_frames(self) -> int:
-        joints = load_npy(self.motion)
-        return len(joints) if joints.ndim else 0
-
-    def load(self, skeleton: Skeleton) -> Edit:
-        frames = None if self.keep_frames is None else _ranges(self.keep_frames)
-        joints = None if self.keep_joints is None else [name.strip() for name in self.keep_joints.split(",")]
-        motion = load_npy(self.motion)
-        with decoding(self.motion, "a motion that can be edited"):
-            edit = Edit.from_joints(motion, frames, joints, skeleton)
-            try:
-                check_joints(motion)
-                check_leg(motion, skeleton)
-            except ClipError as error:
-                raise InputError(f"{self.motion}: {error}") from None
-        return edit
-
-    def record(self) -> dict[str, str | None]:
-        return {
-            "motion": self.motion.name,
-            "sha256": sha256(self.motion),
-            "keep_frames": self.keep_frames,
-            "keep_joints": self.keep_joints,
-        }
-
-
-def _ranges(text: str) -> list[slice]:
-    """The slices of `0:30,90:120`."""
-    matches = [re.fullmatch(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*", part) for part in text.split(",")]
-    if None in matches:
-        raise InputError(f"keep frames: expected ranges such as 0:30,90:120, got {text!r}")
-    return [slice(*(None if end is None else int(end) for end in part.groups())) for part in matches if part]
+        lasting = "" if self.frames is None else f" of {self.frames} frames"
+        return f"{motions}{lasting} in {self.out} ({kinds}): {', '.join(self.names)}"
 
 
 def sample_motions(
     pipe: CrossDiffPipeline,
     prompts: Sequence[str],
-    frames: int | Sequence[int],
+    frames: int | Sequence[int | None] | None,
     seed: int,
     cfg: SamplingConfig,
-    edit: Edit | None = None,
+    controls: SampleControls = TEXT_ALONE,
 ) -> list[Motion3D]:
-    """One motion per prompt; the solver's steps are reported as the task "sample"."""
+    """One motion per prompt; the solver's steps are reported as the task "sample".
+
+    frames: of each motion; None: the time that a path takes, else the pipeline's default. Motions along a path may be
+    longer than the network takes at once.
+    """
+    lead = _lead(pipe, controls)
+    lengths = list(frames) if isinstance(frames, Sequence) else [frames] * len(prompts)
+    if controls.path is None:
+        known = [length for length in lengths if length is not None]
+        with _steps(cfg, 1) as on_step:
+            made = pipe(prompts, known or None, seed=seed, on_step=on_step, **lead, **cfg.keywords())
+        return _finished(made, controls, lead)
+    made = []
+    with _steps(cfg, len(prompts)) as on_step:
+        for n, (prompt, length) in enumerate(zip(prompts, lengths, strict=True)):
+            lasting = pipe.frames_along(controls.path, prompt, seed=seed + n, options=cfg) if length is None else length
+            made += pipe.sequence([(prompt, lasting)], seed=seed + n, on_step=on_step, **lead, **cfg.keywords())
+    return _finished(made, controls, lead)
+
+
+def sample_row(
+    pipe: CrossDiffPipeline,
+    parts: Sequence[PromptPart],
+    seeds: Sequence[int],
+    cfg: SamplingConfig,
+    controls: SampleControls = TEXT_ALONE,
+) -> list[Motion3D]:
+    """One motion per seed, of the parts in a row; steps are reported as those of `sample_motions`."""
+    lead = _lead(pipe, controls)
+    with _steps(cfg, 1) as on_step:
+        made = pipe.sequence(parts, seed=seeds, on_step=on_step, **lead, **cfg.keywords())
+    return _finished(made, controls, lead)
+
+
+def _lead(pipe: CrossDiffPipeline, controls: SampleControls) -> dict[str, Any]:
+    """The controls as keywords of a `CrossDiffPipeline` call."""
+    edit = None if controls.edit is None else controls.edit.load(pipe.model.skeleton)
+    return {"edit": edit, "path": controls.path, "goals": controls.goals}
+
+
+def _finished(motions: list[Motion3D], controls: SampleControls, lead: dict[str, Any]) -> list[Motion3D]:
+    if controls.raw:
+        return motions
+    return [plant_sampled_feet(motion, lead["edit"], controls.goals) for motion in motions]
+
+
+@contextmanager
+def _steps(cfg: SamplingConfig, rounds: int) -> Iterator[StepCallback]:
+    """A callback that reports the solver's steps, over all rounds, as the task "sample"."""
     with progress_bar() as bar:
-        task = bar.add_task("sample", total=len(cfg.timesteps))
-        return pipe(
-            prompts,
-            frames,
-            seed=seed,
-            on_step=lambda done, _: bar.update(task, completed=done),
-            edit=edit,
-            **cfg.keywords(),
-        )
+        task = bar.add_task("sample", total=rounds * len(cfg.timesteps))
+        yield lambda done, total: bar.update(task, advance=1)
 
 
 def sample_to_folder(
     prompts: Sequence[str],
-    frames: int,
+    frames: int | None,
     seed: int,
     cfg: SamplingConfig,
     checkpoint: Path,
     out: Path,
     video: bool = True,
     device: str = "cpu",
-    edit: EditFile | None = None,
+    controls: SampleControls = TEXT_ALONE,
 ) -> SampleSummary:
     """Sample one motion per prompt and write `NAME.npy`, `NAME.mp4` and `samples.json` (what made them).
 
     Nothing is done if the folder already holds these very motions. Other motions in it stay, with their prompts.
     """
     names = [f"{i:02d}_{slug(prompt)}" for i, prompt in enumerate(prompts)]
-    result = SampleSummary(out, names, frames, video)
-    requested = [(n, p, seed + i) for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
-    record = _record(checkpoint, cfg, frames, requested, edit)
+    motions = [{"name": n, "prompt": p, "seed": seed + i} for i, (n, p) in enumerate(zip(names, prompts, strict=True))]
+    record = _record(checkpoint, cfg, controls, {"frames": frames}, motions)
+
+    def make() -> list[Motion3D]:
+        pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
+        return sample_motions(pipe, prompts, frames, seed, cfg, controls)
+
+    _write_samples(out, record, make, video)
+    return SampleSummary(out, names, frames, video)
+
+
+def sample_row_to_folder(
+    parts: Sequence[PromptPart],
+    repeats: int,
+    seed: int,
+    cfg: SamplingConfig,
+    checkpoint: Path,
+    out: Path,
+    video: bool = True,
+    device: str = "cpu",
+    controls: SampleControls = TEXT_ALONE,
+) -> SampleSummary:
+    """Sample motions of the parts in a row, with as many seeds as repeats; files and record as `sample_to_folder`."""
+    prompt = ", then ".join(part.prompt for part in parts)
+    motions = [{"name": f"{i:02d}_{slug(prompt)}", "prompt": prompt, "seed": seed + i} for i in range(repeats)]
+    frames = sum(part.frames for part in parts)
+    row = {"frames": frames, "in_a_row": [asdict(part) for part in parts]}
+    record = _record(checkpoint, cfg, controls, row, motions)
+
+    def make() -> list[Motion3D]:
+        pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
+        return sample_row(pipe, parts, [seed + i for i in range(repeats)], cfg, controls)
+
+    _write_samples(out, record, make, video)
+    return SampleSummary(out, [str(motion["name"]) for motion in motions], frames, video)
+
+
+def _write_samples(out: Path, record: dict[str, Any], make: Callable[[], list[Motion3D]], video: bool) -> None:
+    """Make and write the motions of a record, unless they are there."""
+    names, prompts = ([motion[key] for motion in record["motions"]] for key in ("name", "prompt"))
     files = [out / f"{n}{kind}" for n in names for kind in ((".npy", ".mp4") if video else (".npy",))]
     before = _recorded(out)
     earlier = before.pop("earlier", [])
     if all(f.is_file() for f in files) and before == record:
-        return result
+        return
     others = _still_there([*earlier, *before.get("motions", [])], names, out)
-    pipe = CrossDiffPipeline.from_pretrained(checkpoint, device)
-    motions = sample_motions(pipe, prompts, frames, seed, cfg, None if edit is None else edit.load(pipe.model.skeleton))
+    motions = make()
     # Until all files are written, the record lists none of them, and old videos of new motions are removed.
     write_json(out / RECORD, {**record, "motions": [], "earlier": others})
     for name, motion in zip(names, motions, strict=True):
@@ -157,7 +185,6 @@ def sample_to_folder(
         for name, prompt, motion in track(list(zip(names, prompts, motions, strict=True)), "draw"):
             render_motion([motion], out / f"{name}.mp4", [prompt])
     write_json(out / RECORD, {**record, "earlier": others})
-    return result
 
 
 def _recorded(out: Path) -> dict[str, Any]:
@@ -178,18 +205,18 @@ def _still_there(motions: list[dict[str, Any]], names: Sequence[str], out: Path)
 def _record(
     checkpoint: Path,
     cfg: SamplingConfig,
-    frames: int,
-    motions: Sequence[tuple[str, str, int]],
-    edit: EditFile | None,
+    controls: SampleControls,
+    length: dict[str, Any],
+    motions: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Everything that the motions depend on: equal records mean equal motions."""
     return {
         "checkpoint": checkpoint.name,
         "weights": weights_hash(checkpoint),
         "options": cfg.keywords(),
-        "frames": frames,
-        "edit": None if edit is None else edit.record(),
-        "motions": [{"name": name, "prompt": prompt, "seed": seed} for name, prompt, seed in motions],
+        **length,
+        **controls.record(),
+        "motions": motions,
     }
 
 

@@ -12,6 +12,7 @@ from crossdiff.config import Config
 from crossdiff.data.motion_files import read_motion
 from crossdiff.diffusion.config import SamplingConfig, SwitchStep
 from crossdiff.progress import track
+from crossdiff.workflows.controls import TEXT_ALONE, SampleControls
 from crossdiff.workflows.samples import SampleSummary, sample_to_folder
 
 _SIZE = 320
@@ -47,6 +48,7 @@ def sample_sweep(
     out: Path,
     video: bool = True,
     device: str = "cpu",
+    controls: SampleControls = TEXT_ALONE,
 ) -> PromptSweepSummary:
     """Sample every prompt the standard way and by mixture at each switch step, into one folder each.
 
@@ -55,7 +57,7 @@ def sample_sweep(
     runs = {"standard": cfg.model_copy(update={"mixture": False, "switch_step": 1})}
     runs |= {f"alpha_{a:03d}": cfg.model_copy(update={"mixture": True, "switch_step": a}) for a in switch_steps}
     summaries = {
-        name: sample_to_folder(prompts, frames, seed, chosen, checkpoint, out / name, video=False, device=device)
+        name: sample_to_folder(prompts, frames, seed, chosen, checkpoint, out / name, False, device, controls)
         for name, chosen in runs.items()
     }
     if video:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from crossdiff.annotations.actions import CaptionPart
 from crossdiff.errors import InputError
 from crossdiff.pipeline.importing.picture import CameraRule
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
@@ -22,7 +23,7 @@ class ImportOptions:
     """The camera's movement: `still`, `unknown`, or `guess`ed from the person's motion (see `picture.is_camera_still`).
     None: `guess` for JHMDB, else `still`."""
     fps: float | None = None
-    """Frames per second, which JSON files rarely hold."""
+    """Frames per second, which JSON files rarely hold, and JHMDB's file does not (25)."""
     size: tuple[int, int] | None = None
     """Width and height of the picture in pixels. None: a picture that contains all poses of a clip."""
     keypoint_set: str | None = None
@@ -30,12 +31,20 @@ class ImportOptions:
     y_up: bool | None = None
     """Whether y counts upwards, and is reversed. None: it does not, and a source with most people upside down is
     refused."""
+    hold_out_captions: bool = False
+    """Leave out every fifth caption of an action's label, so that a model can be tested on sentences that it never
+    saw. Captions from files are all used."""
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < float("inf"):
             raise InputError(f"--fps: expected frames per second, got {self.fps:g}")
         if self.keypoint_set is not None:
             keypoint_set_named(self.keypoint_set)
+
+    @property
+    def caption_part(self) -> CaptionPart:
+        """The part of a label's captions that clips get."""
+        return "train" if self.hold_out_captions else "all"
 
 
 def picture_size(text: str | None) -> tuple[int, int] | None:

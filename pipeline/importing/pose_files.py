@@ -14,7 +14,7 @@ from crossdiff.annotations.captions import VideoCaption, read_caption_csv
 from crossdiff.data.captions import parse_caption
 from crossdiff.errors import ClipError, CrossDiffError, InputError
 from crossdiff.files import decoding, npz_names
-from crossdiff.pipeline.captioning import captions_of
+from crossdiff.pipeline.captioning import captions_of, default_captions
 from crossdiff.pipeline.importing.detections import PoseVideo, people_of
 from crossdiff.pipeline.importing.imports import ImportedClip, UnusableClip, validate
 from crossdiff.pipeline.importing.jhmdb import JHMDB_ARRAYS, read_jhmdb
@@ -83,7 +83,7 @@ def read_poses(source: Path, captions: Path | None = None, options: ImportOption
     files = find_pose_files(source)
     videos = _survey(source, files, options)
     named = name_apart(videos, {})
-    captioned = captions_of(videos, captions)
+    captioned = captions_of(videos, captions, options.caption_part)
     clips = _Clips({video: name for name, video in named.items()}, captioned, given, options)
     if all(isinstance(file, NpzFile) for file in files):
         return PoseFiles(len(files), clips.read(files))
@@ -148,13 +148,17 @@ def _upside_down(content: PoseVideo | Keypoints2D, options: ImportOptions) -> li
 
 
 def _read_jhmdb(source: Path, given: Mapping[str, list[VideoCaption]], options: ImportOptions) -> PoseFiles:
-    clips = read_jhmdb(source)
+    clips = read_jhmdb(source, options.fps)
     if options.y_up is None:
         keypoints = (clip.keypoints for clip in clips)
         refuse_upside_down(source, (upside_down(k.xy, k.score > 0, k.keypoint_set) for k in keypoints))
     reader = _Clips({}, {}, given, options)
     ready = (replace(c, keypoints=reader.with_options(fit_picture(c.keypoints), "guess")) for c in clips)
-    return PoseFiles(len(clips), (replace(c, captions=tuple(given.get(c.id, ()))) for c in ready))
+    captioned = (
+        replace(c, captions=tuple(given.get(c.id, ())) or default_captions(c.label, options.caption_part))
+        for c in ready
+    )
+    return PoseFiles(len(clips), captioned)
 
 
 @dataclass(frozen=True)

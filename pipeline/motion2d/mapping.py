@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from crossdiff.errors import ClipError
@@ -22,6 +22,10 @@ COLLAR = 0.33  # from the midpoint of the shoulders (0) to the shoulder (1)
 # Detectors place the hips at the sides of the body (0.64 of the shoulders' width in a clip of squats), SMPL at the hip
 # joints (0.34): the distance of a hip from the middle is multiplied by this factor.
 HIP_WIDTH = 0.55
+# Weight up to which an error of a keypoint does not matter to a joint: that of a shoulder in the pelvis is 0.08.
+_SMALL_WEIGHT = 0.1
+# How well a keypoint's position is known: estimated to within the trunk's length or the body's width, or visible.
+ROUGH, CLOSE, _VISIBLE = 1, 2, 3
 
 JointWeights = dict[str, float]
 
@@ -51,6 +55,11 @@ class KeypointSet:
         """Indices of the shoulders, elbows, wrists, hips, knees and ankles."""
         parts = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
         return [self.names.index(f"{side}_{part}") for part in parts for side in ("left", "right")]
+
+    @property
+    def trunk(self) -> list[int]:
+        """Indices of the shoulders and the hips."""
+        return [*self.body[:2], *self.body[6:8]]
 
     @cached_property
     def mirror(self) -> list[int]:
@@ -89,14 +98,27 @@ class KeypointSet:
                 table[HUMANML3D.index(joint), self.names.index(keypoint)] = weight
         return table
 
+    @cached_property
+    def same_side(self) -> Bool[ndarray, "j k"]:
+        """Whether a joint and a keypoint are of one side of the body."""
+        sides = [{"l": "left", "r": "right"}.get(joint.partition("_")[0]) for joint in HUMANML3D.joint_names]
+        return np.array([[side is not None and name.startswith(side) for name in self.names] for side in sides])
+
 
 def to_joints(
-    xy: Float[ndarray, "f k c"], visible: Bool[ndarray, "f k"], keypoint_set: str
+    xy: Float[ndarray, "f k c"],
+    visible: Bool[ndarray, "f k"],
+    keypoint_set: str,
+    estimated: Int[ndarray, "f k"] | None = None,
 ) -> tuple[Float[ndarray, "f 22 c"], Bool[ndarray, "f 22"]]:
     """HumanML3D joints in the units and axes of the keypoints, and which of them are visible.
 
     A joint is visible if all keypoints of its weighted sum are. Joints that the set lacks are put on their parent and
     are not visible.
+
+    estimated: of keypoints that are not visible, `CLOSE` or `ROUGH` if their position is estimated (see
+    `hidden.estimate_hidden`), else 0. A close estimate is good enough for joints that are not of the keypoint's own
+    side, a rough one for those in which its weight is small besides.
     """
     table = keypoint_set_named(keypoint_set)
     if xy.shape[1] != len(table.names):
@@ -104,7 +126,9 @@ def to_joints(
     weights = table.weights
     joints = np.einsum("jk,fkc->fjc", weights, xy)
     used = weights != 0
-    valid = used.any(axis=1) & ~((~visible)[:, None, :] & used[None]).any(axis=2)
+    needed = np.where(table.same_side, _VISIBLE, np.where(np.abs(weights) > _SMALL_WEIGHT, CLOSE, ROUGH)) * used
+    known = np.where(visible, _VISIBLE, 0 if estimated is None else estimated)
+    valid = used.any(axis=1) & (known[:, None] >= needed).all(axis=2)
     for joint, parent in enumerate(HUMANML3D.parents):
         if not used[joint].any():
             joints[:, joint] = joints[:, parent]

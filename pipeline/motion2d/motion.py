@@ -9,11 +9,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from scipy.ndimage import binary_dilation
 
 from crossdiff.errors import ClipError
 from crossdiff.masks import true_runs
 from crossdiff.pipeline.motion2d.cleaning import CleanConfig, clean
-from crossdiff.pipeline.motion2d.mapping import to_joints
+from crossdiff.pipeline.motion2d.hidden import estimate_hidden
+from crossdiff.pipeline.motion2d.mapping import keypoint_set_named, to_joints
 from crossdiff.pipeline.motion2d.smoothing import SmoothConfig, smooth
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Camera, Keypoints2D, Motion2D
@@ -22,12 +24,14 @@ from crossdiff.types import Camera, Keypoints2D, Motion2D
 # 0.544 m from the pelvis, the left knee 0.476, shin 0.432. (Its mean joint positions give 1.361: averaging over
 # poses shortens bones.)
 BODY_LENGTH = 1.453
-# And the way pelvis - neck, shoulder - elbow - wrist of that body: 0.544 + 0.257 + 0.266 m.
+# And the way pelvis - neck, shoulder - elbow - wrist of that body: 0.544 + 0.257 + 0.266 m; and pelvis - neck.
 UPPER_LENGTH = 1.067
+TRUNK_LENGTH = 0.544
 _SCALE_QUANTILE = 90
 # Movement of the camera, in shares of the frame's longer side, below which it is still.
 _STILL = 0.005
 _TINY = 1e-6  # seconds
+_JUMP_MARGIN = 2  # frames that a cut of the film spoils on both sides of it
 
 
 class MotionConfig(CleanConfig, SmoothConfig):
@@ -37,6 +41,9 @@ class MotionConfig(CleanConfig, SmoothConfig):
     """Keypoints with a lower score count as not visible."""
     max_gap: NonNegativeFloat = 0.25
     """Longest gap in a joint's trajectory that is interpolated, in seconds."""
+    max_root_speed: PositiveFloat = 15.0
+    """Fastest movement of the root in the picture, in metres per second; the motion is cut at faster ones, which are
+    cuts of the film or changes to another person."""
     fps: PositiveFloat = HUMANML3D.fps
     """Frame rate of the motions: 20 as in HumanML3D, 12.5 as in KIT-ML. `pseudo-label` needs 20."""
     min_frames: PositiveInt = 20
@@ -63,17 +70,20 @@ def placed_motions(
     """
     cleaned = clean(keypoints, cfg.seen_score, cfg)
     seen = cleaned.score >= cfg.seen_score
-    joints, valid = to_joints(cleaned.xy.astype(np.float64), seen, cleaned.keypoint_set)
+    seconds = cleaned.time - cleaned.time[0]
+    table = keypoint_set_named(cleaned.keypoint_set)
+    xy, estimated = estimate_hidden(cleaned.xy.astype(np.float64), seen, seconds, table)
+    joints, valid = to_joints(xy, seen, table.name, estimated)
     joints = compensate_camera(joints, cleaned)
     joints[..., 1] *= -1
-    seconds = cleaned.time - cleaned.time[0]
     joints, valid, filled = resample(joints, valid, seconds, cleaned.frame, cfg.fps, cfg.max_gap)
     shown = cleaned.time[0] + np.arange(len(joints)) / cfg.fps
-    wanted = (shown >= span[0]) & ((shown < span[1]) | (span[1] == 0))
-    pieces = cut(valid[:, 0] & wanted, cfg.min_frames, cfg.max_frames)
-    if not pieces:
+    wanted = (shown >= span[0]) & ((shown < span[1]) | (span[1] == 0)) & valid[:, 0]
+    if not cut(wanted, cfg.min_frames, cfg.max_frames):
         return []
-    joints = smooth(joints / pixels_per_metre(joints, valid), cfg.fps, cfg)
+    joints = joints / pixels_per_metre(joints, valid)
+    pieces = cut(wanted & ~near_jumps(joints[:, 0], cfg.max_root_speed, cfg.fps), cfg.min_frames, cfg.max_frames)
+    joints = smooth(joints, cfg.fps, cfg)
     world = joints_in_space(cleaned, len(joints), cfg)
     known = known_steps(cleaned, len(joints), cfg.fps)
     motions = []
@@ -85,6 +95,12 @@ def placed_motions(
         )  # fmt: skip
         motions.append((p.start, motion))
     return motions
+
+
+def near_jumps(root: Float[ndarray, "f 2"], max_speed: float, fps: float) -> Bool[ndarray, " f"]:
+    """Frames at or beside a movement faster than `max_speed`, into which smoothing carries it. root: metres."""
+    jumps = np.linalg.norm(np.diff(root, axis=0), axis=-1) * fps > max_speed
+    return binary_dilation(np.append(jumps, False) | np.insert(jumps, 0, False), iterations=_JUMP_MARGIN)
 
 
 def _from_origin(joints: Float[ndarray, "f j 2"], path_known: Bool[ndarray, " f"]) -> Float[ndarray, "f j 2"]:
@@ -206,12 +222,12 @@ def pixels_per_metre(joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 2
     """Body scale: 90th percentile over frames and sides of neck - pelvis - knee - ankle, over its true length.
 
     Of a body whose legs are in no frame it is that of the trunk and the arms, less certain: arms are seldom stretched
-    out across the picture.
+    out across the picture. Without a whole limb it is that of the trunk.
     """
     trunk = ("neck", "pelvis")
     legs = [(trunk, ("pelvis", f"{s}_knee"), (f"{s}_knee", f"{s}_ankle")) for s in "lr"]
     arms = [(trunk, (f"{s}_shoulder", f"{s}_elbow"), (f"{s}_elbow", f"{s}_wrist")) for s in "lr"]
-    for ways, length in ((legs, BODY_LENGTH), (arms, UPPER_LENGTH)):
+    for ways, length in ((legs, BODY_LENGTH), (arms, UPPER_LENGTH), ([(trunk,)], TRUNK_LENGTH)):
         measured = np.concatenate([_lengths(joints, valid, bones) for bones in ways])
         if not len(measured):
             continue
@@ -221,7 +237,7 @@ def pixels_per_metre(joints: Float[ndarray, "f 22 c"], valid: Bool[ndarray, "f 2
                 "trunk and limbs lie on one point, so the body's scale is unknown; check the keypoints of this clip"
             )
         return scale
-    raise ClipError("no frame shows neck, pelvis, and a whole leg or arm: the body's scale is unknown")
+    raise ClipError("no frame shows neck and pelvis: the body's scale is unknown")
 
 
 def _lengths(

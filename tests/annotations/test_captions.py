@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdiff.annotations import VideoCaption, caption_line, captions_for, labels, read_caption_csv
-from crossdiff.annotations.actions import known_action, label_words, names_something
+from crossdiff.annotations.actions import known_action, known_label, label_words, names_something
 from crossdiff.annotations.captions import by_span, plain_name, read_caption_table
 from crossdiff.errors import InputError
 
@@ -57,9 +57,31 @@ def test_labels_of_jhmdb_have_captions(label):
         assert any(stem(word) in caption for caption in captions_for(label))
 
 
+# All actions of Penn Action, each with the label whose captions it has.
+PENN = {
+    "baseball_pitch": "BaseballPitch", "baseball_swing": "SwingBaseball", "bench_press": "BenchPress", "bowl": "Bowl",
+    "clean_and_jerk": "CleanAndJerk", "golf_swing": "GolfSwing", "jump_rope": "JumpRope",
+    "jumping_jacks": "JumpingJack", "pullup": "PullUps", "pushup": "PushUps", "situp": "Situp",
+    "squat": "BodyWeightSquats", "strum_guitar": "StrumGuitar", "tennis_forehand": "TennisForehand",
+    "tennis_serve": "TennisServe",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "known"), PENN.items())
+def test_labels_of_penn_action_have_captions(label, known):
+    assert known_label(label) == known and len(captions_for(label)) == 5
+
+
+def test_one_of_five_captions_is_held_out():
+    for label in labels():
+        every, trained, held_out = (captions_for(label, part) for part in ("all", "train", "held-out"))
+        assert [*trained, *held_out] == every and len(held_out) == 1
+    assert captions_for("rowing", "train") == ["a person is rowing"] and captions_for("rowing", "held-out") == []
+
+
 def test_every_shipped_label_has_five_plain_sentences():
     assert set(labels("jhmdb")) == {"".join(map(str.capitalize, label.split("_"))) for label in JHMDB} - {"Pullup"}
-    assert set(labels()) == {*labels("ucf101"), *labels("jhmdb")}
+    assert set(labels()) == {*labels("ucf101"), *labels("jhmdb"), *labels("penn")}
     for label in labels():
         captions = captions_for(label)
         assert len(captions) == 5
@@ -198,7 +220,8 @@ def test_names_that_cameras_and_people_give_are_no_action(name):
     [("squat at home 3", "BodyWeightSquats"), ("my jumping jacks", "JumpingJack"), ("pulling up 2", "PullUps"),
      ("IMG_2041 golf swing slow", "GolfSwing"), ("table tennis", "TableTennisShot"), ("tennis-final", "TennisSwing"),
      ("He was running", "Run"), ("waved", "Wave"), ("walking the dog", "WalkingWithDog"), ("clap and walk", "Clap"),
-     ("sit-ups", None), ("test run 3", None), ("grandstand", None), ("holiday in Rome", None), ("wavelength", None)],
+     ("sit-ups", "Situp"), ("tennis serve 2", "TennisServe"), ("a bowl of soup", None),
+     ("test run 3", None), ("grandstand", None), ("holiday in Rome", None), ("wavelength", None)],
 )  # fmt: skip
 def test_the_known_action_among_the_words_of_a_name(name, action):
     assert known_action(name) == action

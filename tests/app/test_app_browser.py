@@ -205,3 +205,36 @@ def test_a_note_is_in_sight_beside_the_motion(visit):
 def test_the_program_behind_the_page_asks_nobody_either(visit, served):
     generate(visit(), "a person walks | 1")
     assert [line for line in served.said if line.startswith("outside: ")] == []
+
+
+def test_a_path_drawn_on_the_floor_and_lines_in_a_row_are_followed_and_shown(visit):
+    page = visit()
+    page.get_by_role("textbox", name=TEXT).fill("a person walks | 1.5\na person waves | 1")
+    page.get_by_label("In a row").check()
+    page.locator(".timeline span").nth(1).wait_for()
+    assert page.locator(".timeline").inner_text().split("\n")[0].startswith("a person walks")
+    page.get_by_role("button", name="Path on the floor").click()
+    pad = page.locator("svg.pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    middle, metre = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2), box["width"] / 8
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0], middle[1] - metre, steps=5)
+    page.mouse.move(middle[0] - metre, middle[1] - metre, steps=5)
+    page.mouse.up()
+    points = page.locator("#floor-path textarea").input_value().split()
+    x, z = map(float, points[-1].split(","))
+    assert (x, z) == pytest.approx((1, 1), abs=0.15), "left is x, ahead is z"
+    assert len(pad.locator(".drawn").get_attribute("points").split()) == len(points)
+    page.get_by_label("number input for Steps").fill("2")
+    page.get_by_role("button", name="Generate").click()
+    viewer = opened_viewer(page)
+    now = viewer.locator(".parts li.now")
+    assert now.inner_text() == "a person walks"
+    viewer.locator("#scrub").press("End")
+    now.filter(has_text="a person waves").wait_for()
+    (name,) = page.locator("a[download$='.npy']").evaluate_all("links => links.map((link) => link.download)")
+    joints = np.load(io.BytesIO(downloaded(page, name)), allow_pickle=False)
+    assert joints.shape == (50, 22, 3)
+    assert np.hypot(joints[-1, 0, 0] - x, joints[-1, 0, 2] - z) < 0.25

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from crossdiff.app.models import Models
-from crossdiff.app.text import Line, make_motions, read_lines
+from crossdiff.app.text import make_motions, read_lines, timeline
 from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.parts import PartText
 from crossdiff.errors import InputError
+from crossdiff.representation.foot_lock import plant_feet
 
 FEW = SamplingConfig(steps=2)
 
@@ -18,9 +20,9 @@ FEW = SamplingConfig(steps=2)
 def test_a_line_is_a_motion_with_its_own_seconds_or_those_of_all():
     typed = "\n a person walks | 4 \n\na person jumps\na person sits|2.5 s\n"
     assert read_lines(typed, 6.0) == [
-        Line("a person walks", 4.0),
-        Line("a person jumps", 6.0),
-        Line("a person sits", 2.5),
+        PartText("a person walks", 4.0),
+        PartText("a person jumps", 6.0),
+        PartText("a person sits", 2.5),
     ]
 
 
@@ -47,7 +49,7 @@ def test_motions_are_those_of_the_pipeline_and_come_as_files(models, tmp_path, t
     expected = pipe(["a person <b>waves</b>", "a person walks"], [20, 30], seed=7, num_inference_steps=2)
     names = ["00_a-person-b-waves-b", "01_a-person-walks"]
     for name, motion in zip(names, expected, strict=True):
-        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), motion.joints)
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), plant_feet(motion).joints)
     kinds = [f"{name}{kind}" for name in names for kind in (".mp4", ".npy", ".bvh", ".glb")]
     assert [file.name for file in result.files] == ["all.zip", "viewer.html", *kinds]
     with zipfile.ZipFile(result.files[0]) as archive:
@@ -70,7 +72,46 @@ def test_mixture_samples_with_the_model_of_both_domains(models, tmp_path):
     (expected,) = models.pipeline("lift")(
         "a person walks", 20, seed=3, num_inference_steps=2, mixture=True, switch_step=100
     )
+    np.testing.assert_array_equal(np.load(tmp_path / "00_a-person-walks.npy"), plant_feet(expected).joints)
+
+
+def test_raw_motions_are_those_of_the_network(models, tmp_path):
+    make_motions(models, "a person walks", 1.0, FEW, 3, tmp_path, lambda *_: None, raw=True)
+    (expected,) = models.pipeline("text")("a person walks", 20, seed=3, num_inference_steps=2)
     np.testing.assert_array_equal(np.load(tmp_path / "00_a-person-walks.npy"), expected.joints)
+
+
+def test_lines_in_a_row_are_one_motion_with_its_timeline_and_path_in_the_viewer(models, tmp_path):
+    typed = "a person walks | 1.5\na <b>person</b> waves | 1 | guidance=2"
+    result = make_motions(models, typed, 6.0, FEW, 7, tmp_path, lambda *_: None, in_a_row=True, path="0,0 0.5,1")
+    (array,) = tmp_path.glob("*.npy")
+    joints = np.load(array)
+    assert joints.shape == (50, 22, 3)
+    assert np.linalg.norm(joints[-1, 0, [0, 2]] - (0.5, 1)) < 0.2
+    assert '<li style="flex-grow: 30" title="a person walks">' in result.viewer and "<b>" not in result.viewer
+    assert '"parts": [30, 20]' in result.viewer and '"wanted": [[0.0, 0.0], [0.5, 1.0]]' in result.viewer
+
+
+def test_a_line_along_a_path_lasts_as_long_as_the_path_takes(models, tmp_path):
+    lasting = []
+    for number, path in enumerate(("0,0 0,1", "0,0 0,3")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        make_motions(models, "a person walks", 6.0, FEW, 0, folder, lambda *_: None, path=path)
+        lasting.append(len(np.load(folder / "00_a-person-walks.npy")))
+    assert lasting[1] == pytest.approx(3 * lasting[0], abs=3)
+
+
+def test_settings_of_a_part_belong_to_lines_in_a_row(models, tmp_path):
+    with pytest.raises(InputError, match="belong to lines in a row"):
+        make_motions(models, "a person walks | 2 | rate=2", 6.0, FEW, 0, tmp_path, lambda *_: None)
+
+
+def test_the_timeline_shows_the_lines_by_their_lengths():
+    bars = timeline("a <i>person</i> walks | 4\na person waves", 2.5)
+    assert bars.count("<span") == 2 and "flex-grow: 4" in bars and "flex-grow: 2.5" in bars
+    assert "<i>" not in bars
+    assert timeline("a person walks | soon", 2.5) == ""
 
 
 def test_seconds_beyond_the_model_are_refused_before_sampling(models, tmp_path):

@@ -22,7 +22,7 @@ def test_four_commands_make_motion_from_a_folder_of_videos(finished):
     assert "run = runs/0001  (a new run" in extract and "1 with people" in extract.splitlines()[-1]
     assert "run = runs/0001  (the latest run)" in label and "checkpoint = tiny  (the shipped model)" in label
     assert "filter: 2 of 2" in label and "build-2d: 2 motions" in label and "2 motions lifted" in label.splitlines()[-1]
-    assert "keeps = " in tune and "4 steps, loss" in tune.splitlines()[-1]
+    assert "keeps = nothing" in tune and "4 steps, loss" in tune.splitlines()[-1]
     assert "captions of the run" in sample and "the run's fine-tuned model" in sample
     assert "1 motion of 120 frames in runs/0001/samples" in sample.splitlines()[-1]
 
@@ -98,7 +98,7 @@ def test_demo_writes_a_page_whose_videos_are_there(run, monkeypatch):
     page = (run / "index.html").read_text()
     assert f"Look at {(run / 'index.html').resolve()}" in said.splitlines()[-1]
     videos = sorted(p.name for p in run.glob("*.mp4"))
-    assert len(videos) == 7 and all(name in page for name in videos)
+    assert len(videos) == 9 and all(name in page for name in videos)
     shutil.copy("videos/jumping_jacks.mp4", "other.mp4")
     crossdiff("demo", "--video", "other.mp4", "--out", run).failed("shows jumping_jacks already", "--out")
 

@@ -106,11 +106,19 @@ def test_one_motion_to_the_file_that_is_named(motions):
 
 
 def test_what_was_exported_can_be_exported_again(motions):
-    crossdiff("export", "walk.npy", "--format", "npz", "--out", "one").ok()
-    crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "two").ok()
+    crossdiff("export", "walk.npy", "--format", "npz", "--raw", "--out", "one").ok()
+    crossdiff("export", "one/walk.npz", "--format", "npz", "--raw", "--out", "two").ok()
     one, two = (load_npz(motions / n / "walk.npz")["joints"] for n in ("one", "two"))
     np.testing.assert_allclose(one, two, atol=1e-4)
     crossdiff("export", "one/walk.npz", "--format", "npz", "--out", "one").failed("would be overwritten", "--out")
+
+
+def test_feet_are_planted_unless_raw_is_asked_for(motions):
+    for name, more in (("planted", []), ("same", ["--foot-lock"]), ("raw", ["--raw"])):
+        crossdiff("export", "walk.npy", "--format", "npz", *more, "--out", name).ok()
+    planted, same, raw = (np.load(motions / name / "walk.npz")["joints"] for name in ("planted", "same", "raw"))
+    np.testing.assert_array_equal(planted, same)
+    assert np.abs(planted - raw).max() > 0.01
 
 
 @pytest.mark.parametrize(

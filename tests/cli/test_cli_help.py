@@ -24,7 +24,7 @@ def test_every_command_is_there():
     stages = {"extract-2d", "import-2d", "filter", "build-2d", "pseudo-label", "finetune", "sample"}
     rest = {"prepare", "train", "convert", "convert-pose", "run", "demo", "status", "report", "evaluate-lift", "export"}
     rest |= {"train-evaluator", "convert-evaluator", "evaluate", "compare", "study ablations", "study held-out"}
-    rest |= {"study sampling", "recipe", "render", "view", "app", "models", "study forgetting"}
+    rest |= {"study sampling", "study forgetting", "recipe", "render", "view", "app", "models"}
     assert set(COMMANDS) == stages | rest
 
 
@@ -73,7 +73,8 @@ try:
 except SystemExit as end:
     assert not end.code
 heavy = {
-    "torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy", "scipy", "pandas", "transformers", "diffusers",
+    "torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy", "pandas", "transformers", "diffusers",
+    "scipy.stats", "scipy.optimize", "scipy.interpolate", "scipy.spatial",
     "cv2", "av", "matplotlib", "PIL", "imageio_ffmpeg", "rich", "tensorboard", "lightning_fabric", "gradio",
     "mediapipe",
 }

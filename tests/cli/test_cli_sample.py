@@ -11,6 +11,8 @@ from synthetic import person
 
 from crossdiff.data.motion_files import caption_of
 from crossdiff.representation.features3d import canonicalise
+from crossdiff.representation.foot_lock import plant_feet
+from crossdiff.types import Motion3D
 
 SQUATS = ["sample", "a person squats", "--mixture", "--switch-step", "1", "--frames", "120", "--seed", "0"]
 
@@ -238,3 +240,63 @@ def test_a_prompt_far_from_what_the_model_learnt_is_sampled_and_said_to_be(here,
     (line,) = [line for line in caplog.messages if "unlike what the model has learnt" in line]
     assert "colourless green ideas" in line and "nearest captions: " in line
     assert len(list(Path("samples").glob("*.npy"))) == 2
+
+
+def test_prompts_in_a_row_are_one_motion_and_typed_again_nothing_is_done(here):
+    row = ["sample", "a person walks | 1.5", "a person waves | 25 s | guidance=2", "--in-a-row", "--steps", "2"]
+    said = crossdiff(*row, "--repeats", "2", "--no-video").ok().out
+    assert "2 parts, 530 frames" in said
+    names = ["00_a-person-walks-then-a-person-waves", "01_a-person-walks-then-a-person-waves"]
+    first, second = (np.load(f"samples/{name}.npy") for name in names)
+    assert first.shape == second.shape == (530, 22, 3) and np.abs(first - second).max() > 0.05
+    record = json.loads(Path("samples/samples.json").read_text())
+    assert [part["frames"] for part in record["in_a_row"]] == [30, 500]
+    assert [part["guidance_scale"] for part in record["in_a_row"]] == [None, 2.0]
+    assert caption_of(Path("samples", f"{names[1]}.npy")) == "a person walks, then a person waves"
+    before = state_of(here)
+    crossdiff(*row, "--repeats", "2", "--no-video").ok()
+    assert state_of(here) == before
+
+
+def test_feet_are_planted_unless_raw_is_asked_for_and_the_record_says_so(here):
+    quick = ["sample", "a", "--steps", "2", "--frames", "40", "--no-video"]
+    crossdiff(*quick).ok()
+    crossdiff(*quick, "--raw", "--out", "raw").ok()
+    planted, raw = np.load("samples/00_a.npy"), np.load("raw/00_a.npy")
+    np.testing.assert_allclose(plant_feet(Motion3D(raw, 20.0)).joints, planted, atol=1e-5)
+    records = [json.loads(Path(folder, "samples.json").read_text())["feet"] for folder in ("samples", "raw")]
+    assert records == ["planted", "raw"]
+
+
+def test_a_path_of_a_file_or_of_points_and_goals_are_recorded(here):
+    Path("path.csv").write_text("x, z, time\n0, 0, 0\n0, 0.5, 1\n0.5, 0.5, 1.5\n")
+    quick = ["sample", "a", "--steps", "2", "--no-video"]
+    crossdiff(*quick, "--path", "path.csv", "--out", "timed").ok()
+    assert np.load("timed/00_a.npy").shape == (31, 22, 3)
+    record = json.loads(Path("timed/samples.json").read_text())
+    assert record["path"] == {"points": [[0, 0], [0, 0.5], [0.5, 0.5]], "times": [0, 1, 1.5]}
+    crossdiff(*quick, "--frames", "30", "--waypoints", "0,0 0,1", "--goal", "r_wrist=0,1,0.5@1", "--out", "points").ok()
+    record = json.loads(Path("points/samples.json").read_text())
+    assert record["path"]["times"] is None and record["goals"][0]["position"] == [0, 1, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--waypoints", "0,0 1"], ["waypoints", "'0,0 1'"]),
+        (["--waypoints", "0,0"], ["two points or more"]),
+        (["--waypoints", "0,0 0,1", "--path", "path.csv"], ["got both"]),
+        (["--path", "nowhere.csv"], ["nowhere.csv: no such file"]),
+        (["--path", "path.csv"], ["path.csv", "x,z,time"]),
+        (["--path", "order.csv"], ["order.csv", "increasing times"]),
+        (["--goal", "nose=0,1,0@1"], ["l_wrist", "nose"]),
+        (["--goal", "r_wrist=0,1,0@99"], ["sample a longer motion"]),
+        (["--waypoints", "0,0 0,1", "--mixture"], ["standard sampling", "--waypoints"]),
+        (["--in-a-row", "--frames", "2"], ["part: expected 4 frames"]),
+    ],
+)
+def test_what_cannot_lead_a_motion_is_one_line(here, args, words):
+    Path("path.csv").write_text("a,b\n1,2\n")
+    Path("order.csv").write_text("x,z,time\n0,0,1\n0,1,0\n")
+    crossdiff("sample", "a", "--steps", "2", "--no-video", *args).failed(*words)
+    assert not Path("samples").exists()

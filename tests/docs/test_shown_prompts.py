@@ -21,7 +21,7 @@ SOURCES = [*sorted((REPO / "crossdiff").rglob("*.py")), *sorted((REPO / "noteboo
 FRAMES, SEEDS = 120, 2
 STANDARD = list(EXAMPLES)
 MIXED = ["a person walks forward", "a person runs", "a person waves with both hands", "a person raises both hands"]
-BETWEEN = ["a person runs forward", "a person waves with both hands"]
+BETWEEN = ["a person walks like an elderly person"]
 UPPER = ["a person waves with both hands", "a person waves the left hand"]
 
 
@@ -33,7 +33,7 @@ def in_commands(text: str) -> set[str]:
         r'crossdiff sample((?: (?:"[^"\n]*"|[\w./=:-]+))+)', text.replace("\\\n", " ").replace('\\"', '"')
     ):
         found |= set(command.make_context("sample", shlex.split(typed), resilient_parsing=True).params["prompts"] or ())
-    return found - {"..."}
+    return {prompt.partition("|")[0].strip() for prompt in found} - {"..."}
 
 
 def in_python(text: str) -> set[str]:
@@ -41,7 +41,7 @@ def in_python(text: str) -> set[str]:
     found: set[str] = set()
     for code in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for call in (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)):
-            if isinstance(call.func, ast.Name) and call.func.id == "pipe":
+            if isinstance(call.func, ast.Name) and call.func.id in ("pipe", "PromptPart") and call.args:
                 found |= {n.value for n in ast.walk(call.args[0]) if isinstance(n, ast.Constant)}
     return found
 
@@ -98,6 +98,18 @@ def test_a_shipped_model_edits_as_shown():
     waving = pipe(UPPER, edit=Edit.from_joints(walk, keep_joints="lower"))
     assert missed(UPPER, waving) == []
     assert all(EXAMPLES["a person walks forward"].is_shown_by(motion) for motion in waving)
+
+
+def test_a_shipped_model_makes_one_motion_of_the_prompts_in_a_row():
+    row = [("a person walks forward", 60), ("a person waves with both hands", 60), ("a person runs forward", 40)]
+    (motion,) = CrossDiffPipeline.from_pretrained().sequence(row, seed=0)
+    ends = np.cumsum([frames for _, frames in row])
+    # Without half a second at each end, in which parts blend.
+    parts = [
+        Motion3D(motion.joints[end - frames + 10 : end - 10], motion.fps, motion.skeleton)
+        for end, (_, frames) in zip(ends, row, strict=True)
+    ]
+    assert missed([prompt for prompt, _ in row], parts) == []
 
 
 def test_no_measure_is_met_by_somebody_who_stands_still():

@@ -223,6 +223,58 @@ def test_joints_of_jhmdb_in_another_order_and_missing_ones(tmp_path):
     np.testing.assert_allclose(first.xy[0], 240 * puppet(1)[0], rtol=1e-5)
 
 
+def write_penn(path: Path, **changes) -> Path:
+    """A file with the further arrays of Penn Action's: the second clip contradicts its left and right."""
+    poses = np.concatenate([puppet(40), puppet(25, legs=False), puppet(15)]).astype(np.float32)
+    poses[50, JHMDB15.names.index("left_ankle")] = np.nan
+    more = {
+        "pose": poses,
+        "label": np.array(["pullup", "strum_guitar", "pullup"]),
+        "fps": np.array([30, 30, 24], dtype=np.float32),
+        "source_number": np.array([7, 1211, 2]),
+        "side_evidence": np.array([[1, 0], [0, 0], [1, -1]], dtype=np.int8),
+    }
+    return write_jhmdb(path, **{**more, **changes})
+
+
+def test_poses_of_penn_action_have_their_own_names_frame_rates_and_unseen_joints(tmp_path):
+    clips = list(read_poses(write_penn(tmp_path / "poses.npz")).clips)
+    assert [clip.id for clip in clips] == ["penn_pullup_0007", "penn_strum_guitar_1211", "penn_pullup_0002"]
+    assert [clip.keypoints.fps for clip in clips] == [30, 30, 24]
+    # Legs that rest are seen: this file marks the joints that are not.
+    unseen = np.argwhere(clips[1].keypoints.score == 0).tolist()
+    assert unseen == [[10, JHMDB15.names.index("left_ankle")]]
+    assert {c.keypoints.fps for c in read_poses(tmp_path / "poses.npz", options=ImportOptions(fps=50)).clips} == {50}
+
+
+def test_clips_that_contradict_their_left_and_right_are_left_out(tmp_path, caplog):
+    path = write_penn(tmp_path / "poses.npz", side_evidence=np.array([[1, 0], [0, -1], [1, -1]]))
+    assert [clip.label for clip in read_poses(path).clips] == ["pullup", "pullup"]
+    assert "1 of 3 clips left out: they contradict their left and right" in caplog.text
+    with pytest.raises(InputError, match="expected side_evidence of each of the 3 clips"):
+        read_poses(write_penn(path, side_evidence=np.zeros((2, 2))))
+
+
+def test_both_annotated_sets_go_into_one_run(tmp_path):
+    run = Run.create(tmp_path / "run")
+    for write in (write_jhmdb, write_penn):
+        import_keypoints(run, read_poses(write(tmp_path / f"{write.__name__}.npz")).clips, write.__name__)
+    videos = run.ledger.videos()
+    assert len(videos) == 6 and {"pullup_0002", "penn_pullup_0002"} <= set(videos)
+    assert videos["pullup_0002"].captions == videos["penn_pullup_0002"].captions
+
+
+def test_held_out_captions_are_not_imported(tmp_path):
+    options = ImportOptions(hold_out_captions=True)
+    write_poses(tmp_path / "folder/squat/a.npz", waving(60))
+    for source in (write_jhmdb(tmp_path / "poses.npz"), tmp_path / "folder"):
+        for clip in read_poses(source, options=options).clips:
+            assert [c.text for c in clip.captions] == captions_for(clip.label, "train")
+    write_text(tmp_path / "given.csv", "video,caption\nthrow_0000,own words\n")
+    first, *_ = read_poses(tmp_path / "poses.npz", tmp_path / "given.csv", options).clips
+    assert first.captions == (VideoCaption("own words"),)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

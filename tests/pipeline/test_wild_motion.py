@@ -12,6 +12,7 @@ from crossdiff.errors import ClipError
 from crossdiff.pipeline.motion2d.mapping import BLAZEPOSE33
 from crossdiff.pipeline.motion2d.motion import (
     BODY_LENGTH,
+    TRUNK_LENGTH,
     UPPER_LENGTH,
     MotionConfig,
     cut,
@@ -114,7 +115,7 @@ def test_unseen_joints_are_interpolated_over_short_gaps_and_masked_over_long_one
 def test_a_clip_is_cut_where_the_root_is_unseen():
     whole = keypoints(waving(130))
     score = whole.score.copy()
-    score[60:80, BLAZEPOSE33.names.index("left_hip")] = 0
+    score[60:80, [BLAZEPOSE33.names.index(f"{side}_hip") for side in ("left", "right")]] = 0
     motions = to_motions(Keypoints2D(whole.xy, score, whole.frame, 20.0, whole.size, "blazepose33"), CFG)
     assert [len(m.joints) for m in motions] == [60, 50]
     assert [m.start for m in motions] == [0, 4]
@@ -151,6 +152,8 @@ def test_the_scale_of_a_body_without_legs_is_that_of_its_trunk_and_arms():
     valid[:, [J(f"{s}_{part}") for s in "lr" for part in ("knee", "ankle")]] = False
     assert pixels_per_metre(joints, valid) == pytest.approx(78 / UPPER_LENGTH)
     valid[:, [J("l_wrist"), J("r_elbow")]] = False
+    assert pixels_per_metre(joints, valid) == pytest.approx(40 / TRUNK_LENGTH)
+    valid[:, J("neck")] = False
     with pytest.raises(ClipError, match="scale is unknown"):
         pixels_per_metre(joints, valid)
 

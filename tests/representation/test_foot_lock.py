@@ -148,7 +148,7 @@ def test_trembling_feet_of_someone_who_stands_come_to_rest(seed):
 
 
 def test_other_skeletons_and_shapes_are_refused():
-    assert legs()[0].knee == HUMANML3D.index("l_knee")
+    assert legs()[0].middle == HUMANML3D.index("l_knee")
     with pytest.raises(InputError, match="kit"):
         lock_feet(np.zeros((9, 21, 3)), KIT)
     with pytest.raises(InputError, match=r"expected joints \(frames, 22, 3\), got \(9, 21, 3\)"):

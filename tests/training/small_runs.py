@@ -18,8 +18,9 @@ from crossdiff.data.batch import ClipWindow
 from crossdiff.data.batches import BatchSource, MocapBatches
 from crossdiff.data.mocap import MocapDataset, ViewConfig
 from crossdiff.training.config import LoopConfig, LossWeights
-from crossdiff.training.loop import TrainSummary, fit
+from crossdiff.training.loop import fit
 from crossdiff.training.losses import Objective
+from crossdiff.training.trainer import TrainSummary
 
 STEPS = 6
 DESCENT_RATE = 0.05

@@ -22,9 +22,13 @@ from torch.testing import assert_close
 
 from crossdiff.checkpoint import load_model
 from crossdiff.errors import ConfigError, InputError
-from crossdiff.training.loop import DivergedError
 from crossdiff.training.losses import cross_losses
 from crossdiff.training.optimisation import rate
+from crossdiff.training.trainer import DivergedError, Trainer
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +150,7 @@ def test_a_finished_run_is_not_trained_again(prepared, unbroken):
 def test_a_longer_run_killed_before_its_end_is_ended_by_the_next_call(prepared, unbroken, tmp_path, monkeypatch):
     run(prepared, tmp_path, loop_config(steps=3))
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("crossdiff.training.loop.Trainer.finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(Trainer, "finish", interrupt)
         run(prepared, tmp_path)
     assert run(prepared, tmp_path).steps == STEPS
     whole, found = (load_file(folder / "model.safetensors") for folder in (unbroken, tmp_path))
@@ -208,7 +212,7 @@ def test_nan_gradients_of_a_finite_loss_stop_the_run_too(prepared, tmp_path, mon
         zero = sum((p * 0).sum() for p in model.network.parameters())
         return {("3d", "3d"): zero.abs().sqrt().expand(len(batch.lengths))}
 
-    monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)
+    monkeypatch.setattr("crossdiff.training.trainer.cross_losses", losses)
     with pytest.raises(DivergedError, match=r"gradients' norm became nan at step 0"):
         run(prepared, tmp_path)
 
@@ -274,7 +278,7 @@ def test_the_model_of_the_lowest_validation_loss_is_kept(prepared, tmp_path, mon
         loss = torch.full((len(batch.lengths),), next(wanted) / len(weights), device=batch.frames.device)
         return dict.fromkeys(weights, loss)
 
-    monkeypatch.setattr("crossdiff.training.loop.cross_losses", losses)
+    monkeypatch.setattr("crossdiff.training.trainer.cross_losses", losses)
     summary = run(prepared, tmp_path, loop_config(checkpoint_every=1, validate_every=1, validate_batches=1))
     assert (summary.best.step, summary.best.loss) == (4, pytest.approx(1.0))
     assert "lowest validation loss 1.0000 at step 4" in str(summary)
@@ -325,7 +329,7 @@ def test_what_is_shown_and_kept_may_change_and_a_steady_rate_may_go_on(prepared,
 def test_starting_over_leaves_nothing_of_the_run_before(prepared, tmp_path, monkeypatch):
     first = run(prepared, tmp_path, loop_config(sample_every=6, sample_prompts=["walk"]))
     old = load_file(tmp_path / "model.safetensors")
-    monkeypatch.setattr("crossdiff.training.loop.Trainer.finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Trainer, "finish", interrupt)
     other = loop_config(seed=5, validate_every=0)
     with pytest.raises(KeyboardInterrupt):
         run(prepared, tmp_path, other, start_over=True)

@@ -34,9 +34,9 @@ def figure_mask(frame: np.ndarray) -> np.ndarray:
 def test_the_whole_figure_stays_in_the_picture(skeleton: Skeleton, speed: float, walking: Walking) -> None:
     motion = walking(40, speed, skeleton)
     view = MotionView(motion)
-    stage = view.stage(200, view.distance)
+    scene = view.scene(200, view.distance)
     for frame in range(40):
-        camera = stage.camera(*view.path[frame])
+        camera = scene.camera(*view.path[frame])
         xy, depth = camera.project(view.body.capsules(view.joints[frame]))
         edge = view.body.radii * camera.focal / depth
         assert (xy - edge[..., None]).min() > 5
@@ -45,7 +45,7 @@ def test_the_whole_figure_stays_in_the_picture(skeleton: Skeleton, speed: float,
 
 def test_the_figure_is_large_and_stands_on_the_floor(skeleton: Skeleton, walking: Walking) -> None:
     view = MotionView(walking(5, 0.0, skeleton))
-    rows = np.flatnonzero(figure_mask(view.draw(view.stage(200, view.distance), 0)).any(axis=1))
+    rows = np.flatnonzero(figure_mask(view.draw(view.scene(200, view.distance), 0)).any(axis=1))
     assert np.ptp(rows) > 90
     assert view.floor == pytest.approx(view.joints[..., 1].min() - view.body.foot_radius)
 
@@ -55,7 +55,7 @@ def test_left_is_blue_and_right_is_orange_whichever_way_the_person_faces(walking
         rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
         motion = walking(3)
         view = MotionView(Motion3D(motion.joints @ rotation.T, 20.0))
-        picture = view.draw(view.stage(200, view.distance), 0)
+        picture = view.draw(view.scene(200, view.distance), 0)
         left = np.flatnonzero(is_like(picture, LEFT).any(axis=0)).mean()
         right = np.flatnonzero(is_like(picture, RIGHT).any(axis=0)).mean()
         assert right < left, "seen from the front, the person's right side is on our left"
@@ -73,9 +73,9 @@ def test_camera_axes_are_right_handed_and_in_front_of_the_person(walking: Walkin
 def test_nearer_capsules_hide_farther_ones(walking: Walking) -> None:
     view = MotionView(walking(1, 0.0))
     axes = view_axes(np.array([0.0, 0.0, 1.0]), azimuth=np.pi / 2, elevation=0.0)
-    stage = Scene(200, 200, axes, view.distance, view.floor, view.centre)
+    scene = Scene(200, 200, axes, view.distance, view.floor, view.centre)
     canvas = np.full((200, 200, 3), 255, dtype=np.uint8)
-    draw_figure(canvas, stage.camera(0, 0), view.body, view.joints[0])
+    draw_figure(canvas, scene.camera(0, 0), view.body, view.joints[0])
     assert is_like(canvas, RIGHT).sum() > 10 * is_like(canvas, LEFT).sum()
 
 

@@ -169,3 +169,14 @@ def test_what_cannot_be_shown_is_refused(walking, tmp_path):
         Shown(walking(), pictures=[np.zeros((4, 4, 3), np.uint8)] * 2)
     with pytest.raises(InputError, match="uint8"):
         motion_data(Shown(walking(1), pictures=[np.zeros((4, 4))]))
+
+
+def test_prompts_in_a_row_and_a_wanted_path_are_part_of_the_page(tmp_path, three):
+    motion = Motion3D(np.zeros((5, 22, 3), dtype=np.float32) + np.arange(5)[:, None, None] * 0.1, 20.0)
+    row = Shown(motion, "both", parts=[(NASTY, 2), ("waves", 3)], path=np.array([[0.0, 0.0], [1.0, 2.00049]]))
+    page = Reader(write_view(tmp_path / "a.html", [row, Shown(motion)]).read_text(encoding="utf-8"))
+    grown = [attributes["style"] for tag, attributes in page.elements if tag == "li"]
+    assert grown == ["flex-grow: 2", "flex-grow: 3"] and NASTY in page.words
+    with_both, plain = page.data["motions"]
+    assert (with_both["parts"], with_both["wanted"]) == ([2, 3], [[0, 0], [1, 2]])
+    assert (plain["parts"], plain["wanted"]) == ([], None)

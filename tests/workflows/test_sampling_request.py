@@ -10,12 +10,13 @@ from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import InputError
 from crossdiff.pipeline.run import Run
 from crossdiff.workflows import sampling
-from crossdiff.workflows.samples import EditFile
+from crossdiff.workflows.controls import EditFile, SampleControls
 from crossdiff.workflows.sampling import SamplingRequest, read_prompts, sample_text
 from crossdiff.workflows.sweep import PromptSet
 
 SET = PromptSet(prompts=("a", "b"), switch_steps=(1, 500))
 MIXTURE = SamplingConfig(mixture=True, switch_step=5)
+EDITED = SampleControls(EditFile(Path("a.npy")))
 
 
 @pytest.mark.parametrize(
@@ -23,8 +24,9 @@ MIXTURE = SamplingConfig(mixture=True, switch_step=5)
     [
         ({"prompts": ("a",), "prompt_set": SET}, "got both"),
         ({"sweep": True}, "needs --prompts FILE"),
-        ({"sweep": True, "prompt_set": SET, "sampling": MIXTURE}, "no --mixture or --edit"),
-        ({"sweep": True, "prompt_set": SET, "edit": EditFile(Path("a.npy"))}, "no --mixture or --edit"),
+        ({"sweep": True, "prompt_set": SET, "sampling": MIXTURE}, "no --mixture, --edit"),
+        ({"sweep": True, "prompt_set": SET, "controls": EDITED}, "no --mixture, --edit"),
+        ({"sampling": MIXTURE, "controls": EDITED}, "expected standard sampling"),
         ({"frames": 40, "seconds": 2.0}, "--frames or --seconds, got both"),
         ({"repeats": 0}, "repeats: expected 1"),
         ({"sampling": SamplingConfig(switch_step=5)}, "belongs to mixture sampling"),
@@ -64,9 +66,9 @@ def test_defaults_without_a_run(here):
         "checkpoint": "stage2-small (the shipped model)",
         "settings": "120 frames, seed 0, 20 steps of ddim, guidance 1.25 (see --help)",
     }
-    ((prompts, frames, seed, cfg, model, out, video, device, edit),) = here
+    ((prompts, frames, seed, cfg, model, out, video, device, controls),) = here
     assert (prompts, frames, seed, cfg, model.name) == (["a"], 120, 0, SamplingConfig(), "stage2-small")
-    assert (out, video, device, edit) == (Path("samples"), True, "cpu", None)
+    assert (out, video, device, controls) == (Path("samples"), True, "cpu", SampleControls())
 
 
 def test_prompts_are_captions_of_the_latest_run(here):

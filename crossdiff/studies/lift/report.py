@@ -160,9 +160,9 @@ def _panels(example: Example) -> Iterator[Image]:
     for view in views:
         view.centre = views[-1].centre  # so that heights in the pictures are comparable
     distance = 1.05 * max(view.distance for view in views)
-    stages = [view.stage(_SIZE, distance) for view in views]
+    scenes = [view.scene(_SIZE, distance) for view in views]
     panels = (
-        [paper.draw(n, _SIZE, paper.extent), *(v.draw(s, n) for v, s in zip(views, stages, strict=True))]
+        [paper.draw(n, _SIZE, paper.extent), *(v.draw(s, n) for v, s in zip(views, scenes, strict=True))]
         for n in range(len(example.true))
     )
     return side_by_side(panels, ["2D input", f"lifted, {example.error:.0f} mm off", f"true: {example.name}"], _SIZE)

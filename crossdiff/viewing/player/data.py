@@ -34,6 +34,8 @@ class Shown:
     name: shown below it, such as the file's name.
     yaw: yaw of the filming camera in degrees, from `fit_yaw`; None without a camera.
     pictures: RGB frames of the video, one for each frame of the motion, of one size; repeated while it is unchanged.
+    parts: prompts in a row with their frames, shown as a timeline.
+    path: points (N, 2), x and z in metres, that the motion was to follow, drawn on the floor.
     """
 
     motion: Motion3D
@@ -41,6 +43,8 @@ class Shown:
     name: str = ""
     yaw: float | None = None
     pictures: Sequence[Image] = ()
+    parts: Sequence[tuple[str, int]] = ()
+    path: ndarray | None = None
 
     def __post_init__(self) -> None:
         if len(self.motion.joints) == 0:
@@ -111,6 +115,8 @@ def motion_data(shown: Shown) -> dict[str, Any]:
         "path_middle": ((low + high) / 2).tolist(),
         "spread": float(1.1 * np.linalg.norm(high - low)),
         "flat": [front.tolist(), side.tolist()],
+        "parts": [frames for _, frames in shown.parts],
+        "wanted": None if shown.path is None else np.round(shown.path, 3).tolist(),
         **_film(shown.pictures),
     }
 

@@ -34,6 +34,13 @@ class Motion {
     this.place = place;
   }
 
+  // Index of the prompt in a row whose turn it is.
+  get part() {
+    let end = 0;
+    const part = this.parts.findIndex((frames) => this.frame < (end += frames));
+    return part < 0 ? this.parts.length - 1 : part;
+  }
+
   get film_image() {
     return this.films.length ? this.films[this.film_of[this.frame]] : null;
   }

@@ -28,13 +28,15 @@ const cards = [...document.querySelectorAll(".card")].map((card, n) => {
   const stage = painter && new Stage(card.querySelector(".stage canvas"), motion, distance);
   if (stage) stage.paint(colours);
   for (const image of motion.films) image.addEventListener("load", () => { state.stale = true; });
-  return { card, motion, flats: [...flats, ...films], stage, seen: true };
+  const parts = [...card.querySelectorAll(".parts li")];
+  return { card, motion, flats: [...flats, ...films], stage, parts, seen: true };
 });
 
 const draw = () => {
-  for (const { motion, flats, stage, seen } of cards) {
+  for (const { motion, flats, stage, parts, seen } of cards) {
     if (!seen) continue;
     motion.to(state.time);
+    parts.forEach((part, n) => part.classList.toggle("now", n === motion.part));
     for (const flat of flats) flat.draw(colours);
     if (stage) painter.draw(stage, orbit, state.hovered && state.hovered.motion === motion ? state.hovered.joint : null);
   }

@@ -37,6 +37,7 @@ class Stage {
     this.light();
     this.floor();
     this.trail();
+    this.wanted();
     this.figure();
   }
 
@@ -131,6 +132,18 @@ class Stage {
     });
   }
 
+  // The path that the motion was to follow: a dashed line on the floor.
+  wanted() {
+    const { wanted, floor } = this.motion;
+    if (!wanted) return;
+    const shape = new THREE.BufferGeometry().setFromPoints(wanted.map(([x, z]) => new THREE.Vector3(x, floor + 0.003, z)));
+    this.dashes = new THREE.Line(shape, new THREE.LineDashedMaterial({ dashSize: 0.12, gapSize: 0.08, transparent: true, depthWrite: false }));
+    this.dashes.computeLineDistances();
+    this.dashes.renderOrder = 1;
+    this.dashes.frustumCulled = false;
+    this.scene.add(this.dashes);
+  }
+
   figure() {
     const looks = { l: 0, r: 0, m: 0 };
     for (const side of Object.keys(looks)) looks[side] = new THREE.MeshStandardMaterial({ roughness: 0.6, metalness: 0 });
@@ -166,6 +179,7 @@ class Stage {
     this.ground.material.uniforms.gridColour.value.set(colours.grid);
     this.shade.material.opacity = colours.shadow;
     for (const ribbon of this.ribbons) ribbon.material.color.copy(linear(colours.trail));
+    if (this.dashes) this.dashes.material.color.copy(linear(colours.soft));
   }
 
   pose(hovered) {
