@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     pipe = CrossDiffPipeline.from_pretrained()
-    parts = [("a person walks forward", 60), ("a person waves with both hands", 60), ("a person jumps", 40)]
+    parts = [("a person walks forward", 60), ("a person waves with both hands", 60), ("a person runs forward", 40)]
     motion_strip(plant_feet(pipe.sequence(parts, seed=0)[0]), folder / "control_row.png", poses=10, height=300)
     walk = pipe("a person walks forward", path=PATH, seed=0)[0]
     draw_path(plant_feet(walk), folder / "control_path.png")

@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.skeleton import HUMANML3D
-from crossdiff.workflows.demo_counts import jumping_jacks
+from crossdiff.workflows.examples import jumping_jacks
 
 AT = HUMANML3D.joint_names.index
 FPS, SEEDS, JACK_SEEDS = 20, 8, 6

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.files import read_json, sha256, write_atomically, write_text
+from crossdiff.hub import download_model, is_hub_name
 from crossdiff.models import CrossDiffModel, ModelConfig
 from crossdiff.models.weights import check_shapes, read_weights, shapes_only
 
@@ -59,7 +60,12 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
 
 
 def find_checkpoint(checkpoint: Path | str) -> Path:
-    """The folder of a checkpoint, given as a path or the name of a shipped one."""
+    """The folder of a checkpoint, given as a path, the name of a shipped one, or `hf://USER/MODEL`.
+
+    CheckpointError if there is none; see `download_model` for those of the hub.
+    """
+    if is_hub_name(checkpoint):
+        return _checked(download_model(checkpoint), checkpoint)
     folder, name = Path(checkpoint), str(checkpoint).rstrip("/")
     if name and is_checkpoint(folder):
         return folder
@@ -67,8 +73,14 @@ def find_checkpoint(checkpoint: Path | str) -> Path:
         return Path(str(resources.files("crossdiff.pretrained") / name))
     raise CheckpointError(
         f"{name or '(empty name)'}: no checkpoint there (expected a folder with {CONFIG} and {WEIGHTS}, "
-        f"or the name of a shipped model: {', '.join(shipped_models()) or 'none'})"
+        f"hf://USER/MODEL, or the name of a shipped model: {', '.join(shipped_models()) or 'none'})"
     )
+
+
+def _checked(folder: Path, name: Path | str) -> Path:
+    if not is_checkpoint(folder):
+        raise CheckpointError(f"{name}: holds no CrossDiff model (expected {CONFIG} and {WEIGHTS}); name another one")
+    return folder
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The captions that a model has learnt, in `captions.json` beside its weights."""
+"""The captions that a model has learnt: `captions.json` beside its weights, and their embeddings in `captions.npz`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from crossdiff.config import Config
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.files import read_json, write_json
+from crossdiff.novelty import stored_embeddings, write_embeddings
 
 CAPTIONS = "captions.json"
 
@@ -48,10 +49,24 @@ def learnt_captions(checkpoint: Path) -> list[LearntCaption]:
         ) from None
 
 
-def write_learnt(folder: Path, captions: Iterable[LearntCaption]) -> None:
-    """Write `captions.json`, the most frequent first."""
+def write_learnt(folder: Path, captions: Iterable[LearntCaption], known: Path | None = None) -> None:
+    """Write `captions.json`, the most frequent first, and their embeddings; nothing if they are there already.
+
+    known: a checkpoint whose embeddings are taken for the captions that it shares.
+    """
     ordered = sorted(captions, key=lambda one: (-one.clips, one.text))
+    if _holds(folder, ordered):
+        return
     write_json(folder / CAPTIONS, _LIST.dump_python(ordered))
+    write_embeddings(folder, [one.text for one in ordered], {} if known is None else stored_embeddings(known))
+
+
+def _holds(folder: Path, captions: list[LearntCaption]) -> bool:
+    """Whether the folder has these captions with embeddings."""
+    try:
+        return learnt_captions(folder) == captions and bool(stored_embeddings(folder))
+    except CheckpointError:
+        return False
 
 
 def count_captions(clips: Iterable[Iterable[str]], origin: Origin) -> list[LearntCaption]:

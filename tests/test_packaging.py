@@ -65,7 +65,7 @@ def test_the_wheel_has_one_top_level_name(wheel):
 def test_the_wheel_holds_all_sources_and_what_they_read(source, wheel):
     for top in ("crossdiff", *MAPPED):
         prefix = "" if top == "crossdiff" else "crossdiff/"
-        for pattern in ("*.py", "*.yaml", "*.html", "*.css", "*.js", "*.safetensors", "*.json", "py.typed"):
+        for pattern in ("*.py", "*.yaml", "*.html", "*.css", "*.js", "*.safetensors", "*.json", "*.npz", "py.typed"):
             for path in (source / top).rglob(pattern):
                 assert prefix + str(path.relative_to(source)) in wheel
     assert "crossdiff/viewing/page.html" in wheel and "crossdiff/viewing/player/player.js" in wheel

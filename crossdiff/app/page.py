@@ -38,8 +38,8 @@ except ImportError as error:
 
 _EXAMPLES = [
     "a person walks forward",
-    "a person walks forward and waves | 5\na person jumps up and down | 4",
-    "a person sits down, then stands up | 6",
+    "a person waves with both hands | 6\na person runs | 4",
+    "a person walks forward and turns left | 6",
 ]
 _DEFAULTS = SamplingConfig()
 # Interval between deletions of old files, and their age, in seconds.
@@ -50,11 +50,17 @@ _UPLOADS = 10
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
 _STYLE = """
-.viewer iframe { display: block; width: 100%; height: max(34rem, min(85vh, 52rem)); border: 0; border-radius: 0.5rem; }
-.viewer .empty { padding: 6rem 1rem; text-align: center; opacity: 0.65; min-height: 34rem; }
-@media (max-width: 40rem) { .viewer iframe { width: calc(100vw - 1rem); margin-left: calc(50% - 50vw + 0.5rem); } }
+.viewer iframe { display: block; width: 100%; border: 0; border-radius: 0.5rem; }
+.viewer iframe { height: clamp(30rem, 100vh - 11.5rem, 52rem); }
+.viewer .empty { padding: 6rem 1rem; text-align: center; min-height: 30rem; }
+.viewer .empty p:first-child { opacity: 0.75; }
+@media (max-width: 40rem) {
+  .viewer iframe { width: calc(100vw - 1rem); margin-left: calc(50% - 50vw + 0.5rem); }
+  .viewer iframe { height: clamp(34rem, 90vh, 52rem); }
+  .viewer .empty { padding: 2rem 1rem; min-height: 34rem; }
+}
 """
-_EMPTY = '<p class="empty">The motion will appear here, to turn, zoom and step through.</p>'
+_EMPTY = "The motion will appear here, to turn, zoom and step through."
 
 # On a phone the viewer is below the settings; it is scrolled into view when work starts.
 _TO_VIEWER = """() => {
@@ -90,6 +96,7 @@ def _text_tab(models: Models) -> None:
             bars = gr.HTML(visible=False)
             path = _path_field()
             generate = gr.Button("Generate", variant="primary")
+            notes = _notes()
             labels = [example.replace("\n", " / ") for example in _EXAMPLES]
             gr.Examples(
                 [[example] for example in _EXAMPLES],
@@ -98,9 +105,9 @@ def _text_tab(models: Models) -> None:
                 example_labels=labels,
                 api_visibility="private",
             )
-            with gr.Accordion("Settings", open=True):
+            with gr.Accordion("Settings", open=False):
                 settings = _settings()
-        outputs = _Outputs()
+        outputs = _Outputs(notes)
 
     def show(text: str, seconds: float, in_a_row: bool) -> Any:
         return gr.update(value=timeline(text, seconds), visible=in_a_row)
@@ -172,26 +179,43 @@ def _video_tab(models: Models, pose: PoseSettings, max_upload: int) -> None:
             )
             caption = gr.Textbox(label="Caption", info="Optional: what the person does. Does not change the motion.")
             lift = gr.Button("Lift to 3D", variant="primary")
-        outputs = _Outputs()
+            notes = _notes()
+        outputs = _Outputs(notes)
 
     def run(video: str | None, caption: str, progress: gr.Progress = gr.Progress()) -> Iterator[Any]:  # noqa: B008
         def make(folder: Path) -> Result:
             if video is None:
                 raise ClipError("video: expected a file, got none; choose one first")
-            return lift_video(models, Path(video), caption, pose, folder, _callback(progress))
+            try:
+                return lift_video(models, Path(video), caption, pose, folder, _callback(progress))
+            except ClipError as error:
+                return Result(notes=["No motion could be lifted.", str(error)])
 
         yield from _answer(make, outputs)
 
     _on_click(lift, run, [video, caption], outputs)
 
 
-class _Outputs:
-    """The right side of a tab: viewer, notes and files."""
+def _notes() -> gr.Textbox:
+    """The notes on a result, below the button, where they are in sight."""
+    return gr.Textbox(label="Notes", visible=False, interactive=False)
 
-    def __init__(self) -> None:
+
+def _placeholder(*lines: str) -> str:
+    """Text in the place of the viewer."""
+    return f'<div class="empty">{"".join(f"<p>{escape(line)}</p>" for line in lines)}</div>'
+
+
+class _Outputs:
+    """The right side of a tab, viewer and files, and the notes on its left side.
+
+    The reasons for which there is no motion take the viewer's place.
+    """
+
+    def __init__(self, notes: gr.Textbox) -> None:
+        self.notes = notes
         with gr.Column(scale=2, min_width=320):
-            self.viewer = gr.HTML(_EMPTY, elem_classes="viewer")
-            self.notes = gr.Textbox(label="Notes", visible=False, interactive=False)
+            self.viewer = gr.HTML(_placeholder(_EMPTY), elem_classes="viewer")
             self.files = gr.File(label="Download", file_count="multiple", visible=False, interactive=False)
 
     @property
@@ -203,8 +227,8 @@ class _Outputs:
         # The viewer's page is written by this program, and sandboxed all the same.
         frame = f'<iframe title="Motion viewer" sandbox="allow-scripts" srcdoc="{escape(result.viewer)}"></iframe>'
         return [
-            frame if result.viewer else _EMPTY,
-            gr.update(value="\n".join(result.notes), visible=bool(result.notes)),
+            frame if result.viewer else _placeholder(*result.notes),
+            gr.update(value="\n".join(result.notes), visible=bool(result.viewer and result.notes)),
             gr.update(value=[str(path) for path in result.files], visible=bool(result.files)),
         ]
 

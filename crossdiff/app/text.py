@@ -12,11 +12,13 @@ from numpy import ndarray
 from crossdiff.app.models import Models
 from crossdiff.app.progress import ProgressCallback, follow, subprogress
 from crossdiff.app.results import Result, write_outputs
+from crossdiff.checkpoint import Task
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.parts import PartText
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.errors import InputError
 from crossdiff.models import CrossDiffModel
+from crossdiff.novelty import far_prompts
 from crossdiff.representation.physics import FEWEST_FRAMES
 from crossdiff.viewing.player.view import Shown
 from crossdiff.wording import slug
@@ -84,11 +86,13 @@ def make_motions(
     controls = SampleControls(path=read_waypoints(path) if path.strip() else None, raw=raw)
     lines = read_lines(text, seconds if in_a_row or controls.path is None else None)
     progress(0.0, "Loading the model")
-    pipe = models.pipeline("lift" if cfg.mixture else "text")
+    task: Task = "lift" if cfg.mixture else "text"
+    pipe = models.pipeline(task)
     sampling, drawing = subprogress(progress, 0.0, _SAMPLED), subprogress(progress, _SAMPLED, 1.0)
     with follow(sampling, "sample", lambda event: f"Step {event.done} of {event.total}"):
         shown = (_row if in_a_row else _motions)(pipe, lines, cfg, seed, controls)
-    return write_outputs(shown, folder, drawing)
+    notes = [f"{one}." for one in far_prompts(models.folder(task), [line.prompt for line in lines])]
+    return write_outputs(shown, folder, drawing, notes)
 
 
 def _motions(

@@ -13,12 +13,15 @@ from crossdiff.pipeline.backends import PoseBackend
 from crossdiff.pipeline.engines import Engine
 from crossdiff.pipeline.engines.local import LocalEngine
 from crossdiff.pipeline.extract import extract_2d
+from crossdiff.pipeline.filter import REASONS, FilterConfig
 from crossdiff.pipeline.labelling import label_stages
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.report.view_clips import show_label
 from crossdiff.pipeline.run import Run
 from crossdiff.progress import ProgressEvent
 from crossdiff.representation.foot_lock import plant_feet
+from crossdiff.skeleton import HUMANML3D
+from crossdiff.video import read_header
 
 # A motion lasts ten seconds at most, and the page embeds the video's frames with each.
 MAX_MOTIONS = 4
@@ -40,8 +43,9 @@ def lift_video(
     """Find the people in a video, lift their motion to 3D, and write the results into `folder`.
 
     The notes list rejected clips with reasons; the result may hold nothing else. ClipError: the video cannot be read,
-    or shows no person.
+    is too short or too slow, or shows no person. What the file's header tells is checked first.
     """
+    _check_header(video)
     run = Run.create(folder / "run")
     progress(0.0, "Finding people")
     with follow(subprogress(progress, 0.0, 0.6), "frames", _frames_done):
@@ -59,6 +63,24 @@ def lift_video(
     if len(labels) > MAX_MOTIONS:
         notes.append(f"The first {MAX_MOTIONS} of {len(labels)} motions are here; give the others as shorter videos.")
     return write_outputs(shown, folder, subprogress(progress, 0.8, 1.0), notes)
+
+
+def _check_header(video: Path) -> None:
+    """Raise ClipError for a video that the filter would refuse because of what its header says."""
+    header, limits = read_header(video), FilterConfig()
+    if header is None:
+        return
+    if header.fps < limits.min_fps:
+        raise ClipError(
+            f"{video.name}: {REASONS['min_fps']}: {header.fps:.3g} frames a second, expected {limits.min_fps:.3g} or "
+            "more; give a video with more frames a second"
+        )
+    seconds, least = header.frames / header.fps, limits.min_frames / HUMANML3D.fps
+    if 0 < seconds < least:
+        raise ClipError(
+            f"{video.name}: {REASONS['min_frames']}: {seconds:.2g} s, expected {least:.2g} s or more; "
+            "give a longer video"
+        )
 
 
 def _frames_done(event: ProgressEvent) -> str:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "recipe": "recipe:recipe",
     },
     "Sample and look": {
+        "models": "models:models",
         "sample": "sample:sample",
         "render": "render:render",
         "view": "view:view",

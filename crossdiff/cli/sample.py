@@ -98,15 +98,15 @@ def sample(
 ) -> None:
     """Make 3D motion from text: joints as .npy of shape (frames, 22, 3), in metres, Y up, and an .mp4 of each.
 
-    Example: crossdiff sample "a person squats" --mixture --frames 120 --seed 0 --out squats
+    Example: crossdiff sample "a person waves with both hands" --mixture --frames 120 --seed 0 --out waves
 
     Example: crossdiff sample --prompts prompts.txt --repeats 3 --seconds 4.5 --no-video
 
-    Example: crossdiff sample --prompts paper-prompts --sweep --out figure6
+    Example: crossdiff sample --prompts paper-prompts --sweep --checkpoint trained/stage1 --out figure6
 
-    Example: crossdiff sample "a person waves" --edit walk.npy --keep-joints lower --out waving_walk
+    Example: crossdiff sample "a person waves with both hands" --edit walk.npy --keep-joints lower --out waving_walk
 
-    Example: crossdiff sample "a person walks forward | 4" "a person waves | 3" --in-a-row
+    Example: crossdiff sample "a person walks forward | 4" "a person waves with both hands | 3" --in-a-row
 
     Example: crossdiff sample "a person walks forward" --waypoints "0,0 2,1 2,4"
     """

@@ -22,6 +22,7 @@ from crossdiff.diffusion.goals import Goal
 from crossdiff.diffusion.parts import PromptPart, retime
 from crossdiff.diffusion.sampling import StepCallback, sample, sample_in_a_row
 from crossdiff.errors import CheckpointError, InputError
+from crossdiff.hub import looks_like_repository
 from crossdiff.models import CrossDiffModel
 from crossdiff.representation.physics import FEWEST_FRAMES
 from crossdiff.representation.root_track import root_track
@@ -66,11 +67,18 @@ class CrossDiffPipeline:
         device: str | torch.device = "cpu",
         compile: bool = False,
     ) -> CrossDiffPipeline:
-        """Load a checkpoint folder, or a shipped model by name; by default the shipped model for text.
+        """Load a checkpoint folder, a shipped model by name, or `USER/MODEL` of the Hugging Face hub.
+
+        The default is the shipped model for text.
 
         compile: see `compile_network`; it does not speed up the small shipped model on a CPU.
         """
-        folder = shipped_model("text") if checkpoint is None else find_checkpoint(checkpoint)
+        if checkpoint is None:
+            folder = shipped_model("text")
+        elif looks_like_repository(checkpoint):
+            folder = find_checkpoint(f"hf://{checkpoint}")
+        else:
+            folder = find_checkpoint(checkpoint)
         model = load_model(folder, device)
         if compile:
             compile_network(model)

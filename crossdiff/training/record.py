@@ -12,6 +12,7 @@ from crossdiff.checkpoint import CONFIG, WEIGHTS, is_checkpoint, latest_state
 from crossdiff.errors import ConfigError
 from crossdiff.files import read_record
 from crossdiff.learnt import CAPTIONS
+from crossdiff.novelty import EMBEDDINGS
 from crossdiff.record import Record
 from crossdiff.training.config import LoopConfig
 from crossdiff.training.launch import precision_of
@@ -26,8 +27,8 @@ _FREE = {
 }  # fmt: skip
 _RECORD, _STATES, TEACHERS, KEPT = "train.yaml", "state", "teachers", "kept.json"
 _MADE = (
-    WEIGHTS, CONFIG, CAPTIONS, KEPT, "loss.csv", "validation.csv", "best", "last_good", "samples", "log", TEACHERS,
-    _STATES,
+    WEIGHTS, CONFIG, CAPTIONS, EMBEDDINGS, KEPT, "loss.csv", "validation.csv", "best", "last_good", "samples", "log",
+    TEACHERS, _STATES,
 )  # fmt: skip
 
 

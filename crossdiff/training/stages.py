@@ -149,10 +149,11 @@ def finetune(
 
 def _list_captions(out: Path, checkpoint: Path | None, captions: list[LearntCaption]) -> None:
     """Write what a trained model has learnt, with what it knew at the start, beside its weights and its best ones."""
-    known = joined([] if checkpoint is None else learnt_captions(find_checkpoint(checkpoint)), captions)
-    for folder in (out, out / "best"):
+    start = None if checkpoint is None else find_checkpoint(checkpoint)
+    known = joined([] if start is None else learnt_captions(start), captions)
+    for folder, encoded in ((out, start), (out / "best", out)):
         if known and is_checkpoint(folder):
-            write_learnt(folder, known)
+            write_learnt(folder, known, encoded)
 
 
 def _texts(dataset: MocapDataset) -> Iterator[list[str]]:

@@ -29,6 +29,8 @@ from crossdiff.video.timeline import frame_times, increases
 _DEMUXERS = (
     "apng,asf,avi,dv,flv,gif,gxf,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,wtv,yuv4mpegpipe"
 )
+# Those whose header declares a duration; in others FFmpeg estimates it.
+_DECLARING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _FPS_RANGE = (1.0, 1000.0)
 _MOST_THREADS = 4
@@ -78,6 +80,24 @@ def holds_video(path: Path) -> bool:
             return stream is not None and stream.frames != 1
     except Exception:  # FFmpeg and the disk raise many kinds
         return False
+
+
+def read_header(path: Path) -> VideoInfo | None:
+    """What a file says about its video, without decoding a frame; None if it does not say enough, or is no video.
+
+    Its frames are those of the longest duration that it declares, its size is that before any rotation. Never raises.
+    """
+    try:
+        with path.open("rb", buffering=0) as file, _open(file) as container:
+            stream = _video_stream(container)
+            rate = None if stream is None else _header_rate(stream)
+            if stream is None or rate is None or not container.duration or container.format.name not in _DECLARING:
+                return None
+            # The index of a fragmented file may be incomplete, so the number of frames alone does not count.
+            seconds = max(container.duration / av.time_base, stream.frames / rate)
+            return VideoInfo(round(seconds * rate), rate, (stream.width, stream.height))
+    except Exception:  # as in `holds_video`
+        return None
 
 
 class VideoReader:

@@ -14,6 +14,7 @@ from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.errors import ConfigError, CrossDiffError, InputError, PartialFailure
+from crossdiff.novelty import warn_of_far_prompts
 from crossdiff.pipeline.backends import create_backend
 from crossdiff.pipeline.build import BuildConfig
 from crossdiff.pipeline.engines import Engine
@@ -162,6 +163,7 @@ def run_chain(
         if not chosen:
             on_stage("sample", "nothing: the run has no captions; give a prompt, or captions with --captions FILE.csv")
             return ChainResult(tuned, None, chosen, stages.failures)
+        warn_of_far_prompts(tuned.out, chosen)
         samples = sample_to_folder(
             chosen, cfg.frames, cfg.seed, cfg.sampling, tuned.out, run.root / "samples", device=cfg.device
         )

@@ -31,8 +31,8 @@ from crossdiff.workflows.callbacks import DefaultCallback, StageCallback, silent
 from crossdiff.workflows.chain import ChainConfig, ChainResult, run_chain
 from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.demo_clip import fetch_demo_clip
-from crossdiff.workflows.demo_counts import JACKS, KNOWN, Count
 from crossdiff.workflows.demo_page import DemoSample, demo_page
+from crossdiff.workflows.examples import JACKS, KNOWN, Count
 from crossdiff.workflows.samples import sample_to_folder
 
 # The man jumps, and the woman walks past.

@@ -18,7 +18,7 @@ from crossdiff.pipeline.run import Run
 from crossdiff.representation.physics import MEASURES
 from crossdiff.viewing.page import Figure, Page, Section
 from crossdiff.workflows.chain import ChainConfig, ChainResult
-from crossdiff.workflows.demo_counts import KNOWN
+from crossdiff.workflows.examples import KNOWN
 
 
 @dataclass(frozen=True)

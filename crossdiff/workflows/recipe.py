@@ -130,7 +130,7 @@ def run_recipe(
         folder = out / "evaluations" / name
         # The exported file is evaluated: its hash is in the result.
         exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
-        write_learnt(exported, learnt_captions(out / name))
+        write_learnt(exported, learnt_captions(out / name), out / name)
         work = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, folder, devices, name)
         results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
         results[-1].named().save(exported / EVALUATION)

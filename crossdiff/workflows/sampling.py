@@ -11,6 +11,7 @@ from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.parts import PartText
 from crossdiff.errors import InputError
+from crossdiff.novelty import warn_of_far_prompts
 from crossdiff.pipeline.run import Run
 from crossdiff.workflows.callbacks import DefaultCallback, silent
 from crossdiff.workflows.controls import TEXT_ALONE, SampleControls
@@ -102,6 +103,7 @@ def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) 
         lasting = f"{len(row)} parts, {sum(part.frames for part in row)} frames"
     settings = f"{lasting}, seed {request.seed}, {cfg.steps} steps of {cfg.solver}, guidance {cfg.guidance_scale}"
     on_default("settings", settings, "see --help")
+    warn_of_far_prompts(model, [part.prompt for part in row] or prompts)
     if row:
         return sample_row_to_folder(
             row, request.repeats, request.seed, cfg, model, out, request.video, device, controls

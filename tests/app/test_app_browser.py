@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from processes import PATIENCE
-from wild import write_frames, write_video
+from wild import texture, write_frames
 
 pytest.importorskip("gradio", reason="the app extra is not installed")
 
@@ -49,9 +49,15 @@ def visit(browser: Any, served: Any) -> Iterator[Any]:
 def generate(page: Any, text: str, steps: int = 2) -> Any:
     """Type, press, and wait for the viewer; returns its frame."""
     page.get_by_role("textbox", name=TEXT).fill(text)
+    open_settings(page)
     page.get_by_label("number input for Steps").fill(str(steps))
     page.get_by_role("button", name="Generate").click()
     return opened_viewer(page)
+
+
+def open_settings(page: Any) -> None:
+    if not page.get_by_label("number input for Steps").is_visible():
+        page.get_by_role("button", name="Settings").click()
 
 
 def opened_viewer(page: Any) -> Any:
@@ -119,6 +125,7 @@ def test_what_cannot_be_sampled_is_said_and_the_next_try_works(visit):
 
 def test_mixture_asks_for_its_switch_step(visit):
     page = visit()
+    open_settings(page)
     slider = page.get_by_label("number input for Switch step")
     assert not slider.is_visible()
     page.get_by_label("Mixture").check()
@@ -156,15 +163,43 @@ def test_a_video_beyond_the_limit_is_refused(visit, served, tmp_path):
     assert page.get_by_role("link", name="⇣").count() == 0, "it was not taken"
 
 
-def test_a_clip_that_the_filter_refuses_is_told_why(visit, tmp_path):
-    page = visit()
+@pytest.mark.parametrize(
+    ("black", "reason"),
+    [
+        (25, "short_t0 was left out: too short, 15 (limit 20)"),
+        (0, "short.mp4: too short: 0.75 s, expected 1 s or more"),
+    ],
+    ids=["by the filter", "by its header"],
+)
+def test_a_video_that_is_refused_is_told_why_where_the_motion_would_be(visit, tmp_path, black, reason):
+    frames = [*[texture((160, 140)) + 92] * 15, *[np.zeros((140, 160, 3))] * black]
+    page = visit(1280, 800)
     page.get_by_role("tab", name="Video").click()
-    page.locator("input[type=file]").last.set_input_files(write_video(tmp_path / "short.mp4", frames=15))
+    page.locator("input[type=file]").last.set_input_files(write_frames(tmp_path / "short.mp4", frames))
     page.get_by_role("link", name="⇣").wait_for()
     page.get_by_role("button", name="Lift to 3D").click()
-    page.get_by_label("Notes").wait_for()
-    assert "short_t0 was left out: too short, 15 (limit 20)" in page.get_by_label("Notes").input_value()
+    told = page.locator(".viewer").locator("visible=true").get_by_text(reason)
+    told.wait_for()
+    assert told.bounding_box()["y"] < 700
+    assert not page.get_by_text("The motion will appear here").locator("visible=true").count()
     assert page.locator(VIEWER).locator("visible=true").count() == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 768), (1920, 1080), (390, 844)])
+def test_nothing_of_a_motion_is_behind_the_controls(visit, width, height):
+    page = visit(width, height)
+    viewer = generate(page, "a person walks forward | 1")
+    panels, controls = (viewer.locator(name).bounding_box() for name in (".panels", ".controls"))
+    assert panels["y"] + panels["height"] <= controls["y"] + 1
+    if width > 640:
+        assert controls["y"] + controls["height"] <= height, "all of it is in sight"
+
+
+def test_a_note_is_in_sight_beside_the_motion(visit):
+    page = visit(1280, 800)
+    generate(page, "the stock market fell | 1")
+    box = page.get_by_label("Notes").bounding_box()
+    assert box["y"] + box["height"] < 800 and "unlike what" in page.get_by_label("Notes").input_value()
 
 
 def test_the_program_behind_the_page_asks_nobody_either(visit, served):

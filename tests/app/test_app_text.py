@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from crossdiff.app.models import Models
 from crossdiff.app.text import make_motions, read_lines, timeline
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.parts import PartText
@@ -133,3 +134,10 @@ def test_a_short_motion_that_cannot_be_exported_is_shown_with_a_note(models, tmp
 def test_a_model_is_loaded_once(models):
     assert models.pipeline("text") is models.pipeline("text")
     assert models.folder("text").name == "stage2-small" and models.folder("lift").name == "stage1-small"
+
+
+def test_a_line_far_from_what_the_model_learnt_is_noted(tmp_path):
+    typed = "the stock market fell | 1\na person walks forward | 1"
+    result = make_motions(Models(), typed, 1.5, FEW, 0, tmp_path, lambda *_: None)
+    assert len(result.notes) == 1 and result.notes[0].startswith('"the stock market fell" is unlike what')
+    assert len(list(tmp_path.glob("*.npy"))) == 2

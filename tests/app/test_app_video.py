@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
-from wild import write_video
+from wild import texture, write_frames, write_video
 
 from crossdiff.app import video as app_video
 from crossdiff.app.video import lift_video
@@ -36,10 +37,25 @@ def test_a_caption_is_the_motions_title(models, pose, jumper, tmp_path):
 
 
 def test_what_the_filter_refuses_is_said_with_the_limit(models, pose, tmp_path):
-    short = write_video(tmp_path / "short.mp4", frames=15)
+    """The person leaves after 15 frames."""
+    short = write_frames(tmp_path / "short.mp4", [*[texture((160, 140)) + 92] * 15, *[np.zeros((140, 160, 3))] * 25])
     result = lift_video(models, short, "", pose, tmp_path / "work", lambda *_: None)
     assert result.viewer == "" and result.files == []
     assert result.notes == ["No motion could be lifted.", "short_t0 was left out: too short, 15 (limit 20)"]
+
+
+@pytest.mark.parametrize(
+    ("frames", "fps", "reason"),
+    [
+        (15, 20.0, r"^clip\.mp4: too short: 0\.75 s, expected 1 s or more; give a longer video$"),
+        (60, 8.0, r"^clip\.mp4: source frame rate too low: 8 frames a second, expected 12 or more"),
+    ],
+)
+def test_what_the_header_tells_is_refused_before_people_are_looked_for(models, pose, tmp_path, frames, fps, reason):
+    clip = write_video(tmp_path / "clip.mp4", frames, fps)
+    with pytest.raises(ClipError, match=reason):
+        lift_video(models, clip, "", pose, tmp_path / "work", lambda *_: None)
+    assert pose.backend.frames == 0
 
 
 def test_a_doubtful_label_is_shown_and_said_to_be_so(models, pose, jumper, tmp_path, monkeypatch):

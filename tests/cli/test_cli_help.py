@@ -23,16 +23,8 @@ COMMANDS |= {f"{group} {n}": c for group, g in TOP.items() for n, c in getattr(g
 def test_every_command_is_there():
     stages = {"extract-2d", "import-2d", "filter", "build-2d", "pseudo-label", "finetune", "sample"}
     rest = {"prepare", "train", "convert", "convert-pose", "run", "demo", "status", "report", "evaluate-lift", "export"}
-    rest |= {
-        "train-evaluator",
-        "convert-evaluator",
-        "evaluate",
-        "compare",
-        "study ablations",
-        "study forgetting",
-        "study held-out",
-    }
-    rest |= {"study held-out", "study sampling", "recipe", "render", "view", "app"}
+    rest |= {"train-evaluator", "convert-evaluator", "evaluate", "compare", "study ablations", "study held-out"}
+    rest |= {"study sampling", "study forgetting", "recipe", "render", "view", "app", "models"}
     assert set(COMMANDS) == stages | rest
 
 

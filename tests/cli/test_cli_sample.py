@@ -234,6 +234,14 @@ def test_prompts_that_contradict_each_other(here, args, said):
     crossdiff("sample", *args).failed(said)
 
 
+def test_a_prompt_far_from_what_the_model_learnt_is_sampled_and_said_to_be(here, caplog):
+    quick = ["--checkpoint", "stage2-small", "--steps", "2", "--frames", "8", "--no-video"]
+    crossdiff("sample", "colourless green ideas", "a person walks forward", *quick).ok()
+    (line,) = [line for line in caplog.messages if "unlike what the model has learnt" in line]
+    assert "colourless green ideas" in line and "nearest captions: " in line
+    assert len(list(Path("samples").glob("*.npy"))) == 2
+
+
 def test_prompts_in_a_row_are_one_motion_and_typed_again_nothing_is_done(here):
     row = ["sample", "a person walks | 1.5", "a person waves | 25 s | guidance=2", "--in-a-row", "--steps", "2"]
     said = crossdiff(*row, "--repeats", "2", "--no-video").ok().out

@@ -10,7 +10,7 @@ import pytest
 from clips import HEIGHT, WIDTH, shades, write_clip, write_packed
 
 from crossdiff.errors import InputError, VideoError
-from crossdiff.video import VideoReader, holds_video
+from crossdiff.video import VideoReader, holds_video, read_header
 
 SHARED = Path(__file__).parents[3] / "shared"
 KINDS = {"mp4": "libx264", "mov": "libx264", "mkv": "libx264", "webm": "libvpx", "avi": "mpeg4", "ts": "libx264",
@@ -27,6 +27,16 @@ def clips(tmp_path_factory) -> dict[str, Path]:
     """30 frames in every container."""
     folder = tmp_path_factory.mktemp("clips")
     return {suffix: write_clip(folder / f"a.{suffix}", shades(30), codec) for suffix, codec in KINDS.items()}
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_a_header_never_makes_a_video_shorter_than_it_is(clips, suffix, tmp_path):
+    header = read_header(clips[suffix])
+    if suffix in ("mp4", "mov", "mkv", "webm", "avi"):
+        assert header is not None and header.fps == 25 and header.size == (WIDTH, HEIGHT)
+    assert header is None or 30 <= header.frames < 35
+    (tmp_path / "cut.mp4").write_bytes(clips["mp4"].read_bytes()[:200])
+    assert read_header(tmp_path / "cut.mp4") is None and read_header(tmp_path / "none.mp4") is None
 
 
 @pytest.mark.parametrize("suffix", KINDS)

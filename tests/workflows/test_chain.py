@@ -15,6 +15,7 @@ def test_lifting_and_sampling_are_done_on_the_device(tmp_path, monkeypatch):
     for name, stage in stages.items():
         monkeypatch.setattr(labelling, name, stage)
     stages |= {name: Mock() for name in ("extract_2d", "finetune", "sample_to_folder")}
+    stages["finetune"].return_value.out = tmp_path
     for name in ("extract_2d", "finetune", "sample_to_folder"):
         monkeypatch.setattr(chain, name, stages[name])
     chain.run_chain([], Run(tmp_path), tmp_path, ["a"], chain.ChainConfig(device="cuda:1"))
