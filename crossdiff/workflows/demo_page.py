@@ -10,6 +10,7 @@ import pandas as pd
 
 from crossdiff import __version__
 from crossdiff.checkpoint import EVALUATION, load_model
+from crossdiff.data.captions import read_caption_file
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.evaluation.evaluate import REAL
 from crossdiff.evaluation.result import EvaluationResult
@@ -48,7 +49,7 @@ def demo_page(
     stages."""
     shown = [
         Figure("clip.mp4", "Keypoints of the kept tracks"),
-        *(Figure(f"lifted_{name}.mp4", f"The label of {name}: 3D motion") for name in labels),
+        *(Figure(f"lifted_{name}.mp4", f"Label: {_described(run, name)}") for name in labels),
     ]
     learnt = [sample for sample in samples if sample.prompt not in KNOWN]
     known = [sample for sample in samples if sample.prompt in KNOWN]
@@ -74,6 +75,13 @@ def demo_page(
         ],
         footer=f"crossdiff {__version__}",
     )
+
+
+def _described(run: Run, name: str) -> str:
+    """The first caption of a motion, or its name."""
+    path = run.texts / f"{name}.txt"
+    captions = read_caption_file(path) if path.is_file() else []
+    return captions[0].text if captions else name
 
 
 _LABELS_TEXT = (
