@@ -47,9 +47,10 @@ class FarPrompt:
 
 
 def far_prompts(checkpoint: Path, prompts: Sequence[str], nearest: int = 2) -> list[FarPrompt]:
-    """The prompts that are far from all captions of a checkpoint folder, each once, with so many nearest captions.
+    """Find the prompts that are far from all captions of a checkpoint folder; each is listed once.
 
-    None for a model that came without embeddings, or with those of another encoder. CheckpointError if they are there
+    nearest: number of nearest captions that are named with each prompt.
+    Empty for a model that came without embeddings, or with those of another encoder. CheckpointError if they are there
     but not usable.
     """
     known = stored_embeddings(checkpoint)
@@ -112,9 +113,9 @@ def stored_embeddings(checkpoint: Path) -> dict[str, Int8[ndarray, " d"]]:
 
 
 def _cover(rows: Float[ndarray, "n d"], most: int) -> Int[ndarray, " k"]:
-    """Indices of at most so many unit rows that cover all: each next one is the farthest from those chosen before.
+    """Choose at most `most` unit rows by greedy k-centre (Gonzalez 1985), and return their indices in ascending order.
 
-    Gonzalez 1985 (k-centre). The first row is always among them.
+    It starts with the first row and adds the row that is farthest from all chosen ones until there are enough.
     """
     if len(rows) <= most:
         return np.arange(len(rows))

@@ -201,7 +201,7 @@ def _notes() -> gr.Textbox:
     return gr.Textbox(label="Notes", visible=False, interactive=False)
 
 
-def _placeholder(*lines: str) -> str:
+def _empty_viewer(*lines: str) -> str:
     """Text in the place of the viewer."""
     return f'<div class="empty">{"".join(f"<p>{escape(line)}</p>" for line in lines)}</div>'
 
@@ -215,7 +215,7 @@ class _Outputs:
     def __init__(self, notes: gr.Textbox) -> None:
         self.notes = notes
         with gr.Column(scale=2, min_width=320):
-            self.viewer = gr.HTML(_placeholder(_EMPTY), elem_classes="viewer")
+            self.viewer = gr.HTML(_empty_viewer(_EMPTY), elem_classes="viewer")
             self.files = gr.File(label="Download", file_count="multiple", visible=False, interactive=False)
 
     @property
@@ -227,7 +227,7 @@ class _Outputs:
         # The viewer's page is written by this program, and sandboxed all the same.
         frame = f'<iframe title="Motion viewer" sandbox="allow-scripts" srcdoc="{escape(result.viewer)}"></iframe>'
         return [
-            frame if result.viewer else _placeholder(*result.notes),
+            frame if result.viewer else _empty_viewer(*result.notes),
             gr.update(value="\n".join(result.notes), visible=bool(result.viewer and result.notes)),
             gr.update(value=[str(path) for path in result.files], visible=bool(result.files)),
         ]

@@ -66,7 +66,7 @@ def sample_replay(
     path = cache_folder() / "replay" / f"{name}.npz"
     joints = _cached(path, lengths)
     if joints is None:
-        joints = np.concatenate(_sample(model, checkpoint, captions, lengths, seed, device)).astype(np.float32)
+        joints = np.concatenate(_sample(checkpoint, captions, lengths, seed, device)).astype(np.float32)
         try:
             save_npz(path, joints=joints)
         except OSError as error:
@@ -119,9 +119,7 @@ def _cached(path: Path, lengths: Sequence[int]) -> ndarray | None:
     return joints if joints.ndim == 3 and len(joints) == sum(lengths) and np.isfinite(joints).all() else None
 
 
-def _sample(
-    model: CrossDiffModel, checkpoint: Path, captions: Sequence[str], lengths: Sequence[int], seed: int, device: str
-) -> list[ndarray]:
+def _sample(checkpoint: Path, captions: Sequence[str], lengths: Sequence[int], seed: int, device: str) -> list[ndarray]:
     """Joints of one motion per caption, in batches of similar length."""
     pipe = CrossDiffPipeline.from_pretrained(checkpoint, pick_device(device))
     order = np.argsort(lengths, kind="stable")

@@ -121,10 +121,10 @@ def finetune(
         _check_length(model, int(wild.lengths[learnt].max()), run)
         teacher = OwnTeacher(wild, learnt.tolist(), cfg.refresh_every, cfg.labels, out / TEACHERS)
     inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
-    with _known_motion(cfg, model, checkpoint, data) as known:
-        rest = 0
-        if known is not None:
-            rest = cfg.batch_size - min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
+    rest = cfg.batch_size - min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
+    with _known_motion(cfg, model, checkpoint, data, rest) as known:
+        if known is None:
+            rest = 0
         count, max_frames = cfg.batch_size - rest, min(cfg.max_frames, model.config.max_frames)
         seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
         unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
@@ -171,14 +171,14 @@ class _Known:
 
 @contextmanager
 def _known_motion(
-    cfg: FinetuneConfig, model: CrossDiffModel, checkpoint: Path, data: Path | None
+    cfg: FinetuneConfig, model: CrossDiffModel, checkpoint: Path, data: Path | None, rest: int
 ) -> Iterator[_Known | None]:
-    """The 3D dataset, else replay; None without either."""
+    """The 3D dataset, else replay; None without either. rest: clips of a batch that are not wild."""
     if data is not None:
         dataset = MocapDataset(data, "train", model.config.layout_2d)
         _check_data(model, dataset)
         yield _Known(dataset, dataset.fingerprint())
-    elif cfg.replay and (replay := sample_replay(model, checkpoint, cfg.replay, cfg.seed, cfg.device)):
+    elif cfg.replay and rest and (replay := sample_replay(model, checkpoint, cfg.replay, cfg.seed, cfg.device)):
         with replay_dataset(replay, model) as folder:
             yield _Known(MocapDataset(folder, "train", model.config.layout_2d), f"replay {replay.name}", replayed=True)
     else:

@@ -123,3 +123,11 @@ def test_the_new_model_lists_what_both_know_and_how_known_prompts_moved(checkpoi
     assert kept.travel > 0 and str(kept) in str(summary)
     assert measure_retention(checkpoint, checkpoint, tmp_path / "same.json").travel == pytest.approx(1)
     torch.testing.assert_close(kept.gesture, measure_retention(checkpoint, tmp_path / "after", record).gesture)
+
+
+def test_nothing_is_sampled_where_a_batch_has_no_room_for_it(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("crossdiff.training.replay._sample", lambda *_: pytest.fail("sampled"))
+    monkeypatch.setattr("crossdiff.training.stages.measure_retention", lambda *_: None)
+    write_run(tmp_path / "run", [12, 20])
+    settings = FinetuneConfig(steps=1, batch_size=2, wild_ratio=1.0, log_every=1, precision="32-true")
+    assert finetune(settings, tmp_path / "run", checkpoint, tmp_path / "after").steps == 1
