@@ -193,6 +193,9 @@ class FinetuneConfig(LoopConfig):
     given. 0: none."""
     replay_weight: float = Field(5.0, gt=0)
     """Weight of the loss of these motions, whose targets are the predictions of the starting model."""
+    repeat_cycles: bool = True
+    """Whether wild clips that end as they begin, such as one squat, are repeated in random windows, so that the model
+    learns to go on."""
     wild_held_out: float = Field(0.1, ge=0, lt=1)
     """Fraction of the wild clips held out for validation, where there are at least 20."""
     wild_target: Literal["label", "picture"] = "label"
