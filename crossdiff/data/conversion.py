@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption, window_captions
+from crossdiff.data.events import event_captions
 from crossdiff.data.plausible import bone_names, bones_without_length, check_frame_rate, check_joints, rebuild_end
 from crossdiff.data.sources import RawClip, RawSource
 from crossdiff.data.tally import BAD_LINE, CUT_OFF, LONG, ClipResult, LeftOut, Written
@@ -65,6 +66,9 @@ class ClipConverter:
         left += rebuilt
         frames = max(len(joints) - 1, 0)
         split = self._split_of(clip.id)
+        if self.cfg.describe and split == "train":
+            seed = int(hashlib.sha256(clip.id.encode()).hexdigest()[:8], 16)
+            good = [*good, *event_captions(joints * self.skeleton.metres_per_unit, self.skeleton, seed)]
         if not good and self.raw.texts:
             left.append(LeftOut(clip.id, "without a caption"))
         elif not pieces:

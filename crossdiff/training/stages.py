@@ -93,7 +93,9 @@ def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, max_frame
     # Clips with 2D only are useless if nothing trains 2D.
     share_2d = cfg.share_2d if ("2d", "2d") in cfg.objective().mocap else cfg.share_3d
     film = FilmedClips(dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
-    return MocapBatches(dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first, film)
+    return MocapBatches(
+        dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first, film, cfg.balance
+    )
 
 
 def finetune(
@@ -110,9 +112,11 @@ def finetune(
     that it learnt. Resumes from a state in `out` with the same labels, model and configuration; see `fit` for others.
     """
     _check_out(out, checkpoint)
+    if cfg.film is not None and data is None:
+        raise ConfigError("film: filmed clips are made of 3D motion; give --data DATASET, or leave film out")
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
-    wild = WildDataset(run)
+    wild = WildDataset(run, repeat=cfg.repeat_cycles)
     _check_wild(model, wild, run)
     teacher = None
     learnt, held_out = _parted(wild, cfg)
@@ -140,7 +144,9 @@ def finetune(
         if known is not None and rest:
             if data is not None:
                 inputs["data"] = known.dataset.fingerprint()
-            batches = MixedBatches(seen, MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed))
+            film = FilmedClips(known.dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
+            mocap = MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed, film=film, balance=cfg.balance)
+            batches = MixedBatches(seen, mocap)
             validation = MixedBatches(unseen, _held_out(known.dataset, rest, max_frames, cfg))
         else:
             objective = replace(objective, mocap={})
@@ -223,8 +229,7 @@ def _held_out(dataset: MocapDataset, batch_size: int, max_frames: int, cfg: Loop
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
     except InputError as error:
         log.warning("%s; the validation loss is measured on training clips", error)
-    film_cfg = cfg.film if isinstance(cfg, TrainConfig) else None
-    film = FilmedClips(dataset, film_cfg, max_frames, cfg.seed + 1) if film_cfg else None
+    film = FilmedClips(dataset, cfg.film, max_frames, cfg.seed + 1) if cfg.film else None
     return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), max_frames, cfg.views, cfg.seed + 1, film=film)
 
 
