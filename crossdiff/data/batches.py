@@ -168,19 +168,29 @@ def split_positions(ids: Sequence[str], seed: int) -> ndarray:
 
 
 class WildBatches:
-    """Batches of wild clips, drawn with replacement: runs are often smaller than a batch. clips: which; else all."""
+    """Batches of wild clips, drawn with replacement: runs are often smaller than a batch.
+
+    clips: which; else all. balance: as in `MocapBatches`.
+    """
 
     film: FilmedClips | None = None
 
     def __init__(
-        self, data: WildDataset, batch_size: int, max_frames: int, seed: int, clips: ndarray | None = None
+        self,
+        data: WildDataset,
+        batch_size: int,
+        max_frames: int,
+        seed: int,
+        clips: ndarray | None = None,
+        balance: float = 0.0,
     ) -> None:
         self.data, self.batch_size, self.max_frames, self.seed = data, batch_size, max_frames, seed
         self._clips = np.arange(len(data)) if clips is None else clips
+        self._weights = _rarity([data.captions[i][0] for i in self._clips], balance) if balance else None
 
     def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         rngs = [np.random.default_rng((self.seed, 2, step, row)) for row in rows]
-        return [self.data.crop(int(rng.choice(self._clips)), self.max_frames, rng) for rng in rngs]
+        return [self.data.crop(int(rng.choice(self._clips, p=self._weights)), self.max_frames, rng) for rng in rngs]
 
     def captions(self) -> list[str]:
         return sorted({c for i in self._clips for c in self.data.captions[i] if c})

@@ -7,6 +7,7 @@ import itertools
 import logging
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ import torch
 
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption, window_captions
 from crossdiff.data.events import event_captions
+from crossdiff.data.on_the_spot import on_the_spot, spot_caption
 from crossdiff.data.plausible import bone_names, bones_without_length, check_frame_rate, check_joints, rebuild_end
 from crossdiff.data.sources import RawClip, RawSource
 from crossdiff.data.tally import BAD_LINE, CUT_OFF, LONG, ClipResult, LeftOut, Written
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import decoding, save_npy, write_text
 from crossdiff.representation.features3d import canonicalise, joints_to_features_3d, retarget
-from crossdiff.skeleton import Skeleton
+from crossdiff.skeleton import HUMANML3D, Skeleton
 
 if TYPE_CHECKING:
     from crossdiff.data.prepare import PrepareConfig
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 # Features and placed joints of a clip.
 _Features = tuple[np.ndarray, np.ndarray]
+# One in so many clips that lead straight ahead is also made on the spot.
+_SPOT_EVERY = 8
 
 
 class ClipConverter:
@@ -66,9 +70,11 @@ class ClipConverter:
         left += rebuilt
         frames = max(len(joints) - 1, 0)
         split = self._split_of(clip.id)
-        if self.cfg.describe and split == "train":
+        spot: ClipResult | None = None
+        if self.cfg.describe and split == "train" and self.skeleton == HUMANML3D:
             seed = int(hashlib.sha256(clip.id.encode()).hexdigest()[:8], 16)
-            good = [*good, *event_captions(joints * self.skeleton.metres_per_unit, self.skeleton, seed)]
+            spot = self._on_the_spot(clip, joints, good, seed) if pieces else None
+            good = [*good, *event_captions(joints, self.skeleton, seed)]
         if not good and self.raw.texts:
             left.append(LeftOut(clip.id, "without a caption"))
         elif not pieces:
@@ -76,8 +82,19 @@ class ClipConverter:
         elif split is None:
             left.append(LeftOut(clip.id, "in no split list"))
         else:
-            return self._written(clip, split, good, pieces, features, ClipResult([], left, lines, frames))
+            made = self._written(clip, split, good, pieces, features, ClipResult([], left, lines, frames))
+            return made if spot is None else replace(made, written=[*made.written, *spot.written])
         return ClipResult([], left, lines, frames)
+
+    def _on_the_spot(self, clip: RawClip, joints: np.ndarray, captions: list[Caption], seed: int) -> ClipResult | None:
+        """The same motion on the spot, of some clips."""
+        caption = spot_caption(captions, seed) if seed % _SPOT_EVERY == 0 else None
+        still = on_the_spot(joints[: self.cfg.max_frames + 1], self.skeleton) if caption is not None else None
+        if caption is None or still is None or len(still) <= self.min_frames:
+            return None
+        named = replace(clip, id=f"{clip.id}_spot", name=f"{clip.name}_spot")
+        piece = [(0, len(still) - 1)]
+        return self._written(named, "train", [caption], piece, [self._features(still)], ClipResult([], [], 0, 0))
 
     def _written(
         self,

@@ -51,7 +51,8 @@ class PrepareConfig(Config):
     mirror: bool = True
     """Add a mirrored copy of every clip."""
     describe: bool = False
-    """Add captions of what the joints of training clips show, with side and time, such as kicks and lifted knees."""
+    """Add captions of what the joints of training clips show, with side and time, such as kicks and lifted knees; and
+    motion on the spot, made of every eighth training clip in which somebody walks or runs ahead."""
     parity: bool = False
     """Keep HumanML3D's flaw in the yaw velocity; see `joints_to_features_3d`."""
     val_share: float = Field(0.05, ge=0, lt=1)

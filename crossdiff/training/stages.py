@@ -135,7 +135,7 @@ def finetune(
         if known is None:
             rest = 0
         count, max_frames = cfg.batch_size - rest, min(cfg.max_frames, model.config.max_frames)
-        seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
+        seen = WildBatches(wild, count, max_frames, cfg.seed, learnt, cfg.balance)
         unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
         batches: BatchSource = seen
         validation: BatchSource = unseen

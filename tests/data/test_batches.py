@@ -94,6 +94,15 @@ def test_balance_draws_rare_captions_more_often(copy):
     assert_close(shares, [2 / 8, 2 / (2 + 6**0.5), 2 / 3], atol=0.06, rtol=0)
 
 
+def test_balance_of_wild_clips(run):
+    data = WildDataset(run)
+    data.captions = [["a person jumps"], ["a person runs"], ["a person runs"]]
+    for balance, share in ((0.0, 1 / 3), (1.0, 1 / 2)):
+        source = WildBatches(data, 8, 20, 0, balance=balance)
+        drawn = [c for step in range(100) for c in make_batch(source, step).captions]
+        assert abs(drawn.count("a person jumps") / len(drawn) - share) < 0.06
+
+
 def test_each_epoch_cuts_and_sees_a_clip_anew(prepared, run):
     mocap = MocapBatches(MocapDataset(prepared), 8, 40, ViewConfig(), 0)
     wild = WildBatches(WildDataset(run), 8, 10, 0)
