@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
 
 from crossdiff.data.clip_names import dataset_names
 from crossdiff.data.companions import read_caption_json
@@ -15,8 +14,6 @@ from crossdiff.data.sources import RawSource
 from crossdiff.data.tally import LeftOut
 from crossdiff.errors import InputError
 from crossdiff.wording import counted
-
-_Source = TypeVar("_Source", RawSource, PublishedFolder)
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def _examples(ids: set[str]) -> str:
     return f"ids are such as {', '.join(sorted(ids)[:3])}" if ids else "the sources hold no clips"
 
 
-def _without(source: _Source, excluded: Mapping[str, str]) -> _Source:
+def _without(source: RawSource | PublishedFolder, excluded: Mapping[str, str]) -> RawSource | PublishedFolder:
     if not excluded:
         return source
     splits = {clip_id: split for clip_id, split in source.splits.items() if clip_id not in excluded}
@@ -113,12 +110,13 @@ def _with_captions(joined: JoinedSources, path: Path, excluded: Mapping[str, str
     )
 
 
-def _with_texts(source: _Source, added: Mapping[str, list[str]]) -> _Source:
+def _with_texts(source: RawSource | PublishedFolder, added: Mapping[str, list[str]]) -> RawSource | PublishedFolder:
     own = set(source.ids)
-    lines = {
-        i: [*source.texts.get(i, []), *more] for i, more in added.items() if i in own or i.removeprefix("M") in own
-    }
-    return replace(source, texts=source.texts | lines)
+    texts = dict(source.texts)
+    for clip_id, lines in added.items():
+        if clip_id in own or clip_id.removeprefix("M") in own:
+            texts[clip_id] = [*texts.get(clip_id, []), *lines]
+    return replace(source, texts=texts)
 
 
 def _renamed(joined: JoinedSources) -> JoinedSources:

@@ -93,8 +93,8 @@ def plan_trainings(recipe: TrainingRecipe, out: Path) -> list[PlannedTraining]:
     """The trainings; ConfigError for one that cannot be run."""
     planned: list[PlannedTraining] = []
     for number, training in enumerate(recipe.training):
-        kind = FinetuneConfig if training.wild else TrainConfig
-        cfg: TrainConfig | FinetuneConfig = load_config(kind, training.config, list(training.settings))
+        kind: type[TrainConfig] | type[FinetuneConfig] = FinetuneConfig if training.wild else TrainConfig
+        cfg = load_config(kind, training.config, list(training.settings))
         check_one_process(cfg, out / training.name)
         start = planned[-1].folder if planned else None
         if training.checkpoint is not None:

@@ -74,8 +74,7 @@ def read_truth(path: Path) -> ActionTruth:
     of_clip = {clip_id: (label, first) for clip_id, label, first in labelled}
     for clip in source.clips:
         label, first = of_clip.get(clip.id, ("", False))
-        joints = clip.read().joints if label else ()
-        if len(joints) >= FRAMES:
+        if label and len(joints := clip.read().joints) >= FRAMES:
             part = learn if first else others
             part.motions.append(joints)
             part.labels.append(label)
