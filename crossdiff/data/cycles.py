@@ -1,13 +1,17 @@
-"""Short clips of repetitive actions, such as one jumping jack, become longer ones where the end meets the beginning."""
+"""Longer windows of short clips: cycles, such as one jumping jack, are repeated; other clips have still frames around.
+
+The length of a window tells the network what may happen in it. If it sees people sit down in clips of a second alone, it
+makes motions of three seconds in which somebody has been sitting from the start.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from numpy.random import Generator
 
-from crossdiff.representation.layouts import layout_3d
+from crossdiff.representation.layouts import FeatureLayout, layout_3d
 from crossdiff.skeleton import HUMANML3D
 
 # Two frames are alike if their joints are this near each other on average, in metres or in shares of the clip's largest
@@ -54,3 +58,22 @@ def repeated_rows(cycle: tuple[int, int], frames: int, most: int, rng: Generator
     start, stop = cycle
     times = int(rng.integers(max(0, most - frames) // (stop - start) + 1))
     return np.concatenate([np.arange(stop), *[np.arange(start, stop)] * times, np.arange(stop, frames)])
+
+
+def placed_rows(frames: int, most: int, rng: Generator) -> tuple[Int[ndarray, " t"], Bool[ndarray, " t"]]:
+    """Frames of a window of random length that a short clip is placed in, and which of them are the clip's own.
+
+    most: frames of the longest window. Before the clip is its first frame, after it its last one, for at most a third
+    and at least two thirds of the frames that are added.
+    """
+    added = int(rng.integers(max(0, most - frames) + 1))
+    before = int(rng.integers(added // 3 + 1))
+    rows = np.arange(frames + added) - before
+    return rows.clip(0, frames - 1), (rows >= 0) & (rows < frames)
+
+
+def hold_still(features: Float[ndarray, "t d"], layout: FeatureLayout, own: Bool[ndarray, " t"]) -> None:
+    """Set what moves to 0, in place, in frames that only hold a pose: velocities, and the root's but for its height."""
+    root = layout.groups["root"]
+    moving = [*range(root.start, min(root.stop, root.start + 3)), *range(*layout.groups["velocities"].indices(10**6))]
+    features[np.ix_(~own, moving)] = 0.0

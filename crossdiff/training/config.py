@@ -196,6 +196,9 @@ class FinetuneConfig(LoopConfig):
     repeat_cycles: bool = True
     """Whether wild clips that end as they begin, such as one squat, are repeated in random windows, so that the model
     learns to go on."""
+    place_in: int = Field(96, ge=0)
+    """Frames of the longest windows that other wild clips are placed in, so that their actions also begin and end in
+    longer motions. Frames around a clip hold its first and last pose and do not count in the loss. 0: clips alone."""
     wild_held_out: float = Field(0.1, ge=0, lt=1)
     """Fraction of the wild clips held out for validation, where there are at least 20."""
     wild_target: Literal["label", "picture"] = "label"

@@ -116,7 +116,7 @@ def finetune(
         raise ConfigError("film: filmed clips are made of 3D motion; give --data DATASET, or leave film out")
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
-    wild = WildDataset(run, repeat=cfg.repeat_cycles)
+    wild = WildDataset(run, repeat=cfg.repeat_cycles, place_in=cfg.place_in)
     _check_wild(model, wild, run)
     teacher = None
     learnt, held_out = _parted(wild, cfg)

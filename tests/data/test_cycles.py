@@ -7,10 +7,11 @@ import pytest
 import torch
 from synthetic import person, write_run
 
-from crossdiff.data.cycles import find_cycle, repeated_rows
+from crossdiff.data.cycles import find_cycle, hold_still, placed_rows, repeated_rows
 from crossdiff.data.wild import WildDataset
 from crossdiff.files import load_npz, save_npz
 from crossdiff.representation.features3d import features_to_joints, joints_to_features_3d
+from crossdiff.representation.layouts import layout_2d, layout_3d
 from crossdiff.skeleton import HUMANML3D
 
 
@@ -71,3 +72,36 @@ def test_windows_of_a_run_repeat_cycles_where_asked(tmp_path):
             assert len(window.features["2d"]) == len(window.seen) == len(window.trusted["3d"]) == window.num_frames
     data.relabel(1, np.zeros((30, 263)))
     assert data.crop(1, 100, rng).num_frames == 30
+
+
+def test_clips_are_placed_whole_in_windows_of_random_length():
+    lengths = set()
+    for seed in range(40):
+        rows, own = placed_rows(20, 64, np.random.default_rng(seed))
+        assert rows[own].tolist() == list(range(20))
+        first = int(own.argmax())
+        assert 20 <= len(rows) <= 64 and 3 * first <= len(rows) - 20
+        assert (rows[:first] == 0).all() and (rows[first + 20 :] == 19).all()
+        lengths.add(len(rows))
+    assert len(lengths) > 10
+    assert placed_rows(70, 64, np.random.default_rng(0))[0].tolist() == list(range(70))
+
+
+def test_frames_around_a_clip_stand_still_and_are_no_targets(tmp_path):
+    write_run(tmp_path, [30])
+    data, rng = WildDataset(tmp_path, place_in=90), np.random.default_rng(1)
+    window = max((data.crop(0, 196, rng) for _ in range(8)), key=lambda w: w.num_frames)
+    own = window.trusted["3d"].all(axis=1)
+    assert own.sum() == 30 and window.num_frames > 45
+    assert not window.trusted["3d"][~own].any() and not window.trusted["2d"][~own].any()
+    np.testing.assert_array_equal(window.features["3d"][own], data.clips[0].features["3d"])
+    for domain, layout in (("3d", layout_3d()), ("2d", layout_2d())):
+        still = window.features[domain][~own]
+        assert not still[:, layout.groups["velocities"]].any() and not still[:, layout.groups["root"]][:, :2].any()
+        poses = still[:, layout.groups["positions"]]
+        assert np.isin(poses, data.clips[0].features[domain][[0, -1], layout.groups["positions"]]).all()
+    joints = features_to_joints(torch.from_numpy(window.features["3d"])).numpy()
+    assert np.abs(np.diff(joints[own.nonzero()[0][-1] + 1 :], axis=0)).max(initial=0) < 1e-5
+    plain = np.ones((4, 263), dtype=np.float32)
+    hold_still(plain, layout_3d(), np.array([True, False, True, True]))
+    assert plain[0].all() and plain[1, 3] == 1 and not plain[1, :3].any()
