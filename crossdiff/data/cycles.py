@@ -1,7 +1,7 @@
 """Longer windows of short clips: cycles, such as one jumping jack, are repeated; other clips have still frames around.
 
-The length of a window tells the network what may happen in it. If it sees people sit down in clips of a second alone, it
-makes motions of three seconds in which somebody has been sitting from the start.
+The length of a window tells the network what may happen in it. If it sees people sit down in clips of a second alone,
+it makes motions of three seconds in which somebody has been sitting from the start.
 """
 
 from __future__ import annotations
