@@ -101,8 +101,8 @@ def check_few_steps(options: SamplingConfig, distilled: Distillation) -> None:
         raise InputError(f"solver: the model was distilled from ddim, got {options.solver}; leave it out")
     if options.mixture and not distilled.mixture:
         raise InputError(
-            "mixture: the model was distilled for standard sampling alone; sample the standard way, or distil a stage-I "
-            "model with --set mixture=true"
+            "mixture: the model was distilled for standard sampling alone; sample the standard way, or distil a "
+            "stage-I model with --set mixture=true"
         )
     if options.mixture and options.switch_step != distilled.switch_step:
         raise InputError(

@@ -80,7 +80,9 @@ def _lift(
     model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LabelConfig
 ) -> Tensor:
     if model.config.distilled is not None:
-        raise InputError("lift: the model was distilled for sampling alone; lift with the one that it was distilled from")
+        raise InputError(
+            "lift: the model was distilled for sampling alone; lift with the one that it was distilled from"
+        )
     x = normalize_observed(model, features)
     count = x.shape[0]
     t = torch.zeros(count, dtype=torch.long, device=x.device)

@@ -41,9 +41,7 @@ def distil(cfg: DistilConfig, data: Path, checkpoint: Path, out: Path, start_ove
     validation = held_out_batches(dataset, cfg.batch_size, max_frames, cfg)
     distiller = Distiller(teacher.network, model.config.distilled)
     inputs = {"data": dataset.fingerprint(), "checkpoint": model.config.distilled.teacher}
-    summary = fit(
-        model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over, distiller=distiller
-    )
+    summary = fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over, distiller=distiller)
     list_captions(out, checkpoint, [])
     return summary
 

@@ -66,8 +66,8 @@ class Distiller:
         pairs: Sequence[Pair],
         velocity_weight: float = 0.0,
     ) -> dict[Pair, Float[Tensor, " b"]]:
-        """The loss of each clip in the direction of this step: the squared error of the x_start that the teacher's steps
-        amount to. Rows take the jumps of the direction in turn.
+        """The loss of each clip in the direction of this step: the squared error of the x_start that leads to where the
+        teacher's steps do. Rows take the jumps of the direction in turn.
 
         network: the student, perhaps wrapped. number: of the step. velocity_weight: as in `cross_losses`.
         """
@@ -87,7 +87,7 @@ class Distiller:
         return {pair: loss}
 
     def scales(self, draws: Draws) -> Float[Tensor, " b"]:
-        """A scale of guidance for each row, uniform in its logarithm, from the number that is its timestep elsewhere."""
+        """A scale of guidance for each row, uniform in its logarithm; made of the row's timestep, which is not used."""
         low, high = self._guidance
         return low * (high / low) ** ((draws.t + 0.5) / NUM_STEPS)
 

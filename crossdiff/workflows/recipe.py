@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import torch
 import yaml
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from crossdiff.checkpoint import EVALUATION, load_model, save_model
 from crossdiff.config import Config, load_config
@@ -27,7 +27,8 @@ from crossdiff.files import read_json, read_record, write_json, write_text
 from crossdiff.learnt import learnt_captions, write_learnt
 from crossdiff.moved import moved_names
 from crossdiff.record import pin
-from crossdiff.training.config import TrainConfig
+from crossdiff.training.config import DistilConfig, TrainConfig
+from crossdiff.training.distil import distil
 from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
 from crossdiff.workflows.callbacks import StageCallback, silent
@@ -50,6 +51,23 @@ class RecipeTraining(Config):
     """Its configuration: a shipped file or a path."""
 
 
+class RecipeDistillation(Config):
+    """One model of a recipe that is distilled from another."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Name of its folder and of the model."""
+    teacher: str
+    """Name of the training that makes its teacher."""
+    config: str = "distil.yaml"
+    """Its configuration: a shipped file or a path."""
+    mixture: bool = False
+    """Distil mixture sampling too; needs a teacher of stage I."""
+
+    def settings(self) -> DistilConfig:
+        """The configuration with `mixture` as it is here."""
+        return load_config(DistilConfig, self.config, [f"mixture={str(self.mixture).lower()}"])
+
+
 class TrainingRecipe(Config):
     """Everything between motion files and models with their evaluation."""
 
@@ -59,18 +77,31 @@ class TrainingRecipe(Config):
     """Configuration of the evaluators: a shipped file or a path."""
     training: tuple[RecipeTraining, ...] = Field(min_length=1)
     """Trainings in order; each starts from the model of the one before."""
+    distil: tuple[RecipeDistillation, ...] = ()
+    """Models that are distilled from these, for sampling in a few steps."""
     evaluation: EvaluationConfig = EvaluationConfig()
-    """How every model is evaluated."""
+    """How every model is evaluated; distilled ones take their own number of steps."""
 
-    @field_validator("training")
-    @classmethod
-    def _a_folder_each(cls, trainings: tuple[RecipeTraining, ...]) -> tuple[RecipeTraining, ...]:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models, those that are distilled last."""
+        return tuple(one.name for one in (*self.training, *self.distil))
+
+    @model_validator(mode="after")
+    def _a_folder_each(self) -> Self:
         used = set(_OTHER_FOLDERS)
-        for name in (t.name for t in trainings):
+        for name in self.names:
             if name in used:
                 raise ValueError(f"the folder {name} is taken: give each training its own name, not {name}")
             used.add(name)
-        return trainings
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_are_trained(self) -> Self:
+        for one in self.distil:
+            if one.teacher not in (t.name for t in self.training):
+                raise ValueError(f"distil: {one.name} needs the name of a training as its teacher, not {one.teacher}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -104,6 +135,11 @@ def run_recipe(
     configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them, before hours of work
     for name, cfg in configs.items():
         check_one_process(cfg, out / name)
+    distillations = {one.name: one.settings() for one in recipe.distil}
+    for one in recipe.distil:
+        check_one_process(distillations[one.name], out / one.name)
+        if one.mixture and configs[one.teacher].stage != 1:
+            raise ConfigError(f"{one.name}: mixture needs a teacher of stage 1, {one.teacher} is of stage 2")
     if next(iter(configs.values())).stage != 1:
         raise ConfigError(f"{recipe.training[0].name}: is of stage 2; put the stage-1 training that it needs before it")
     evaluator_cfg = load_config(EvaluatorTraining, recipe.evaluator)
@@ -125,17 +161,20 @@ def run_recipe(
         folder = out / training.name
         steps(training.name, partial(train, configs[training.name], dataset, folder, before))
         before = folder
+    for one in recipe.distil:
+        work = partial(distil, distillations[one.name], dataset, out / one.teacher, out / one.name)
+        steps(one.name, work)
     results = []
-    for name in configs:
+    for name in recipe.names:
         folder = out / "evaluations" / name
         # The exported file is evaluated: its hash is in the result.
         exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
         write_learnt(exported, learnt_captions(out / name), out / name)
-        work = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, folder, devices, name)
-        results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
+        measure = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, folder, devices, name)
+        results.append(steps(f"evaluate {name}", measure, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
         results[-1].named().save(exported / EVALUATION)
     write_comparison(compare(results), out)
-    return RecipeSummary(out / "pretrained", tuple(configs))
+    return RecipeSummary(out / "pretrained", recipe.names)
 
 
 def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, start_over: bool) -> None:
@@ -143,8 +182,8 @@ def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, sta
     path = out / RECORD
     if not path.is_file() and (old := read_record(out / TIMES)):  # older folders have only this file
         write_text(path, yaml.safe_dump({name: old.get(name) for name in ("recipe", "motion")}, sort_keys=False))
-    before = (read_record(path).get("recipe") or {}).get("training") or ()
-    trainings = {t["name"] for t in before} | {t.name for t in recipe.training}
+    before = read_record(path).get("recipe") or {}
+    trainings = {t["name"] for kind in ("training", "distil") for t in before.get(kind) or ()} | {*recipe.names}
     outputs = {*_OTHER_FOLDERS, *trainings, "compare.md", TIMES}
     if data is not None and data.resolve() == (out / "dataset").resolve():
         outputs.remove("dataset")
