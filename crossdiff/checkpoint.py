@@ -98,15 +98,14 @@ def shipped_models() -> list[str]:
     return sorted(p.parent.name for p in folder.glob(f"*/{WEIGHTS}"))
 
 
-def shipped_model(task: Task = "lift") -> Path:
-    """Folder of the default model for standard sampling from text, or for everything else."""
-    return find_checkpoint(SHIPPED[task])
+def shipped_model(task: Task = "lift", steps: int | None = None) -> Path:
+    """Folder of the default model for standard sampling from text, or for everything else; steps: `few_step_model`."""
+    return find_checkpoint(few_step_model(SHIPPED[task], steps))
 
 
 def few_step_model(checkpoint: Path | str, steps: int | None) -> Path | str:
-    """For a shipped model, the shipped one that was distilled from it to this number of steps, if there is one.
-
-    Otherwise the checkpoint itself, as it was given.
+    """For a shipped model, the shipped one that was distilled from it to this number of steps, if there is one; else the
+    checkpoint as it was given.
     """
     few = f"{str(checkpoint).rstrip('/')}-{steps}step"
     return checkpoint if few not in shipped_models() or is_checkpoint(Path(checkpoint)) else few

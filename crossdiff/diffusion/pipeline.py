@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from crossdiff.checkpoint import SHIPPED, few_step_model, find_checkpoint, load_model, shipped_model
+from crossdiff.checkpoint import few_step_model, find_checkpoint, load_model, shipped_model
 from crossdiff.config import make_config
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.controls import PlaceControl
@@ -76,12 +76,12 @@ class CrossDiffPipeline:
 
         compile: see `compile_network`; it does not speed up the small shipped model on a CPU.
         """
-        if checkpoint is None and steps is None:
-            folder = shipped_model("text")
-        elif checkpoint is not None and looks_like_repository(checkpoint):
+        if checkpoint is None:
+            folder = shipped_model("text", steps)
+        elif looks_like_repository(checkpoint):
             folder = find_checkpoint(f"hf://{checkpoint}")
         else:
-            folder = find_checkpoint(few_step_model(checkpoint or SHIPPED["text"], steps))
+            folder = find_checkpoint(few_step_model(checkpoint, steps))
         model = load_model(folder, device)
         if compile:
             compile_network(model)

@@ -80,9 +80,7 @@ def resolve_checkpoint(
     if run is not None and all((run.finetuned / name).is_file() for name in (checkpoints.WEIGHTS, checkpoints.CONFIG)):
         on_default("checkpoint", run.finetuned, "the run's fine-tuned model")
         return run.finetuned
-    shipped = checkpoints.shipped_model(task)
-    if (few := checkpoints.few_step_model(shipped.name, steps)) != shipped.name:
-        shipped = checkpoints.find_checkpoint(few)
+    shipped = checkpoints.shipped_model(task, steps)
     on_default("checkpoint", shipped.name, "the shipped model")
     return shipped
 

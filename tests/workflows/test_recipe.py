@@ -26,6 +26,7 @@ def test_shipped_recipes_can_be_run(name):
     recipe = load_config(TrainingRecipe, name)
     load_config(EvaluatorTraining, recipe.evaluator)
     stages = [load_config(TrainConfig, t.config).stage for t in recipe.training]
+    assert [one.settings().mixture for one in recipe.distil] == [one.mixture for one in recipe.distil]
     assert stages == sorted(stages)
     assert stages[0] == 1
 
@@ -40,6 +41,7 @@ def recipe(tmp_path):
     sizes = {"dim": 4, "movement_width": 8, "movement_dim": 8, "motion_width": 8, "text_width": 8}
     sizes |= {"width": 8, "heads": 2, "layers": 1}
     stage = {"batch_size": 2, "validate_every": 0, "warmup_steps": 1}
+    few = {**stage, "steps": 3, "sampling_steps": 2, "teacher_steps": 2}
     return TrainingRecipe.model_validate(
         {
             "evaluator": write("evaluator.yaml", {"evaluator": sizes, **phases}),
@@ -47,6 +49,7 @@ def recipe(tmp_path):
                 {"name": "first", "config": write("1.yaml", {**stage, "steps": 2, "model": SMALL})},
                 {"name": "second", "config": write("2.yaml", {**stage, "stage": 2, "steps": 1})},
             ],
+            "distil": [{"name": "few", "teacher": "first", "mixture": True, "config": write("3.yaml", few)}],
             "evaluation": {
                 "split": "train",
                 "protocol": {"replications": 1, "batch_size": 4, "diversity_pairs": 2, "multimodality_replications": 0},
@@ -60,9 +63,10 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
     write_raw(tmp_path / "raw", [45, 60, 52, 70, 41, 48, 55, 66])
     out, said = tmp_path / "out", []
     summary = run_recipe(recipe, tmp_path / "raw", out, on_stage=lambda step, what: said.append(step))
-    names = ["t2m-all", "t2m-upper", "t2m-lower", "tmr-all", "first", "second"]
-    assert said == ["prepare", *names, "evaluate first", "evaluate second"]
-    assert summary.models == ("first", "second")
+    names = ["t2m-all", "t2m-upper", "t2m-lower", "tmr-all", "first", "second", "few"]
+    assert said == ["prepare", *names, "evaluate first", "evaluate second", "evaluate few"]
+    assert summary.models == ("first", "second", "few")
+    assert load_model(out / "pretrained" / "few").config.distilled.mixture
     exported, trained = out / "pretrained" / "second", out / "second"
     assert load_model(exported).config == load_model(trained).config
     assert (exported / "model.safetensors").stat().st_size < 0.7 * (trained / "model.safetensors").stat().st_size
@@ -82,7 +86,7 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
         run_recipe(other, tmp_path / "raw", out)
     with pytest.raises(ConfigError, match=r"\(motion\).* --start-over"):
         run_recipe(recipe, None, out, data=out / "dataset")
-    assert run_recipe(recipe, tmp_path / "raw", out).models == ("first", "second")
+    assert run_recipe(recipe, tmp_path / "raw", out).models == ("first", "second", "few")
 
 
 def test_starting_over_deletes_the_work_of_another_recipe_but_no_given_dataset(recipe, tmp_path):
@@ -100,6 +104,25 @@ def test_starting_over_deletes_the_work_of_another_recipe_but_no_given_dataset(r
 def test_a_training_that_would_share_its_folder_is_refused(names):
     with pytest.raises(ValidationError, match=f"the folder {names[-1]} is taken"):
         TrainingRecipe.model_validate({"training": [{"name": name, "config": "stage1.yaml"} for name in names]})
+
+
+@pytest.mark.parametrize(
+    ("distil", "said"),
+    [
+        ({"name": "few", "teacher": "third"}, "needs the name of a training"),
+        ({"name": "first", "teacher": "second"}, "the folder first is taken"),
+    ],
+)
+def test_distillations_have_their_own_names_and_a_trained_teacher(recipe, distil, said):
+    with pytest.raises(ValidationError, match=said):
+        TrainingRecipe.model_validate({**recipe.model_dump(), "distil": [distil]})
+
+
+def test_mixture_is_distilled_from_stage_one(recipe, tmp_path):
+    few = recipe.distil[0].model_copy(update={"teacher": "second"})
+    with pytest.raises(ConfigError, match="few: mixture needs a teacher of stage 1"):
+        run_recipe(recipe.model_copy(update={"distil": (few,)}), tmp_path / "raw", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("source", "data"), [(None, None), ("raw", "dataset")])
