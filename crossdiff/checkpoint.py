@@ -104,8 +104,8 @@ def shipped_model(task: Task = "lift", steps: int | None = None) -> Path:
 
 
 def few_step_model(checkpoint: Path | str, steps: int | None) -> Path | str:
-    """For a shipped model, the shipped one that was distilled from it to this number of steps, if there is one; else the
-    checkpoint as it was given.
+    """The shipped model that was distilled from a shipped one to this number of steps; the same checkpoint if there is
+    none.
     """
     few = f"{str(checkpoint).rstrip('/')}-{steps}step"
     return checkpoint if few not in shipped_models() or is_checkpoint(Path(checkpoint)) else few
