@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from crossdiff.data.batch import MotionBatch
 from crossdiff.diffusion.few_steps import Jump, jumps, renoised
@@ -96,10 +96,7 @@ class Distiller:
         self, network: Network, batch: MotionBatch, text: Tensor, draws: Draws, scales: Tensor, tasks: list[_Task]
     ) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b t e"]]:
         """Where each row's jump starts, and the x_start that leads to where it should end."""
-        student = network
-        while not isinstance(student, CrossDiffNetwork):  # without the wrappers of precision and of several devices
-            assert isinstance(student, nn.Module)
-            student = student.module
+        student = _unwrapped(network)
         noise = {
             domain: draws.noise(batch.lengths, student.cfg.layout(domain).dim, DOMAINS.index(domain), text.device)
             for domain in student.cfg.domain_names
@@ -115,6 +112,14 @@ class Distiller:
             order += rows
         back = torch.tensor(order, device=text.device).argsort()
         return torch.cat(starts)[back], torch.cat(wanted)[back]
+
+
+def _unwrapped(network: Network) -> CrossDiffNetwork:
+    """The network without the wrappers of precision and of several devices."""
+    inner: Any = network
+    while not isinstance(inner, CrossDiffNetwork):
+        inner = inner.module
+    return inner
 
 
 def _start(student: WholeMotions, task: _Task, noise: dict[Domain, Tensor]) -> Float[Tensor, "b t d"]:
