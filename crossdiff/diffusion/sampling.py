@@ -55,7 +55,7 @@ def sample(
     noise = _Noise(model, lengths, seeds)
     (scale,) = learnt_scales([options.guidance_scale], model.config.distilled)
     scales = torch.full((len(text),), scale, device=model.device)
-    predict = WholeMotions(model.network, text.to(model.device), noise.mask, scales)
+    predict = WholeMotions(model.network, text.to(model.device), noise.mask, scales, model.config.distilled is not None)
     return _sample(model, predict, noise, options, on_step, edit, control)
 
 
@@ -224,10 +224,15 @@ class WholeMotions:
     """Each row of the batch as a whole; with and without text as one batch, unless the network is distilled."""
 
     def __init__(
-        self, network: CrossDiffNetwork, text: Tensor, mask: Bool[Tensor, "b t"], scales: Float[Tensor, " b"]
+        self,
+        network: CrossDiffNetwork,
+        text: Tensor,
+        mask: Bool[Tensor, "b t"],
+        scales: Float[Tensor, " b"],
+        distilled: bool = False,
     ) -> None:
-        self._network, self._text, self._scales = network, text, scales
-        self._guided = network.cfg.distilled is None and bool((scales != 1.0).any())
+        self._network, self._text, self._scales, self._distilled = network, text, scales, distilled
+        self._guided = not distilled and bool((scales != 1.0).any())
         # Attention is faster without a mask.
         self._mask = None if bool(mask.all()) else mask
         if self._guided:
@@ -242,8 +247,8 @@ class WholeMotions:
 
     def _run(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         steps = torch.full((len(x),), t, dtype=torch.long, device=x.device)
-        scale = None if self._network.cfg.distilled is None else self._scales
-        return self._network({source: x}, steps, self._text, self._mask, (target,), scale)[source, target]
+        more = {"scale": self._scales} if self._distilled else {}
+        return self._network({source: x}, steps, self._text, self._mask, targets=(target,), **more)[source, target]
 
 
 class _OverlappingWindows:
@@ -265,7 +270,8 @@ class _OverlappingWindows:
             lengths = torch.tensor([len(stretch) for stretch in stretches], device=x.device)
             mask = torch.arange(int(lengths.max()), device=x.device) < lengths[:, None]
             parts = [w.part for _, w in batch]
-            predict = WholeMotions(self._model.network, self._text[parts], mask, self._scales[parts])
+            inputs = self._text[parts], mask, self._scales[parts]
+            predict = WholeMotions(self._model.network, *inputs, self._model.config.distilled is not None)
             arguments = pad_sequence(stretches, batch_first=True), t, source, target
             # For gradients, each batch is computed again when its turn comes: memory does not grow with the motion.
             again = torch.is_grad_enabled()

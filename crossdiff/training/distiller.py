@@ -106,7 +106,7 @@ class Distiller:
         for task in dict.fromkeys(tasks):
             rows = [row for row, other in enumerate(tasks) if other == task]
             given = text[rows], batch.frames[rows], scales[rows]
-            x = _start(WholeMotions(student, *given), task, {d: n[rows] for d, n in noise.items()})
+            x = _start(WholeMotions(student, *given, distilled=True), task, {d: n[rows] for d, n in noise.items()})
             starts.append(x)
             wanted.append(task.jump.wanted(WholeMotions(self._teacher, *given), x, noise["3d"][rows]))
             order += rows
