@@ -18,6 +18,7 @@ from pydantic import Field
 from crossdiff.config import Config
 from crossdiff.data.bvh import JointMap
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption, window_captions
+from crossdiff.data.events import event_captions
 from crossdiff.data.plausible import (
     FRAME_RATES,
     bone_names,
@@ -67,6 +68,8 @@ class PrepareConfig(Config):
     """Scale every body to the skeleton's target body."""
     mirror: bool = True
     """Add a mirrored copy of every clip."""
+    describe: bool = False
+    """Add captions of what the joints of training clips show, with side and time, such as kicks and lifted knees."""
     parity: bool = False
     """Keep HumanML3D's flaw in the yaw velocity; see `joints_to_features_3d`."""
     val_share: float = Field(0.05, ge=0, lt=1)
@@ -170,6 +173,9 @@ class _Maker:
         left += rebuilt
         frames = max(len(joints) - 1, 0)
         split = self._split_of(clip.id)
+        if self.cfg.describe and split == "train":
+            seed = int(hashlib.sha256(clip.id.encode()).hexdigest()[:8], 16)
+            good = [*good, *event_captions(joints * self.skeleton.metres_per_unit, self.skeleton, seed)]
         if not good and self.raw.texts:
             left.append(LeftOut(clip.id, "without a caption"))
         elif not pieces:

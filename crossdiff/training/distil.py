@@ -37,7 +37,7 @@ def distil(cfg: DistilConfig, data: Path, checkpoint: Path, out: Path, start_ove
     model = make_student(teacher, cfg, weights_hash(checkpoint))
     assert model.config.distilled is not None
     max_frames = min(cfg.max_frames, teacher.config.max_frames)
-    batches = MocapBatches(dataset, cfg.batch_size, max_frames, cfg.views, cfg.seed)
+    batches = MocapBatches(dataset, cfg.batch_size, max_frames, cfg.views, cfg.seed, balance=cfg.balance)
     validation = held_out_batches(dataset, cfg.batch_size, max_frames, cfg)
     distiller = Distiller(teacher.network, model.config.distilled)
     inputs = {"data": dataset.fingerprint(), "checkpoint": model.config.distilled.teacher}

@@ -94,7 +94,9 @@ def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, max_frame
     # Clips with 2D only are useless if nothing trains 2D.
     share_2d = cfg.share_2d if ("2d", "2d") in cfg.objective().mocap else cfg.share_3d
     film = FilmedClips(dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
-    return MocapBatches(dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first, film)
+    return MocapBatches(
+        dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first, film, cfg.balance
+    )
 
 
 def finetune(
@@ -111,10 +113,12 @@ def finetune(
     that it learnt. Resumes from a state in `out` with the same labels, model and configuration; see `fit` for others.
     """
     check_out(out, checkpoint)
+    if cfg.film is not None and data is None:
+        raise ConfigError("film: filmed clips are made of 3D motion; give --data DATASET, or leave film out")
     model = load_model(checkpoint)
     check_not_distilled(model, checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
-    wild = WildDataset(run)
+    wild = WildDataset(run, repeat=cfg.repeat_cycles)
     _check_wild(model, wild, run)
     teacher = None
     learnt, held_out = _parted(wild, cfg)
@@ -128,7 +132,7 @@ def finetune(
         if known is None:
             rest = 0
         count, max_frames = cfg.batch_size - rest, min(cfg.max_frames, model.config.max_frames)
-        seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
+        seen = WildBatches(wild, count, max_frames, cfg.seed, learnt, cfg.balance)
         unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
         batches: BatchSource = seen
         validation: BatchSource = unseen
@@ -136,7 +140,9 @@ def finetune(
         objective = cfg.objective(anchored)
         if known is not None and rest:
             inputs["data"] = known.identity
-            batches = MixedBatches(seen, MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed))
+            film = FilmedClips(known.dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
+            mocap = MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed, film=film, balance=cfg.balance)
+            batches = MixedBatches(seen, mocap)
             validation = MixedBatches(unseen, held_out_batches(known.dataset, rest, max_frames, cfg))
         else:
             objective = replace(objective, mocap={})
@@ -219,8 +225,7 @@ def held_out_batches(dataset: MocapDataset, batch_size: int, max_frames: int, cf
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
     except InputError as error:
         log.warning("%s; the validation loss is measured on training clips", error)
-    film_cfg = cfg.film if isinstance(cfg, TrainConfig) else None
-    film = FilmedClips(dataset, film_cfg, max_frames, cfg.seed + 1) if film_cfg else None
+    film = FilmedClips(dataset, cfg.film, max_frames, cfg.seed + 1) if cfg.film else None
     return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), max_frames, cfg.views, cfg.seed + 1, film=film)
 
 

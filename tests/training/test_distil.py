@@ -249,7 +249,13 @@ def test_mixture_needs_both_halves(prepared, tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"guidance": [3, 1]}, {"guidance": [0, 2]}, {"sampling_steps": 7}, {"sampling_steps": 1, "mixture": True}],
+    [
+        {"guidance": [3, 1]},
+        {"guidance": [0, 2]},
+        {"sampling_steps": 7},
+        {"sampling_steps": 1, "mixture": True},
+        {"film": {}},
+    ],
 )
 def test_what_cannot_be_distilled_is_refused(changes):
     with pytest.raises(ValidationError):
