@@ -24,8 +24,8 @@ from crossdiff.evaluation.config import EvaluationConfig, ProtocolConfig
 from crossdiff.evaluation.evaluate import evaluate
 from crossdiff.models import CrossDiffModel, ModelConfig
 from crossdiff.progress import track
-from crossdiff.training.config import DistilConfig
 from crossdiff.training.distil import make_student
+from crossdiff.training.distil_config import DistilConfig
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 GUIDANCE = SamplingConfig().guidance_scale

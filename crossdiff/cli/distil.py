@@ -41,8 +41,8 @@ def distil(
     Example: crossdiff distil --checkpoint trained/stage1 --data dataset --out trained/stage1-4step --set mixture=true
     """
     from crossdiff.config import load_config
-    from crossdiff.training.config import DistilConfig
     from crossdiff.training.distil import distil as distil_model
+    from crossdiff.training.distil_config import DistilConfig
     from crossdiff.training.record import saved_at
     from crossdiff.workflows.defaults import resolve_checkpoint, resolve_out
 

@@ -12,7 +12,7 @@ from crossdiff.data.mocap import MocapDataset
 from crossdiff.errors import ConfigError
 from crossdiff.models import CrossDiffModel
 from crossdiff.models.config import Distillation
-from crossdiff.training.config import DistilConfig
+from crossdiff.training.distil_config import DistilConfig
 from crossdiff.training.distiller import Distiller
 from crossdiff.training.loop import fit
 from crossdiff.training.stages import check_data, check_not_distilled, check_out, held_out_batches, list_captions

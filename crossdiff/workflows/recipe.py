@@ -27,8 +27,9 @@ from crossdiff.files import read_json, read_record, write_json, write_text
 from crossdiff.learnt import learnt_captions, write_learnt
 from crossdiff.moved import moved_names
 from crossdiff.record import pin
-from crossdiff.training.config import DistilConfig, TrainConfig
+from crossdiff.training.config import TrainConfig
 from crossdiff.training.distil import distil
+from crossdiff.training.distil_config import DistilConfig
 from crossdiff.training.launch import check_one_process
 from crossdiff.training.stages import train
 from crossdiff.workflows.callbacks import StageCallback, silent

@@ -19,8 +19,9 @@ from crossdiff.diffusion.lifting import lift
 from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.models import CrossDiffModel
-from crossdiff.training.config import DistilConfig, FinetuneConfig, TrainConfig
+from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.training.distil import distil, make_student
+from crossdiff.training.distil_config import DistilConfig
 from crossdiff.training.stages import finetune, train
 
 CAPTIONS = StubEncoder().encode([f"person {i} turns left" for i in range(3)])
