@@ -30,8 +30,6 @@ def distil(cfg: DistilConfig, data: Path, checkpoint: Path, out: Path, start_ove
     if cfg.mixture and teacher.config.domains == "3d":
         raise ConfigError(f"{checkpoint}: has no 2D half, which mixture sampling needs; leave mixture out")
     teacher.check_statistics(checkpoint, "3d")
-    if missing := {("3d", "3d"), *([("2d", "2d"), ("2d", "3d")] if cfg.mixture else [])} - {*cfg.objective().pairs}:
-        raise ConfigError(f"weights: sampling takes {sorted(missing)} too; give it a weight above 0")
     dataset = MocapDataset(data, "train", teacher.config.layout_2d)
     check_data(teacher, dataset)
     model = make_student(teacher, cfg, weights_hash(checkpoint))

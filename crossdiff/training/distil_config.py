@@ -61,8 +61,20 @@ class DistilConfig(LoopConfig):
             raise ValueError("mixture needs 2 sampling_steps or more: one for 2D, one from 2D to 3D")
         return self
 
+    @model_validator(mode="after")
+    def _all_directions_are_learnt(self) -> Self:
+        for source, target in self._pairs:
+            if (source, target) not in self.weights.terms():
+                raise ValueError(f"weights: sampling takes {source} -> {target}, which needs a weight above 0")
+        return self
+
+    @property
+    def _pairs(self) -> tuple[Pair, ...]:
+        """The directions that sampling takes."""
+        return (("3d", "3d"), ("2d", "2d"), ("2d", "3d")) if self.mixture else (("3d", "3d"),)
+
     def objective(self) -> Objective:
         """The weights of the directions that sampling takes."""
-        pairs: tuple[Pair, ...] = (("3d", "3d"), ("2d", "2d"), ("2d", "3d")) if self.mixture else (("3d", "3d"),)
-        terms = {pair: weight for pair, weight in self.weights.terms().items() if pair in pairs}
-        return Objective(terms, terms)
+        terms = self.weights.terms()
+        weights = {pair: terms[pair] for pair in self._pairs}
+        return Objective(weights, weights)
