@@ -256,6 +256,8 @@ def test_mixture_needs_both_halves(prepared, tmp_path):
         {"sampling_steps": 7},
         {"sampling_steps": 1, "mixture": True},
         {"film": {}},
+        {"weights": {"w33": 0}},
+        {"weights": {"w23": 0}, "mixture": True},
     ],
 )
 def test_what_cannot_be_distilled_is_refused(changes):
