@@ -15,7 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.data.captions import Caption
-from crossdiff.skeleton import Skeleton
+from crossdiff.skeleton import HUMANML3D, Skeleton
 
 _TEMPLATES = {
     "knee": ("a person lifts the {side} knee", "someone raises the {side} knee", "a person lifts the {side} leg"),
@@ -62,7 +62,7 @@ def event_captions(joints: Float[ndarray, "f j 3"], skeleton: Skeleton, seed: in
 
     seed: which of several sentences is taken. Skeletons other than HumanML3D's have none.
     """
-    if skeleton.name != "humanml3d" or len(joints) < 2:
+    if skeleton != HUMANML3D or len(joints) < 2:
         return []
     rng = np.random.default_rng(seed)
     captions = []

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,6 +20,7 @@ from crossdiff.config import Config
 from crossdiff.data.bvh import JointMap
 from crossdiff.data.captions import Caption, keep_captions, mirror_caption, window_captions
 from crossdiff.data.events import event_captions
+from crossdiff.data.on_the_spot import on_the_spot, spot_caption
 from crossdiff.data.plausible import (
     FRAME_RATES,
     bone_names,
@@ -35,7 +37,7 @@ from crossdiff.files import decoding, save_npy, write_text
 from crossdiff.progress import track
 from crossdiff.representation.features3d import canonicalise, joints_to_features_3d, retarget
 from crossdiff.representation.layouts import Layout2D
-from crossdiff.skeleton import SKELETONS, Skeleton
+from crossdiff.skeleton import HUMANML3D, SKELETONS, Skeleton
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ _Features = tuple[np.ndarray, np.ndarray]
 # Half of the time goes by waiting for files to be synced; the rest mostly runs without Python's lock.
 _THREADS = 4
 _CHUNK = 64
+# One in so many clips that lead straight ahead is also made on the spot.
+_SPOT_EVERY = 8
 
 
 class PrepareConfig(Config):
@@ -69,7 +73,8 @@ class PrepareConfig(Config):
     mirror: bool = True
     """Add a mirrored copy of every clip."""
     describe: bool = False
-    """Add captions of what the joints of training clips show, with side and time, such as kicks and lifted knees."""
+    """Add captions of what the joints of training clips show, with side and time, such as kicks and lifted knees; and
+    motion on the spot, made of every eighth training clip in which somebody walks or runs ahead."""
     parity: bool = False
     """Keep HumanML3D's flaw in the yaw velocity; see `joints_to_features_3d`."""
     val_share: float = Field(0.05, ge=0, lt=1)
@@ -173,9 +178,11 @@ class _Maker:
         left += rebuilt
         frames = max(len(joints) - 1, 0)
         split = self._split_of(clip.id)
-        if self.cfg.describe and split == "train":
+        spot: ClipResult | None = None
+        if self.cfg.describe and split == "train" and self.skeleton == HUMANML3D:
             seed = int(hashlib.sha256(clip.id.encode()).hexdigest()[:8], 16)
-            good = [*good, *event_captions(joints * self.skeleton.metres_per_unit, self.skeleton, seed)]
+            spot = self._on_the_spot(clip, joints, good, seed) if pieces else None
+            good = [*good, *event_captions(joints, self.skeleton, seed)]
         if not good and self.raw.texts:
             left.append(LeftOut(clip.id, "without a caption"))
         elif not pieces:
@@ -183,8 +190,19 @@ class _Maker:
         elif split is None:
             left.append(LeftOut(clip.id, "in no split list"))
         else:
-            return self._written(clip, split, good, pieces, features, ClipResult([], left, lines, frames))
+            made = self._written(clip, split, good, pieces, features, ClipResult([], left, lines, frames))
+            return made if spot is None else replace(made, written=[*made.written, *spot.written])
         return ClipResult([], left, lines, frames)
+
+    def _on_the_spot(self, clip: RawClip, joints: np.ndarray, captions: list[Caption], seed: int) -> ClipResult | None:
+        """The same motion on the spot, of some clips."""
+        caption = spot_caption(captions, seed) if seed % _SPOT_EVERY == 0 else None
+        still = on_the_spot(joints[: self.cfg.max_frames + 1], self.skeleton) if caption is not None else None
+        if caption is None or still is None or len(still) <= self.min_frames:
+            return None
+        named = replace(clip, id=f"{clip.id}_spot", name=f"{clip.name}_spot")
+        piece = [(0, len(still) - 1)]
+        return self._written(named, "train", [caption], piece, [self._features(still)], ClipResult([], [], 0, 0))
 
     def _written(
         self,

@@ -74,7 +74,7 @@ class LoopConfig(Config):
     views: ViewConfig = ViewConfig()
     """2D views of the 3D clips, and what is hidden in them."""
     balance: float = Field(0.0, ge=0, le=1)
-    """How much more often clips with a rare caption are drawn: a clip's weight is the number of clips with the same first
+    """How much more often clips with a rare caption are drawn: a clip's weight is the number of clips with its first
     caption, to the power of minus this. 0: all equally often."""
     film: FilmConfig | None = None
     """Simulated film beside the 3D clips, which teaches to lift what detectors find; null: none. Not for stage 2."""
