@@ -12,6 +12,7 @@ from small_runs import state_of
 from synthetic import StubEncoder, small_model
 
 from crossdiff.checkpoint import load_model, save_model
+from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.few_steps import Jump, jumps
@@ -65,6 +66,10 @@ def count_passes(model: CrossDiffModel, **options) -> list[int]:
     drawn(model, **options)
     handle.remove()
     return rows
+
+
+def test_the_shipped_settings_are_the_defaults():
+    assert load_config(DistilConfig, "distil") == DistilConfig(checkpoint_every=250)
 
 
 @pytest.mark.parametrize("prediction", ["x", "v"])
