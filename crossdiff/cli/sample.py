@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -125,18 +125,14 @@ def sample(
     from crossdiff.workflows.controls import read_controls
     from crossdiff.workflows.sampling import SamplingRequest, read_prompts, sample_text
 
+    given: dict[str, Any] = {name: n for name, n in (("steps", steps), ("switch_step", switch_step)) if n is not None}
     request = SamplingRequest(
         prompts=tuple(prompts or ()),
         prompt_set=None if prompt_set is None else read_prompts(prompt_set),
         in_a_row=in_a_row,
         sweep=sweep,
         sampling=make_config(
-            SamplingConfig,
-            "sampling",
-            guidance_scale=guidance,
-            solver=solver,
-            mixture=mixture,
-            **{name: n for name, n in (("steps", steps), ("switch_step", switch_step)) if n is not None},
+            SamplingConfig, "sampling", guidance_scale=guidance, solver=solver, mixture=mixture, **given
         ),
         frames=frames,
         seconds=seconds,

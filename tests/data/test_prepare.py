@@ -12,9 +12,11 @@ import torch
 from synthetic import person, write_raw
 
 from crossdiff.config import load_config
+from crossdiff.data.clip_names import dataset_names
+from crossdiff.data.conversion import resample
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.data.prepare import PrepareConfig, prepare, resample
-from crossdiff.data.sources import dataset_names, open_source
+from crossdiff.data.prepare import PrepareConfig, prepare
+from crossdiff.data.sources import open_source
 from crossdiff.data.tally import Tally
 from crossdiff.errors import ConfigError, InputError, PartialFailure
 from crossdiff.files import read_json
