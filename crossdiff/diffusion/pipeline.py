@@ -14,12 +14,12 @@ from torch import Tensor
 
 from crossdiff.checkpoint import few_step_model, find_checkpoint, load_model, shipped_model
 from crossdiff.config import make_config
+from crossdiff.diffusion.as_named import as_named
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.controls import PlaceControl
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.floor_path import FloorPath
 from crossdiff.diffusion.goals import Goal
-from crossdiff.diffusion.named_side import on_named_side
 from crossdiff.diffusion.parts import PromptPart, retime
 from crossdiff.diffusion.sampling import StepCallback, sample, sample_in_a_row
 from crossdiff.errors import CheckpointError, InputError
@@ -104,7 +104,7 @@ class CrossDiffPipeline:
         edit: Edit | None = None,
         path: FloorPath | None = None,
         goals: Sequence[Goal] = (),
-        sides: bool = True,
+        named: bool = True,
         steps: int | None = None,
     ) -> list[Motion3D]:
         """One motion per prompt: joints (num_frames, J, 3), metres, Y up, first root over the origin facing +Z.
@@ -114,7 +114,8 @@ class CrossDiffPipeline:
         "ddim" or "ddpm". mixture: denoise in 2D above timestep `switch_step` (alpha) and in 3D below. on_step: called
         with the number of steps done and their total. edit: a motion of which a part is kept in all motions of the
         call. path: the pelvis follows it, in its axes instead of those above. goals: points that hands or feet reach.
-        sides: mirror a motion whose prompt names the other hand or leg (`on_named_side`); not with edit, path or goals.
+        named: mirror a motion whose prompt names the other hand or leg, and keep steps in place where the prompt says
+        so (`as_named`); not with edit, path or goals.
         steps: short for `num_inference_steps`. Other defaults are those of `SamplingConfig`; a distilled model has its
         own number of steps.
 
@@ -139,9 +140,9 @@ class CrossDiffPipeline:
         control = self._control(lengths, path, edit, goals)
         features = sample(self.model, self._embedded(texts), lengths, options, seeds, on_step, edit, control)
         motions = self._motions(features, lengths, control)
-        if not sides or edit is not None or control is not None:
+        if not named or edit is not None or control is not None:
             return motions
-        return [on_named_side(motion, text) for motion, text in zip(motions, texts, strict=True)]
+        return [as_named(motion, text) for motion, text in zip(motions, texts, strict=True)]
 
     def sequence(
         self,

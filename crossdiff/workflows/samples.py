@@ -67,7 +67,7 @@ def sample_motions(
     if controls.path is None:
         known = [length for length in lengths if length is not None]
         with _steps(cfg, 1) as on_step:
-            options = {**lead, **cfg.keywords(), "sides": not controls.raw}
+            options = {**lead, **cfg.keywords(), "named": not controls.raw}
             made = pipe(prompts, known or None, seed=seed, on_step=on_step, **options)
         return _finished(made, controls, lead)
     made = []

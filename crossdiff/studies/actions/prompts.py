@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from crossdiff.diffusion.named_side import NamedLimb
+from crossdiff.diffusion.as_named import NamedLimb
 from crossdiff.representation.limbs import travelled
 from crossdiff.skeleton import HUMANML3D
 

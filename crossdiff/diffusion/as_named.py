@@ -1,4 +1,7 @@
-"""Motion on the side that its prompt names: a kick with the left leg that the right leg does is mirrored."""
+"""Motion on the side and in the place that its prompt names.
+
+A kick "with the left leg" that the right leg does is mirrored, and steps "in place" lead nowhere.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crossdiff.representation.limbs import travelled
-from crossdiff.skeleton import Skeleton
+from crossdiff.representation.on_the_spot import put_on_the_spot
+from crossdiff.skeleton import HUMANML3D, Skeleton
 from crossdiff.types import Motion3D
 
 _ENDS = {
@@ -20,6 +24,13 @@ _SIDE = re.compile(r"\b(left|right)(?:(?: |-)(?:\w+ )?(\w+))?", re.IGNORECASE)
 _OTHER_SIDES = re.compile(r"\b(?:counter|anti)?[ -]?clockwise\b|\b(?:left|right)wards?\b", re.IGNORECASE)
 # A limb that carries somebody is the one that moves less.
 _SUPPORT = re.compile(r"\b(?:on|onto|upon) (?:the |his |her |their |its |your |my )?(?:left|right) ", re.IGNORECASE)
+
+_STEPS = re.compile(r"\b(walk|run|jog|march|step|sprint|jump|hop|skip|danc|mov|go|turn)\w*", re.IGNORECASE)
+_IN_PLACE = re.compile(
+    r"\b(?:walk|run|jog|march|step|sprint|jump|hop|skip)\w*(?: \w+ly)? "
+    r"(?:in place|on the spot|without moving forward)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -68,3 +79,16 @@ def on_named_side(motion: Motion3D, prompt: str) -> Motion3D:
         return motion
     mirrored = motion.joints[:, list(motion.skeleton.mirror)] * np.array([-1, 1, 1], dtype=motion.joints.dtype)
     return replace(motion, joints=mirrored)
+
+
+def is_in_place(prompt: str) -> bool:
+    """Whether all steps of a prompt are in place, as in "a person runs in place"."""
+    return len(_STEPS.findall(prompt)) == 1 and bool(_IN_PLACE.search(prompt))
+
+
+def as_named(motion: Motion3D, prompt: str) -> Motion3D:
+    """The motion on the side that its prompt names, and in place if the prompt says so."""
+    motion = on_named_side(motion, prompt)
+    if motion.skeleton != HUMANML3D or not is_in_place(prompt):
+        return motion
+    return replace(motion, joints=put_on_the_spot(motion.joints))

@@ -1,4 +1,4 @@
-"""Motion is mirrored to the hand or leg that its prompt names, and only then."""
+"""Motion is on the side and in the place that its prompt names, and otherwise as it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic import person
 
-from crossdiff.diffusion.named_side import NamedLimb, named_limb, on_named_side
+from crossdiff.diffusion.as_named import NamedLimb, as_named, is_in_place, named_limb, on_named_side
 from crossdiff.representation.features3d import canonicalise
 from crossdiff.representation.limbs import travelled
 from crossdiff.skeleton import HUMANML3D, KIT
@@ -63,3 +63,26 @@ def test_the_named_limb_travels_farther(skeleton, end):
             np.testing.assert_array_equal(again.joints, done.joints)
             assert abs(done.joints[0, 0, [0, 2]]).max() < 1e-5
         assert on_named_side(motion, "a person waves") is motion
+
+
+@pytest.mark.parametrize(
+    ("prompt", "there"),
+    [
+        ("a person runs in place.", True),
+        ("someone is jogging slowly on the spot", True),
+        ("a person walks", False),
+        ("a person walks forward, then jogs in place", False),
+        ("a person walks, turns on the spot and walks again", False),
+        ("puts the vase in place", False),
+    ],
+)
+def test_steps_in_place_lead_nowhere(prompt, there):
+    assert is_in_place(prompt) == there
+    motion = Motion3D(canonicalise(person(80, swing=0.2, turn=0.0)).numpy(), 20.0)
+    done = as_named(motion, prompt)
+    if not there:
+        assert done is motion
+        return
+    farthest = [np.linalg.norm(m.joints[:, 0, [0, 2]], axis=-1).max() for m in (motion, done)]
+    assert farthest[0] > 2 and farthest[1] < 0.3
+    np.testing.assert_array_equal(done.joints.shape, motion.joints.shape)
