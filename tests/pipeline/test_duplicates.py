@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wild import keypoints, standing
 
-from crossdiff.pipeline.motion2d.duplicates import descriptors, distance_at, find_duplicates, signature
+from crossdiff.pipeline.motion2d.duplicates import distance_at, find_duplicates, signature
+from crossdiff.pipeline.motion2d.window_search import descriptors
 
 LIMIT = 0.025
 
