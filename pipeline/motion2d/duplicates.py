@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ _SHARE = 0.5  # fraction of the shorter track that must overlap
 # Frames of an overlap that are compared first, and the distance over them, relative to the limit, from which on the
 # others are not looked at.
 _FRAMES, _TOLERANCE = 16, 2.0
+_SHIFTS = 3  # shifts of a pair that are compared over all frames, the best over few frames first
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,12 @@ def _similar_pairs(poses: Sequence[Poses], limit: float) -> dict[int, dict[int, 
     best: dict[tuple[int, int], float] = {}
     for found in search(poses, _CLOSE * limit):
         rough = _rough_distances(poses, found)
-        for place in np.flatnonzero(rough < _TOLERANCE * limit):
+        tried: Counter[int] = Counter()
+        for place in np.argsort(rough, kind="stable")[: np.count_nonzero(rough < _TOLERANCE * limit)]:
             one, other, shift = found.track, int(found.others[place]), int(found.shifts[place])
+            tried[other] += 1
+            if tried[other] > _SHIFTS:
+                continue
             pair = min(one, other), max(one, other)
             distance = distance_at(poses[one], poses[other], shift)
             if distance < min(limit, best.get(pair, limit)):
