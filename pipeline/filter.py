@@ -129,9 +129,8 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None, workers: int | None 
     labels = {clip.id: videos[clip.parent].label for clip in tracks}
     old = {row.id: row for row in run.ledger.rows("filter")}
     # Keys of the measures and of the limits: changed limits measure nothing again.
-    keys = {
-        clip.id: f"{key_of(clip.key, cfg.seen_score)}-{key_of(labels[clip.id], cfg.model_dump())}" for clip in tracks
-    }
+    limits = cfg.model_dump()
+    keys = {clip.id: f"{key_of(clip.key, cfg.seen_score)}-{key_of(labels[clip.id], limits)}" for clip in tracks}
     stale = [clip.id for clip in tracks if not _is_measured(old.get(clip.id), keys[clip.id])]
     reading = measure_clips(run, stale, cfg.seen_score, cfg.min_difference > 0, workers)
     measured = dict(zip(stale, track(reading, "clips", len(stale)), strict=True))

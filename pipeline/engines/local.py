@@ -129,9 +129,7 @@ class _Worker(Generic[J, R]):
         self.process.join()
         code = self.process.exitcode or 0
         if not self.ready:
-            raise CrossDiffError(
-                f"a worker process ended ({_ending(code)}) while it was starting; try fewer --workers"
-            )
+            raise CrossDiffError(f"a worker process ended ({_ending(code)}) while it was starting; try fewer --workers")
         if code == Watchdog.HUNG:
             return f"hung: no new frame for {self.time_limit:g} s; if it is only slow, raise --time-limit"
         return f"crashed the process that read it ({_ending(code)})"

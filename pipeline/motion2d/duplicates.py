@@ -71,13 +71,9 @@ def find_duplicates(tracks: Mapping[str, Poses], limit: float) -> dict[str, Dupl
     for number in sorted(similar):
         # A kept track may be known through a third one: of many copies, each finds only the closest.
         shifts = {
-            other: shift + further
-            for third, shift in similar[number].items()
-            for other, further in kept[third].items()
+            other: shift + further for third, shift in similar[number].items() for other, further in kept[third].items()
         } | kept[number]
-        distances = [
-            (distance_at(poses[number], poses[other], shift), names[other]) for other, shift in shifts.items()
-        ]
+        distances = [(distance_at(poses[number], poses[other], shift), names[other]) for other, shift in shifts.items()]
         distance, other_name = min(distances, default=(float("inf"), ""))
         if distance < limit:
             duplicates[names[number]] = Duplicate(other_name, distance)
