@@ -66,7 +66,7 @@ class _Job:
     captions: tuple[VideoCaption, ...]
 
 
-def build_2d(run: Run, cfg: BuildConfig | None = None, workers: int | None = None) -> BuildSummary:
+def build_2d(run: Run, cfg: BuildConfig | None = None, workers: int | None = 1) -> BuildSummary:
     """Write motion2d/, features2d/ and texts/ for every clip that the filter kept; delete those of other clips.
 
     A clip without captions gets an empty captions file, and so do small people beside a taller one (`min_size`), whom

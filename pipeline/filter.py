@@ -112,7 +112,7 @@ def first_violation(
     return None
 
 
-def filter_clips(run: Run, cfg: FilterConfig | None = None, workers: int | None = None) -> FilterSummary:
+def filter_clips(run: Run, cfg: FilterConfig | None = None, workers: int | None = 1) -> FilterSummary:
     """Filter all clips of a run: first each on its measures, then in comparison with the others.
 
     Nothing is done if clips and limits are unchanged. Rows are written at the end, so that a kept clip stays kept.

@@ -27,14 +27,14 @@ class MeasuredClip:
 
 
 def measure_clips(
-    run: Run, clips: Sequence[str], seen_score: float, with_poses: bool, workers: int | None = None
+    run: Run, clips: Sequence[str], seen_score: float, with_poses: bool, workers: int | None = 1
 ) -> Iterator[MeasuredClip]:
     """The measures of each clip, in order. seen_score: see `measure`; workers: see `map_clips`."""
     read = partial(_measure, run.root, seen_score=seen_score, with_poses=with_poses)
     return map_clips(read, clips, lambda _, error: MeasuredClip({}, error=error), workers)
 
 
-def sign_clips(run: Run, clips: Sequence[str], workers: int | None = None) -> Iterator[Poses | str]:
+def sign_clips(run: Run, clips: Sequence[str], workers: int | None = 1) -> Iterator[Poses | str]:
     """The signature of each clip, in order, or the error where it cannot be read."""
     return map_clips(partial(_sign, run.root), clips, lambda _, error: error, workers)
 

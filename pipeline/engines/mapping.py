@@ -48,7 +48,7 @@ class _Done(Generic[R]):
 
 
 def map_clips(
-    function: Callable[[J], R], items: Sequence[J], lost: Callable[[J, str], R], workers: int | None = None
+    function: Callable[[J], R], items: Sequence[J], lost: Callable[[J, str], R], workers: int | None = 1
 ) -> Iterator[R]:
     """The function's result for each item, in their order, whatever the number of workers.
 
