@@ -72,17 +72,17 @@ def brute_force(tracks: dict[str, np.ndarray]) -> set[str]:
     return tracks.keys() - set(kept)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_verdicts_are_those_of_all_pairs_at_all_shifts(seed):
     rng = np.random.default_rng(seed)
     tracks = {}
-    for number in range(40):
-        who = int(rng.integers(0, 25))  # many are a copy of another, in part, at another rate or with noise
+    for number in range(16):
+        who = int(rng.integers(0, 10))  # many are a copy of another, in part, at another rate or with noise
         frames, fps = int(rng.integers(50, 90)), float(rng.choice([15, 20, 30]))
         xy = moving(100 * seed + who, round(frames * fps / 20), fps, start=rng.uniform(0, 1.5))
         tracks[str(number)] = sign(xy + rng.normal(scale=0.3, size=xy.shape), fps)
     found = find_duplicates(tracks, LIMIT)
-    assert found.keys() == brute_force(tracks) and 5 < len(found) < 35
+    assert found.keys() == brute_force(tracks) and 2 < len(found) < 14
     for name, duplicate in found.items():
         assert duplicate.of not in found and duplicate.distance < LIMIT
         assert list(tracks).index(duplicate.of) < list(tracks).index(name)
