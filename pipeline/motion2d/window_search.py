@@ -45,20 +45,25 @@ def search(tracks: Sequence[Poses], radius: float) -> Iterator[Candidates]:
     """
     axes = _main_axes(np.concatenate([descriptors(t, _STEP) for t in tracks[:: max(1, len(tracks) // _SAMPLE)]]))
     indexed = [descriptors(t, _STEP) @ axes for t in tracks]
-    owner = np.repeat(np.arange(len(tracks)), [len(windows) for windows in indexed])
-    start = np.concatenate([_STEP * np.arange(len(windows)) for windows in indexed])
-    index = _Index(cKDTree(np.concatenate(indexed)), owner, start, radius)
+    counts = np.array([len(windows) for windows in indexed])
+    owner = np.append(np.repeat(np.arange(len(tracks)), counts), -1)
+    start = np.concatenate([_STEP * np.arange(count) for count in counts])
+    index = _Index(cKDTree(np.concatenate(indexed)), owner, start, counts, radius)
     for first in range(0, len(tracks), _TOGETHER):
         yield from index.candidates(first, [descriptors(t) @ axes for t in tracks[first : first + _TOGETHER]])
 
 
 @dataclass(frozen=True)
 class _Index:
-    """A search tree of windows, with the track and first frame of each."""
+    """A search tree of windows."""
 
     tree: cKDTree
-    owner: Int[ndarray, " w"]
+    owner: Int[ndarray, " w+1"]
+    """Track of each window; then -1, for the number that the tree gives where it finds no more windows."""
     start: Int[ndarray, " w"]
+    """First frame of each window."""
+    counts: Int[ndarray, " t"]
+    """Windows of each track."""
     radius: float
 
     def candidates(self, first: int, windows: Sequence[Float[ndarray, "w 16"]]) -> Iterator[Candidates]:
@@ -81,11 +86,10 @@ class _Index:
         """Windows of other tracks near each point: arrays of the point's number, the window's, and their distance."""
         distances, hits = self._nearest(points, _NEAREST)
         # A person who stands still is closest to herself; look beyond her own windows.
-        alone = np.flatnonzero((self._owners(hits) == own[:, None]).all(axis=1))
+        alone = np.flatnonzero((self.owner[hits] == own[:, None]).all(axis=1))
         found = [self._others(np.arange(len(points)), hits, distances, own)]
         if len(alone):
-            most = int(np.unique(own[alone]).size and np.bincount(self.owner)[own[alone]].max())
-            distances, hits = self._nearest(points[alone], _NEAREST + most)
+            distances, hits = self._nearest(points[alone], _NEAREST + int(self.counts[own[alone]].max()))
             found.append(self._others(alone, hits, distances, own[alone]))
         queries, hits, distances = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return queries, hits, distances
@@ -96,14 +100,10 @@ class _Index:
             points, k=np.arange(1, count + 1), distance_upper_bound=self.radius, workers=num_threads()
         )
 
-    def _owners(self, hits: Int[ndarray, "q k"]) -> Int[ndarray, "q k"]:
-        """Track of each window; -1 where fewer were found than asked for."""
-        return np.append(self.owner, -1)[hits]
-
     def _others(
         self, queries: Int[ndarray, " q"], hits: ndarray, distances: ndarray, own: ndarray
     ) -> tuple[ndarray, ndarray, ndarray]:
-        owners = self._owners(hits)
+        owners = self.owner[hits]
         row, column = np.nonzero((owners >= 0) & (owners != own[:, None]))
         return queries[row], hits[row, column], distances[row, column]
 
