@@ -21,7 +21,7 @@ _WAVES = 3  # lowest frequencies of a window that its descriptor contains
 _DIMS = 16  # dimensions of the search tree; with more, it is hardly faster than comparing all pairs
 # Windows of other tracks found for each window, and pairs of track and shift tested for each track: the closest. In
 # crowded data, where everybody walks, more of them would make the search quadratic.
-_NEAREST, _MOST = 8, 200
+_NEAREST, _MOST = 8, 64
 _TOGETHER = 64  # tracks whose windows are searched for in one call, which distributes them over threads
 _SAMPLE = 1000  # tracks that determine the principal axes
 _JOINTS = slice(2, 12)  # all but the shoulders, which hardly move on their own
