@@ -48,7 +48,7 @@ class Job:
     fps: float | None = None
 
 
-class Task(ABC, Generic[J, R]):
+class WorkerTask(ABC, Generic[J, R]):
     """What worker processes do with jobs; picklable, each worker gets it once."""
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Task(ABC, Generic[J, R]):
 
 
 @dataclass(frozen=True)
-class WorkerConfig(Task[Job, "ExtractResult"]):
+class WorkerConfig(WorkerTask[Job, "ExtractResult"]):
     """Settings of extraction that are the same for all videos; each worker gets them once.
 
     Attributes:

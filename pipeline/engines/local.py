@@ -14,7 +14,17 @@ from multiprocessing.synchronize import Semaphore
 from typing import Any, Generic
 
 from crossdiff.errors import CrossDiffError
-from crossdiff.pipeline.engines.base import Engine, ExtractResult, J, Job, R, Task, VideoTick, Watchdog, WorkerConfig
+from crossdiff.pipeline.engines.base import (
+    Engine,
+    ExtractResult,
+    J,
+    Job,
+    R,
+    WorkerTask,
+    VideoTick,
+    Watchdog,
+    WorkerConfig,
+)
 from crossdiff.threads import cores
 
 # Forked processes inherit locks that threads of the parent hold (OpenCV's, MediaPipe's).
@@ -41,7 +51,7 @@ class LocalEngine(Engine):
 
 def run_jobs(
     jobs: Iterable[J],
-    task: Task[J, R],
+    task: WorkerTask[J, R],
     workers: int,
     time_limit: float,
     tick: Callable[[J, int, int], None] = lambda *_: None,
@@ -87,7 +97,7 @@ def run_jobs(
 class _Worker(Generic[J, R]):
     """The parent's side of a worker process: its current job and the pipe to it."""
 
-    def __init__(self, task: Task[J, R], time_limit: float, threads: int) -> None:
+    def __init__(self, task: WorkerTask[J, R], time_limit: float, threads: int) -> None:
         self.pipe, theirs = _PROCESSES.Pipe()
         self.task = task
         self.time_limit = time_limit
@@ -160,7 +170,7 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, room: Semaphore, task: Task[Any, Any], time_limit: float, threads: int) -> None:
+def _serve(pipe: Connection, room: Semaphore, task: WorkerTask[Any, Any], time_limit: float, threads: int) -> None:
     """A worker's life: load what the task needs, then a job in and a result out until the parent is gone.
 
     room: for one tick that the parent has not read; many would fill the pipe and block.

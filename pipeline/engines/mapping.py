@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from crossdiff.pipeline.engines.base import J, R, Task
+from crossdiff.pipeline.engines.base import J, R, WorkerTask
 from crossdiff.pipeline.engines.local import run_jobs
 from crossdiff.pipeline.tracks.people import Tick
 from crossdiff.threads import cores
@@ -24,7 +24,7 @@ _TIME_LIMIT = 600.0
 
 
 @dataclass(frozen=True)
-class _Each(Task["_Batch[J]", "_Done[R]"], Generic[J, R]):
+class _Each(WorkerTask["_Batch[J]", "_Done[R]"], Generic[J, R]):
     function: Callable[[J], R]
 
     def open(self) -> Callable[[_Batch[J], Tick, Callable[[], None]], _Done[R]]:
