@@ -123,6 +123,12 @@ def latest_state(folder: Path) -> Path | None:
     return max(folder.glob("step_*.pt"), default=None)
 
 
+def step_of(state: Path) -> int:
+    """The step after which a training state was saved; 0 for a file of another name."""
+    number = state.stem.removeprefix("step_")
+    return int(number) if number.isdecimal() else 0
+
+
 def keep_newest(folder: Path, count: int) -> None:
     """Delete all training states except the newest."""
     states = sorted(folder.glob("step_*.pt"))

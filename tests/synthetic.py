@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,26 @@ def write_raw(folder: Path, frames: Sequence[int], splits: bool = True) -> list[
         for split, names in lists.items():
             (folder / f"{split}.txt").write_text("\n".join(names) + "\n")
     return ids
+
+
+PACKED_LINE = "a person walks#a/DET person/NOUN walk/VERB#0.0#0.0\n"
+
+
+def write_packed(folder: Path, suffix: str, splits: dict[str, str]) -> Path:
+    """`motions{suffix}.npz` of delta-coded clips, with captions in a zip and lists; splits: clip id -> split."""
+    folder.mkdir(exist_ok=True)
+    ticks = [np.round(person(50, seed=n).numpy() / 0.0002).astype(np.int32) for n in range(len(splits))]
+    delta = np.concatenate([np.diff(t, axis=0, prepend=0) for t in ticks]).astype(np.int16)
+    path = folder / f"motions{suffix}.npz"
+    offsets = np.cumsum([0, *(len(t) for t in ticks)])
+    np.savez(path, joints_delta=delta, offsets=offsets, ids=np.array(list(splits)), unit_m=0.0002)
+    with zipfile.ZipFile(folder / f"texts{suffix}.zip", "w") as archive:
+        for clip_id in splits:
+            archive.writestr(f"texts/{clip_id}.txt", PACKED_LINE)
+    for split in ("train", "val", "test"):
+        listed = "".join(f"{clip_id}\n" for clip_id, own in splits.items() if own == split)
+        (folder / f"{split}{suffix}.txt").write_text(listed)
+    return path
 
 
 def write_run(run: Path, lengths: Sequence[int], dims: tuple[int, int] = (132, 263)) -> None:

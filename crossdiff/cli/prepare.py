@@ -15,13 +15,19 @@ from crossdiff.cli.printing import print_default, print_summary
 @help_alone
 def prepare(
     source: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            help="HumanML3D or KIT folder, folder of .npy joints, .npz of joints, AMASS folder, or BVH files; "
-            "captions in texts/ or texts.zip, lists in train.txt, val.txt, test.txt."
+            help="One or several: HumanML3D or KIT folder, folder of .npy joints, .npz of joints, AMASS folder, or BVH "
+            "files; captions in texts/ or texts.zip, lists in train.txt, val.txt, test.txt."
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Dataset folder to write.")] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="JSON file of further captions: {clip id: [sentences]}.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Leave out clips with such ids, as 'walk_*'; repeat for several patterns.")
+    ] = None,
     joint_map: Annotated[
         str | None, typer.Option(help="BVH: bvh_cmu, bvh_bandai_namco, or a YAML file that names the joints.")
     ] = None,
@@ -50,9 +56,10 @@ def prepare(
 
     overrides = [*(set_ or []), *([f"max_bad_share={max_bad_share}"] if max_bad_share is not None else [])]
     cfg = load_config(PrepareConfig, config, overrides)
+    cfg = cfg.model_copy(update={"exclude": (*cfg.exclude, *(exclude or []))})
     names = load_config(JointMap, joint_map) if joint_map is not None else None
     folder = resolve_out(out, DEFAULT_DATASET, print_default)
-    prepared = prepare_dataset(source, folder, cfg, names, body_models, index)
+    prepared = prepare_dataset(source, folder, cfg, names, body_models, index, captions)
     for path in plot_dataset(folder):
         print_default("plot", path, "made with the dataset")
     print_summary(prepared)

@@ -84,7 +84,11 @@ def sample(
         ),
     ] = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Joints as the network made them; default: feet are planted.")
+        bool,
+        typer.Option(
+            "--raw",
+            help="Joints as the network made them; default: feet are planted, and sides are those of the prompt.",
+        ),
     ] = False,
     device: Device = "auto",
     run: Annotated[

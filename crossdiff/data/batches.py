@@ -6,6 +6,7 @@ A resumed run gets the same batches as an uninterrupted one, and devices that sh
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -79,6 +80,7 @@ class MocapBatches:
     max_frames: length of the longest window.
     first: (steps, frames), the maximum in the first steps of training.
     film: filmed clips that every batch has beside these.
+    balance: clips are drawn with replacement and weights n ** -balance, where n clips have the same first caption.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class MocapBatches:
         share_2d: float = 1.0,
         first: tuple[int, int] | None = None,
         film: FilmedClips | None = None,
+        balance: float = 0.0,
     ) -> None:
         self.data, self.batch_size, self.views, self.seed, self.film = data, batch_size, views, seed, film
         self._max_frames, self._first = max_frames, first
@@ -99,6 +102,7 @@ class MocapBatches:
         place = split_positions(data.ids, seed)
         self._clips = np.flatnonzero(place < max(share_2d, share_3d))
         self._has_3d = place < share_3d
+        self._weights = _rarity([data.captions[i][0].text for i in self._clips], balance) if balance else None
         self._order: tuple[int, list[ndarray]] = (-1, [])
 
     def clips(self, step: int) -> ndarray:
@@ -128,7 +132,10 @@ class MocapBatches:
     def _shuffled(self, epoch: int) -> list[ndarray]:
         """Indices of the clips of every batch of an epoch."""
         rng = np.random.default_rng((self.seed, 0, epoch))
-        order = rng.permutation(self._clips)
+        if self._weights is None:
+            order = rng.permutation(self._clips)
+        else:
+            order = rng.choice(self._clips, len(self._clips), p=self._weights)
         if len(order) < self.batch_size:
             return [rng.choice(order, self.batch_size)]
         # Clips of the incomplete batch are dropped before sorting by length, or they would always be the longest.
@@ -139,6 +146,13 @@ class MocapBatches:
         order = np.concatenate([p[np.argsort(clipped[p], kind="stable")] for p in parts])
         batches = order.reshape(-1, self.batch_size)
         return list(batches[rng.permutation(len(batches))])
+
+
+def _rarity(captions: Sequence[str], balance: float) -> ndarray:
+    """Probability of each clip by the number of clips with its caption; sums to 1."""
+    counts = Counter(captions)
+    weights = np.array([counts[caption] ** -balance for caption in captions])
+    return weights / weights.sum()
 
 
 def split_positions(ids: Sequence[str], seed: int) -> ndarray:
@@ -154,19 +168,29 @@ def split_positions(ids: Sequence[str], seed: int) -> ndarray:
 
 
 class WildBatches:
-    """Batches of wild clips, drawn with replacement: runs are often smaller than a batch. clips: which; else all."""
+    """Batches of wild clips, drawn with replacement: runs are often smaller than a batch.
+
+    clips: which; else all. balance: as in `MocapBatches`.
+    """
 
     film: FilmedClips | None = None
 
     def __init__(
-        self, data: WildDataset, batch_size: int, max_frames: int, seed: int, clips: ndarray | None = None
+        self,
+        data: WildDataset,
+        batch_size: int,
+        max_frames: int,
+        seed: int,
+        clips: ndarray | None = None,
+        balance: float = 0.0,
     ) -> None:
         self.data, self.batch_size, self.max_frames, self.seed = data, batch_size, max_frames, seed
         self._clips = np.arange(len(data)) if clips is None else clips
+        self._weights = _rarity([data.captions[i][0] for i in self._clips], balance) if balance else None
 
     def crops(self, step: int, rows: Sequence[int]) -> list[ClipWindow]:
         rngs = [np.random.default_rng((self.seed, 2, step, row)) for row in rows]
-        return [self.data.crop(int(rng.choice(self._clips)), self.max_frames, rng) for rng in rngs]
+        return [self.data.crop(int(rng.choice(self._clips, p=self._weights)), self.max_frames, rng) for rng in rngs]
 
     def captions(self) -> list[str]:
         return sorted({c for i in self._clips for c in self.data.captions[i] if c})

@@ -18,8 +18,8 @@ from torch import Tensor
 from crossdiff.config import Config
 from crossdiff.data.batch import ClipWindow
 from crossdiff.data.captions import Caption, read_caption_file
+from crossdiff.data.companions import read_ids
 from crossdiff.data.packed import PackedClips
-from crossdiff.data.sources import read_ids
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npy, read_json
 from crossdiff.representation.features2d import joints_to_features_2d

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-import numpy as np
-import torch
 from pydantic import Field
 
 from crossdiff.config import Config
 from crossdiff.data.bvh import JointMap
-from crossdiff.data.captions import Caption, keep_captions, mirror_caption, window_captions
-from crossdiff.data.plausible import (
-    FRAME_RATES,
-    bone_names,
-    bones_without_length,
-    check_frame_rate,
-    check_joints,
-    rebuild_end,
-)
+from crossdiff.data.companions import SPLITS
+from crossdiff.data.conversion import ClipConverter, drawn_split
+from crossdiff.data.joining import JoinedSources, join_sources
+from crossdiff.data.plausible import FRAME_RATES
 from crossdiff.data.published import PublishedFolder
-from crossdiff.data.sources import SPLITS, RawClip, RawSource, open_source
-from crossdiff.data.tally import BAD_LINE, CUT_OFF, LONG, ClipResult, LeftOut, PrepareSummary, Tally, Written
-from crossdiff.errors import ClipError, ConfigError, InputError
-from crossdiff.files import decoding, save_npy, write_text
+from crossdiff.data.sources import RawSource, open_source
+from crossdiff.data.tally import ClipResult, LeftOut, PrepareSummary, Tally
+from crossdiff.errors import ConfigError, InputError
 from crossdiff.progress import track
-from crossdiff.representation.features3d import canonicalise, joints_to_features_3d, retarget
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.skeleton import SKELETONS, Skeleton
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
-# Features and placed joints of a clip.
-_Features = tuple[np.ndarray, np.ndarray]
 # Half of the time goes by waiting for files to be synced; the rest mostly runs without Python's lock.
 _THREADS = 4
 _CHUNK = 64
@@ -67,68 +50,110 @@ class PrepareConfig(Config):
     """Scale every body to the skeleton's target body."""
     mirror: bool = True
     """Add a mirrored copy of every clip."""
+    describe: bool = False
+    """Add captions of what the joints of training clips show, with side and time, such as kicks and lifted knees; and
+    motion on the spot, made of every eighth training clip in which somebody walks or runs ahead."""
     parity: bool = False
     """Keep HumanML3D's flaw in the yaw velocity; see `joints_to_features_3d`."""
     val_share: float = Field(0.05, ge=0, lt=1)
     """Fraction of the clips for validation, where the source has no splits."""
     test_share: float = Field(0.15, ge=0, lt=1)
     """Fraction of the clips for testing, where the source has no splits."""
+    exclude: tuple[str, ...] = ()
+    """Clips to leave out: patterns of their ids, such as `walk_*` (`*`, `?` and `[...]` as in file names)."""
     max_bad_share: float = Field(0.05, ge=0, le=1)
     """Fraction of broken clips, or unreadable caption lines, above which they are an error; the rest is prepared."""
 
 
 def prepare(
-    source: Path,
+    source: Path | Sequence[Path],
     out: Path,
     cfg: PrepareConfig | None = None,
     joint_map: JointMap | None = None,
     body_models: Path | None = None,
     index: Path | None = None,
+    captions: Path | None = None,
 ) -> PrepareSummary:
     """Write `new_joints/`, `new_joint_vecs/`, `texts/`, split lists, `Mean.npy`, `Std.npy` (3D), `Mean2d.npy`, ...
 
+    source: one or several, of any kinds, whose clips have different ids. captions: JSON `{clip id: [sentences]}` that
+    adds to their captions.
     Published features (`new_joint_vecs/` in the source) are kept; other motions are converted. Without any caption
     files, clips have no captions and train the null condition. Statistics are those of the training split; for 2D
     features, of its four orthographic side views. Omitted clips and captions are listed in `left_out.csv` with reasons;
     where too many are broken, the summary's `raise_failures` raises PartialFailure. InputError without training clips.
     """
     cfg = cfg or PrepareConfig()
+    paths = [source] if isinstance(source, Path) else list(source)
+    for path in paths:
+        _check_apart(path, out)
+    opened = [(path, PublishedFolder.find(path) or open_source(path, joint_map, body_models, index)) for path in paths]
+    skeleton = _skeleton(opened, cfg, joint_map)
+    joined = join_sources(opened, cfg.exclude, captions)
+    only = joined.sources[0] if len(joined.sources) == 1 and not cfg.exclude else None
+    statistics = only.statistics() if isinstance(only, PublishedFolder) else None
+    tally = Tally(skeleton, cfg.layout_2d)
+    tally.left_out += joined.left_out
+    for one in joined.sources:
+        for result in _unlisted(one):
+            tally.add(result)
+    _begin(out)
+    for one in joined.sources:
+        if isinstance(one, RawSource):
+            results = _in_threads(ClipConverter(one, out, skeleton, cfg, joined.names, joined.ids), one.clips)
+        else:
+            results = _take_over(one, out, cfg)
+        for outcome in results:
+            tally.add(outcome)
+    tally.check()
+    kinds = ", ".join(dict.fromkeys(one.kind for one in joined.sources))
+    return tally.finish(out, cfg.max_bad_share, statistics, source=kinds, config=_record(cfg, skeleton, joined))
+
+
+def _check_apart(source: Path, out: Path) -> None:
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
         raise InputError(f"{out}: is the source; name another folder with --out (published arrays are hard-linked)")
-    published = PublishedFolder.find(source)
-    if published is not None:
-        return _take_over(published, out, cfg)
-    if joint_map is not None and joint_map.skeleton != cfg.skeleton:
-        raise ConfigError(f"joint map: for {joint_map.skeleton}, but the dataset is to be {cfg.skeleton}; set skeleton")
-    raw = open_source(source, joint_map, body_models, index)
-    skeleton = SKELETONS[cfg.skeleton]
-    tally = Tally(skeleton, cfg.layout_2d)
-    for clip_id in raw.absent:
-        tally.add(ClipResult(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)]))
-    _begin(out)
-    for outcome in _in_threads(_Maker(raw, out, skeleton, cfg), raw.clips):
-        tally.add(outcome)
-    tally.check()
-    return tally.finish(out, cfg.max_bad_share, source=raw.kind, config=cfg.model_dump())
 
 
-def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> PrepareSummary:
+def _skeleton(
+    opened: Sequence[tuple[Path, RawSource | PublishedFolder]], cfg: PrepareConfig, joint_map: JointMap | None
+) -> Skeleton:
+    """The skeleton of all sources: published features have their own, other motions that of the settings."""
+    named = {path: one.skeleton.name if isinstance(one, PublishedFolder) else cfg.skeleton for path, one in opened}
+    if len(set(named.values())) > 1:
+        said = ", ".join(f"{path}: {name}" for path, name in named.items())
+        raise InputError(f"sources: have different skeletons ({said}); prepare those of each skeleton apart")
+    name = next(iter(named.values()))
+    if joint_map is not None and joint_map.skeleton != name and any(isinstance(one, RawSource) for _, one in opened):
+        raise ConfigError(f"joint map: for {joint_map.skeleton}, but the dataset is to be {name}; set skeleton")
+    return SKELETONS[name]
+
+
+def _unlisted(source: RawSource | PublishedFolder) -> Iterator[ClipResult]:
+    """Rows of clips without a motion, and of published motions that no list names."""
+    if isinstance(source, RawSource):
+        for clip_id in source.absent:
+            yield ClipResult(left_out=[LeftOut(clip_id, "listed, but without a motion", broken=True)])
+    elif source.splits:
+        for clip_id in source.ids:
+            if clip_id not in source.splits:
+                yield ClipResult(left_out=[LeftOut(clip_id, "in no split list")])
+
+
+def _take_over(published: PublishedFolder, out: Path, cfg: PrepareConfig) -> Iterator[ClipResult]:
     min_frames = cfg.min_frames or published.skeleton.min_frames
-    tally, statistics = Tally(published.skeleton, cfg.layout_2d), published.statistics()
-    splits = published.splits or {i: _drawn_split(i, cfg) for i in published.ids}
+    splits = published.splits or {i: drawn_split(i, cfg) for i in published.ids}
 
     def place(clip_id: str) -> ClipResult:
         return published.place(clip_id, splits[clip_id], out, min_frames, cfg.max_frames)
 
-    for clip_id in published.ids:
-        if clip_id not in splits:
-            tally.add(ClipResult(left_out=[LeftOut(clip_id, "in no split list")]))
-    _begin(out)
-    for outcome in _in_threads(place, list(splits)):
-        tally.add(outcome)
-    tally.check()
-    config = cfg.model_dump() | {"skeleton": published.skeleton.name, "mirror": False, "retarget": False}
-    return tally.finish(out, cfg.max_bad_share, statistics, source="published", config=config)
+    return _in_threads(place, list(splits))
+
+
+def _record(cfg: PrepareConfig, skeleton: Skeleton, joined: JoinedSources) -> dict[str, Any]:
+    """The settings that the dataset was made with; published features are neither mirrored nor scaled."""
+    record = cfg.model_dump() | {"skeleton": skeleton.name}
+    return record if joined.raw else record | {"mirror": False, "retarget": False}
 
 
 def _begin(out: Path) -> None:
@@ -142,190 +167,3 @@ def _in_threads(work: Callable[[T], ClipResult], items: Sequence[T]) -> Iterator
     with ThreadPoolExecutor(_THREADS) as pool:
         chunks = (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))
         yield from track((outcome for chunk in chunks for outcome in pool.map(work, chunk)), "prepare", len(items))
-
-
-class _Maker:
-    """Computes and writes the features of a clip and of its mirrored copy."""
-
-    def __init__(self, raw: RawSource, out: Path, skeleton: Skeleton, cfg: PrepareConfig) -> None:
-        self.raw, self.out, self.skeleton, self.cfg = raw, out, skeleton, cfg
-        self.min_frames = cfg.min_frames or skeleton.min_frames
-        self.ids = {clip.id for clip in raw.clips}
-        names = [clip.name for clip in raw.clips]
-        self.window = next(mark for n in itertools.count() if not _any_window(names, mark := "_" * n + "_w"))
-
-    def __call__(self, clip: RawClip) -> ClipResult:
-        """The features are computed before any is written: an unusable clip leaves nothing."""
-        good, left, lines = self._captions(clip.id)
-        try:
-            # Whatever is wrong with a clip costs the clip alone; the disk is not touched here.
-            with decoding(clip.id, "usable motion", ClipError):
-                joints, rebuilt = self._joints(clip)
-                pieces = self._pieces(joints) if len(joints) > self.min_frames else []
-                features = [self._features(joints[start : stop + 1]) for start, stop in pieces]
-        except (ClipError, InputError) as error:
-            log.info("%s: %s", clip.id, error)
-            broken = error if isinstance(error, _Unfit) else _Unfit("not readable", str(error))
-            return ClipResult([], [*left, LeftOut(clip.id, broken.reason, broken.detail, broken=True)], lines)
-        left += rebuilt
-        frames = max(len(joints) - 1, 0)
-        split = self._split_of(clip.id)
-        if not good and self.raw.texts:
-            left.append(LeftOut(clip.id, "without a caption"))
-        elif not pieces:
-            left.append(LeftOut(clip.id, f"shorter than {self.min_frames} frames", f"{len(joints) - 1} frames"))
-        elif split is None:
-            left.append(LeftOut(clip.id, "in no split list"))
-        else:
-            return self._written(clip, split, good, pieces, features, ClipResult([], left, lines, frames))
-        return ClipResult([], left, lines, frames)
-
-    def _written(
-        self,
-        clip: RawClip,
-        split: str,
-        captions: list[Caption],
-        pieces: list[tuple[int, int]],
-        features: list[list[_Features]],
-        outcome: ClipResult,
-    ) -> ClipResult:
-        """Write the windows of a clip and their mirrored copies; returns `outcome` with them."""
-        written, left, lines, frames = outcome.written, outcome.left_out, outcome.lines, outcome.frames
-        versions = {"": captions}
-        if self.cfg.mirror and not self._mirrored_already(clip.id):
-            # HumanML3D has separate captions for mirrored copies.
-            own, bad, more = self._captions(f"M{clip.id}")
-            left, lines = left + bad, lines + more
-            versions["M"] = own or [mirror_caption(c) for c in captions]
-        for mark, of_all in versions.items():
-            kept = [self._of_piece(of_all, piece, frames, len(pieces)) for piece in pieces]
-            lost = [c for c in of_all if len(pieces) == 1 and c not in kept[0]]
-            left += [LeftOut(f"{mark}{clip.id}", CUT_OFF, c.line) for c in lost]
-            for n, (piece, made, own) in enumerate(zip(pieces, features, kept, strict=True)):
-                name = f"{mark}{clip.name}" + (f"{self.window}{n}" if len(pieces) > 1 else "")
-                if own or not self.raw.texts:
-                    written.append(self._write(name, made[bool(mark)], own, split, bool(mark)))
-                elif not mark:
-                    left.append(LeftOut(name, "without a caption", f"frames {piece[0]} to {piece[1]} of {clip.id}"))
-        used = sum(stop - start for start, stop in pieces)
-        if used < frames:
-            left.append(LeftOut(clip.id, LONG, f"{frames - used} of {frames} frames"))
-        return ClipResult(written, left, lines, frames)
-
-    def _pieces(self, joints: np.ndarray) -> list[tuple[int, int]]:
-        """First frame and frame after the last of each window of the clip's features."""
-        frames, longest = len(joints) - 1, self.cfg.max_frames
-        if frames <= longest or self.cfg.long_clips == "crop":
-            return [(0, min(frames, longest))]
-        parts = -(-frames // longest)
-        if frames // parts < self.min_frames:  # equal windows would be too short: the end is left out
-            return [(n * longest, (n + 1) * longest) for n in range(frames // longest)]
-        bounds = np.linspace(0, frames, parts + 1).round().astype(int).tolist()
-        return list(itertools.pairwise(bounds))
-
-    def _of_piece(self, captions: list[Caption], piece: tuple[int, int], frames: int, pieces: int) -> list[Caption]:
-        if pieces == 1:
-            return keep_captions(captions, frames, self.cfg.max_frames, self.skeleton.fps)[0]
-        start, stop = (frame / self.skeleton.fps for frame in piece)
-        return window_captions(captions, start, stop, frames / self.skeleton.fps)
-
-    def _joints(self, clip: RawClip) -> tuple[np.ndarray, list[LeftOut]]:
-        """Joints of the clip's span, in the skeleton's unit and at its frame rate; and what was rebuilt in them."""
-        motion = clip.read()
-        joints, count = motion.joints, self.skeleton.num_joints
-        if joints.dtype.kind not in "fiu" or joints.ndim != 3 or joints.shape[1:] != (count, 3):
-            raise _Unfit(f"not of shape (frames, {count}, 3)", str(joints.shape))
-        if not np.isfinite(joints).all():
-            raise _Unfit("with NaN or infinite joints")
-        fps = self.cfg.fps or motion.fps or self.skeleton.fps
-        unit = motion.metres_per_unit or self.cfg.metres_per_unit or self.skeleton.metres_per_unit
-        rebuilt: list[LeftOut] = []
-        try:
-            check_frame_rate(fps)
-            check_joints(joints * unit)
-            if len(joints) and (flat := bones_without_length(joints, self.skeleton)):
-                names = bone_names(flat, self.skeleton)
-                ends = set(range(self.skeleton.num_joints)) - set(self.skeleton.parents)
-                if len(flat) > 1 or flat[0] not in ends or self.skeleton.body is None:
-                    raise ClipError(f"bones without length: {names}; check the joint map")
-                joints = rebuild_end(joints, flat[0], self.skeleton)
-                rebuilt.append(LeftOut(clip.id, "end joints rebuilt from the target body", names))
-        except ClipError as error:
-            raise _Unfit("not plausible", str(error)) from None
-        resampled = resample(joints.astype(np.float32), fps, self.skeleton.fps)
-        if unit != self.skeleton.metres_per_unit:
-            resampled = resampled * np.float32(unit / self.skeleton.metres_per_unit)
-        if clip.span is None:
-            return resampled, rebuilt
-        start, stop = (None if s is None else round(s * self.skeleton.fps) for s in clip.span)
-        return resampled[start:stop], rebuilt
-
-    def _split_of(self, clip_id: str) -> str | None:
-        return self.raw.splits.get(clip_id) if self.raw.splits else _drawn_split(clip_id, self.cfg)
-
-    def _mirrored_already(self, clip_id: str) -> bool:
-        """Whether the source holds both a clip and its mirrored copy, as HumanML3D's own folders do (ID and MID)."""
-        return f"M{clip_id}" in self.ids or (clip_id.startswith("M") and clip_id[1:] in self.ids)
-
-    def _captions(self, clip_id: str) -> tuple[list[Caption], list[LeftOut], int]:
-        """Captions of a clip, the unreadable ones, and the number of all lines."""
-        good, bad = self.raw.captions(clip_id)
-        return good, [LeftOut(clip_id, BAD_LINE, why) for why in bad], len(good) + len(bad)
-
-    def _features(self, joints: np.ndarray) -> list[_Features]:
-        """Features of a clip and, if wanted, of its mirrored copy."""
-        versions = [joints]
-        if self.cfg.mirror:
-            versions.append(joints[:, list(self.skeleton.mirror)] * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype))
-        made = []
-        for version in versions:
-            motion = torch.from_numpy(np.ascontiguousarray(version))
-            if self.cfg.retarget and self.skeleton.body is not None:
-                motion = retarget(motion, torch.tensor(self.skeleton.body), self.skeleton)
-            features = joints_to_features_3d(motion, self.skeleton, self.cfg.parity).numpy()
-            placed = canonicalise(motion, self.skeleton).numpy()
-            if not (np.isfinite(features).all() and np.isfinite(placed).all()):
-                raise _Unfit("not plausible", "its features are not finite; check the skeleton's joints")
-            made.append((features, placed))
-        return made
-
-    def _write(self, name: str, made: _Features, captions: list[Caption], split: str, mirrored: bool) -> Written:
-        features, placed = made
-        save_npy(self.out / "new_joint_vecs" / f"{name}.npy", features)
-        save_npy(self.out / "new_joints" / f"{name}.npy", placed)
-        write_text(self.out / "texts" / f"{name}.txt", "".join(c.line + "\n" for c in captions))
-        return Written(name, split, features, placed, len(captions), mirrored)
-
-
-class _Unfit(ClipError):
-    """A clip that cannot be used."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail = reason, detail
-
-
-def _any_window(names: Sequence[str], mark: str) -> bool:
-    """Whether a clip has a name as windows with this mark would have."""
-    return any(re.search(rf"{mark}\d+$", name) for name in names)
-
-
-def _drawn_split(clip_id: str, cfg: PrepareConfig) -> str:
-    """A split by a hash of the clip's name, which does not depend on the other clips."""
-    draw = int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
-    if draw < cfg.test_share:
-        return "test"
-    return "val" if draw < cfg.test_share + cfg.val_share else "train"
-
-
-def resample(joints: np.ndarray, fps: float, target_fps: float) -> np.ndarray:
-    """Linear interpolation of (F, J, C) to another frame rate; the first frame is kept."""
-    if fps == target_fps or len(joints) < 2:
-        return joints
-    last = len(joints) - 1
-    # Frame times are rounded in files, so the last frame may appear slightly early.
-    count = int(last / fps * target_fps + 1e-3) + 1
-    times = np.minimum(np.arange(count) / target_fps * fps, last)
-    low = np.minimum(times.astype(int), last - 1)
-    part = (times - low)[:, None, None].astype(joints.dtype)
-    return joints[low] * (1 - part) + joints[low + 1] * part

@@ -7,13 +7,14 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy import ndarray
 
 from crossdiff.data.captions import keep_captions, parse_captions
-from crossdiff.data.sources import read_splits, read_texts
+from crossdiff.data.companions import read_splits, read_texts
 from crossdiff.data.tally import BAD_LINE, CUT_OFF, LONG, ClipResult, LeftOut, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, save_npy, temporary_beside, write_text
@@ -37,6 +38,8 @@ class PublishedFolder:
     ids: list[str]
     splits: dict[str, str]
     texts: dict[str, list[str]]
+
+    kind: ClassVar[str] = "published"
 
     @classmethod
     def find(cls, source: Path) -> PublishedFolder | None:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff.data.amass import BodyModels, is_amass, read_amass
 from crossdiff.data.bvh import JointMap, joints_of, read_bvh
 from crossdiff.data.captions import Caption, parse_captions
+from crossdiff.data.clip_names import dataset_names
+from crossdiff.data.companions import companion_suffix, is_shown, read_splits, read_texts
+from crossdiff.data.segments import find_index, read_segments
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import decoding, load_npy, load_npz, npz_names
 
-SPLITS = ("train", "val", "test")
 _PACKED = {"joints_delta", "offsets", "ids", "unit_m"}
 # AMASS: body shapes of a subject, and the first stage of a fit, which hold no motion.
 _NO_MOTION = re.compile(r"shape|neutral_stagei|.*_stagei", re.IGNORECASE)
 # AMASS: what names of recordings end in, by release; the index of clips says `_poses`.
 _RELEASE = re.compile(r"_(poses|stageii)$")
-# What names of files and words of lists cannot hold.
-_NOT_IN_NAMES = re.compile(r"[\s/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+|^\.+")
-_LONGEST_NAME = 180  # bytes; temporary files have longer names
-_MOST_TEXT = 2**30  # bytes of a zip of captions
-INDEX_COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
-# Frame rate of the index.
-INDEX_FPS = 20
-# Seconds that HumanML3D drops at the start of some datasets' recordings before it counts frames.
-_LEAD = {"Eyes_Japan_Dataset": 3.0, "MPI_HDM05": 3.0, "TotalCapture": 1.0, "MPI_Limits": 1.0, "Transitions_mocap": 0.5}
 
 
 @dataclass(frozen=True)
@@ -77,6 +67,10 @@ class RawSource:
     splits: dict[str, str] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
 
+    @property
+    def ids(self) -> list[str]:
+        return [clip.id for clip in self.clips]
+
     def captions(self, clip_id: str) -> tuple[list[Caption], list[str]]:
         """Captions of a clip, and the errors of malformed lines."""
         return parse_captions(self.texts.get(clip_id, []))
@@ -87,6 +81,7 @@ def open_source(
 ) -> RawSource:
     """Find motions, `texts/` or `texts.zip`, and `train|val|test.txt` in a folder (or beside a single file).
 
+    Beside `motions_more.npz`, `texts_more.zip` and `train_more.txt` come first, and so for any other ending.
     joint_map: needed for BVH; body_models: folder, needed for AMASS; index: HumanML3D's index.csv of clips in
     recordings, found in the folder where it is not given.
     """
@@ -101,75 +96,14 @@ def open_source(
             raise InputError(f"{index}: an index cuts AMASS or BVH recordings; {source} holds joint arrays")
     elif index := index or find_index(folder):
         raw = _cut(raw, index)
-    texts, splits = read_texts(folder), read_splits(folder)
-    ids = {clip.id for clip in raw.clips}
+    suffix = companion_suffix(source)
+    texts, splits = read_texts(folder, suffix), read_splits(folder, suffix)
+    ids = set(raw.ids)
     known = ids | {f"M{i}" for i in ids} | set(raw.absent)
     absent = [*raw.absent, *(i for i in splits if i not in known and i.removeprefix("M") not in raw.absent)]
-    names = dataset_names([clip.id for clip in raw.clips])
+    names = dataset_names(raw.ids)
     clips = [replace(clip, name=name) for clip, name in zip(raw.clips, names, strict=True)]
     return replace(raw, clips=clips, texts=texts, splits=splits, absent=absent)
-
-
-def dataset_names(ids: Sequence[str]) -> list[str]:
-    """Unique names for files and lists: the ids themselves, except those that repeat or are more than a word.
-
-    None is that of the mirrored copy, `M`NAME, of another clip whose id was changed.
-    """
-    plain = [_plain_name(clip_id) for clip_id in ids]
-    taken = {name for name, clip_id in zip(plain, ids, strict=True) if name == clip_id}
-    names, met = [], set[str]()
-    for name, clip_id in zip(plain, ids, strict=True):
-        candidate, count = name, 1
-        while candidate in met or (
-            (count > 1 or name != clip_id) and taken & {candidate, f"M{candidate}", candidate.removeprefix("M")}
-        ):
-            count += 1
-            candidate = f"{name}-{count}"
-        met.add(candidate)
-        taken.add(candidate)
-        names.append(candidate)
-    return names
-
-
-def _plain_name(clip_id: str) -> str:
-    name = _NOT_IN_NAMES.sub("_", clip_id) or "_"
-    if len(name.encode()) <= _LONGEST_NAME:
-        return name
-    digest = hashlib.sha256(clip_id.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    return f"{name.encode()[:_LONGEST_NAME].decode('utf-8', 'ignore')}-{digest}"
-
-
-def read_splits(folder: Path) -> dict[str, str]:
-    """Clip id -> split, from `train.txt`, `val.txt` and `test.txt`, one id per line; other lists are ignored."""
-    lists = {s: folder / f"{s}.txt" for s in SPLITS}
-    return {clip_id: split for split, path in lists.items() if path.is_file() for clip_id in read_ids(path)}
-
-
-def read_ids(path: Path) -> list[str]:
-    """The ids of a split list, one per line, which may hold spaces; InputError if it is not UTF-8."""
-    return [clip_id for line in _text(path).split("\n") if (clip_id := line.strip())]
-
-
-def read_texts(folder: Path) -> dict[str, list[str]]:
-    """Clip id -> lines of its caption file, from `texts.zip` or `texts/`; lines that are not UTF-8 are marked."""
-    archive = folder / "texts.zip"
-    if archive.is_file():
-        with decoding(archive, "a readable zip of caption files"), zipfile.ZipFile(archive) as z:
-            if (size := sum(member.file_size for member in z.infolist())) > _MOST_TEXT:
-                raise ValueError(f"would expand to {size / 1e9:.1f} GB")
-            names = [n for n in z.namelist() if n.endswith(".txt") and _is_shown(PurePosixPath(n))]
-            return {Path(n).stem: _lines(z.read(n).decode("utf-8", "replace")) for n in names}
-    paths = sorted(p for p in (folder / "texts").glob("*.txt") if _is_shown(p.relative_to(folder)))
-    return {p.stem: _lines(_text(p, "replace")) for p in paths}
-
-
-def _lines(text: str) -> list[str]:
-    return text.removeprefix("\ufeff").splitlines()
-
-
-def _is_shown(path: PurePath) -> bool:
-    """False for hidden files, such as the `._NAME` that macOS puts beside NAME, and for what is in `__MACOSX`."""
-    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def _arrays(source: Path) -> RawSource:
@@ -185,9 +119,9 @@ def _find_arrays(folder: Path) -> list[Path]:
     if packed.is_file():
         return [packed]
     for place in (folder / "new_joints", folder / "joints", folder):
-        if found := sorted(p for p in place.glob("*.npy") if _is_shown(p.relative_to(folder))):
+        if found := sorted(p for p in place.glob("*.npy") if is_shown(p.relative_to(folder))):
             return found
-    found = sorted(p for p in folder.glob("*.npz") if _is_shown(p.relative_to(folder)))
+    found = sorted(p for p in folder.glob("*.npz") if is_shown(p.relative_to(folder)))
     if len(found) > 1:
         raise InputError(f"{folder}: holds {len(found)} npz files; give one of them, such as {found[0]}")
     if found:
@@ -243,7 +177,7 @@ def _recordings(source: Path, joint_map: JointMap | None, body_models: Path | No
 def _files(source: Path, suffix: str) -> list[Path]:
     if source.is_file():
         return [source] if source.suffix.lower() == suffix else []
-    found = (p for p in source.rglob("*") if p.suffix.lower() == suffix and _is_shown(p.relative_to(source)))
+    found = (p for p in source.rglob("*") if p.suffix.lower() == suffix and is_shown(p.relative_to(source)))
     return sorted(p for p in found if p.is_file())
 
 
@@ -283,48 +217,3 @@ def _cut(raw: RawSource, index: Path) -> RawSource:
         else:
             absent.append(segment.clip_id)
     return replace(raw, clips=clips, absent=absent)
-
-
-def _text(path: Path, errors: str = "strict") -> str:
-    try:
-        return path.read_text("utf-8-sig", errors)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as text ({error}); save it as UTF-8") from None
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A row of the index. recording: path below the source's folder, without suffix; start, stop: seconds."""
-
-    clip_id: str
-    recording: str
-    start: float
-    stop: float | None
-
-
-def find_index(folder: Path) -> Path | None:
-    """The folder's index.csv if it has HumanML3D's columns, else None."""
-    path = folder / "index.csv"
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8-sig", errors="replace") as handle:
-        names = [name.strip() for name in handle.readline().split(",")]
-    return path if set(INDEX_COLUMNS) <= set(names) else None
-
-
-def read_segments(path: Path) -> list[Segment]:
-    """The clips of an index, in its order."""
-    with decoding(path, f"an index of clips with {', '.join(INDEX_COLUMNS)}"):
-        table = pd.read_csv(path, encoding="utf-8-sig")
-        rows = zip(*(table[name] for name in INDEX_COLUMNS), strict=True)
-        return [_segment(str(source), int(start), int(stop), str(name)) for source, start, stop, name in rows]
-
-
-def _segment(source: str, start: int, stop: int, name: str) -> Segment:
-    recording = PurePosixPath(source.replace("\\", "/").removeprefix("./").removeprefix("pose_data/")).with_suffix("")
-    lead = next((seconds for dataset, seconds in _LEAD.items() if dataset in source), 0.0)
-    if start < 0 or (stop >= 0 and stop <= start):
-        raise ValueError(f"{name}: frames {start} to {stop}")
-    # The index writes -1 for an open end.
-    end = None if stop < 0 else lead + stop / INDEX_FPS
-    return Segment(name.removesuffix(".npy"), str(recording), lead + start / INDEX_FPS, end)

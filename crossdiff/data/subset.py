@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossdiff.data.companions import read_ids
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.data.sources import read_ids
 from crossdiff.data.tally import ClipResult, Tally, Written
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, read_json

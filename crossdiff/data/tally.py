@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossdiff import __version__
-from crossdiff.data.sources import SPLITS
+from crossdiff.data.companions import SPLITS
 from crossdiff.errors import InputError
 from crossdiff.files import save_npy, save_npz, write_json, write_text
 from crossdiff.representation.features2d import joints_to_features_2d

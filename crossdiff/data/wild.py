@@ -14,6 +14,7 @@ from numpy.random import Generator
 
 from crossdiff.data.batch import ClipWindow
 from crossdiff.data.captions import read_caption_file
+from crossdiff.data.cycles import find_cycle, hold_still, placed_rows, repeated_rows
 from crossdiff.errors import ClipError, InputError
 from crossdiff.files import load_npz
 from crossdiff.representation.layouts import layout_2d, layout_3d
@@ -27,13 +28,16 @@ class WildDataset:
     A clip without captions has the empty one, the null condition. Clips are kept in memory: they are small and read
     often. All pseudo 3D values are used in the loss, 2D values only where they are visible. A clip has the quality of
     its label, 1 without one. With `labelled` off, no labels are read, and the clips have 2D motion only.
+    repeat: repeat the cycles of clips in random windows; see `find_cycle`. place_in: frames of the longest windows that
+    shorter clips are placed in; see `placed_rows`.
     """
 
-    def __init__(self, run: Path, labelled: bool = True) -> None:
-        self._labelled = labelled
+    def __init__(self, run: Path, labelled: bool = True, repeat: bool = False, place_in: int = 0) -> None:
+        self._labelled, self._repeat, self._place_in = labelled, repeat, place_in
         folder = "pseudo3d" if labelled else "features2d"
         self.ids = [p.stem for p in sorted((run / folder).glob("*.npz"))]
         self.skipped: dict[str, str] = {}
+        self._cycles: dict[int, tuple[int, int] | None] = {}
         self.clips: list[ClipWindow] = []
         self.captions: list[list[str]] = []
         for clip_id in list(self.ids):
@@ -108,30 +112,45 @@ class WildDataset:
     def copy(self) -> WildDataset:
         """The same clips with separate labels."""
         other = copy(self)
-        other.clips = list(self.clips)
+        other.clips, other._cycles = list(self.clips), {}
         return other
+
+    def _cycle(self, index: int) -> tuple[int, int] | None:
+        if index not in self._cycles:
+            self._cycles[index] = find_cycle(self.clips[index].features["3d"])
+        return self._cycles[index]
 
     def relabel(self, index: int, features: Float[ndarray, "t d"]) -> None:
         """Replace the pseudo label of a clip."""
         clip = self.clips[index]
+        self._cycles.pop(index, None)
         self.clips[index] = replace(clip, features={**clip.features, "3d": features.astype(np.float32)})
 
     def crop(self, index: int, max_frames: int, rng: Generator) -> ClipWindow:
         """A random caption and a random window of at most `max_frames` frames."""
         clip, captions = self.clips[index], self.captions[index]
-        length = min(max_frames, clip.num_frames)
-        start = int(rng.integers(clip.num_frames - length + 1))
-        rows = slice(start, start + length)
+        # In this layout, the root's position is relative to the first frame of the window.
+        layout, absolute = layout_2d(HUMANML3D, "official"), self.dims["2d"] == layout_2d(HUMANML3D, "official").dim
+        cycle = None if absolute or not self._repeat else self._cycle(index)
+        rows, own = np.arange(clip.num_frames), np.ones(clip.num_frames, dtype=bool)
+        if cycle is not None:
+            rows = repeated_rows(cycle, clip.num_frames, max_frames, rng)
+            own = np.ones(len(rows), dtype=bool)
+        elif self._place_in and not absolute:
+            rows, own = placed_rows(clip.num_frames, min(self._place_in, max_frames), rng)
+        length = min(max_frames, len(rows))
+        start = int(rng.integers(len(rows) - length + 1))
+        rows, own = rows[start : start + length], own[start : start + length]
         features = {d: x[rows] for d, x in clip.features.items()}
-        layout = layout_2d(HUMANML3D, "official")
-        if start and self.dims["2d"] == layout.dim:
-            # The root's position is relative to the first frame of the window.
-            features["2d"] = features["2d"].copy()
+        if start and absolute:
             features["2d"][:, layout.root] -= clip.features["2d"][start - 1, layout.root]
+        if not own.all():
+            hold_still(features["3d"], layout_3d(HUMANML3D), own)
+            hold_still(features["2d"], layout_2d(HUMANML3D), own)
         return replace(
             clip,
             features=features,
-            trusted={d: x[rows] for d, x in clip.trusted.items()},
+            trusted={d: x[rows] & own[:, None] for d, x in clip.trusted.items()},
             seen=clip.seen[rows],
             caption=captions[rng.integers(len(captions))],
         )

@@ -19,6 +19,7 @@ from crossdiff.diffusion.controls import PlaceControl
 from crossdiff.diffusion.editing import Edit
 from crossdiff.diffusion.floor_path import FloorPath
 from crossdiff.diffusion.goals import Goal
+from crossdiff.diffusion.named_side import on_named_side
 from crossdiff.diffusion.parts import PromptPart, retime
 from crossdiff.diffusion.sampling import StepCallback, sample, sample_in_a_row
 from crossdiff.errors import CheckpointError, InputError
@@ -100,6 +101,7 @@ class CrossDiffPipeline:
         edit: Edit | None = None,
         path: FloorPath | None = None,
         goals: Sequence[Goal] = (),
+        sides: bool = True,
     ) -> list[Motion3D]:
         """One motion per prompt: joints (num_frames, J, 3), metres, Y up, first root over the origin facing +Z.
 
@@ -108,9 +110,10 @@ class CrossDiffPipeline:
         "ddim" or "ddpm". mixture: denoise in 2D above timestep `switch_step` (alpha) and in 3D below. on_step: called
         with the number of steps done and their total. edit: a motion of which a part is kept in all motions of the
         call. path: the pelvis follows it, in its axes instead of those above. goals: points that hands or feet reach.
-        Defaults are those of `SamplingConfig`.
+        sides: mirror a motion whose prompt names the other hand or leg (`on_named_side`); not with edit, path or goals.
+        Other defaults are those of `SamplingConfig`.
 
-        The joints are as the network made them: `plant_feet` stops feet from sliding.
+        Otherwise, the joints are as the network made them: `plant_feet` stops feet from sliding.
 
         seed: one for all (prompt i then takes seed + i), or one per prompt; default: 0. generator: instead of seeds,
         one from which the prompts' seeds are drawn in order, or one per prompt. A motion depends on its prompt,
@@ -129,7 +132,10 @@ class CrossDiffPipeline:
         lengths = _per_prompt(num_frames, len(texts), "num_frames")
         control = self._control(lengths, path, edit, goals)
         features = sample(self.model, self._embedded(texts), lengths, options, seeds, on_step, edit, control)
-        return self._motions(features, lengths, control)
+        motions = self._motions(features, lengths, control)
+        if not sides or edit is not None or control is not None:
+            return motions
+        return [on_named_side(motion, text) for motion, text in zip(motions, texts, strict=True)]
 
     def sequence(
         self,

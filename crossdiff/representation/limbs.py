@@ -37,6 +37,11 @@ def limb_of(end: int, skeleton: Skeleton = HUMANML3D) -> Limb:
     return Limb(skeleton.parents[middle], middle, end, beyond[0] if beyond else None)
 
 
+def travelled(joints: Float[ndarray, "f j 3"], joint: int) -> float:
+    """Metres that a joint travels, relative to the root."""
+    return float(np.linalg.norm(np.diff(joints[:, joint] - joints[:, 0], axis=0), axis=-1).sum())
+
+
 def pelvis_facing(joints: Float[ndarray, "f j 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "f 3"]:
     """Facing directions of the pelvis: unit vectors."""
     right_hip, left_hip = skeleton.facing[:2]

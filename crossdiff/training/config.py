@@ -73,6 +73,11 @@ class LoopConfig(Config):
     """Weight of differences between successive frames in the losses of 3D motion; 0 in the paper."""
     views: ViewConfig = ViewConfig()
     """2D views of the 3D clips, and what is hidden in them."""
+    balance: float = Field(0.0, ge=0, le=1)
+    """How much more often clips with a rare caption are drawn: a clip's weight is the number of clips with its first
+    caption, to the power of minus this. 0: all equally often."""
+    film: FilmConfig | None = None
+    """Simulated film beside the 3D clips, which teaches to lift what detectors find; null: none. Not for stage 2."""
     max_frames: int = Field(196, ge=8)
     """Length of the longest training window, in frames."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
@@ -142,8 +147,6 @@ class TrainConfig(LoopConfig):
     """Fraction of a batch that comes from the 2D clips of a pipeline run, where one is given."""
     short_windows: ShortWindows | None = None
     """Short windows first; null: whole clips from the start."""
-    film: FilmConfig | None = None
-    """Simulated film beside the clips, which teaches to lift what detectors find; null: none. Stage 1 alone."""
 
     @model_validator(mode="after")
     def _ordered_shares(self) -> Self:
@@ -190,6 +193,12 @@ class FinetuneConfig(LoopConfig):
     given. 0: none."""
     replay_weight: float = Field(5.0, gt=0)
     """Weight of the loss of these motions, whose targets are the predictions of the starting model."""
+    repeat_cycles: bool = True
+    """Whether wild clips that end as they begin, such as one squat, are repeated in random windows, so that the model
+    learns to go on."""
+    place_in: int = Field(96, ge=0)
+    """Frames of the longest windows that other wild clips are placed in, so that their actions also begin and end in
+    longer motions. Frames around a clip hold its first and last pose and do not count in the loss. 0: clips alone."""
     wild_held_out: float = Field(0.1, ge=0, lt=1)
     """Fraction of the wild clips held out for validation, where there are at least 20."""
     wild_target: Literal["label", "picture"] = "label"

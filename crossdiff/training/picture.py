@@ -37,14 +37,15 @@ def picture_losses(
         own[:, :-1] = model.normalize("3d", joints_to_features_3d(joints.detach(), skeleton, parity=False))
     spread = _spread(model)
     off = (rotate_y(joints - joints[:, :, :1], yaw[:, None, None])[..., :2] - (flat - flat[:, :, :1])) / spread
-    counted = (seen & seen[..., :1] & batch.has_3d[:, None, None])[..., None].expand_as(off)
+    known = batch.trusted["3d"].any(dim=-1) & batch.has_3d[:, None]
+    counted = (seen & seen[..., :1] & known[..., None])[..., None].expand_as(off)
     zero = torch.zeros_like(off).flatten(2)
     place = masked_mse(off.flatten(2), zero, counted.flatten(2))
     if velocity_weight:
         steady = (counted[:, 1:] & counted[:, :-1]).flatten(2)
         place = place + velocity_weight * masked_mse(off.diff(dim=1).flatten(2), zero[:, 1:], steady)
-    whole = batch.frames.clone()
-    whole[:, :-1] &= batch.frames[:, 1:]
+    whole = batch.frames & known
+    whole[:, :-1] &= whole[:, 1:].clone()
     whole[:, -1] = False  # the next frame's joints are needed
     parts = {
         "positions": place,

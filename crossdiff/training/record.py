@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from crossdiff import record
-from crossdiff.checkpoint import CONFIG, WEIGHTS, is_checkpoint, latest_state
+from crossdiff.checkpoint import CONFIG, WEIGHTS, is_checkpoint, latest_state, step_of
 from crossdiff.errors import ConfigError
 from crossdiff.files import read_record
 from crossdiff.learnt import CAPTIONS
@@ -37,8 +37,7 @@ def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) ->
 
     A run that starts from scratch first deletes the files of the run before it.
     """
-    settings = {**cfg.model_dump(mode="json", exclude=_FREE), "precision": precision_of(cfg)}
-    resolved = {"config": settings, "inputs": inputs}
+    resolved = _resolved(cfg, inputs)
     before = read_record(out / _RECORD)
     if is_checkpoint(out) and not before:
         raise ConfigError(f"{out}: holds a model that no training made there; give another --out")
@@ -50,6 +49,20 @@ def pin(cfg: LoopConfig, inputs: dict[str, str], out: Path, start_over: bool) ->
             )
         record.clear(out, [*_MADE, _RECORD])
     record.pin(out / _RECORD, resolved, _MADE, start_over, _free(before, resolved))
+
+
+def is_finished(cfg: LoopConfig, inputs: dict[str, str], out: Path) -> bool:
+    """Whether the training in `out` has taken all steps with this configuration and these inputs."""
+    state = latest_state(out / _STATES)
+    if state is None or not is_checkpoint(out) or step_of(state) < cfg.steps:
+        return False
+    return not record.differences(read_record(out / _RECORD), _resolved(cfg, inputs))
+
+
+def _resolved(cfg: LoopConfig, inputs: dict[str, str]) -> dict[str, Any]:
+    """What a run is pinned to."""
+    settings = {**cfg.model_dump(mode="json", exclude=_FREE), "precision": precision_of(cfg)}
+    return {"config": settings, "inputs": inputs}
 
 
 def recorded(out: Path, default: C) -> C:

@@ -25,7 +25,7 @@ from crossdiff.device import pick_device
 from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.errors import InputError
 from crossdiff.files import cache_folder, load_npz, save_npy, save_npz, write_text
-from crossdiff.learnt import learnt_captions
+from crossdiff.learnt import LearntCaption, learnt_captions
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import track
 
@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 # Frames of the motions, in turn: short ones cost less, and long ones keep long ones.
 _LENGTHS = (60, 90, 120, 160, 196)
 _BATCH = 16
-_VERSION = 1  # of what is sampled; part of the name in the cache
+# Of what is sampled, as part of the name in the cache: of captured motion alone, and with captions of film.
+_VERSION, _VERSION_WITH_FILM = "v1", "v2"
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,14 @@ def sample_replay(
 ) -> Replay | None:
     """`count` motions of captions that the checkpoint lists, the standard way; None if it lists none.
 
+    Captions of film, which an earlier fine-tuning taught, have their share (see `draw_learnt`).
     They are kept in the user's cache, by the hash of the weights. InputError if `count` is below 1.
     """
-    if count < 1:
-        raise InputError(f"replay: expected 1 motion or more, got {count}")
-    known = [one.text for one in learnt_captions(checkpoint) if one.origin == "capture"]
-    if not known:
+    name = replay_name(checkpoint, count, seed)
+    if name is None:
         return None
-    captions = draw_captions(known, count, seed)
+    captions = draw_learnt(learnt_captions(checkpoint), count, seed)
     lengths = [min(_LENGTHS[i % len(_LENGTHS)], model.config.max_frames) for i in range(count)]
-    name = f"{weights_hash(checkpoint)[:16]}-{count}-{seed}-v{_VERSION}"
     path = cache_folder() / "replay" / f"{name}.npz"
     joints = _cached(path, lengths)
     if joints is None:
@@ -74,6 +73,17 @@ def sample_replay(
     return Replay(captions, np.split(joints, np.cumsum(lengths)[:-1]), name)
 
 
+def replay_name(checkpoint: Path, count: int, seed: int = 0) -> str | None:
+    """What identifies the motions of `sample_replay`, before they are sampled; None if there are none."""
+    if count < 1:
+        raise InputError(f"replay: expected 1 motion or more, got {count}")
+    known = learnt_captions(checkpoint)
+    if not known:
+        return None
+    version = _VERSION_WITH_FILM if any(one.origin == "film" for one in known) else _VERSION
+    return f"{weights_hash(checkpoint)[:16]}-{count}-{seed}-{version}"
+
+
 def protection(count: int, checkpoint: Path, data: Path | None) -> tuple[str, str]:
     """What keeps a fine-tuned model from forgetting, and why it is that or what to do, for a message.
 
@@ -83,10 +93,13 @@ def protection(count: int, checkpoint: Path, data: Path | None) -> tuple[str, st
         return f"3D motion of {data}", "--data"
     if not count:
         return "nothing", "replay is 0, so the model forgets what else it knew; mix 3D motion in with --data DATASET"
-    if not any(one.origin == "capture" for one in learnt_captions(checkpoint)):
+    known = learnt_captions(checkpoint)
+    if not known:
         why = f"{checkpoint.name} lists no captions, so it forgets what else it knew; mix 3D motion in"
         return "nothing", f"{why} with --data DATASET"
-    return f"3D motion: {count} samples of {checkpoint.name}", "replay; --data DATASET takes their place"
+    filmed = film_share(known, count)
+    learnt = f", {filmed} of them of what it learnt from film" if filmed else ""
+    return f"3D motion: {count} samples of {checkpoint.name}{learnt}", "replay; --data DATASET takes their place"
 
 
 @contextmanager
@@ -101,6 +114,29 @@ def replay_dataset(replay: Replay, model: CrossDiffModel) -> Iterator[Path]:
         cfg = PrepareConfig(skeleton=skeleton, layout_2d=layout, min_frames=2, val_share=0.1, test_share=0.0)
         prepare(raw, out, cfg)
         yield out
+
+
+def draw_learnt(known: Sequence[LearntCaption], count: int, seed: int) -> list[str]:
+    """Captions of captured motion and of film, as many of each as their share of the clips, in random order.
+
+    Of either, all captions come once before any comes again.
+    """
+    filmed = film_share(known, count)
+    if not filmed:
+        return draw_captions([one.text for one in known if one.origin == "capture"], count, seed)
+    of_film = draw_captions([one.text for one in known if one.origin == "film"], filmed, seed)
+    captured = [one.text for one in known if one.origin == "capture"]
+    drawn = [*of_film, *(draw_captions(captured, count - filmed, seed) if captured else [])]
+    return [drawn[i] for i in np.random.default_rng(seed).permutation(count)]
+
+
+def film_share(known: Sequence[LearntCaption], count: int) -> int:
+    """How many of `count` captions are of film: its share of the clips, but one at least of each origin if possible."""
+    clips = {origin: sum(one.clips for one in known if one.origin == origin) for origin in ("capture", "film")}
+    if not clips["film"] or not clips["capture"]:
+        return count if clips["film"] else 0
+    share = round(count * clips["film"] / sum(clips.values()))
+    return min(max(share, min(1, count - 1)), max(count - 1, 0))
 
 
 def draw_captions(known: Sequence[str], count: int, seed: int) -> list[str]:

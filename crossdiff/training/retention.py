@@ -17,7 +17,7 @@ from crossdiff.diffusion.pipeline import CrossDiffPipeline
 from crossdiff.errors import InputError
 from crossdiff.files import read_json, write_json
 from crossdiff.learnt import learnt_captions
-from crossdiff.training.replay import draw_captions
+from crossdiff.training.replay import draw_learnt
 from crossdiff.wording import counted
 
 _PROMPTS, _FRAMES = 16, 80
@@ -47,13 +47,13 @@ def measure_retention(before: Path, after: Path, record: Path, device: str = "au
 
     record: file that keeps the outcome, so that it is measured once for the same weights.
     """
-    known = [one.text for one in learnt_captions(before) if one.origin == "capture"]
+    known = learnt_captions(before)
     if not known:
         return None
     weights = (weights_hash(before), weights_hash(after))
     if (earlier := _recorded(record)) is not None and earlier.weights == weights:
         return earlier
-    prompts = draw_captions(known, _PROMPTS, seed=0)
+    prompts = draw_learnt(known, _PROMPTS, seed=0)
     old, new = (_speeds(folder, prompts, device) for folder in (before, after))
     travel, gesture = (float(after / max(before, 1e-6)) for before, after in zip(old, new, strict=True))
     found = Retention(prompts=len(prompts), travel=round(travel, 4), gesture=round(gesture, 4), weights=weights)

@@ -24,8 +24,8 @@ from crossdiff.skeleton import HUMANML3D
 from crossdiff.text import load_text_encoder
 from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
 from crossdiff.training.loop import fit
-from crossdiff.training.record import KEPT, TEACHERS
-from crossdiff.training.replay import replay_dataset, sample_replay
+from crossdiff.training.record import KEPT, TEACHERS, is_finished
+from crossdiff.training.replay import replay_dataset, replay_name, sample_replay
 from crossdiff.training.retention import measure_retention
 from crossdiff.training.teacher import OwnTeacher
 from crossdiff.training.trainer import TrainSummary
@@ -93,7 +93,9 @@ def mocap_batches(cfg: TrainConfig, dataset: MocapDataset, count: int, max_frame
     # Clips with 2D only are useless if nothing trains 2D.
     share_2d = cfg.share_2d if ("2d", "2d") in cfg.objective().mocap else cfg.share_3d
     film = FilmedClips(dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
-    return MocapBatches(dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first, film)
+    return MocapBatches(
+        dataset, count, max_frames, cfg.views, cfg.seed, cfg.share_3d, share_2d, first, film, cfg.balance
+    )
 
 
 def finetune(
@@ -110,9 +112,11 @@ def finetune(
     that it learnt. Resumes from a state in `out` with the same labels, model and configuration; see `fit` for others.
     """
     _check_out(out, checkpoint)
+    if cfg.film is not None and data is None:
+        raise ConfigError("film: filmed clips are made of 3D motion; give --data DATASET, or leave film out")
     model = load_model(checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
-    wild = WildDataset(run)
+    wild = WildDataset(run, repeat=cfg.repeat_cycles, place_in=cfg.place_in)
     _check_wild(model, wild, run)
     teacher = None
     learnt, held_out = _parted(wild, cfg)
@@ -122,24 +126,33 @@ def finetune(
         teacher = OwnTeacher(wild, learnt.tolist(), cfg.refresh_every, cfg.labels, out / TEACHERS)
     inputs = {"labels": wild.fingerprint(), "checkpoint": weights_hash(checkpoint), "data": ""}
     rest = cfg.batch_size - min(cfg.batch_size, max(1, round(cfg.batch_size * cfg.wild_ratio)))
-    with _known_motion(cfg, model, checkpoint, data, rest) as known:
+    replay = replay_name(checkpoint, cfg.replay, cfg.seed) if data is None and cfg.replay and rest else None
+    if replay is not None:
+        inputs["data"] = f"replay {replay}"
+    # The motions of a finished training are not needed, and take seconds to become a dataset.
+    sampled = replay is not None and not is_finished(cfg, inputs, out)
+    with _known_motion(cfg, model, checkpoint, data, sampled) as known:
         if known is None:
             rest = 0
         count, max_frames = cfg.batch_size - rest, min(cfg.max_frames, model.config.max_frames)
-        seen = WildBatches(wild, count, max_frames, cfg.seed, learnt)
+        seen = WildBatches(wild, count, max_frames, cfg.seed, learnt, cfg.balance)
         unseen = WildBatches(judged, count, max_frames, cfg.seed + 1, held_out)
         batches: BatchSource = seen
         validation: BatchSource = unseen
         anchored = known is not None and known.replayed
         objective = cfg.objective(anchored)
         if known is not None and rest:
-            inputs["data"] = known.identity
-            batches = MixedBatches(seen, MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed))
+            if data is not None:
+                inputs["data"] = known.dataset.fingerprint()
+            film = FilmedClips(known.dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
+            mocap = MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed, film=film, balance=cfg.balance)
+            batches = MixedBatches(seen, mocap)
             validation = MixedBatches(unseen, _held_out(known.dataset, rest, max_frames, cfg))
         else:
             objective = replace(objective, mocap={})
         summary = fit(model, batches, cfg, objective, out, out, inputs, validation, start_over, teacher, anchored)
-        captured = [] if known is None else count_captions(_texts(known.dataset), "capture")
+        # The captions of replayed motion are those of the starting model, which are listed with their origins.
+        captured = [] if known is None or known.replayed else count_captions(_texts(known.dataset), "capture")
     _list_captions(out, checkpoint, joined(count_captions(wild.captions, "film"), captured))
     if cfg.devices * cfg.num_nodes > 1:
         return summary
@@ -162,25 +175,24 @@ def _texts(dataset: MocapDataset) -> Iterator[list[str]]:
 
 @dataclass(frozen=True)
 class _Known:
-    """3D motion that the model knows. identity: what the training is pinned to."""
+    """3D motion that the model knows."""
 
     dataset: MocapDataset
-    identity: str
     replayed: bool = False
 
 
 @contextmanager
 def _known_motion(
-    cfg: FinetuneConfig, model: CrossDiffModel, checkpoint: Path, data: Path | None, rest: int
+    cfg: FinetuneConfig, model: CrossDiffModel, checkpoint: Path, data: Path | None, sampled: bool
 ) -> Iterator[_Known | None]:
-    """The 3D dataset, else replay; None without either. rest: clips of a batch that are not wild."""
+    """The 3D dataset, else replay if it is to be sampled; None without either."""
     if data is not None:
         dataset = MocapDataset(data, "train", model.config.layout_2d)
         _check_data(model, dataset)
-        yield _Known(dataset, dataset.fingerprint())
-    elif cfg.replay and rest and (replay := sample_replay(model, checkpoint, cfg.replay, cfg.seed, cfg.device)):
+        yield _Known(dataset)
+    elif sampled and (replay := sample_replay(model, checkpoint, cfg.replay, cfg.seed, cfg.device)):
         with replay_dataset(replay, model) as folder:
-            yield _Known(MocapDataset(folder, "train", model.config.layout_2d), f"replay {replay.name}", replayed=True)
+            yield _Known(MocapDataset(folder, "train", model.config.layout_2d), replayed=True)
     else:
         yield None
 
@@ -217,8 +229,7 @@ def _held_out(dataset: MocapDataset, batch_size: int, max_frames: int, cfg: Loop
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
     except InputError as error:
         log.warning("%s; the validation loss is measured on training clips", error)
-    film_cfg = cfg.film if isinstance(cfg, TrainConfig) else None
-    film = FilmedClips(dataset, film_cfg, max_frames, cfg.seed + 1) if film_cfg else None
+    film = FilmedClips(dataset, cfg.film, max_frames, cfg.seed + 1) if cfg.film else None
     return MocapBatches(dataset, min(batch_size, _MOST_HELD_OUT), max_frames, cfg.views, cfg.seed + 1, film=film)
 
 

@@ -24,7 +24,7 @@ from crossdiff.errors import ConfigError, CrossDiffError
 from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
 from crossdiff.text import CachedEmbeddings, check_prompts
-from crossdiff.training.config import FinetuneConfig, LoopConfig, TrainConfig
+from crossdiff.training.config import FinetuneConfig, LoopConfig
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import launch
 from crossdiff.training.loggers import Logger, open_logger
@@ -102,9 +102,8 @@ class Trainer:
         )
         self.logger = Logger()
         self.validation = validation
-        film = cfg.film if isinstance(cfg, TrainConfig) else None
         self.by_picture = isinstance(cfg, FinetuneConfig) and cfg.wild_target == "picture"
-        self.film_weight = film.weight if film else 0.0
+        self.film_weight = cfg.film.weight if cfg.film else 0.0
         captions = [c for c in validation.captions() if c]
         given = check_prompts(cfg.sample_prompts)
         self.prompts = given or captions[:: max(1, len(captions) // _PREVIEWS)][:_PREVIEWS]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from crossdiff.data.sources import SPLITS
+from crossdiff.data.companions import SPLITS
 from crossdiff.data.tally import FILE, SEEN, joint_speeds
 from crossdiff.errors import InputError
 from crossdiff.files import load_npy, load_npz, read_json, write_atomically

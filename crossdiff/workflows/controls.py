@@ -84,7 +84,8 @@ class SampleControls:
     goals: tuple[Goal, ...] = ()
     """Points that hands or feet reach."""
     raw: bool = False
-    """Leave the joints as the network made them; otherwise feet are planted (`foot_lock.plant_feet`)."""
+    """Leave the joints as the network made them. Otherwise feet are planted (`foot_lock.plant_feet`), and a motion is
+    mirrored if its prompt names the other hand or leg (`named_side.on_named_side`)."""
 
     @property
     def lead(self) -> bool:
@@ -100,6 +101,7 @@ class SampleControls:
             "path": None if path is None else {"points": path.points.tolist(), "times": times},
             "goals": [{**asdict(goal), "position": list(goal.position)} for goal in self.goals],
             "feet": "raw" if self.raw else "planted",
+            "sides": "raw" if self.raw else "as named",
         }
 
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import yaml
-from pydantic import Field, field_validator
+from pydantic import ValidationError
 
 from crossdiff.checkpoint import EVALUATION, load_model, save_model
-from crossdiff.config import Config, load_config
-from crossdiff.data.prepare import PrepareConfig, prepare
+from crossdiff.config import load_config
+from crossdiff.data.prepare import prepare
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.compare import compare, write_comparison
-from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.evaluation.evaluate import evaluate
 from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.evaluators.training import train_evaluator
@@ -28,49 +27,17 @@ from crossdiff.learnt import learnt_captions, write_learnt
 from crossdiff.moved import moved_names
 from crossdiff.record import pin
 from crossdiff.training.config import TrainConfig
-from crossdiff.training.launch import check_one_process
-from crossdiff.training.stages import train
+from crossdiff.training.stages import finetune, train
 from crossdiff.workflows.callbacks import StageCallback, silent
 from crossdiff.workflows.evaluators import choose_evaluators
+from crossdiff.workflows.recipe_plan import OTHER_FOLDERS, WILD, TrainingRecipe, model_folder, plan_trainings
+from crossdiff.workflows.wild_labels import label_wild
 
 if not TYPE_CHECKING:
     __getattr__ = moved_names(__name__)
 
 T = TypeVar("T")
 RECORD, TIMES = "recipe.yaml", "recipe.json"
-_OTHER_FOLDERS = ("dataset", "evaluators", "evaluations", "pretrained")
-
-
-class RecipeTraining(Config):
-    """One training of a recipe."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    """Name of its folder and of the model."""
-    config: str
-    """Its configuration: a shipped file or a path."""
-
-
-class TrainingRecipe(Config):
-    """Everything between motion files and models with their evaluation."""
-
-    prepare: PrepareConfig = PrepareConfig()
-    """How the motion is prepared."""
-    evaluator: str = "evaluator-small.yaml"
-    """Configuration of the evaluators: a shipped file or a path."""
-    training: tuple[RecipeTraining, ...] = Field(min_length=1)
-    """Trainings in order; each starts from the model of the one before."""
-    evaluation: EvaluationConfig = EvaluationConfig()
-    """How every model is evaluated."""
-
-    @field_validator("training")
-    @classmethod
-    def _a_folder_each(cls, trainings: tuple[RecipeTraining, ...]) -> tuple[RecipeTraining, ...]:
-        used = set(_OTHER_FOLDERS)
-        for name in (t.name for t in trainings):
-            if name in used:
-                raise ValueError(f"the folder {name} is taken: give each training its own name, not {name}")
-            used.add(name)
-        return trainings
 
 
 @dataclass(frozen=True)
@@ -96,16 +63,14 @@ def run_recipe(
     """Make the recipe's models from the motion in `source`. A stopped run is resumed by the same call.
 
     source: motion that `prepare` reads without further options. data: a dataset of `prepare`, used instead of it.
-    out: receives `dataset/` (from `source`), `evaluators/`, one folder per training, `evaluations/`, `pretrained/NAME`
-    for each model with its evaluation, `compare.md`, and `recipe.json` with the time that each step took. devices:
-    where motion is sampled for the evaluation; training uses the GPU if there is one. start_over: delete what another
-    recipe or motion left in `out`, instead of raising ConfigError.
+    out: receives `dataset/` (from `source`), `evaluators/`, one folder per training, `wild/` (a run with the labels of
+    the recipe's 2D files), `evaluations/`, `pretrained/NAME` for each model with its evaluation, `compare.md`, and
+    `recipe.json` with the time that each step took.
+    devices: where motion is sampled for the evaluation, and the first of them lifts wild clips; training uses the GPU
+    if there is one.
+    start_over: delete what another recipe or motion left in `out`, instead of raising ConfigError.
     """
-    configs = {t.name: load_config(TrainConfig, t.config) for t in recipe.training}  # all of them, before hours of work
-    for name, cfg in configs.items():
-        check_one_process(cfg, out / name)
-    if next(iter(configs.values())).stage != 1:
-        raise ConfigError(f"{recipe.training[0].name}: is of stage 2; put the stage-1 training that it needs before it")
+    trainings = plan_trainings(recipe, out)  # everything that can be wrong is said before hours of work
     evaluator_cfg = load_config(EvaluatorTraining, recipe.evaluator)
     motion = data or source
     if motion is None or (source and data):
@@ -120,13 +85,21 @@ def run_recipe(
     for kind, part in choose_evaluators():
         folder = evaluators / f"{kind}-{part}"
         steps(folder.name, partial(train_evaluator, evaluator_cfg, dataset, folder, kind, part, device=devices[0]))
-    before: Path | None = None
-    for training in recipe.training:
-        folder = out / training.name
-        steps(training.name, partial(train, configs[training.name], dataset, folder, before))
-        before = folder
+    labelled: Path | None = None
+    for one in trainings:
+        if isinstance(one.config, TrainConfig):
+            steps(one.name, partial(train, one.config, dataset, one.folder, one.start))
+            continue
+        if labelled is None:
+            assert recipe.wild is not None
+            labelled = label_wild(
+                recipe.wild, out / WILD, model_folder(recipe.wild.teacher, recipe, out), devices[0], steps
+            )
+        assert one.start is not None
+        steps(one.name, partial(finetune, one.config, labelled, one.start, one.folder, dataset))
     results = []
-    for name in configs:
+    exported_names = tuple(t.name for t in recipe.training if t.export)
+    for name in exported_names:
         folder = out / "evaluations" / name
         # The exported file is evaluated: its hash is in the result.
         exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
@@ -135,7 +108,7 @@ def run_recipe(
         results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
         results[-1].named().save(exported / EVALUATION)
     write_comparison(compare(results), out)
-    return RecipeSummary(out / "pretrained", tuple(configs))
+    return RecipeSummary(out / "pretrained", exported_names)
 
 
 def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, start_over: bool) -> None:
@@ -143,13 +116,24 @@ def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, sta
     path = out / RECORD
     if not path.is_file() and (old := read_record(out / TIMES)):  # older folders have only this file
         write_text(path, yaml.safe_dump({name: old.get(name) for name in ("recipe", "motion")}, sort_keys=False))
+    _add_defaults(path)
     before = (read_record(path).get("recipe") or {}).get("training") or ()
     trainings = {t["name"] for t in before} | {t.name for t in recipe.training}
-    outputs = {*_OTHER_FOLDERS, *trainings, "compare.md", TIMES}
+    outputs = {*OTHER_FOLDERS, *trainings, "compare.md", TIMES}
     if data is not None and data.resolve() == (out / "dataset").resolve():
         outputs.remove("dataset")
     record = {"recipe": recipe.model_dump(mode="json"), "motion": str(motion.resolve())}
     pin(path, record, outputs, start_over)
+
+
+def _add_defaults(path: Path) -> None:
+    """Give the record of a recipe the settings that recipes have had since it was written."""
+    record = read_record(path)
+    try:
+        recipe = TrainingRecipe.model_validate(record.get("recipe"))
+    except ValidationError:
+        return
+    write_text(path, yaml.safe_dump({**record, "recipe": recipe.model_dump(mode="json")}, sort_keys=False))
 
 
 class _TimedSteps:

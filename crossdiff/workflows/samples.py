@@ -67,7 +67,8 @@ def sample_motions(
     if controls.path is None:
         known = [length for length in lengths if length is not None]
         with _steps(cfg, 1) as on_step:
-            made = pipe(prompts, known or None, seed=seed, on_step=on_step, **lead, **cfg.keywords())
+            options = {**lead, **cfg.keywords(), "sides": not controls.raw}
+            made = pipe(prompts, known or None, seed=seed, on_step=on_step, **options)
         return _finished(made, controls, lead)
     made = []
     with _steps(cfg, len(prompts)) as on_step:

@@ -9,7 +9,7 @@ from recordings import body_arrays, turn, write_amass
 
 from crossdiff.data.amass import BodyModels, load_body_model, read_amass
 from crossdiff.data.prepare import PrepareConfig, prepare
-from crossdiff.data.sources import read_segments
+from crossdiff.data.segments import read_segments
 from crossdiff.errors import ClipError, InputError, MissingDependencyError, PartialFailure
 
 pytest.importorskip("smplx", reason="smplx is not installed")

@@ -81,6 +81,28 @@ def test_an_epoch_holds_every_clip_once(prepared):
     assert [make_batch(source, s).captions for s in (0, 1)] != [make_batch(source, s).captions for s in (2, 3)]
 
 
+def test_balance_draws_rare_captions_more_often(copy):
+    for i in range(3):
+        for mark in ("", "M"):
+            write_text(copy / "texts" / f"{mark}clip{i}.txt", "a person walks#a/DET person/NOUN walk/VERB#0.0#0.0\n")
+    shares = []
+    for balance in (0.0, 0.5, 1.0):
+        source = MocapBatches(MocapDataset(copy), 8, 40, ViewConfig(), 0, balance=balance)
+        drawn = [c for step in range(100) for c in make_batch(source, step).captions]
+        shares.append(sum(c != "a person walks" for c in drawn) / len(drawn))
+    # Six clips with one caption weigh 6, 6 ** 0.5 and 1 beside two clips of their own.
+    assert_close(shares, [2 / 8, 2 / (2 + 6**0.5), 2 / 3], atol=0.06, rtol=0)
+
+
+def test_balance_of_wild_clips(run):
+    data = WildDataset(run)
+    data.captions = [["a person jumps"], ["a person runs"], ["a person runs"]]
+    for balance, share in ((0.0, 1 / 3), (1.0, 1 / 2)):
+        source = WildBatches(data, 8, 20, 0, balance=balance)
+        drawn = [c for step in range(100) for c in make_batch(source, step).captions]
+        assert abs(drawn.count("a person jumps") / len(drawn) - share) < 0.06
+
+
 def test_each_epoch_cuts_and_sees_a_clip_anew(prepared, run):
     mocap = MocapBatches(MocapDataset(prepared), 8, 40, ViewConfig(), 0)
     wild = WildBatches(WildDataset(run), 8, 10, 0)

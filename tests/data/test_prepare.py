@@ -12,9 +12,11 @@ import torch
 from synthetic import person, write_raw
 
 from crossdiff.config import load_config
+from crossdiff.data.clip_names import dataset_names
+from crossdiff.data.conversion import resample
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.data.prepare import PrepareConfig, prepare, resample
-from crossdiff.data.sources import dataset_names, open_source
+from crossdiff.data.prepare import PrepareConfig, prepare
+from crossdiff.data.sources import open_source
 from crossdiff.data.tally import Tally
 from crossdiff.errors import ConfigError, InputError, PartialFailure
 from crossdiff.files import read_json
@@ -438,3 +440,20 @@ def test_turns_are_read_back_right_unless_parity_is_asked_for(tmp_path):
         features = torch.from_numpy(np.load(out / "new_joint_vecs" / "spin.npy"))
         off[parity] = float(np.abs(features_to_joints(features).numpy() - joints).max())
     assert off[False] < 1e-4 < off[True]
+
+
+def test_described_clips_of_the_training_split_have_captions_of_events(tmp_path):
+    names = write_raw(tmp_path / "raw", [60] * 4)
+    kick = person(60, swing=0.0, turn=0.0).double()
+    ahead = torch.tensor([0.0, -0.1, 0.7])
+    for end, length in (("r_knee", 1.0), ("r_ankle", 2.0), ("r_foot", 2.0)):
+        kick[27:33, HUMANML3D.index(end)] = kick[27:33, HUMANML3D.index("r_hip")] + ahead / 1.8 * length
+    for name in names:
+        np.save(tmp_path / "raw" / "joints" / f"{name}.npy", kick.numpy())
+    prepare(tmp_path / "raw", tmp_path / "out", PrepareConfig(describe=True))
+    for split, count in (("train", 1), ("val", 0), ("test", 0)):
+        for name in ids_of(tmp_path / "out", split):
+            side = "left" if name.startswith("M") else "right"
+            lines = (tmp_path / "out" / "texts" / f"{name}.txt").read_text().splitlines()
+            events = [line for line in lines if "kick" in line]
+            assert len(events) == count and all(f"the {side}" in line for line in events)

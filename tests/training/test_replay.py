@@ -9,10 +9,10 @@ from synthetic import StubEncoder, small_model, write_run
 
 from crossdiff.checkpoint import load_model, save_model
 from crossdiff.data.mocap import MocapDataset
-from crossdiff.errors import InputError
+from crossdiff.errors import ConfigError, InputError
 from crossdiff.learnt import LearntCaption, learnt_captions, write_learnt
 from crossdiff.training.config import FinetuneConfig
-from crossdiff.training.replay import draw_captions, protection, replay_dataset, sample_replay
+from crossdiff.training.replay import draw_captions, draw_learnt, protection, replay_dataset, sample_replay
 from crossdiff.training.retention import measure_retention
 from crossdiff.training.stages import finetune
 
@@ -30,9 +30,18 @@ def encoder(monkeypatch, tmp_path):
 @pytest.fixture
 def checkpoint(tmp_path):
     folder = save_model(small_model(text_fingerprint="stub-weights"), tmp_path / "before")
-    # What a person in film does is not the model's own 3D motion.
-    filmed = LearntCaption(text="a person dives", clips=9, origin="film")
-    write_learnt(folder, [*(LearntCaption(text=text, clips=1) for text in KNOWN), filmed])
+    write_learnt(folder, [LearntCaption(text=text, clips=3) for text in KNOWN])
+    return folder
+
+
+@pytest.fixture
+def filmed(tmp_path):
+    """A model that learnt two sentences of film, with a tenth of its clips."""
+    folder = save_model(small_model(text_fingerprint="stub-weights"), tmp_path / "filmed")
+    of_film = [
+        LearntCaption(text=text, clips=n, origin="film") for text, n in (("a person dives", 2), ("one bowls", 1))
+    ]
+    write_learnt(folder, [*(LearntCaption(text=text, clips=9) for text in KNOWN), *of_film])
     return folder
 
 
@@ -40,6 +49,46 @@ def test_every_caption_of_captured_motion_is_sampled_before_any_is_again(checkpo
     replay = sample_replay(load_model(checkpoint), checkpoint, 5)
     assert sorted(replay.captions[:3]) == sorted(KNOWN) and set(replay.captions) == set(KNOWN)
     assert [motion.shape for motion in replay.motions] == [(24, 22, 3)] * 5  # the small model's longest
+
+
+def test_captions_of_film_are_replayed_by_their_share_of_the_clips(filmed):
+    replay = sample_replay(load_model(filmed), filmed, 20)
+    counts = {text: replay.captions.count(text) for text in (*KNOWN, "a person dives", "one bowls")}
+    assert counts == {**dict.fromkeys(KNOWN, 6), "a person dives": 1, "one bowls": 1}
+    assert replay.captions[:2] != ["a person dives", "one bowls"]  # mixed with the others
+    assert protection(20, filmed, None)[0] == "3D motion: 20 samples of filmed, 2 of them of what it learnt from film"
+
+
+@pytest.mark.parametrize(("clips", "count", "of_film"), [((1000, 1), 8, 1), ((1, 1000), 8, 7), ((0, 5), 8, 8)])
+def test_no_origin_is_left_out_of_the_replay(clips, count, of_film):
+    origins = zip(("capture", "film"), clips, strict=True)
+    known = [LearntCaption(text=origin, clips=n, origin=origin) for origin, n in origins if n]
+    drawn = draw_learnt(known, count, seed=0)
+    assert len(drawn) == count and drawn.count("film") == of_film
+
+
+def test_a_second_fine_tuning_keeps_what_is_of_film(filmed, tmp_path):
+    write_run(tmp_path / "run", [12, 20])
+    settings = FinetuneConfig(steps=1, batch_size=2, log_every=1, warmup_steps=0, replay=3, precision="32-true")
+    finetune(settings, tmp_path / "run", filmed, tmp_path / "after")
+    listed = {one.text: (one.origin, one.clips) for one in learnt_captions(tmp_path / "after")}
+    assert listed["a person dives"] == ("film", 2) and listed["someone waves"] == ("capture", 9)
+
+
+def test_a_finished_fine_tuning_samples_and_prepares_nothing(checkpoint, tmp_path, monkeypatch):
+    write_run(tmp_path / "run", [12, 20])
+    settings = FinetuneConfig(steps=2, batch_size=2, log_every=1, warmup_steps=0, replay=3, precision="32-true")
+    first = finetune(settings, tmp_path / "run", checkpoint, tmp_path / "after")
+    weights = (tmp_path / "after/model.safetensors").read_bytes()
+    with monkeypatch.context() as patched:
+        for name in ("sample_replay", "replay_dataset"):
+            patched.setattr(f"crossdiff.training.stages.{name}", lambda *_: pytest.fail("not needed"))
+        again = finetune(settings, tmp_path / "run", checkpoint, tmp_path / "after")
+    assert str(again) == str(first) and (tmp_path / "after/model.safetensors").read_bytes() == weights
+    longer = settings.model_copy(update={"steps": 3})
+    assert finetune(longer, tmp_path / "run", checkpoint, tmp_path / "after").steps == 3
+    with pytest.raises(ConfigError, match=r"other settings or data \(learning_rate\)"):
+        finetune(longer.model_copy(update={"learning_rate": 1.0}), tmp_path / "run", checkpoint, tmp_path / "after")
 
 
 def test_the_motions_are_sampled_once(checkpoint, monkeypatch):
@@ -116,7 +165,7 @@ def test_the_new_model_lists_what_both_know_and_how_known_prompts_moved(checkpoi
     settings = FinetuneConfig(steps=2, batch_size=2, log_every=1, warmup_steps=0, replay=3, precision="32-true")
     summary = finetune(settings, tmp_path / "run", checkpoint, tmp_path / "after")
     listed = {one.text: one.origin for one in learnt_captions(tmp_path / "after")}
-    assert listed["someone waves"] == "capture" and listed["a person dives"] == "film"
+    assert listed["someone waves"] == "capture" and listed["wild caption 1"] == "film"
     assert "16 known prompts: " in str(summary)
     record = tmp_path / "after/kept.json"
     kept = measure_retention(checkpoint, tmp_path / "after", record)

@@ -13,6 +13,7 @@ from crossdiff.checkpoint import load_model, save_model
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.data.batches import make_batch
 from crossdiff.data.mocap import MocapDataset
+from crossdiff.data.simulation.config import FilmConfig
 from crossdiff.errors import CheckpointError, ConfigError, InputError
 from crossdiff.training import stages
 from crossdiff.training.config import FinetuneConfig, LossWeights, TrainConfig
@@ -103,6 +104,14 @@ def test_fine_tuning_on_wild_clips_alone_changes_weights_but_no_statistics(run, 
 def test_fine_tuning_beside_3d_data(run, checkpoint, prepared, tmp_path):
     finetune(FinetuneConfig(**FEW), run, checkpoint, tmp_path / "out", prepared)
     assert load_model(tmp_path / "out").config == load_model(checkpoint).config
+
+
+def test_fine_tuning_learns_from_simulated_film_of_the_3d_data(run, checkpoint, prepared, tmp_path):
+    cfg = FinetuneConfig(**FEW, film=FilmConfig(batch_size=2, min_frames=8, max_frames=16))
+    summary = finetune(cfg, run, checkpoint, tmp_path / "out", prepared)
+    assert {"film 2d->3d", "film 2d->2d"} <= set(summary.terms)
+    with pytest.raises(ConfigError, match=r"film: .* --data"):
+        finetune(cfg, run, checkpoint, tmp_path / "other")
 
 
 @pytest.mark.parametrize(

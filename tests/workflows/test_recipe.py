@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import ValidationError
 from synthetic import write_raw
 
+from crossdiff.annotations.actions import captions_for
 from crossdiff.checkpoint import load_model, weights_hash
 from crossdiff.config import load_config, shipped_configs
-from crossdiff.errors import ConfigError
+from crossdiff.errors import ConfigError, CrossDiffError, InputError
 from crossdiff.evaluation.result import EvaluationResult
 from crossdiff.evaluators.config import EvaluatorTraining
-from crossdiff.training.config import TrainConfig
+from crossdiff.files import load_npz
+from crossdiff.learnt import learnt_captions
+from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.workflows.recipe import TrainingRecipe, _pin, run_recipe
+from crossdiff.workflows.recipe_plan import RecipeTraining
+from crossdiff.workflows.wild_labels import WildLabels
+
+sys.path.append(str(Path(__file__).parents[1] / "pipeline"))  # the made-up people of those tests
+
+from wild import keypoints, waving
 
 SMALL = {"width": 16, "heads": 2, "feed_forward": 16, "domain_layers": 1, "shared_layers": 2, "root_layers": 1}
 SMALL |= {"root_feed_forward": 16, "dropout": 0.0}
@@ -25,7 +36,9 @@ SMALL |= {"root_feed_forward": 16, "dropout": 0.0}
 def test_shipped_recipes_can_be_run(name):
     recipe = load_config(TrainingRecipe, name)
     load_config(EvaluatorTraining, recipe.evaluator)
-    stages = [load_config(TrainConfig, t.config).stage for t in recipe.training]
+    for training in recipe.training:
+        load_config(FinetuneConfig if training.wild else TrainConfig, training.config, list(training.settings))
+    stages = [load_config(TrainConfig, t.config).stage for t in recipe.training if not t.wild]
     assert stages == sorted(stages)
     assert stages[0] == 1
 
@@ -94,6 +107,89 @@ def test_starting_over_deletes_the_work_of_another_recipe_but_no_given_dataset(r
         _pin(recipe, out / "dataset", out / "dataset", out, False)
     _pin(recipe, out / "dataset", out / "dataset", out, True)
     assert sorted(path.name for path in out.iterdir()) == ["dataset", "recipe.yaml"]
+
+
+@pytest.fixture
+def with_film(recipe, tmp_path):
+    """The tiny recipe, with a teacher, 2D motion of four people, and fine-tuning of both stages."""
+    for number, fps in enumerate((20.0, 16.0, 25.0, 30.0)):
+        path = tmp_path / "poses" / f"squat_{number}.npz"
+        path.parent.mkdir(exist_ok=True)
+        keypoints(waving(60, fps)).save(path)
+    first = recipe.training[0]
+    film = {"steps": 1, "batch_size": 2, "max_frames": 24, "warmup_steps": 1, "validate_every": 0}
+    (tmp_path / "film.yaml").write_text(yaml.safe_dump(film))
+    only_3d = tuple(f"{part}.{name}=0" for part in ("weights", "weights_3d") for name in ("w23", "w32", "w22"))
+    tuned = {"config": str(tmp_path / "film.yaml"), "wild": True}
+    training = (
+        first,
+        RecipeTraining(name="teacher", config=first.config, settings=("steps=1",), checkpoint="first", export=False),
+        RecipeTraining(name="stage1", checkpoint="first", **tuned),
+        RecipeTraining(name="stage2", settings=only_3d, **tuned),
+    )
+    wild = WildLabels(
+        files=(tmp_path / "poses",), teacher="teacher", hold_out_captions=True, filter="filter-annotated.yaml",
+        build={"min_frames": 12}, label={"max_reprojection": 100, "max_jerk": 1e9},
+    )  # fmt: skip
+    return TrainingRecipe(**{**recipe.model_dump(), "training": training, "wild": wild})
+
+
+def test_film_is_labelled_by_the_teacher_and_both_stages_learn_from_it(with_film, tmp_path):
+    write_raw(tmp_path / "raw", [45, 60, 52, 70, 41, 48, 55, 66])
+    out, said = tmp_path / "out", []
+    summary = run_recipe(with_film, tmp_path / "raw", out, on_stage=lambda step, what: said.append(step))
+    labelling = ["import poses", "filter", "build-2d", "pseudo-label"]
+    trained = [step for step in said if step in {*labelling, "first", "teacher", "stage1", "stage2"}]
+    assert trained == ["first", "teacher", *labelling, "stage1", "stage2"]
+    assert summary.models == ("first", "stage1", "stage2") and not (out / "pretrained/teacher").exists()
+    label = next((out / "wild/pseudo3d").glob("*.npz"))
+    assert str(load_npz(label, ("teacher",))["teacher"]) == weights_hash(out / "teacher")
+    started = {name: yaml.safe_load((out / name / "train.yaml").read_text()) for name in ("stage1", "stage2")}
+    assert started["stage1"]["inputs"]["checkpoint"] == weights_hash(out / "first")
+    assert started["stage2"]["inputs"]["checkpoint"] == weights_hash(out / "stage1")
+    assert started["stage2"]["config"]["weights"] == {"w33": 1, "w23": 0, "w32": 0, "w22": 0}
+    assert started["stage1"]["inputs"]["data"]  # beside the 3D dataset
+    known = {one.text for one in learnt_captions(out / "pretrained/stage2") if one.origin == "film"}
+    assert known == set(captions_for("squat", "train"))
+    made = (out / "stage2/loss.csv").stat().st_mtime_ns
+    run_recipe(with_film, tmp_path / "raw", out)
+    assert (out / "stage2/loss.csv").stat().st_mtime_ns == made
+
+
+def test_what_a_recipe_with_film_lacks_is_said_before_any_work(with_film, tmp_path):
+    values = with_film.model_dump()
+    for change, said in (
+        ({"wild": None}, "stage1 is wild, but the recipe has no wild files"),
+        ({"wild": {**values["wild"], "teacher": "stage2"}}, "the teacher stage2 is trained too late"),
+        ({"training": [{**t, "export": False} for t in values["training"]]}, "the recipe would make no model"),
+    ):
+        with pytest.raises(ValidationError, match=said):
+            TrainingRecipe.model_validate({**values, **change})
+    first, teacher, stage1, _ = values["training"]
+    for training, error in (
+        ([{**first, "checkpoint": "stage1"}, teacher, stage1], "first: starts from stage1, which is no earlier"),
+        ([first, {**teacher, "checkpoint": "nowhere"}, stage1], "nowhere"),
+    ):
+        changed = TrainingRecipe.model_validate({**values, "training": training})
+        with pytest.raises(CrossDiffError, match=error):
+            run_recipe(changed, tmp_path / "raw", tmp_path / "out")
+    gone = TrainingRecipe.model_validate({**values, "wild": {**values["wild"], "files": [tmp_path / "gone"]}})
+    with pytest.raises(InputError, match="gone: no such file"):
+        run_recipe(gone, tmp_path / "raw", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_a_recipe_from_before_film_is_resumed(recipe, tmp_path):
+    out = tmp_path / "out"
+    _pin(recipe, tmp_path / "raw", None, out, False)
+    record = yaml.safe_load((out / "recipe.yaml").read_text())
+    del record["recipe"]["wild"], record["recipe"]["prepare"]["exclude"]
+    record["recipe"]["training"] = [{n: t[n] for n in ("name", "config")} for t in record["recipe"]["training"]]
+    (out / "recipe.yaml").write_text(yaml.safe_dump(record))
+    (out / "first").mkdir()
+    _pin(recipe, tmp_path / "raw", None, out, False)
+    with pytest.raises(ConfigError, match="evaluator"):
+        _pin(recipe.model_copy(update={"evaluator": "evaluator.yaml"}), tmp_path / "raw", None, out, False)
 
 
 @pytest.mark.parametrize("names", [("same", "same"), ("dataset",), ("stage1", "pretrained")])

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from crossdiff.diffusion.named_side import NamedLimb
+from crossdiff.representation.limbs import travelled
 from crossdiff.skeleton import HUMANML3D
 
 _IN_PLACE = 0.5  # metres
@@ -24,16 +26,10 @@ class PromptCheck(NamedTuple):
     holds: Callable[[Float[ndarray, "f 22 3"]], bool]
 
 
-def path_length(joints: Float[ndarray, "f 22 3"], name: str) -> float:
-    """Metres that a joint travels, relative to the root."""
-    local = joints[:, HUMANML3D.index(name)] - joints[:, 0]
-    return float(np.linalg.norm(np.diff(local, axis=0), axis=-1).sum())
-
-
 def travels_farther(joint: str, side: str) -> Callable[[ndarray], bool]:
     """Whether the wrist or ankle of one side travels farther than the other one. side: left or right."""
-    own, other = (f"{s}_{joint}" for s in (("l", "r") if side == "left" else ("r", "l")))
-    return lambda joints: path_length(joints, own) > path_length(joints, other)
+    own, other = NamedLimb(side, joint).joints(HUMANML3D)
+    return lambda joints: travelled(joints, own) > travelled(joints, other)
 
 
 def stays_in_place(joints: Float[ndarray, "f 22 3"]) -> bool:

@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from crossdiff.config import Config
 from crossdiff.data.captions import read_caption_file
-from crossdiff.data.sources import SPLITS, read_ids
+from crossdiff.data.companions import SPLITS, read_ids
 from crossdiff.data.subset import write_subset
 from crossdiff.errors import InputError
 from crossdiff.representation.layouts import Layout2D
