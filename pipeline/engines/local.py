@@ -20,10 +20,10 @@ from crossdiff.pipeline.engines.base import (
     J,
     Job,
     R,
-    WorkerTask,
     VideoTick,
     Watchdog,
     WorkerConfig,
+    WorkerTask,
 )
 from crossdiff.threads import cores
 
