@@ -95,10 +95,9 @@ class _Index:
         return queries, hits, distances
 
     def _nearest(self, points: ndarray, count: int) -> tuple[ndarray, ndarray]:
-        count = min(count, self.tree.n)
-        return self.tree.query(
-            points, k=np.arange(1, count + 1), distance_upper_bound=self.radius, workers=num_threads()
-        )
+        numbers = np.arange(1, min(count, self.tree.n) + 1)
+        distances, hits = self.tree.query(points, k=numbers, distance_upper_bound=self.radius, workers=num_threads())
+        return np.asarray(distances), np.asarray(hits)
 
     def _others(
         self, queries: Int[ndarray, " q"], hits: ndarray, distances: ndarray, own: ndarray
