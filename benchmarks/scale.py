@@ -139,13 +139,15 @@ def stages(count: int, checkpoint: Path) -> dict[str, float]:
 
 
 def duplicates(count: int) -> dict[str, float]:
-    """Tracks of 100 frames, one in twenty a noisy copy of the one before."""
+    """Tracks of 100 frames of one body seen from anywhere, whose limbs swing; one in twenty is a noisy copy."""
     rng = np.random.default_rng(0)
     tracks: dict[str, np.ndarray] = {}
-    still, time_axis = rng.normal(scale=0.25, size=(12, 2)), np.arange(100)[:, None, None] / 20
+    body, seconds = rng.normal(scale=0.25, size=(12, 3)), np.arange(100)[:, None, None] / 20
     for number in range(count):
-        hertz, phase, reach = rng.uniform(0.2, 1, (12, 2)), rng.uniform(0, 6, (12, 2)), rng.uniform(0.03, 0.1, (12, 2))
-        poses = still + reach * np.sin(2 * np.pi * hertz * time_axis + phase)
+        yaw = rng.uniform(0, 2 * np.pi)
+        still = np.stack([body[:, 0] * np.cos(yaw) + body[:, 2] * np.sin(yaw), body[:, 1]], axis=-1)
+        hertz, phase, reach = rng.uniform(0.2, 1, (12, 2)), rng.uniform(0, 6, (12, 2)), rng.uniform(0.05, 0.2, (12, 2))
+        poses = still + reach * np.sin(2 * np.pi * hertz * seconds + phase)
         if number % 20 == 1:
             poses = tracks[str(number - 1)] + rng.normal(scale=0.005, size=(100, 12, 2))
         tracks[str(number)] = poses.astype(np.float16)
