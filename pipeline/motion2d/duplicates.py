@@ -58,7 +58,7 @@ def find_duplicates(tracks: Mapping[str, Poses], limit: float) -> dict[str, Dupl
     """The tracks to drop: each is less than `limit` body heights from one that is kept.
 
     tracks: signatures by id, preferred ones first. Only kept tracks have duplicates, so the result depends on nothing
-    but the order of the tracks. The time grows with n log n for n tracks.
+    but the order of the tracks.
     """
     names = [name for name, poses in tracks.items() if len(poses) >= WINDOW]
     if len(names) < 2 or limit <= 0:
