@@ -40,13 +40,7 @@ def save_model(model: CrossDiffModel, folder: Path, dtype: Literal["float32", "f
 def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> CrossDiffModel:
     """Read a checkpoint folder, strictly; the model is in eval mode and float32."""
     folder = find_checkpoint(checkpoint)
-    try:
-        config = ModelConfig.model_validate(read_json(folder / CONFIG)["config"])
-    except (InputError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{folder / CONFIG}: not a CrossDiff configuration ({_reason(error)}); "
-            "use a folder that `crossdiff train` or `finetune` wrote"
-        ) from None
+    config = model_config(folder)
     with shapes_only():  # no memory: the configuration may be of another, enormous model
         model = CrossDiffModel(config)
     check_shapes(folder, {name: tensor.shape for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
@@ -57,6 +51,17 @@ def load_model(checkpoint: Path | str, device: str | torch.device = "cpu") -> Cr
     # Copies, because the tensors may be views of the file.
     model.load_state_dict({name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}, assign=True)
     return model.to(device).eval()
+
+
+def model_config(folder: Path) -> ModelConfig:
+    """The configuration of the model in a checkpoint folder."""
+    try:
+        return ModelConfig.model_validate(read_json(folder / CONFIG)["config"])
+    except (InputError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder / CONFIG}: not a CrossDiff configuration ({_reason(error)}); "
+            "use a folder that `crossdiff train` or `finetune` wrote"
+        ) from None
 
 
 def find_checkpoint(checkpoint: Path | str) -> Path:
@@ -70,7 +75,7 @@ def find_checkpoint(checkpoint: Path | str) -> Path:
     if name and is_checkpoint(folder):
         return folder
     if name in shipped_models():
-        return Path(str(resources.files("crossdiff.pretrained") / name))
+        return _shipped_folder() / name
     raise CheckpointError(
         f"{name or '(empty name)'}: no checkpoint there (expected a folder with {CONFIG} and {WEIGHTS}, "
         f"hf://USER/MODEL, or the name of a shipped model: {', '.join(shipped_models()) or 'none'})"
@@ -89,13 +94,25 @@ def is_checkpoint(folder: Path) -> bool:
 
 def shipped_models() -> list[str]:
     """Names of the models that come with the package."""
-    folder = Path(str(resources.files("crossdiff.pretrained")))
+    folder = _shipped_folder()
     return sorted(p.parent.name for p in folder.glob(f"*/{WEIGHTS}"))
 
 
-def shipped_model(task: Task = "lift") -> Path:
-    """Folder of the default model for standard sampling from text, or for everything else."""
-    return find_checkpoint(SHIPPED[task])
+def shipped_model(task: Task = "lift", steps: int | None = None) -> Path:
+    """Folder of the default model for standard sampling from text, or for everything else; steps: `few_step_model`."""
+    return find_checkpoint(few_step_model(SHIPPED[task], steps))
+
+
+def few_step_model(checkpoint: Path | str, steps: int | None) -> Path | str:
+    """The shipped model that was distilled from a shipped one to this number of steps; the same checkpoint if there is
+    none.
+    """
+    few = f"{str(checkpoint).rstrip('/')}-{steps}step"
+    return checkpoint if few not in shipped_models() or is_checkpoint(Path(checkpoint)) else few
+
+
+def _shipped_folder() -> Path:
+    return Path(str(resources.files("crossdiff.pretrained")))
 
 
 def weights_hash(checkpoint: Path) -> str:

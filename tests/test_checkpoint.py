@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from synthetic import small_model
 
 from crossdiff.checkpoint import (
+    few_step_model,
     find_checkpoint,
     keep_newest,
     latest_state,
@@ -19,6 +20,7 @@ from crossdiff.checkpoint import (
     load_state,
     save_model,
     save_state,
+    shipped_model,
     shipped_models,
     weights_hash,
 )
@@ -193,6 +195,19 @@ def test_the_hash_is_that_of_the_weights_file(folder, tmp_path):
     assert weights_hash(folder) == sha256(folder / "model.safetensors")
     save_model(small_model(seed=1), tmp_path / "other")
     assert weights_hash(tmp_path / "other") != weights_hash(folder)
+
+
+def test_a_number_of_steps_names_the_shipped_model_that_was_distilled_to_them(tmp_path, monkeypatch):
+    for name in ("stage2-small", "stage2-small-4step"):
+        save_model(small_model(), tmp_path / "shipped" / name)
+    monkeypatch.setattr("crossdiff.checkpoint._shipped_folder", lambda: tmp_path / "shipped")
+    assert shipped_model("text", steps=4).name == "stage2-small-4step"
+    assert [shipped_model("text", steps).name for steps in (None, 20)] == ["stage2-small"] * 2
+    assert few_step_model("stage2-small", 4) == "stage2-small-4step"
+    assert few_step_model("stage1-small", 4) == "stage1-small"
+    monkeypatch.chdir(tmp_path)
+    save_model(small_model(), tmp_path / "stage2-small")
+    assert few_step_model("stage2-small", 4) == "stage2-small"  # a folder of the user goes before the shipped model
 
 
 @pytest.mark.parametrize("name", shipped_models())

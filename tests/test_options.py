@@ -30,6 +30,7 @@ CONFIGS = (
     "studies.lift.config.NearestConfig",
     "studies.sampling_sweep.Grid",
     "studies.sampling_sweep.SamplingSweep",
+    "training.distil_config.DistilConfig",
     "training.config.FinetuneConfig",
     "training.config.LossWeights",
     "training.config.ShortWindows",

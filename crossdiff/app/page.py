@@ -106,7 +106,7 @@ def _text_tab(models: Models) -> None:
                 api_visibility="private",
             )
             with gr.Accordion("Settings", open=False):
-                settings = _settings()
+                settings = _settings(models.steps)
         outputs = _Outputs(notes)
 
     def show(text: str, seconds: float, in_a_row: bool) -> Any:
@@ -148,12 +148,12 @@ def _path_field() -> gr.Textbox:
         )
 
 
-def _settings() -> list[Any]:
+def _settings(default_steps: int) -> list[Any]:
     """Guidance, steps, seed, mixture and its switch step, and whether feet are left as they are."""
     guidance = gr.Slider(
         0, 10, _DEFAULTS.guidance_scale, step=0.05, label="Guidance", info="How closely to follow the text; 1: off."
     )
-    steps = gr.Slider(1, 200, _DEFAULTS.steps, step=1, label="Steps", info="More take longer; 20 are enough.")
+    steps = gr.Slider(1, 200, default_steps, step=1, label="Steps", info="More take longer; 20 are enough.")
     seed = gr.Number(0, precision=0, minimum=0, label="Seed", info="Same seed, same motion; line i uses seed + i.")
     mixture = gr.Checkbox(label="Mixture", info="Denoise in 2D first, then in 3D (mixture sampling).")
     switch_step = gr.Slider(

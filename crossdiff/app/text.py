@@ -87,7 +87,7 @@ def make_motions(
     lines = read_lines(text, seconds if in_a_row or controls.path is None else None)
     progress(0.0, "Loading the model")
     task: Task = "lift" if cfg.mixture else "text"
-    pipe = models.pipeline(task)
+    pipe = models.pipeline(task, cfg.steps)
     sampling, drawing = subprogress(progress, 0.0, _SAMPLED), subprogress(progress, _SAMPLED, 1.0)
     with follow(sampling, "sample", lambda event: f"Step {event.done} of {event.total}"):
         shown = (_row if in_a_row else _motions)(pipe, lines, cfg, seed, controls)

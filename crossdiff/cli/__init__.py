@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "finetune": "finetune:finetune",
         "prepare": "prepare:prepare",
         "train": "train:train",
+        "distil": "distil:distil",
         "recipe": "recipe:recipe",
     },
     "Sample and look": {

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from crossdiff.cli.options import (
     setting,
 )
 from crossdiff.cli.printing import print_default, print_summary
+
+if TYPE_CHECKING:
+    from crossdiff.checkpoint import Task
 
 
 def evaluate(
@@ -50,7 +53,8 @@ def evaluate(
     from crossdiff.workflows.evaluators import evaluators_of
 
     cfg = load_config(EvaluationConfig, config, set_)
-    model = resolve_checkpoint(checkpoint, task="lift" if cfg.sampling.mixture else "text", on_default=print_default)
+    task: Task = "lift" if cfg.sampling.mixture else "text"
+    model = resolve_checkpoint(checkpoint, None, task, print_default, cfg.sampling.given_steps)
     name = name or model_name(checkpoint, model)
     folder = resolve_out(out, Path("evaluations") / name, print_default)
     devices = pick_devices(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,8 +37,9 @@ def sample(
         bool, typer.Option("--mixture", help="Mixture sampling: denoise in 2D first, then in 3D.")
     ] = _DEFAULT.mixture,
     switch_step: Annotated[
-        int, typer.Option(help="Mixture sampling: diffusion step alpha at which it switches to 3D.")
-    ] = _DEFAULT.switch_step,
+        int | None,
+        typer.Option(help="Mixture sampling: diffusion step alpha at which it switches to 3D; default: 1."),
+    ] = None,
     frames: Annotated[
         int | None,
         typer.Option(help="Length of each motion, at 20 frames a second; default: the edited motion's, or 120."),
@@ -52,7 +53,13 @@ def sample(
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same motion; motion i takes seed + i.")
     ] = 0,
-    steps: Annotated[int, typer.Option(help="Solver steps.")] = _DEFAULT.steps,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Solver steps; default: 20, or those that the model was distilled for. With as many as a distilled "
+            "sibling of a shipped model has, it is used instead."
+        ),
+    ] = None,
     guidance: Annotated[
         float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")
     ] = _DEFAULT.guidance_scale,
@@ -118,19 +125,14 @@ def sample(
     from crossdiff.workflows.controls import read_controls
     from crossdiff.workflows.sampling import SamplingRequest, read_prompts, sample_text
 
+    given: dict[str, Any] = {name: n for name, n in (("steps", steps), ("switch_step", switch_step)) if n is not None}
     request = SamplingRequest(
         prompts=tuple(prompts or ()),
         prompt_set=None if prompt_set is None else read_prompts(prompt_set),
         in_a_row=in_a_row,
         sweep=sweep,
         sampling=make_config(
-            SamplingConfig,
-            "sampling",
-            steps=steps,
-            guidance_scale=guidance,
-            solver=solver,
-            mixture=mixture,
-            switch_step=switch_step,
+            SamplingConfig, "sampling", guidance_scale=guidance, solver=solver, mixture=mixture, **given
         ),
         frames=frames,
         seconds=seconds,

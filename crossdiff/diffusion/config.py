@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from crossdiff.config import Config
 from crossdiff.diffusion.solvers import Solver
+
+if TYPE_CHECKING:
+    from crossdiff.models.config import ModelConfig
 
 
 def _plain(value: object) -> object:
@@ -41,7 +44,7 @@ class SamplingConfig(Config):
     """How motion is sampled from text."""
 
     steps: NumSteps = 20
-    """Number of solver steps, 1 to 1000."""
+    """Number of solver steps, 1 to 1000. A distilled model takes its own number by default."""
     guidance_scale: GuidanceScale = 1.25
     """Scale of classifier-free guidance; 1 switches it off."""
     solver: Solver = "ddim"
@@ -52,12 +55,31 @@ class SamplingConfig(Config):
     """Mixture sampling: the paper's alpha, the timestep (0 to 999) at which it switches from 2D to 3D."""
 
     @property
+    def given_steps(self) -> int | None:
+        """The number of steps, if it is not the default."""
+        return self.steps if "steps" in self.model_fields_set else None
+
+    @property
     def timesteps(self) -> list[int]:
-        """Timesteps at which the network is evaluated; mixture sampling includes the switch step."""
+        """Timesteps of a model that is not distilled; mixture sampling includes the switch step."""
         from crossdiff.diffusion.schedule import inference_timesteps, mixture_timesteps
 
         timesteps = inference_timesteps(self.steps)
         return mixture_timesteps(timesteps, self.switch_step) if self.mixture else timesteps
+
+    def for_model(self, model: ModelConfig) -> SamplingConfig:
+        """These settings with a distilled model's own number of steps and switch step where none were given.
+
+        InputError if it has not learnt those that were given.
+        """
+        if model.distilled is None:
+            return self
+        from crossdiff.diffusion.few_steps import check_few_steps
+
+        own = {"steps": model.distilled.steps, "switch_step": model.distilled.switch_step}
+        fitted = self.model_copy(update={k: v for k, v in own.items() if k not in self.model_fields_set})
+        check_few_steps(fitted, model.distilled)
+        return fitted
 
     def keywords(self) -> dict[str, Any]:
         """The settings as keywords of a `CrossDiffPipeline` call."""

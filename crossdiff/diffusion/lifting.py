@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from crossdiff.diffusion.config import LabelConfig
 from crossdiff.diffusion.deprecated import LiftOptions as LiftOptions
+from crossdiff.errors import InputError
 from crossdiff.models.model import CrossDiffModel
 from crossdiff.representation.alignment import aligned
 from crossdiff.representation.cleanup import rebuild
@@ -78,6 +79,10 @@ def _ways(
 def _lift(
     model: CrossDiffModel, features: Tensor, mask: Tensor | None, frames: Tensor | None, options: LabelConfig
 ) -> Tensor:
+    if model.config.distilled is not None:
+        raise InputError(
+            "lift: the model was distilled for sampling alone; lift with the one that it was distilled from"
+        )
     x = normalize_observed(model, features)
     count = x.shape[0]
     t = torch.zeros(count, dtype=torch.long, device=x.device)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from crossdiff.checkpoint import find_checkpoint, load_model, shipped_model
+from crossdiff.checkpoint import few_step_model, find_checkpoint, load_model, shipped_model
 from crossdiff.config import make_config
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.controls import PlaceControl
@@ -67,19 +67,22 @@ class CrossDiffPipeline:
         checkpoint: Path | str | None = None,
         device: str | torch.device = "cpu",
         compile: bool = False,
+        steps: int | None = None,
     ) -> CrossDiffPipeline:
         """Load a checkpoint folder, a shipped model by name, or `USER/MODEL` of the Hugging Face hub.
 
         The default is the shipped model for text.
 
+        steps: for a shipped model, the one that was distilled from it to this number of steps, if there is one.
+
         compile: see `compile_network`; it does not speed up the small shipped model on a CPU.
         """
         if checkpoint is None:
-            folder = shipped_model("text")
+            folder = shipped_model("text", steps)
         elif looks_like_repository(checkpoint):
             folder = find_checkpoint(f"hf://{checkpoint}")
         else:
-            folder = find_checkpoint(checkpoint)
+            folder = find_checkpoint(few_step_model(checkpoint, steps))
         model = load_model(folder, device)
         if compile:
             compile_network(model)
@@ -91,17 +94,18 @@ class CrossDiffPipeline:
         num_frames: int | Sequence[int] | None = None,
         *,
         guidance_scale: float = _DEFAULT.guidance_scale,
-        num_inference_steps: int = _DEFAULT.steps,
+        num_inference_steps: int | None = None,
         solver: str = _DEFAULT.solver,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         seed: int | Sequence[int] | None = None,
         mixture: bool = _DEFAULT.mixture,
-        switch_step: int = _DEFAULT.switch_step,
+        switch_step: int | None = None,
         on_step: StepCallback | None = None,
         edit: Edit | None = None,
         path: FloorPath | None = None,
         goals: Sequence[Goal] = (),
         sides: bool = True,
+        steps: int | None = None,
     ) -> list[Motion3D]:
         """One motion per prompt: joints (num_frames, J, 3), metres, Y up, first root over the origin facing +Z.
 
@@ -111,7 +115,8 @@ class CrossDiffPipeline:
         with the number of steps done and their total. edit: a motion of which a part is kept in all motions of the
         call. path: the pelvis follows it, in its axes instead of those above. goals: points that hands or feet reach.
         sides: mirror a motion whose prompt names the other hand or leg (`on_named_side`); not with edit, path or goals.
-        Other defaults are those of `SamplingConfig`.
+        steps: short for `num_inference_steps`. Other defaults are those of `SamplingConfig`; a distilled model has its
+        own number of steps.
 
         Otherwise, the joints are as the network made them: `plant_feet` stops feet from sliding.
 
@@ -119,7 +124,8 @@ class CrossDiffPipeline:
         one from which the prompts' seeds are drawn in order, or one per prompt. A motion depends on its prompt,
         length, seed and settings, not on the other prompts of the call.
         """
-        options = _options(num_inference_steps, guidance_scale, solver, mixture, switch_step)
+        given = _given_steps(num_inference_steps, steps)
+        options = _options(given, guidance_scale, solver, mixture, switch_step).for_model(self.model.config)
         texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")
@@ -142,15 +148,16 @@ class CrossDiffPipeline:
         parts: Sequence[PromptPart | tuple[str, int]],
         *,
         guidance_scale: float = _DEFAULT.guidance_scale,
-        num_inference_steps: int = _DEFAULT.steps,
+        num_inference_steps: int | None = None,
         solver: str = _DEFAULT.solver,
         seed: int | Sequence[int] = 0,
         mixture: bool = _DEFAULT.mixture,
-        switch_step: int = _DEFAULT.switch_step,
+        switch_step: int | None = None,
         on_step: StepCallback | None = None,
         edit: Edit | None = None,
         path: FloorPath | None = None,
         goals: Sequence[Goal] = (),
+        steps: int | None = None,
     ) -> list[Motion3D]:
         """One motion per seed that does one prompt after the other, of any length (see `sample_in_a_row`).
 
@@ -160,7 +167,8 @@ class CrossDiffPipeline:
         >>> motion.joints.shape
         (140, 22, 3)
         """
-        options = _options(num_inference_steps, guidance_scale, solver, mixture, switch_step)
+        given = _given_steps(num_inference_steps, steps)
+        options = _options(given, guidance_scale, solver, mixture, switch_step).for_model(self.model.config)
         row = [part if isinstance(part, PromptPart) else PromptPart(*part) for part in parts]
         if not row:
             raise InputError("parts: expected at least one prompt with its frames, got none")
@@ -211,17 +219,25 @@ class CrossDiffPipeline:
         return [Motion3D(j, self.model.skeleton.fps, self.model.skeleton) for j in rows]
 
 
-def _options(steps: int, guidance_scale: float, solver: str, mixture: bool, switch_step: int) -> SamplingConfig:
+def _options(
+    steps: int | None, guidance_scale: float, solver: str, mixture: bool, switch_step: int | None
+) -> SamplingConfig:
+    given = {name: n for name, n in (("steps", steps), ("switch_step", switch_step)) if n is not None}
     return make_config(
         SamplingConfig,
         "sampling",
         InputError,
-        steps=steps,
         guidance_scale=guidance_scale,
         solver=solver,
         mixture=bool(mixture),
-        switch_step=switch_step,
+        **given,
     )
+
+
+def _given_steps(num_inference_steps: int | None, steps: int | None) -> int | None:
+    if num_inference_steps is not None and steps is not None:
+        raise InputError("steps: is short for num_inference_steps; give one of them, not both")
+    return num_inference_steps if steps is None else steps
 
 
 def compile_network(model: CrossDiffModel, backend: str | Callable[..., Any] = "inductor") -> None:

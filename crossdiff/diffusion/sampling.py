@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.deprecated import SamplingOptions as SamplingOptions
 from crossdiff.diffusion.editing import Edit
+from crossdiff.diffusion.few_steps import learnt_scales, sampling_timesteps
 from crossdiff.diffusion.schedule import add_noise, make_solver
 from crossdiff.diffusion.windows import BLEND_SECONDS, Window, make_windows
 from crossdiff.errors import InputError
@@ -52,8 +53,9 @@ def sample(
     """
     _check_lengths(lengths, model.config.max_frames)
     noise = _Noise(model, lengths, seeds)
-    scales = torch.full((len(text),), options.guidance_scale, device=model.device)
-    predict = _WholeMotions(model.network, text.to(model.device), noise.mask, scales)
+    (scale,) = learnt_scales([options.guidance_scale], model.config.distilled)
+    scales = torch.full((len(text),), scale, device=model.device)
+    predict = WholeMotions(model.network, text.to(model.device), noise.mask, scales, model.config.distilled is not None)
     return _sample(model, predict, noise, options, on_step, edit, control)
 
 
@@ -78,7 +80,8 @@ def sample_in_a_row(
     """
     noise = _Noise(model, [sum(lengths)] * len(seeds), seeds)
     windows = make_windows(lengths, model.config.max_frames, round(BLEND_SECONDS * model.skeleton.fps))
-    predict = _OverlappingWindows(model, text.to(model.device), windows, guidance_scales)
+    scales = learnt_scales(guidance_scales, model.config.distilled)
+    predict = _OverlappingWindows(model, text.to(model.device), windows, scales)
     return _sample(model, predict, noise, options, on_step, edit, control)
 
 
@@ -98,8 +101,9 @@ def _sample(
         )
     if options.mixture and "2d" not in model.config.domain_names:
         raise InputError("mixture: expected a model of domains 2d+3d, got one of 3d alone; sample the standard way")
+    options = options.for_model(model.config)
     denoise = _Denoiser(predict, control, None if edit is None else edit.fit(model, noise.mask.sum(1).tolist()))
-    timesteps = options.timesteps
+    timesteps = sampling_timesteps(options, model.config)
     steps = _SamplingSteps(options.solver, denoise, noise, on_step, len(timesteps))
     if not options.mixture:
         x = steps.descend(noise.draw("3d"), "3d", timesteps)
@@ -216,14 +220,19 @@ class _Predictor(Protocol):
         ...
 
 
-class _WholeMotions:
-    """Each row of the batch as a whole; with and without text as one batch."""
+class WholeMotions:
+    """Each row of the batch as a whole; with and without text as one batch, unless the network is distilled."""
 
     def __init__(
-        self, network: CrossDiffNetwork, text: Tensor, mask: Bool[Tensor, "b t"], scales: Float[Tensor, " b"]
+        self,
+        network: CrossDiffNetwork,
+        text: Tensor,
+        mask: Bool[Tensor, "b t"],
+        scales: Float[Tensor, " b"],
+        distilled: bool = False,
     ) -> None:
-        self._network, self._text, self._scales = network, text, scales[:, None, None]
-        self._guided = bool((scales != 1.0).any())
+        self._network, self._text, self._scales, self._distilled = network, text, scales, distilled
+        self._guided = not distilled and bool((scales != 1.0).any())
         # Attention is faster without a mask.
         self._mask = None if bool(mask.all()) else mask
         if self._guided:
@@ -234,11 +243,12 @@ class _WholeMotions:
         if not self._guided:
             return self._run(x, t, source, target)
         with_text, without = self._run(torch.cat([x, x]), t, source, target).chunk(2)
-        return without + self._scales * (with_text - without)
+        return without + self._scales[:, None, None] * (with_text - without)
 
     def _run(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         steps = torch.full((len(x),), t, dtype=torch.long, device=x.device)
-        return self._network({source: x}, steps, self._text, self._mask, targets=(target,))[source, target]
+        more = {"scale": self._scales} if self._distilled else {}
+        return self._network({source: x}, steps, self._text, self._mask, targets=(target,), **more)[source, target]
 
 
 class _OverlappingWindows:
@@ -260,7 +270,8 @@ class _OverlappingWindows:
             lengths = torch.tensor([len(stretch) for stretch in stretches], device=x.device)
             mask = torch.arange(int(lengths.max()), device=x.device) < lengths[:, None]
             parts = [w.part for _, w in batch]
-            predict = _WholeMotions(self._model.network, self._text[parts], mask, self._scales[parts])
+            inputs = self._text[parts], mask, self._scales[parts]
+            predict = WholeMotions(self._model.network, *inputs, self._model.config.distilled is not None)
             arguments = pad_sequence(stretches, batch_first=True), t, source, target
             # For gradients, each batch is computed again when its turn comes: memory does not grow with the motion.
             again = torch.is_grad_enabled()

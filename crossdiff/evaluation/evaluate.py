@@ -67,7 +67,7 @@ def evaluate(
     if name == REAL:
         raise ConfigError(f"name: {REAL!r} is the name of the row of real motion; choose another name")
     runner = ReplicationRunner(cfg, checkpoint, data, evaluators, devices[0])
-    record = _record(cfg, runner)
+    record = _record(runner)
     check_pin(out / _RECORD, record, _OUTPUTS, start_over)
     _ = runner.real_embeddings  # before anything is written, so that unreadable motion leaves nothing behind
     pin(out / _RECORD, record, _OUTPUTS, start_over)
@@ -77,9 +77,9 @@ def evaluate(
     return result
 
 
-def _record(cfg: EvaluationConfig, runner: ReplicationRunner) -> Record:
+def _record(runner: ReplicationRunner) -> Record:
     """What replications depend on; their number and the batch size of sampling may change."""
-    settings = cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
+    settings = runner.cfg.model_dump(mode="json", exclude={"batch_size": True, "protocol": {"replications"}})
     return {"config": settings, "inputs": runner.inputs()}
 
 

@@ -85,9 +85,10 @@ class ReplicationRunner:
     """Runs replications; holds the split, the evaluators, the embeddings of real motion, and the model."""
 
     def __init__(self, cfg: EvaluationConfig, checkpoint: Path, data: Path, evaluators: Path, device: str) -> None:
-        self.cfg, self.checkpoint, self.device = cfg, checkpoint, device
+        self.checkpoint, self.device = checkpoint, device
         self.folders = find_evaluators(evaluators)
         self.model = load_model(checkpoint, device)
+        self.cfg = cfg = cfg.model_copy(update={"sampling": cfg.sampling.for_model(self.model.config)})
         self.model.check_statistics(checkpoint, "3d")
         dataset = MocapDataset(data, cfg.split, self.model.config.layout_2d)
         if dataset.skeleton != self.model.skeleton:

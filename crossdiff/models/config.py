@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from crossdiff.config import Config
 from crossdiff.representation.layouts import FeatureLayout, layout_2d, layout_3d
 from crossdiff.skeleton import SKELETONS, Skeleton
 from crossdiff.types import DOMAINS, Domain
+
+
+class Distillation(Config):
+    """How a model was distilled: it samples in a few steps, and its guidance scale is an input of the network."""
+
+    steps: int = Field(ge=1)
+    """Steps of sampling, one pass of the network each."""
+    guidance: tuple[float, float]
+    """Lowest and highest scale of guidance that it has learnt."""
+    teacher_steps: int = Field(ge=1)
+    """Steps of DDIM that they replace."""
+    mixture: bool
+    """Whether mixture sampling was distilled too."""
+    switch_step: int
+    """The timestep at which mixture sampling switches from 2D to 3D."""
+    teacher: str
+    """Hash of the weights that it was distilled from."""
 
 
 class ModelConfig(Config):
@@ -61,6 +79,13 @@ class ModelConfig(Config):
     """Length of the longest motion, in frames."""
     frames_per_token: int = Field(1, ge=1, le=8)
     """Frames that share a token: more make the network cheaper, and its motion coarser."""
+    distilled: Distillation | None = None
+    """How the model was distilled; set by `crossdiff distil`, null for other models."""
+
+    @model_serializer(mode="wrap")
+    def _without_null(self, dump: Callable[[ModelConfig], dict[str, Any]]) -> dict[str, Any]:
+        """Records of models that are not distilled stay as they were before there was distillation."""
+        return {name: value for name, value in dump(self).items() if name != "distilled" or value is not None}
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelConfig:

@@ -102,6 +102,25 @@ def run_decoder_layer(
     return layer(tokens, memory, memory_mask=memory_mask, tgt_key_padding_mask=ignore)
 
 
+class ScaleEmbedding(nn.Module):
+    """The scale of guidance as a part of the condition token (Meng et al. 2023, section 3.1); 0 at first."""
+
+    # Sines and cosines of periods from 32 down to 1/4.
+    _FEATURES = 16
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(self._FEATURES, width)
+        self.out = nn.Linear(width, width)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, scale: Float[Tensor, " b"]) -> Float[Tensor, "b w"]:
+        rates = 2.0 ** torch.arange(-5, self._FEATURES // 2 - 5, device=scale.device)
+        phase = 2 * torch.pi * scale[:, None].float() * rates
+        return self.out(nn.functional.silu(self.hidden(torch.cat([phase.sin(), phase.cos()], dim=-1))))
+
+
 class DomainEncoder(nn.Module):
     """Tokens of one domain's noisy motion: pose through L1 layers (equation 3), root through a separate branch."""
 
@@ -189,6 +208,7 @@ class CrossDiffNetwork(nn.Module):
         self.register_buffer("table", sinusoids(_TABLE_ROWS, cfg.width), persistent=False)
         self.time = nn.Sequential(nn.Linear(cfg.width, cfg.width), nn.SiLU(), nn.Linear(cfg.width, cfg.width))
         self.text = nn.Linear(cfg.text_dim, cfg.width)
+        self.scale = ScaleEmbedding(cfg.width) if cfg.distilled else None
         self.encoders = nn.ModuleDict({d: DomainEncoder(cfg, d) for d in cfg.domain_names})
         self.shared = encoder_layers(cfg, cfg.shared_layers if cfg.shared_encoder else 0, cfg.feed_forward)
         self.decoders = nn.ModuleDict({d: DomainDecoder(cfg, d) for d in cfg.domain_names})
@@ -200,13 +220,15 @@ class CrossDiffNetwork(nn.Module):
         text: Float[Tensor, "b *l e"],
         mask: Bool[Tensor, "b t"] | None = None,
         targets: Sequence[Domain] | None = None,
+        scale: Float[Tensor, " b"] | None = None,
     ) -> dict[tuple[Domain, Domain], Float[Tensor, "b t d"]]:
         """Clean motion for every (source, target) pair of the given inputs and targets (all domains by default).
 
         inputs: normalised noisy features per domain, all of one length T <= max_frames; t: timesteps 0..999;
         text: from `crossdiff.text.stack_text`, (B, E) or for word sequences (B, L, E), zeros for the null condition;
         mask: True for real frames. Padding does not affect real frames. The inputs
-        of both domains go through the shared encoder as one batch (equation 4).
+        of both domains go through the shared encoder as one batch (equation 4). scale: of guidance, for a distilled
+        network; None: 1.
         """
         frames = next(iter(inputs.values())).shape[1]
         if frames > self.cfg.max_frames:
@@ -214,7 +236,7 @@ class CrossDiffNetwork(nn.Module):
         pad = -frames % self.cfg.frames_per_token
         if pad and mask is None:
             mask = torch.ones(t.shape[0], frames, dtype=torch.bool, device=t.device)
-        condition = self._condition(t, text, None if mask is None else self._ignore(mask, pad))
+        condition = self._condition(t, text, None if mask is None else self._ignore(mask, pad), scale)
         poses, roots = [], []
         for domain, x in inputs.items():
             if mask is not None:
@@ -235,14 +257,17 @@ class CrossDiffNetwork(nn.Module):
                 outputs[source, target] = x_start_of_v(inputs[source], part, t) if as_v else part
         return outputs
 
-    def _condition(self, t: Tensor, text: Tensor, ignore: Tensor | None) -> Condition:
+    def _condition(self, t: Tensor, text: Tensor, ignore: Tensor | None, scale: Tensor | None) -> Condition:
+        time = self.time(self.table[t])
+        if self.scale is not None:
+            time = time + self.scale(torch.ones(len(t), device=t.device) if scale is None else scale)
         if self.cfg.text == "token":
-            return Condition(self.time(self.table[t]) + self.text(text), ignore, None, None)
+            return Condition(time + self.text(text), ignore, None, None)
         words = self.text(text)
         # Rows of zeros are padding, except the first, the sentence's, which is zero in the null condition.
         padding = (text == 0).all(-1)
         padding[:, 0] = False
-        return Condition(self.time(self.table[t]) + words[:, 0], ignore, words, padding)
+        return Condition(time + words[:, 0], ignore, words, padding)
 
     def _ignore(self, mask: Tensor, pad: int) -> Tensor:
         """Tokens masked from attention (True = ignore), the condition token first."""

@@ -155,6 +155,12 @@ class TrainConfig(LoopConfig):
         return self
 
     @model_validator(mode="after")
+    def _not_distilled(self) -> Self:
+        if self.model.distilled is not None:
+            raise ValueError("model.distilled is set by `crossdiff distil`; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _film_has_both_halves(self) -> Self:
         if self.film is not None and (self.stage == 2 or self.model.domains == "3d"):
             raise ValueError("film teaches 2D -> 3D: it needs stage 1 and a network of both domains; leave it out")

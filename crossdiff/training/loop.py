@@ -1,4 +1,4 @@
-"""One training loop for stage I, stage II and wild fine-tuning: what differs is the batches and the weights.
+"""One training loop for stage I, stage II, wild fine-tuning and distillation, with their own batches and losses.
 
 Random numbers in step k depend only on the run's seed and k, so a resumed run takes the same steps as an
 uninterrupted one.
@@ -12,6 +12,7 @@ from crossdiff.data.batches import BatchSource, load_steps
 from crossdiff.models import CrossDiffModel
 from crossdiff.progress import progress_bar
 from crossdiff.training.config import LoopConfig
+from crossdiff.training.distiller import Distiller
 from crossdiff.training.loggers import check_logger
 from crossdiff.training.losses import (
     KINDS,
@@ -34,6 +35,7 @@ def fit(
     start_over: bool = False,
     teacher: OwnTeacher | None = None,
     anchored: bool = False,
+    distiller: Distiller | None = None,
 ) -> TrainSummary:
     """Train up to `cfg.steps`, from the newest state in `out/state`; writes the averaged model to `out`.
 
@@ -45,10 +47,11 @@ def fit(
     from scratch instead of raising ConfigError.
     teacher: relabels clips as the model learns.
     anchored: clips that are not wild have the predictions of the model as it starts for their targets.
+    distiller: the losses of a distillation, in place of those of the data.
     """
     check_logger(cfg.logger)
     pin(cfg, inputs, out, start_over)
-    trainer = Trainer(model, cfg, objective, out, cache, validation, anchored)
+    trainer = Trainer(model, cfg, objective, out, cache, validation, anchored, distiller)
     trainer.resume()
     trainer.check_agreement()
     if trainer.step >= cfg.steps:

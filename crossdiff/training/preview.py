@@ -14,7 +14,7 @@ from crossdiff.models import CrossDiffModel
 from crossdiff.types import Motion3D
 from crossdiff.viewing.video import render_motion
 
-_OPTIONS = SamplingConfig(steps=20)
+_OPTIONS = SamplingConfig()
 _MOST_FRAMES = 120
 _SIZE = 240
 

@@ -51,15 +51,16 @@ def train(
     With a checkpoint its network is used, and `cfg.model` must not ask for another. Resumes from a state in `out`.
     extra_2d: a pipeline run whose 2D clips fill `cfg.extra_ratio` of each batch; they train 2D -> 2D only.
     """
-    _check_out(out, checkpoint)
+    check_out(out, checkpoint)
     if cfg.stage == 2 and checkpoint is None:
         raise ConfigError("stage 2 continues from a stage-1 model: give --checkpoint FOLDER")
     if checkpoint is not None:
         model = load_model(checkpoint)
+        check_not_distilled(model, checkpoint)
         model.check_statistics(checkpoint, *model.config.domain_names)
         _check_sizes(cfg.model, model.config, checkpoint)
         dataset = MocapDataset(data, "train", model.config.layout_2d)
-        _check_data(model, dataset)
+        check_data(model, dataset)
     else:
         dataset = MocapDataset(data, "train", cfg.model.layout_2d)
         model = new_model(cfg.model, dataset, cfg.seed)
@@ -79,10 +80,10 @@ def train(
         _check_wild(model, extra, extra_2d)
         inputs["extra"] = extra.fingerprint()
         batches = MixedBatches(WildBatches(extra, cfg.batch_size - count, max_frames, cfg.seed), mocap)
-    validation = _held_out(dataset, cfg.batch_size, max_frames, cfg)
+    validation = held_out_batches(dataset, cfg.batch_size, max_frames, cfg)
     summary = fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over)
     filmed = [] if extra is None else count_captions(extra.captions, "film")
-    _list_captions(out, checkpoint, joined(count_captions(_texts(dataset), "capture"), filmed))
+    list_captions(out, checkpoint, joined(count_captions(_texts(dataset), "capture"), filmed))
     return summary
 
 
@@ -111,10 +112,11 @@ def finetune(
     data: 3D dataset that keeps what the model knows. Without one, the model samples `replay` motions of the captions
     that it learnt. Resumes from a state in `out` with the same labels, model and configuration; see `fit` for others.
     """
-    _check_out(out, checkpoint)
+    check_out(out, checkpoint)
     if cfg.film is not None and data is None:
         raise ConfigError("film: filmed clips are made of 3D motion; give --data DATASET, or leave film out")
     model = load_model(checkpoint)
+    check_not_distilled(model, checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
     wild = WildDataset(run, repeat=cfg.repeat_cycles, place_in=cfg.place_in)
     _check_wild(model, wild, run)
@@ -147,20 +149,20 @@ def finetune(
             film = FilmedClips(known.dataset, cfg.film, max_frames, cfg.seed) if cfg.film else None
             mocap = MocapBatches(known.dataset, rest, max_frames, cfg.views, cfg.seed, film=film, balance=cfg.balance)
             batches = MixedBatches(seen, mocap)
-            validation = MixedBatches(unseen, _held_out(known.dataset, rest, max_frames, cfg))
+            validation = MixedBatches(unseen, held_out_batches(known.dataset, rest, max_frames, cfg))
         else:
             objective = replace(objective, mocap={})
         summary = fit(model, batches, cfg, objective, out, out, inputs, validation, start_over, teacher, anchored)
         # The captions of replayed motion are those of the starting model, which are listed with their origins.
         captured = [] if known is None or known.replayed else count_captions(_texts(known.dataset), "capture")
-    _list_captions(out, checkpoint, joined(count_captions(wild.captions, "film"), captured))
+    list_captions(out, checkpoint, joined(count_captions(wild.captions, "film"), captured))
     if cfg.devices * cfg.num_nodes > 1:
         return summary
     kept = measure_retention(checkpoint, out, out / KEPT, cfg.device)
     return summary if kept is None else replace(summary, kept=str(kept))
 
 
-def _list_captions(out: Path, checkpoint: Path | None, captions: list[LearntCaption]) -> None:
+def list_captions(out: Path, checkpoint: Path | None, captions: list[LearntCaption]) -> None:
     """Write what a trained model has learnt, with what it knew at the start, beside its weights and its best ones."""
     start = None if checkpoint is None else find_checkpoint(checkpoint)
     known = joined([] if start is None else learnt_captions(start), captions)
@@ -188,7 +190,7 @@ def _known_motion(
     """The 3D dataset, else replay if it is to be sampled; None without either."""
     if data is not None:
         dataset = MocapDataset(data, "train", model.config.layout_2d)
-        _check_data(model, dataset)
+        check_data(model, dataset)
         yield _Known(dataset)
     elif sampled and (replay := sample_replay(model, checkpoint, cfg.replay, cfg.seed, cfg.device)):
         with replay_dataset(replay, model) as folder:
@@ -223,7 +225,7 @@ def _parted(wild: WildDataset, cfg: FinetuneConfig) -> tuple[ndarray, ndarray]:
     return every[~held_out], every[held_out] if chosen else every
 
 
-def _held_out(dataset: MocapDataset, batch_size: int, max_frames: int, cfg: LoopConfig) -> MocapBatches:
+def held_out_batches(dataset: MocapDataset, batch_size: int, max_frames: int, cfg: LoopConfig) -> MocapBatches:
     """Batches of the validation split, or of other windows of the training split if there is none."""
     try:
         dataset = MocapDataset(dataset.folder, "val", dataset.layout)
@@ -239,19 +241,28 @@ def new_model(cfg: ModelConfig, dataset: MocapDataset, seed: int) -> CrossDiffMo
     torch.manual_seed(seed)
     bound = cfg.model_copy(update={"text_dim": encoder.dim, "text_fingerprint": encoder.fingerprint})
     model = CrossDiffModel(bound)
-    _check_data(model, dataset)
+    check_data(model, dataset)
     for domain, stats in dataset.statistics().items():
         if domain in bound.domain_names:
             model.set_statistics(domain, torch.from_numpy(stats.mean), torch.from_numpy(stats.std))
     return model
 
 
-def _check_out(out: Path, checkpoint: Path | None) -> None:
+def check_out(out: Path, checkpoint: Path | None) -> None:
     if checkpoint is not None and out.resolve() == find_checkpoint(checkpoint).resolve():
         raise ConfigError(f"{out}: is the checkpoint that training starts from; give another --out")
 
 
-def _check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
+def check_not_distilled(model: CrossDiffModel, checkpoint: Path) -> None:
+    """Refuse a model that was distilled, which no longer predicts the clean motion of a noisy one."""
+    if (distilled := model.config.distilled) is not None:
+        raise ConfigError(
+            f"{checkpoint}: was distilled to {distilled.steps} steps, which cannot be trained further; start from the "
+            "model that it was distilled from"
+        )
+
+
+def check_data(model: CrossDiffModel, dataset: MocapDataset) -> None:
     """Refuse another skeleton, and warn of unreadable clips."""
     _warn_skipped(dataset.folder, dataset.skipped)
     if model.skeleton != dataset.skeleton:

@@ -25,6 +25,7 @@ from crossdiff.files import write_text
 from crossdiff.models import CrossDiffModel
 from crossdiff.text import CachedEmbeddings, check_prompts
 from crossdiff.training.config import FinetuneConfig, LoopConfig
+from crossdiff.training.distiller import Distiller
 from crossdiff.training.draws import draw
 from crossdiff.training.launch import launch
 from crossdiff.training.loggers import Logger, open_logger
@@ -82,13 +83,17 @@ class Trainer:
         cache: Path | None,
         validation: BatchSource,
         anchored: bool = False,
+        distiller: Distiller | None = None,
     ) -> None:
         self.cfg, self.out, self.step = cfg, out, 0
         self.states = StateFolder(out / "state", cfg.keep)
         self.objective = objective
         sources, targets = ({pair[side] for pair in objective.pairs} for side in (0, 1))
         # Stage II leaves the 2D half of the network without gradients.
-        self.fabric = launch(cfg, all_learn=sources == targets == set(model.config.domain_names))
+        all_learn = sources == targets == set(model.config.domain_names)
+        # A step of a distillation learns one direction.
+        self.fabric = launch(cfg, all_learn and (distiller is None or len(objective.pairs) == 1))
+        self.distiller = None if distiller is None else distiller.to(self.fabric.device)
         self.model = model.to(self.fabric.device).train()
         self.anchor = copy.deepcopy(self.model.network).eval().requires_grad_(False) if anchored else None
         self.average = AveragedModel(self.model, multi_avg_fn=moving_average(cfg.ema_decay))
@@ -164,6 +169,9 @@ class Trainer:
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             batch = batch.to(device)
             pairs, velocity = self.objective.pairs, self.cfg.velocity_weight
+            if self.distiller is not None:
+                terms = self.distiller.losses(network, batch, text, draws, key[-1], pairs, velocity)
+                return StepLosses.of(terms, self.objective, batch)
             terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity, self.anchor, self.by_picture)
             film = None if batch.filmed is None else film_losses(network, self.model, batch.filmed, velocity)
         parts = StepLosses.of(terms, self.objective, batch, timestep_weights(draws.t.to(device), self.cfg.weighting))
@@ -182,7 +190,7 @@ class Trainer:
 
     def log(self) -> dict[str, float]:
         """Means since the last row of the history."""
-        row = {name: sum(values) / len(values) for name, values in self._recent.items()}
+        row = {name: _mean(values) for name, values in self._recent.items()}
         self.history.append({"step": float(self.step), **row})
         self._recent = {}
         self.logger.add_scalars({**row, "learning rate": self.optimizer.param_groups[0]["lr"]}, self.step)
@@ -205,7 +213,7 @@ class Trainer:
                     parts = self._losses(model.network, batch, (self.cfg.seed, _VALIDATE, number), 0.0)
                     found.append(parts.means(parts.values.tolist()))
             self.model.train()
-            means = {name: sum(f[name] for f in found) / len(found) for name in found[0]}
+            means = {name: _mean([f[name] for f in found if name in f]) for name in {n: 0 for f in found for n in f}}
             loss = means["loss"]
             is_best = self.best is None or loss < self.best.loss
             self.validations.append({"step": float(self.step), **means})
@@ -283,6 +291,10 @@ class Trainer:
         last = dict(self.history[-1])
         last.pop("step")
         return TrainSummary(self.out, self.step, last.pop("loss"), last, self.best)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _number(*key: int) -> int:

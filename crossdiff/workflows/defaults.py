@@ -66,14 +66,21 @@ def resolve_checkpoint(
     run: Run | None = None,
     task: checkpoints.Task = "lift",
     on_default: DefaultCallback = silent,
+    steps: int | None = None,
 ) -> Path:
-    """Folder of the named checkpoint; without a name the run's fine-tuned model, else the task's shipped model."""
+    """Folder of the named checkpoint; without a name the run's fine-tuned model, else the task's shipped model.
+
+    steps: of sampling, if they were given; a shipped model that was distilled to them replaces a shipped one.
+    """
     if checkpoint is not None:
-        return checkpoints.find_checkpoint(checkpoint)
+        few = checkpoints.few_step_model(checkpoint, steps)
+        if few != checkpoint:
+            on_default("checkpoint", str(few), f"{checkpoint} distilled to {steps} steps")
+        return checkpoints.find_checkpoint(few)
     if run is not None and all((run.finetuned / name).is_file() for name in (checkpoints.WEIGHTS, checkpoints.CONFIG)):
         on_default("checkpoint", run.finetuned, "the run's fine-tuned model")
         return run.finetuned
-    shipped = checkpoints.shipped_model(task)
+    shipped = checkpoints.shipped_model(task, steps)
     on_default("checkpoint", shipped.name, "the shipped model")
     return shipped
 

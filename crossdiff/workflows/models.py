@@ -32,6 +32,8 @@ class ModelInfo:
     text_encoder: str
     captions: int
     """Different captions that it has learnt; 0 if it came without a list."""
+    distilled_steps: int | None
+    """Steps of sampling that it was distilled for; None: not distilled."""
     actions: list[LearntAction]
     """The most frequent first."""
 
@@ -40,9 +42,10 @@ class ModelInfo:
         return {**asdict(self), "folder": str(self.folder)}
 
     def __str__(self) -> str:
+        few = "" if self.distilled_steps is None else f", distilled to {self.distilled_steps} steps of sampling"
         return (
             f"{self.name}: {self.parameters / 1e6:.1f} M parameters, {self.bytes / 1e6:.1f} MB, skeleton "
-            f"{self.skeleton}, up to {self.max_seconds:.1f} s, text encoder {self.text_encoder}"
+            f"{self.skeleton}, up to {self.max_seconds:.1f} s, text encoder {self.text_encoder}{few}"
         )
 
     def knowledge(self, most: int | None = None) -> str:
@@ -96,6 +99,7 @@ def describe_model(checkpoint: str) -> ModelInfo:
         max_seconds=model.config.max_frames / model.skeleton.fps,
         text_encoder=model.config.text_encoder,
         captions=len(captions),
+        distilled_steps=None if model.config.distilled is None else model.config.distilled.steps,
         actions=group_actions(captions),
     )
 

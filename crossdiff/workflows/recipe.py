@@ -27,6 +27,8 @@ from crossdiff.learnt import learnt_captions, write_learnt
 from crossdiff.moved import moved_names
 from crossdiff.record import pin
 from crossdiff.training.config import TrainConfig
+from crossdiff.training.distil import distil
+from crossdiff.training.distil_config import DistilConfig
 from crossdiff.training.stages import finetune, train
 from crossdiff.workflows.callbacks import StageCallback, silent
 from crossdiff.workflows.evaluators import choose_evaluators
@@ -63,9 +65,9 @@ def run_recipe(
     """Make the recipe's models from the motion in `source`. A stopped run is resumed by the same call.
 
     source: motion that `prepare` reads without further options. data: a dataset of `prepare`, used instead of it.
-    out: receives `dataset/` (from `source`), `evaluators/`, one folder per training, `wild/` (a run with the labels of
-    the recipe's 2D files), `evaluations/`, `pretrained/NAME` for each model with its evaluation, `compare.md`, and
-    `recipe.json` with the time that each step took.
+    out: receives `dataset/` (from `source`), `evaluators/`, one folder per training and distillation, `wild/` (a run
+    with the labels of the recipe's 2D files), `evaluations/`, `pretrained/NAME` for each model with its evaluation,
+    `compare.md`, and `recipe.json` with the time that each step took.
     devices: where motion is sampled for the evaluation, and the first of them lifts wild clips; training uses the GPU
     if there is one.
     start_over: delete what another recipe or motion left in `out`, instead of raising ConfigError.
@@ -90,25 +92,27 @@ def run_recipe(
         if isinstance(one.config, TrainConfig):
             steps(one.name, partial(train, one.config, dataset, one.folder, one.start))
             continue
+        assert one.start is not None
+        if isinstance(one.config, DistilConfig):
+            steps(one.name, partial(distil, one.config, dataset, one.start, one.folder))
+            continue
         if labelled is None:
             assert recipe.wild is not None
             labelled = label_wild(
                 recipe.wild, out / WILD, model_folder(recipe.wild.teacher, recipe, out), devices[0], steps
             )
-        assert one.start is not None
         steps(one.name, partial(finetune, one.config, labelled, one.start, one.folder, dataset))
     results = []
-    exported_names = tuple(t.name for t in recipe.training if t.export)
-    for name in exported_names:
+    for name in recipe.models:
         folder = out / "evaluations" / name
         # The exported file is evaluated: its hash is in the result.
         exported = save_model(load_model(out / name), out / "pretrained" / name, dtype="float16")
         write_learnt(exported, learnt_captions(out / name), out / name)
-        work = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, folder, devices, name)
-        results.append(steps(f"evaluate {name}", work, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
+        measure = partial(evaluate, recipe.evaluation, exported, dataset, evaluators, folder, devices, name)
+        results.append(steps(f"evaluate {name}", measure, lambda result: f"{result.seconds_per_motion:.2f} s a motion"))
         results[-1].named().save(exported / EVALUATION)
     write_comparison(compare(results), out)
-    return RecipeSummary(out / "pretrained", exported_names)
+    return RecipeSummary(out / "pretrained", recipe.models)
 
 
 def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, start_over: bool) -> None:
@@ -117,9 +121,9 @@ def _pin(recipe: TrainingRecipe, motion: Path, data: Path | None, out: Path, sta
     if not path.is_file() and (old := read_record(out / TIMES)):  # older folders have only this file
         write_text(path, yaml.safe_dump({name: old.get(name) for name in ("recipe", "motion")}, sort_keys=False))
     _add_defaults(path)
-    before = (read_record(path).get("recipe") or {}).get("training") or ()
-    trainings = {t["name"] for t in before} | {t.name for t in recipe.training}
-    outputs = {*OTHER_FOLDERS, *trainings, "compare.md", TIMES}
+    before = read_record(path).get("recipe") or {}
+    trainings = {one["name"] for kind in ("training", "distil") for one in before.get(kind) or ()}
+    outputs = {*OTHER_FOLDERS, *trainings, *recipe.folders, "compare.md", TIMES}
     if data is not None and data.resolve() == (out / "dataset").resolve():
         outputs.remove("dataset")
     record = {"recipe": recipe.model_dump(mode="json"), "motion": str(motion.resolve())}

@@ -1,4 +1,4 @@
-"""What a recipe consists of: its settings, and its trainings with the models that they start from."""
+"""What a recipe consists of: its settings, and its trainings and distillations with the models that they start from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from crossdiff.config import Config, load_config
 from crossdiff.data.prepare import PrepareConfig
 from crossdiff.errors import ConfigError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.distil_config import DistilConfig
 from crossdiff.training.launch import check_one_process
 from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.wild_labels import WildLabels, check_wild
@@ -38,6 +39,23 @@ class RecipeTraining(Config):
     """Whether the model is evaluated and exported; false for one that only labels."""
 
 
+class RecipeDistillation(Config):
+    """One model of a recipe that is distilled from another."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Name of its folder and of the model."""
+    teacher: str
+    """Name of the training that makes its teacher."""
+    config: str = "distil.yaml"
+    """Its configuration: a shipped file or a path."""
+    mixture: bool = False
+    """Distil mixture sampling too; needs a teacher of stage I."""
+
+    def load(self) -> DistilConfig:
+        """The configuration with `mixture` as it is here."""
+        return load_config(DistilConfig, self.config, [f"mixture={str(self.mixture).lower()}"])
+
+
 class TrainingRecipe(Config):
     """Everything between motion files and models with their evaluation."""
 
@@ -49,22 +67,40 @@ class TrainingRecipe(Config):
     """Trainings in order; each starts from the model of the one before, or from `checkpoint`."""
     wild: WildLabels | None = None
     """2D motion for the trainings that are `wild`; labelled when the first of them is due."""
+    distil: tuple[RecipeDistillation, ...] = ()
+    """Models that are distilled from these after all trainings, for sampling in a few steps."""
     evaluation: EvaluationConfig = EvaluationConfig()
-    """How every model is evaluated."""
+    """How every model is evaluated; distilled ones take their own number of steps."""
 
-    @field_validator("training")
-    @classmethod
-    def _a_folder_each(cls, trainings: tuple[RecipeTraining, ...]) -> tuple[RecipeTraining, ...]:
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Names of all trainings, then of all distillations."""
+        return (*(one.name for one in self.training), *(one.name for one in self.distil))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that are evaluated and exported, those that are distilled last."""
+        return (*(one.name for one in self.training if one.export), *(one.name for one in self.distil))
+
+    @model_validator(mode="after")
+    def _a_folder_each(self) -> Self:
         used = set(OTHER_FOLDERS)
-        for name in (t.name for t in trainings):
+        for name in self.folders:
             if name in used:
                 raise ValueError(f"the folder {name} is taken: give each training its own name, not {name}")
             used.add(name)
-        return trainings
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_are_trained(self) -> Self:
+        for one in self.distil:
+            if one.teacher not in {t.name for t in self.training}:
+                raise ValueError(f"distil: {one.name} needs the name of a training as its teacher, not {one.teacher}")
+        return self
 
     @model_validator(mode="after")
     def _labels_before_their_use(self) -> Self:
-        if not any(t.export for t in self.training):
+        if not self.models:
             raise ValueError("export is false for every training, so the recipe would make no model")
         first = next((n for n, t in enumerate(self.training) if t.wild), None)
         if first is None:
@@ -81,16 +117,16 @@ class TrainingRecipe(Config):
 
 @dataclass(frozen=True)
 class PlannedTraining:
-    """A training with its configuration and the model that it starts from."""
+    """A training or distillation with its configuration and the model that it starts from."""
 
     name: str
     folder: Path
-    config: TrainConfig | FinetuneConfig
+    config: TrainConfig | FinetuneConfig | DistilConfig
     start: Path | None
 
 
 def plan_trainings(recipe: TrainingRecipe, out: Path) -> list[PlannedTraining]:
-    """The trainings; ConfigError for one that cannot be run."""
+    """The trainings, then the distillations; ConfigError for one that cannot be run."""
     planned: list[PlannedTraining] = []
     for number, training in enumerate(recipe.training):
         kind: type[TrainConfig] | type[FinetuneConfig] = FinetuneConfig if training.wild else TrainConfig
@@ -109,6 +145,23 @@ def plan_trainings(recipe: TrainingRecipe, out: Path) -> list[PlannedTraining]:
     if recipe.wild is not None and any(training.wild for training in recipe.training):
         check_wild(recipe.wild)
         model_folder(recipe.wild.teacher, recipe, out)
+    return planned + _plan_distillations(recipe, {one.name: one for one in planned}, out)
+
+
+def _plan_distillations(
+    recipe: TrainingRecipe, trainings: dict[str, PlannedTraining], out: Path
+) -> list[PlannedTraining]:
+    planned = []
+    for one in recipe.distil:
+        cfg, teacher = one.load(), trainings[one.teacher]
+        check_one_process(cfg, out / one.name)
+        assert not isinstance(teacher.config, DistilConfig)
+        if one.mixture and not set(cfg.objective().pairs) <= set(teacher.config.objective().pairs):
+            raise ConfigError(
+                f"{one.name}: mixture needs a teacher of stage 1, which {one.teacher} is not: it does not learn "
+                "2D -> 2D and 2D -> 3D; name another teacher, or leave mixture out"
+            )
+        planned.append(PlannedTraining(one.name, out / one.name, cfg, teacher.folder))
     return planned
 
 

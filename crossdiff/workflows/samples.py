@@ -62,7 +62,7 @@ def sample_motions(
     frames: of each motion; None: the time that a path takes, else the pipeline's default. Motions along a path may be
     longer than the network takes at once.
     """
-    lead = _lead(pipe, controls)
+    lead, cfg = _lead(pipe, controls), cfg.for_model(pipe.model.config)
     lengths = list(frames) if isinstance(frames, Sequence) else [frames] * len(prompts)
     if controls.path is None:
         known = [length for length in lengths if length is not None]
@@ -86,7 +86,7 @@ def sample_row(
     controls: SampleControls = TEXT_ALONE,
 ) -> list[Motion3D]:
     """One motion per seed, of the parts in a row; steps are reported as those of `sample_motions`."""
-    lead = _lead(pipe, controls)
+    lead, cfg = _lead(pipe, controls), cfg.for_model(pipe.model.config)
     with _steps(cfg, 1) as on_step:
         made = pipe.sequence(parts, seed=seeds, on_step=on_step, **lead, **cfg.keywords())
     return _finished(made, controls, lead)
@@ -109,7 +109,7 @@ def _steps(cfg: SamplingConfig, rounds: int) -> Iterator[StepCallback]:
     """A callback that reports the solver's steps, over all rounds, as the task "sample"."""
     with progress_bar() as bar:
         task = bar.add_task("sample", total=rounds * len(cfg.timesteps))
-        yield lambda done, total: bar.update(task, advance=1)
+        yield lambda done, total: bar.update(task, total=rounds * total, advance=1)
 
 
 def sample_to_folder(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crossdiff.checkpoint import Task, load_model
+from crossdiff.checkpoint import Task, load_model, model_config
 from crossdiff.config import load_config
 from crossdiff.device import pick_device
 from crossdiff.diffusion.config import SamplingConfig
@@ -86,14 +86,15 @@ def sample_text(request: SamplingRequest, on_default: DefaultCallback = silent) 
 
     Nothing is sampled again where the folder already holds these very motions.
     """
-    cfg, controls = request.sampling, request.controls
+    controls = request.controls
     run = find_run(request.run, on_default)
     prompts = _prompts(request, run, on_default)
     parts = [PartText.parse(prompt) for prompt in prompts] if request.in_a_row else []
     out = resolve_out(request.out, Path("samples") if run is None else run.root / "samples", on_default)
     device = pick_device(request.device)
-    task: Task = "lift" if cfg.mixture or request.sweep else "text"
-    model = resolve_checkpoint(request.checkpoint, run, task, on_default)
+    task: Task = "lift" if request.sampling.mixture or request.sweep else "text"
+    model = resolve_checkpoint(request.checkpoint, run, task, on_default, request.sampling.given_steps)
+    cfg = request.sampling.for_model(model_config(model))
     # Loaded only where seconds are given.
     fps = load_model(model).skeleton.fps if request.seconds is not None or any(p.seconds for p in parts) else 0.0
     frames = _frames(request) if request.seconds is None else round(request.seconds * fps)

@@ -24,7 +24,7 @@ def test_every_command_is_there():
     stages = {"extract-2d", "import-2d", "filter", "build-2d", "pseudo-label", "finetune", "sample"}
     rest = {"prepare", "train", "convert", "convert-pose", "run", "demo", "status", "report", "evaluate-lift", "export"}
     rest |= {"train-evaluator", "convert-evaluator", "evaluate", "compare", "study ablations", "study held-out"}
-    rest |= {"study sampling", "study forgetting", "recipe", "render", "view", "app", "models"}
+    rest |= {"study sampling", "study forgetting", "recipe", "render", "view", "app", "models", "distil"}
     assert set(COMMANDS) == stages | rest
 
 

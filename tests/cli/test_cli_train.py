@@ -1,5 +1,6 @@
 """`prepare`, `train` and `finetune`, and going on after a stop."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -43,6 +44,21 @@ def test_both_stages_and_sampling_from_them(here, stage1, prepared):
     assert "out = trained/stage2" in crossdiff(*tuned, *small).ok().out
     crossdiff("sample", "a person turns", "--checkpoint", "trained/stage2", "--steps", "2", "--no-video").ok()
     assert np.load("samples/00_a-person-turns.npy").shape == (120, 22, 3)
+
+
+def test_a_distilled_model_is_sampled_in_its_own_steps(here, tiny, prepared):
+    few = ["steps=2", "batch_size=2", "precision=32-true", "validate_every=0", "teacher_steps=4", "sampling_steps=2"]
+    args = ["distil", "--data", prepared, *(word for one in few for word in ("--set", one))]
+    said = crossdiff(*args).ok().out
+    assert "checkpoint = tiny  (the shipped model)" in said and "out = trained/tiny-2step" in said
+    assert "2 steps, loss" in said.splitlines()[-1]
+    assert crossdiff(*args).ok().out.splitlines()[-1].startswith("nothing to do: ")
+    sample = ["sample", "a person turns", "--checkpoint", "trained/tiny-2step", "--no-video"]
+    assert "2 steps of ddim" in crossdiff(*sample).ok().out
+    assert json.loads(Path("samples/samples.json").read_text())["options"]["num_inference_steps"] == 2
+    crossdiff(*sample, "--steps", 20).failed("steps", "distilled for 2, got 20")
+    crossdiff(*sample, "--mixture").failed("standard sampling alone", "mixture=true")
+    crossdiff("distil", "--checkpoint", "trained/tiny-2step", "--data", prepared).failed("was distilled to 2 steps")
 
 
 def test_training_that_is_done_is_left_alone_and_changed_settings_are_named(here, stage1, prepared):

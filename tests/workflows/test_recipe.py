@@ -21,7 +21,7 @@ from crossdiff.files import load_npz
 from crossdiff.learnt import learnt_captions
 from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.workflows.recipe import TrainingRecipe, _pin, run_recipe
-from crossdiff.workflows.recipe_plan import RecipeTraining
+from crossdiff.workflows.recipe_plan import RecipeTraining, plan_trainings
 from crossdiff.workflows.wild_labels import WildLabels
 
 sys.path.append(str(Path(__file__).parents[1] / "pipeline"))  # the made-up people of those tests
@@ -39,6 +39,7 @@ def test_shipped_recipes_can_be_run(name):
     for training in recipe.training:
         load_config(FinetuneConfig if training.wild else TrainConfig, training.config, list(training.settings))
     stages = [load_config(TrainConfig, t.config).stage for t in recipe.training if not t.wild]
+    assert [one.load().mixture for one in recipe.distil] == [one.mixture for one in recipe.distil]
     assert stages == sorted(stages)
     assert stages[0] == 1
 
@@ -53,6 +54,7 @@ def recipe(tmp_path):
     sizes = {"dim": 4, "movement_width": 8, "movement_dim": 8, "motion_width": 8, "text_width": 8}
     sizes |= {"width": 8, "heads": 2, "layers": 1}
     stage = {"batch_size": 2, "validate_every": 0, "warmup_steps": 1}
+    few = {**stage, "steps": 3, "sampling_steps": 2, "teacher_steps": 2}
     return TrainingRecipe.model_validate(
         {
             "evaluator": write("evaluator.yaml", {"evaluator": sizes, **phases}),
@@ -60,6 +62,7 @@ def recipe(tmp_path):
                 {"name": "first", "config": write("1.yaml", {**stage, "steps": 2, "model": SMALL})},
                 {"name": "second", "config": write("2.yaml", {**stage, "stage": 2, "steps": 1})},
             ],
+            "distil": [{"name": "few", "teacher": "first", "mixture": True, "config": write("3.yaml", few)}],
             "evaluation": {
                 "split": "train",
                 "protocol": {"replications": 1, "batch_size": 4, "diversity_pairs": 2, "multimodality_replications": 0},
@@ -73,9 +76,10 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
     write_raw(tmp_path / "raw", [45, 60, 52, 70, 41, 48, 55, 66])
     out, said = tmp_path / "out", []
     summary = run_recipe(recipe, tmp_path / "raw", out, on_stage=lambda step, what: said.append(step))
-    names = ["t2m-all", "t2m-upper", "t2m-lower", "tmr-all", "first", "second"]
-    assert said == ["prepare", *names, "evaluate first", "evaluate second"]
-    assert summary.models == ("first", "second")
+    names = ["t2m-all", "t2m-upper", "t2m-lower", "tmr-all", "first", "second", "few"]
+    assert said == ["prepare", *names, "evaluate first", "evaluate second", "evaluate few"]
+    assert summary.models == ("first", "second", "few")
+    assert load_model(out / "pretrained" / "few").config.distilled.mixture
     exported, trained = out / "pretrained" / "second", out / "second"
     assert load_model(exported).config == load_model(trained).config
     assert (exported / "model.safetensors").stat().st_size < 0.7 * (trained / "model.safetensors").stat().st_size
@@ -95,7 +99,7 @@ def test_leaves_models_in_float16_with_their_numbers_and_goes_on(recipe, tmp_pat
         run_recipe(other, tmp_path / "raw", out)
     with pytest.raises(ConfigError, match=r"\(motion\).* --start-over"):
         run_recipe(recipe, None, out, data=out / "dataset")
-    assert run_recipe(recipe, tmp_path / "raw", out).models == ("first", "second")
+    assert run_recipe(recipe, tmp_path / "raw", out).models == ("first", "second", "few")
 
 
 def test_starting_over_deletes_the_work_of_another_recipe_but_no_given_dataset(recipe, tmp_path):
@@ -131,17 +135,19 @@ def with_film(recipe, tmp_path):
         files=(tmp_path / "poses",), teacher="teacher", hold_out_captions=True, filter="filter-annotated.yaml",
         build={"min_frames": 12}, label={"max_reprojection": 100, "max_jerk": 1e9},
     )  # fmt: skip
-    return TrainingRecipe(**{**recipe.model_dump(), "training": training, "wild": wild})
+    few = recipe.distil[0].model_copy(update={"teacher": "teacher"})
+    return TrainingRecipe(**{**recipe.model_dump(), "training": training, "wild": wild, "distil": (few,)})
 
 
-def test_film_is_labelled_by_the_teacher_and_both_stages_learn_from_it(with_film, tmp_path):
+def test_film_is_labelled_by_the_teacher_and_both_stages_learn_from_it_before_distillation(with_film, tmp_path):
     write_raw(tmp_path / "raw", [45, 60, 52, 70, 41, 48, 55, 66])
     out, said = tmp_path / "out", []
     summary = run_recipe(with_film, tmp_path / "raw", out, on_stage=lambda step, what: said.append(step))
     labelling = ["import poses", "filter", "build-2d", "pseudo-label"]
-    trained = [step for step in said if step in {*labelling, "first", "teacher", "stage1", "stage2"}]
-    assert trained == ["first", "teacher", *labelling, "stage1", "stage2"]
-    assert summary.models == ("first", "stage1", "stage2") and not (out / "pretrained/teacher").exists()
+    trained = [step for step in said if step in {*labelling, "first", "teacher", "stage1", "stage2", "few"}]
+    assert trained == ["first", "teacher", *labelling, "stage1", "stage2", "few"]
+    assert summary.models == ("first", "stage1", "stage2", "few") and not (out / "pretrained/teacher").exists()
+    assert load_model(out / "pretrained/few").config.distilled.teacher == weights_hash(out / "teacher")
     label = next((out / "wild/pseudo3d").glob("*.npz"))
     assert str(load_npz(label, ("teacher",))["teacher"]) == weights_hash(out / "teacher")
     started = {name: yaml.safe_load((out / name / "train.yaml").read_text()) for name in ("stage1", "stage2")}
@@ -161,7 +167,7 @@ def test_what_a_recipe_with_film_lacks_is_said_before_any_work(with_film, tmp_pa
     for change, said in (
         ({"wild": None}, "stage1 is wild, but the recipe has no wild files"),
         ({"wild": {**values["wild"], "teacher": "stage2"}}, "the teacher stage2 is trained too late"),
-        ({"training": [{**t, "export": False} for t in values["training"]]}, "the recipe would make no model"),
+        ({"training": [{**t, "export": False} for t in values["training"]], "distil": ()}, "would make no model"),
     ):
         with pytest.raises(ValidationError, match=said):
             TrainingRecipe.model_validate({**values, **change})
@@ -179,11 +185,11 @@ def test_what_a_recipe_with_film_lacks_is_said_before_any_work(with_film, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_of_a_recipe_from_before_film_is_resumed(recipe, tmp_path):
-    out = tmp_path / "out"
+def test_a_folder_of_a_recipe_from_before_film_and_distillation_is_resumed(recipe, tmp_path):
+    out, recipe = tmp_path / "out", recipe.model_copy(update={"distil": ()})
     _pin(recipe, tmp_path / "raw", None, out, False)
     record = yaml.safe_load((out / "recipe.yaml").read_text())
-    del record["recipe"]["wild"], record["recipe"]["prepare"]["exclude"]
+    del record["recipe"]["distil"], record["recipe"]["wild"], record["recipe"]["prepare"]["exclude"]
     record["recipe"]["training"] = [{n: t[n] for n in ("name", "config")} for t in record["recipe"]["training"]]
     (out / "recipe.yaml").write_text(yaml.safe_dump(record))
     (out / "first").mkdir()
@@ -196,6 +202,44 @@ def test_a_folder_of_a_recipe_from_before_film_is_resumed(recipe, tmp_path):
 def test_a_training_that_would_share_its_folder_is_refused(names):
     with pytest.raises(ValidationError, match=f"the folder {names[-1]} is taken"):
         TrainingRecipe.model_validate({"training": [{"name": name, "config": "stage1.yaml"} for name in names]})
+
+
+@pytest.mark.parametrize(
+    ("distil", "said"),
+    [
+        ({"name": "few", "teacher": "third"}, "needs the name of a training"),
+        ({"name": "first", "teacher": "second"}, "the folder first is taken"),
+    ],
+)
+def test_distillations_have_their_own_names_and_a_trained_teacher(recipe, distil, said):
+    with pytest.raises(ValidationError, match=said):
+        TrainingRecipe.model_validate({**recipe.model_dump(), "distil": [distil]})
+
+
+def test_mixture_is_distilled_from_stage_one(recipe, tmp_path):
+    few = recipe.distil[0].model_copy(update={"teacher": "second"})
+    with pytest.raises(ConfigError, match="few: mixture needs a teacher of stage 1"):
+        run_recipe(recipe.model_copy(update={"distil": (few,)}), tmp_path / "raw", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_mixture_is_distilled_from_fine_tuning_that_learns_2d(with_film, tmp_path):
+    def plan(teacher):
+        few = with_film.distil[0].model_copy(update={"teacher": teacher})
+        return plan_trainings(with_film.model_copy(update={"distil": (few,)}), tmp_path / "out")
+
+    assert [one.name for one in plan("stage1")] == ["first", "teacher", "stage1", "stage2", "few"]
+    assert plan("stage1")[-1].start == tmp_path / "out/stage1"
+    with pytest.raises(ConfigError, match="few: mixture needs a teacher of stage 1, which stage2 is not"):
+        plan("stage2")
+
+
+def test_starting_over_deletes_distilled_models(recipe, tmp_path):
+    out = tmp_path / "out"
+    _pin(recipe, tmp_path / "raw", None, out, False)
+    (out / "few").mkdir()
+    _pin(recipe.model_copy(update={"distil": ()}), tmp_path / "raw", None, out, True)
+    assert not (out / "few").exists()
 
 
 @pytest.mark.parametrize(("source", "data"), [(None, None), ("raw", "dataset")])

@@ -1,0 +1,64 @@
+"""Distillation of guidance and steps into a model that samples in a few passes of its network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from crossdiff.checkpoint import load_model, weights_hash
+from crossdiff.data.batches import MocapBatches
+from crossdiff.data.mocap import MocapDataset
+from crossdiff.errors import ConfigError
+from crossdiff.models import CrossDiffModel
+from crossdiff.models.config import Distillation
+from crossdiff.training.distil_config import DistilConfig
+from crossdiff.training.distiller import Distiller
+from crossdiff.training.loop import fit
+from crossdiff.training.stages import check_data, check_not_distilled, check_out, held_out_batches, list_captions
+from crossdiff.training.trainer import TrainSummary
+
+
+def distil(cfg: DistilConfig, data: Path, checkpoint: Path, out: Path, start_over: bool = False) -> TrainSummary:
+    """Distil a model with the captions and lengths of a HumanML3D folder (from `crossdiff prepare`).
+
+    The student starts from the teacher's weights. Resumes from a state in `out`, as all trainings do.
+    """
+    check_out(out, checkpoint)
+    teacher = load_model(checkpoint)
+    check_not_distilled(teacher, checkpoint)
+    if cfg.mixture and teacher.config.domains == "3d":
+        raise ConfigError(f"{checkpoint}: has no 2D half, which mixture sampling needs; leave mixture out")
+    teacher.check_statistics(checkpoint, "3d")
+    dataset = MocapDataset(data, "train", teacher.config.layout_2d)
+    check_data(teacher, dataset)
+    model = make_student(teacher, cfg, weights_hash(checkpoint))
+    assert model.config.distilled is not None
+    max_frames = min(cfg.max_frames, teacher.config.max_frames)
+    batches = MocapBatches(dataset, cfg.batch_size, max_frames, cfg.views, cfg.seed, balance=cfg.balance)
+    validation = held_out_batches(dataset, cfg.batch_size, max_frames, cfg)
+    distiller = Distiller(teacher.network, model.config.distilled)
+    inputs = {"data": dataset.fingerprint(), "checkpoint": model.config.distilled.teacher}
+    summary = fit(model, batches, cfg, cfg.objective(), out, data, inputs, validation, start_over, distiller=distiller)
+    list_captions(out, checkpoint, [])
+    return summary
+
+
+def make_student(teacher: CrossDiffModel, cfg: DistilConfig, weights: str) -> CrossDiffModel:
+    """The teacher with an input for the scale of guidance, which has no effect yet, and without dropout.
+
+    weights: hash of the teacher's.
+    """
+    distilled = Distillation(
+        steps=cfg.sampling_steps,
+        guidance=cfg.guidance,
+        teacher_steps=cfg.teacher_steps,
+        mixture=cfg.mixture,
+        switch_step=cfg.switch_step,
+        teacher=weights,
+    )
+    torch.manual_seed(cfg.seed)
+    student = CrossDiffModel(teacher.config.model_copy(update={"distilled": distilled, "dropout": 0.0}))
+    new = {name: value for name, value in student.state_dict().items() if name.startswith("network.scale.")}
+    student.load_state_dict(new | teacher.state_dict())
+    return student
