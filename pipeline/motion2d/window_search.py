@@ -1,4 +1,4 @@
-"""Search for tracks that share a similar window of frames; for n tracks that differ, its time grows about with n log n."""
+"""Search for tracks that share a similar window; for n tracks that differ, its time grows about with n log n."""
 
 from __future__ import annotations
 
