@@ -181,9 +181,18 @@ def save_npy(path: Path, array: np.ndarray) -> None:
 
 def save_npz(path: Path, **arrays: np.ndarray | np.generic) -> None:
     # The archive is made in memory, because zipfile prints a traceback if a full disk cuts it off.
+    write_bytes(path, npz_bytes(**arrays))
+
+
+def npz_bytes(**arrays: np.ndarray | np.generic) -> bytes:
+    """What `save_npz` writes."""
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
-    write_atomically(path, lambda tmp: tmp.write_bytes(content.getbuffer()))
+    return content.getvalue()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda tmp: tmp.write_bytes(content))
 
 
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:

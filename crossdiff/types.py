@@ -161,10 +161,15 @@ class Motion2D:
             raise ClipError(f"2D motion: camera must be one of {', '.join(get_args(Camera))}, got {self.camera!r}")
 
     def save(self, path: Path) -> None:
-        from crossdiff.files import save_npz
+        from crossdiff.files import write_bytes
 
-        save_npz(
-            path,
+        write_bytes(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The content of its file."""
+        from crossdiff.files import npz_bytes
+
+        return npz_bytes(
             joints=self.joints.astype(np.float32),
             valid=self.valid,
             fps=np.float64(self.fps),

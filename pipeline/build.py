@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ from pydantic import Field
 
 from crossdiff.annotations.captions import VideoCaption, by_span, caption_line
 from crossdiff.errors import ClipError, InputError
-from crossdiff.files import remove_leftovers, save_npz, write_text
+from crossdiff.files import npz_bytes, remove_leftovers
+from crossdiff.pipeline.built import BuiltClip, motion_files, remove_motions, write_clips
+from crossdiff.pipeline.engines.mapping import map_clips
 from crossdiff.pipeline.ledger import Row, key_of
 from crossdiff.pipeline.motion2d.motion import MotionConfig, to_motions
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.subjects import bystanders, captions_of_track
 from crossdiff.pipeline.summaries import ClipSummary
-from crossdiff.progress import track
+from crossdiff.progress import progress_bar
 from crossdiff.representation.layouts import Layout2D
 from crossdiff.types import Keypoints2D, Motion2D
 from crossdiff.wording import counted
@@ -54,12 +57,23 @@ class BuildSummary(ClipSummary):
         )
 
 
-def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
+@dataclass(frozen=True)
+class _Job:
+    """A clip to build. key: of its next rows."""
+
+    clip: str
+    key: str
+    captions: tuple[VideoCaption, ...]
+
+
+def build_2d(run: Run, cfg: BuildConfig | None = None, workers: int | None = 1) -> BuildSummary:
     """Write motion2d/, features2d/ and texts/ for every clip that the filter kept; delete those of other clips.
 
     A clip without captions gets an empty captions file, and so do small people beside a taller one (`min_size`), whom
     the video's captions do not describe. Rebuilt motions lose their pseudo labels. Without `cfg` the settings are those
     that the run was built with before, or the defaults.
+
+    workers: see `map_clips`.
     """
     cfg = cfg or run.recorded("build", BuildConfig)
     judged = run.ledger.rows("filter")
@@ -72,44 +86,63 @@ def build_2d(run: Run, cfg: BuildConfig | None = None) -> BuildSummary:
             remove_leftovers(folder)
         kept = [row for row in judged if row.state == "done"]
         _drop_others(run, {row.id for row in kept})
-        videos = run.ledger.videos()
         heights = {row.id: row.measures["height"] for row in judged if "height" in row.measures}
-        behind = bystanders(run.ledger.rows("track"), heights, cfg.min_size)
-        for clip in track(kept, "clips"):
-            captions = captions_of_track(clip.id, videos[clip.parent].captions, behind)
-            content = run.ledger.get("track", clip.id)
-            key = key_of(content.key if content else "", captions, cfg.model_dump(), _VERSION)
-            rows = run.ledger.rows("build", parent=clip.id)
-            if rows and all(row.key == key and _is_whole(run, row) for row in rows):
+        old = _rows_by_clip(run)
+        stale = []
+        for job in _jobs(run, kept, heights, cfg):
+            rows = old.get(job.clip, [])
+            if rows and all(row.key == job.key and _is_whole(run, row) for row in rows):
                 summary.unchanged += 1
+                _count(summary, rows)
             else:
-                rows = _build(run, clip.id, key, captions, cfg)
-            _count(summary, rows)
+                stale.append(job)
+        with progress_bar() as bar:
+            clips = bar.add_task("clips", len(kept), len(kept) - len(stale))
+            for written in write_clips(run, map_clips(partial(_build, run.root, cfg), stale, _lost, workers), old):
+                _count(summary, written.rows)
+                bar.advance(clips)
     return summary
 
 
-def _build(run: Run, clip: str, key: str, captions: tuple[VideoCaption, ...], cfg: BuildConfig) -> list[Row]:
-    old = {row.id for row in run.ledger.rows("build", parent=clip)}
-    motions: list[tuple[Motion2D, list[str]]] = []
+def _rows_by_clip(run: Run) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {}
+    for row in run.ledger.rows("build"):
+        rows.setdefault(row.parent, []).append(row)
+    return rows
+
+
+def _jobs(run: Run, kept: Sequence[Row], heights: Mapping[str, float], cfg: BuildConfig) -> Iterator[_Job]:
+    videos, tracks = run.ledger.videos(), run.ledger.rows("track")
+    behind = bystanders(tracks, heights, cfg.min_size)
+    content, settings = {row.id: row.key for row in tracks}, cfg.model_dump()
+    for clip in kept:
+        captions = captions_of_track(clip.id, videos[clip.parent].captions, behind)
+        yield _Job(clip.id, key_of(content.get(clip.id, ""), captions, settings, _VERSION), captions)
+
+
+def _build(root: Path, cfg: BuildConfig, job: _Job) -> BuiltClip:
+    """Build a clip without writing anything, so that this may be done in another process."""
+    clip = job.clip
     # The row of a clip that gives no motion.
-    missing = Row("build", clip, "filtered", key, clip, reason=_NOT_SEEN, threshold=cfg.min_frames)
+    missing = Row("build", clip, "filtered", job.key, clip, reason=_NOT_SEEN, threshold=cfg.min_frames)
     try:
-        keypoints = run.load_keypoints(clip)
+        keypoints = Run(root).load_keypoints(clip)
         # Each captioned part of a video becomes a separate motion.
-        spans = by_span(captions) or {(0.0, 0.0): []}
+        spans = by_span(job.captions) or {(0.0, 0.0): []}
         shown = {span: texts for span, texts in spans.items() if _overlaps(keypoints, span)}
         if not shown:
             missing = replace(missing, reason=_NOT_TOLD, threshold=None)
         motions = [(m, texts) for span, texts in shown.items() for m in to_motions(keypoints, cfg, span)]
     except (ClipError, InputError) as error:
-        missing = replace(missing, state="failed", reason=str(error), threshold=None)
-    new = [f"{clip}_{n}" for n in range(len(motions))]
-    _mark_interrupted(run, clip, old.union(new))
-    run.drop_labels(old.union(new))
-    _remove(run, old.difference(new))
-    rows = [_write(run, name, clip, key, *motion, cfg) for name, motion in zip(new, motions, strict=True)] or [missing]
-    run.ledger.put(rows, replace=("build", clip))
-    return rows
+        return _lost(job, str(error))
+    if not motions:
+        return BuiltClip(clip, [missing])
+    rows = [_row(f"{clip}_{number}", job, motion) for number, (motion, _) in enumerate(motions)]
+    return BuiltClip(clip, rows, [_contents(motion, texts, cfg) for motion, texts in motions])
+
+
+def _lost(job: _Job, error: str) -> BuiltClip:
+    return BuiltClip(job.clip, [Row("build", job.clip, "failed", job.key, job.clip, reason=error)])
 
 
 def _overlaps(keypoints: Keypoints2D, span: tuple[float, float]) -> bool:
@@ -118,38 +151,30 @@ def _overlaps(keypoints: Keypoints2D, span: tuple[float, float]) -> bool:
     return start <= keypoints.time[-1] and (end == 0 or end > keypoints.time[0])
 
 
-def _mark_interrupted(run: Run, clip: str, names: Iterable[str]) -> None:
-    """Mark all motions of a clip as failed while its files change, in case the process is killed."""
-    rows = [Row("build", name, "failed", "", clip, reason="interrupted; run build-2d again") for name in names]
-    run.ledger.put(rows, replace=("build", clip))
-
-
 def _is_whole(run: Run, row: Row) -> bool:
     """Whether the row did not fail and its files exist."""
-    return row.state == "filtered" or (row.state == "done" and all(path.is_file() for path in _files(run, row.id)))
-
-
-def _write(
-    run: Run, name: str, clip: str, key: str, motion: Motion2D, captions: Sequence[str], cfg: BuildConfig
-) -> Row:
-    features, mask, filled = features_of(motion, cfg.layout)
-    motion.save(run.motion2d / f"{name}.npz")
-    save_npz(
-        run.features2d / f"{name}.npz",
-        features=features,
-        mask=mask,
-        filled=filled,
-        fps=np.float64(motion.fps),
-        layout=np.array(cfg.layout),
+    return row.state == "filtered" or (
+        row.state == "done" and all(path.is_file() for path in motion_files(run, row.id))
     )
-    write_text(run.texts / f"{name}.txt", "".join(caption_line(text) + "\n" for text in captions))
+
+
+def _contents(motion: Motion2D, captions: Sequence[str], cfg: BuildConfig) -> tuple[bytes, bytes, str]:
+    """The contents of a motion's files, in the order of `_files`."""
+    features, mask, filled = features_of(motion, cfg.layout)
+    arrays = npz_bytes(
+        features=features, mask=mask, filled=filled, fps=np.float64(motion.fps), layout=np.array(cfg.layout)
+    )
+    return motion.to_bytes(), arrays, "".join(caption_line(text) + "\n" for text in captions)
+
+
+def _row(name: str, job: _Job, motion: Motion2D) -> Row:
     measures = {
         "frames": len(motion.joints),
         "valid": round(float(motion.valid.mean()), 4),
         "filled": round(float(motion.filled.mean()), 4),
         "camera": motion.camera,
     }
-    return Row("build", name, "done", key, parent=clip, measures=measures)
+    return Row("build", name, "done", job.key, parent=job.clip, measures=measures)
 
 
 def features_of(motion: Motion2D, layout: Layout2D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -173,21 +198,11 @@ def _drop_others(run: Run, kept: set[str]) -> None:
     stale = [row.id for row in run.ledger.rows("build") if row.parent not in kept]
     # Files before rows: if the process is killed in between, no file is left without a row.
     run.drop_labels(stale)
-    _remove(run, stale)
+    remove_motions(run, stale)
     run.ledger.drop("build", stale)
 
 
-def _files(run: Run, name: str) -> tuple[Path, ...]:
-    return run.motion2d / f"{name}.npz", run.features2d / f"{name}.npz", run.texts / f"{name}.txt"
-
-
-def _remove(run: Run, names: Iterable[str]) -> None:
-    for name in names:
-        for path in _files(run, name):
-            path.unlink(missing_ok=True)
-
-
-def _count(summary: BuildSummary, rows: list[Row]) -> None:
+def _count(summary: BuildSummary, rows: Sequence[Row]) -> None:
     summary.clips += 1
     for row in rows:
         if row.state == "done":

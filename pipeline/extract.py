@@ -224,7 +224,7 @@ class _Extractor:
         old = self.run.ledger.rows("track", parent=result.video)
         for stale in {r.id for r in old} - {r.id for r in tracks}:
             (self.run.keypoints / f"{stale}.npz").unlink(missing_ok=True)
-        self.run.ledger.put([*tracks, row], replace=("track", result.video))
+        self.run.ledger.put([*tracks, row], replace=("track", [result.video]))
         self.summary.frames += result.measures.get("frames", 0)
         self._count(str(begun.job.path), row)
 

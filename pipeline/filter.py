@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from crossdiff.config import Config
-from crossdiff.errors import ClipError, InputError
 from crossdiff.pipeline.ledger import Row, key_of
-from crossdiff.pipeline.motion2d.duplicates import find_duplicates, signature
-from crossdiff.pipeline.motion2d.measures import measure
+from crossdiff.pipeline.measuring import MeasuredClip, measure_clips, sign_clips
+from crossdiff.pipeline.motion2d.duplicates import find_duplicates
+from crossdiff.pipeline.motion2d.window_search import Poses
 from crossdiff.pipeline.run import Run
 from crossdiff.pipeline.summaries import ClipSummary, no_clips
 from crossdiff.progress import track
@@ -112,11 +112,13 @@ def first_violation(
     return None
 
 
-def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
+def filter_clips(run: Run, cfg: FilterConfig | None = None, workers: int | None = 1) -> FilterSummary:
     """Filter all clips of a run: first each on its measures, then in comparison with the others.
 
     Nothing is done if clips and limits are unchanged. Rows are written at the end, so that a kept clip stays kept.
     Without `cfg` the limits are those that the run was filtered with before, or the defaults.
+
+    workers: see `map_clips`.
     """
     cfg = cfg or run.recorded("filter", FilterConfig)
     tracks = run.ledger.rows("track")
@@ -126,16 +128,20 @@ def filter_clips(run: Run, cfg: FilterConfig | None = None) -> FilterSummary:
     videos = run.ledger.videos()
     labels = {clip.id: videos[clip.parent].label for clip in tracks}
     old = {row.id: row for row in run.ledger.rows("filter")}
-    rows = {}
-    for clip in track(tracks, "clips"):
-        # Keys of the measures and of the limits: changed limits measure nothing again.
-        key = f"{key_of(clip.key, cfg.seen_score)}-{key_of(labels[clip.id], cfg.model_dump())}"
-        rows[clip.id] = _filter_clip(run, clip, key, cfg, old.get(clip.id))
+    # Keys of the measures and of the limits: changed limits measure nothing again.
+    limits = cfg.model_dump()
+    keys = {clip.id: f"{key_of(clip.key, cfg.seen_score)}-{key_of(labels[clip.id], limits)}" for clip in tracks}
+    stale = [clip.id for clip in tracks if not _is_measured(old.get(clip.id), keys[clip.id])]
+    reading = measure_clips(run, stale, cfg.seen_score, cfg.min_difference > 0, workers)
+    measured = dict(zip(stale, track(reading, "clips", len(stale)), strict=True))
+    rows = {clip.id: _judged(clip, keys[clip.id], cfg, old.get(clip.id), measured.get(clip.id)) for clip in tracks}
+    poses = {name: found.poses for name, found in measured.items() if rows[name].state == "done"}
+    del measured
     summary = FilterSummary(unchanged=sum(_is_unchanged(row, old.get(row.id)) for row in rows.values()))
     if summary.unchanged == len(rows) == len(old):
         rows = old
     else:
-        rows = _compare(run, rows, labels, cfg)
+        rows = _compare(run, rows, labels, cfg, poses, workers)
         run.ledger.drop("filter", old.keys() - rows.keys())
         run.ledger.put(rows.values())
     for row in rows.values():
@@ -148,17 +154,20 @@ def _is_unchanged(row: Row, old: Row | None) -> bool:
     return old is not None and old.key == row.key and "failed" not in (old.state, row.state)
 
 
-def _filter_clip(run: Run, clip: Row, key: str, cfg: FilterConfig, old: Row | None) -> Row:
-    """The row of a clip before comparisons. Unchanged content is not measured again."""
-    if old is not None and old.key.split("-")[0] == key.split("-")[0] and old.state != "failed":
+def _is_measured(old: Row | None, key: str) -> bool:
+    """Whether a clip of the same content was measured before."""
+    return old is not None and old.key.split("-")[0] == key.split("-")[0] and old.state != "failed"
+
+
+def _judged(clip: Row, key: str, cfg: FilterConfig, old: Row | None, measured: MeasuredClip | None) -> Row:
+    """The row of a clip before comparisons. measured: None where the measures of its old row hold."""
+    if measured is None:
+        assert old is not None
         measures = {name: value for name, value in old.measures.items() if name != "duplicate_of"}
+    elif measured.error is not None:
+        return Row("filter", clip.id, "failed", key, clip.parent, reason=measured.error)
     else:
-        try:
-            measured = measure(run.load_keypoints(clip.id), cfg.seen_score)
-        except (ClipError, InputError) as error:
-            return Row("filter", clip.id, "failed", key, clip.parent, reason=str(error))
-        # Rounded as in the ledger, so that a limit gives the same result on both.
-        measures = {name: round(value, 4) for name, value in measured.items()}
+        measures = dict(measured.measures)
     row = Row("filter", clip.id, "done", key, clip.parent, measures=measures)
     violation = first_violation(measures, cfg)
     return row if violation is None else rejected(row, violation)
@@ -176,20 +185,32 @@ def rejected(row: Row, rejection: Rejection, **more: str) -> Row:
     )
 
 
-def _compare(run: Run, rows: Mapping[str, Row], labels: Mapping[str, str], cfg: FilterConfig) -> dict[str, Row]:
-    """All rows, after rejecting duplicates and clips beyond `per_label` among the kept ones."""
+def _compare(
+    run: Run,
+    rows: Mapping[str, Row],
+    labels: Mapping[str, str],
+    cfg: FilterConfig,
+    poses: Mapping[str, Poses | None],
+    workers: int | None,
+) -> dict[str, Row]:
+    """All rows, after rejecting duplicates and clips beyond `per_label` among the kept ones.
+
+    poses: signatures of the clips that were read now.
+    """
     compared = dict(rows)
     kept = [row for row in rows.values() if row.state == "done"]
     if cfg.min_difference > 0:
         # Of duplicates, the one that shows more of the person is kept.
         kept.sort(key=lambda row: (-row.measures["frames"] * row.measures["score"], row.id))
-        poses = {}
-        for row in track(kept, "poses"):
-            try:
-                poses[row.id] = signature(run.load_keypoints(row.id))
-            except (ClipError, InputError) as error:
-                compared[row.id] = replace(row, state="failed", reason=str(error), measures={})
-        for name, duplicate in find_duplicates(poses, cfg.min_difference).items():
+        known = dict(poses)
+        unread = [row.id for row in kept if row.id not in known]
+        for name, found in zip(unread, track(sign_clips(run, unread, workers), "poses", len(unread)), strict=True):
+            if isinstance(found, str):
+                compared[name] = replace(rows[name], state="failed", reason=found, measures={})
+            else:
+                known[name] = found
+        tracks = {row.id: signed for row in kept if (signed := known.get(row.id)) is not None}
+        for name, duplicate in find_duplicates(tracks, cfg.min_difference).items():
             rejection = Rejection(DUPLICATE, round(duplicate.distance, 4), cfg.min_difference)
             compared[name] = rejected(rows[name], rejection, duplicate_of=duplicate.of)
     if cfg.per_label is not None:

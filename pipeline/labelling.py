@@ -23,12 +23,14 @@ def label_stages(
     build_cfg: BuildConfig | None = None,
     label_cfg: PseudoLabelConfig | None = None,
     device: str = "cpu",
+    workers: int | None = 1,
 ) -> Iterator[tuple[str, LabellingSummary]]:
     """Run filter, build-2d and pseudo-label in turn; yields the name and summary of each when it is done.
 
     A stage runs when the next pair is requested, so that a caller may stop in between. A configuration of None means
     the one that the run recorded, or the defaults. teacher: checkpoint of the model that lifts.
+    workers: processes of the first two stages, see `map_clips`.
     """
-    yield "filter", filter_clips(run, filter_cfg)
-    yield "build-2d", build_2d(run, build_cfg)
+    yield "filter", filter_clips(run, filter_cfg, workers)
+    yield "build-2d", build_2d(run, build_cfg, workers)
     yield "pseudo-label", pseudo_label(run, teacher, label_cfg, device)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,11 +232,12 @@ class Ledger:
             with db:
                 yield db
 
-    def put(self, rows: Iterable[Row], replace: tuple[Stage, str] | None = None) -> None:
-        """Write rows in one transaction; `replace=(stage, parent)` first drops that parent's rows of the stage."""
+    def put(self, rows: Iterable[Row], replace: tuple[Stage, Sequence[str]] | None = None) -> None:
+        """Write rows in one transaction; `replace=(stage, parents)` first drops those parents' rows of the stage."""
         with self._transaction() as db:
             if replace:
-                db.execute("DELETE FROM rows WHERE stage = ? AND parent = ?", replace)
+                stage, parents = replace
+                db.executemany("DELETE FROM rows WHERE stage = ? AND parent = ?", [(stage, p) for p in parents])
             for row in rows:
                 values = [getattr(row, name) for name in _COLUMNS[:-1]] + [json.dumps(dict(row.measures))]
                 marks = ", ".join("?" * len(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from crossdiff.cli.options import RunFolder, config_file, setting
+from crossdiff.cli.options import Processes, RunFolder, config_file, setting
 from crossdiff.cli.printing import print_default, print_summary
 
 
@@ -12,6 +12,7 @@ def build_2d(
     run: RunFolder = None,
     config: Annotated[str | None, config_file("build")] = None,
     set_: Annotated[list[str] | None, setting("savgol_window=5")] = None,
+    workers: Processes = None,
 ) -> None:
     """Turn the clips that passed the filter into 2D motion at 20 fps (y up, metres), its features and its captions.
 
@@ -24,6 +25,6 @@ def build_2d(
 
     cfg = load_config(BuildConfig, config, set_)
     opened = open_run(run, print_default)
-    result = build(opened, cfg)
+    result = build(opened, cfg, workers)
     print_summary(f"{result}; features in {opened.features2d}")
     result.raise_failures()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from crossdiff.cli.options import RunFolder, config_file, setting
+from crossdiff.cli.options import Processes, RunFolder, config_file, setting
 from crossdiff.cli.printing import print_default, print_summary
 
 
@@ -12,6 +12,7 @@ def filter_(
     run: RunFolder = None,
     config: Annotated[str | None, config_file("filter")] = None,
     set_: Annotated[list[str] | None, setting("min_fps=4")] = None,
+    workers: Processes = None,
 ) -> None:
     """Measure every clip of a run and keep those within the limits; the ledger has the reason for each of the others.
 
@@ -24,6 +25,6 @@ def filter_(
     from crossdiff.workflows.defaults import open_run
 
     cfg = load_config(FilterConfig, config, set_)
-    result = filter_clips(open_run(run, print_default), cfg)
+    result = filter_clips(open_run(run, print_default), cfg, workers)
     print_summary(result)
     result.raise_failures()

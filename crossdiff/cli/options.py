@@ -47,6 +47,10 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Processes, or Ray actors; default: as many as the cores allow."),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes, if the work is worth starting them; default: one per core."),
+]
 TimeLimit = Annotated[
     float, typer.Option("--time-limit", min=1, help="Seconds without a new frame after which a video counts as hung.")
 ]

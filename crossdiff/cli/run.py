@@ -70,6 +70,7 @@ def run(
         backend=backend,
         pose_settings=tuple(pose_set or ()),
         engine=create_engine(engine, workers, gpus_per_actor=num_gpus_per_actor, address=ray_address),
+        workers=workers if engine == "local" else None,
         captions=captions,
         fps=fps,
         whole_only=whole_only,

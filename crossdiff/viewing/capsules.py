@@ -45,47 +45,55 @@ class Capsules:
         corner, (right, bottom) = low[visible].min(axis=0), high[visible].max(axis=0)
         left, top = corner.tolist()
         region = canvas[top:bottom, left:right]
-        planes = [plane.astype(np.float32) for plane in cv2.split(region)]
+        planes = np.stack(cv2.split(region)).astype(np.float32)
         nearest = np.full(region.shape[:2], np.inf, dtype=np.float32)
         x = np.arange(left, right, dtype=np.float32) + np.float32(0.5)
         y = np.arange(top, bottom, dtype=np.float32)[:, None] + np.float32(0.5)
-        for n in visible.tolist():
-            (x0, y0), (x1, y1) = (low[n] - corner).tolist(), (high[n] - corner).tolist()
-            self._blend(n, [plane[y0:y1, x0:x1] for plane in planes], nearest[y0:y1, x0:x1], x[x0:x1], y[y0:y1])
+        colours = self.colours.astype(np.float32)[:, :, None, None]
+        axes = self._axes()
+        low, high = low - corner, high - corner
+        for n, (x0, y0), (x1, y1) in zip(visible.tolist(), low[visible].tolist(), high[visible].tolist(), strict=True):
+            shaded = self._shade(axes[n], x[x0:x1], y[y0:y1])
+            self._blend(shaded, colours[n], planes[:, y0:y1, x0:x1], nearest[y0:y1, x0:x1])
         region[:] = cv2.merge([cv2.convertScaleAbs(plane) for plane in planes])
 
-    def _blend(self, n: int, planes: list[ndarray], nearest: ndarray, x: ndarray, y: ndarray) -> None:
-        """Paint capsule n into the three planes (h, w) of a box, whose pixels are at x (w,) and y (h, 1), in place.
+    def _axes(self) -> Float[ndarray, "n 10"]:
+        """For each capsule its first end, direction, length and the inverse of that, radii and depths, as float32."""
+        step = self.ends[:, 1] - self.ends[:, 0]
+        span = np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-3)[:, None]
+        parts = [self.ends[:, 0], step / span, span, 1 / span, self.radius, self.depth]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def _blend(
+        self, shaded: tuple[ndarray, ndarray, ndarray, ndarray], colour: ndarray, planes: ndarray, nearest: ndarray
+    ) -> None:
+        """Paint a capsule, shaded by `_shade`, into the planes (3, h, w) of a box, in place.
 
         nearest: (h, w) depth buffer in metres, updated.
         """
-        cover, depth, shade, gloss = self._shade(n, x, y)
+        cover, depth, shade, gloss = shaded
         before = nearest - depth
         before *= np.float32(1 / self.blur)
         before += _HALF
         cover *= _share(before)
         np.copyto(nearest, depth, where=cover > _HALF)
-        for plane, colour in zip(planes, self.colours[n].astype(np.float32), strict=True):
-            ink = shade * colour
-            ink += gloss
-            ink -= plane
-            ink *= cover
-            plane += ink
+        ink = shade * colour
+        ink += gloss
+        ink -= planes
+        ink *= cover
+        planes += ink
 
-    def _shade(self, n: int, x: ndarray, y: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-        """Coverage, depth in metres, brightness and gloss of capsule n at each pixel, (h, w) each.
+    def _shade(self, axes: ndarray, x: ndarray, y: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+        """Coverage, depth in metres, brightness and gloss of a capsule at each pixel, (h, w) each.
 
-        Arrays are reused, which is faster.
+        axes: the capsule's row of `_axes`; x: (w,) and y: (h, 1), of the pixels. Arrays are reused, which is faster.
         """
-        step = self.ends[n, 1] - self.ends[n, 0]
-        span = max(float(np.hypot(*step)), 1e-3)
-        x0, y0, dx, dy, length, scale = np.array([*self.ends[n, 0], *step / span, span, 1 / span], dtype=np.float32)
-        radius0, radius1, depth0, depth1 = np.array([*self.radius[n], *self.depth[n]], dtype=np.float32)
+        x0, y0, dx, dy, length, scale, radius0, radius1, depth0, depth1 = axes
         x, y = x - x0, y - y0
         # In the capsule's own axes: along it, then beyond its nearer end, and across.
         beyond = x * dx + y * dy
         across = y * dx - x * dy
-        share = beyond.clip(_NONE, length)
+        share = np.minimum(np.maximum(beyond, _NONE), length)
         beyond -= share
         share *= scale
         radius = share * (radius1 - radius0)
@@ -127,5 +135,5 @@ class Capsules:
 
 
 def _share(value: ndarray) -> ndarray:
-    """Clip to 0..1, in place."""
-    return value.clip(_NONE, _ALL, out=value)
+    """Clip to 0..1, in place; as two ufuncs, which take less time than `clip` for small arrays."""
+    return np.minimum(np.maximum(value, _NONE, out=value), _ALL, out=value)

@@ -45,6 +45,8 @@ class ChainConfig:
     """Its settings, as `key=value`."""
     engine: Engine = field(default_factory=LocalEngine)
     """Where videos are read."""
+    workers: int | None = None
+    """Processes of filter and build-2d, where the work is worth starting them; None: one per core."""
     captions: Path | None = None
     """CSV file with the columns video,caption and optionally start,end and fps."""
     fps: float | None = None
@@ -154,7 +156,7 @@ def run_chain(
             whole_only=cfg.whole_only,
         )
         stages.done("extract-2d", extracted)
-        for stage, summary in label_stages(run, checkpoint, cfg.filter, cfg.build, cfg.lift, cfg.device):
+        for stage, summary in label_stages(run, checkpoint, cfg.filter, cfg.build, cfg.lift, cfg.device, cfg.workers):
             stages.done(stage, summary)
         tuning = cfg.finetune or recorded(run.finetuned, load_config(FinetuneConfig, "finetune"))
         tuned = finetune(tuning, run.root, checkpoint, run.finetuned, data, start_over=True)
@@ -183,7 +185,7 @@ def label_run(
     PartialFailure at the end, if some clips failed in any stage.
     """
     stages = _Stages(on_stage)
-    for stage, summary in label_stages(run, checkpoint, label_cfg=cfg, device=device):
+    for stage, summary in label_stages(run, checkpoint, label_cfg=cfg, device=device, workers=None):
         stages.done(stage, summary)
     if stages.failures:
         raise PartialFailure("\n".join(stages.failures))

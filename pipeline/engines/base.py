@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from crossdiff.errors import CrossDiffError, MissingDependencyError, VideoError
 from crossdiff.pipeline.backends import PoseBackend, create_backend
@@ -21,6 +21,8 @@ from crossdiff.video import FrameSource, VideoReader
 
 log = logging.getLogger(__name__)
 
+J = TypeVar("J")
+R = TypeVar("R")
 # Called with a video's id, its frames done so far and those that its header declares (0: unknown).
 VideoTick = Callable[[str, int, int], None]
 # After such an error of a GPU every later call of the same process fails.
@@ -46,8 +48,25 @@ class Job:
     fps: float | None = None
 
 
+class WorkerTask(ABC, Generic[J, R]):
+    """What worker processes do with jobs; picklable, each worker gets it once."""
+
+    @abstractmethod
+    def open(self) -> Callable[[J, Tick, Callable[[], None]], R]:
+        """Load what all jobs need. The function takes a job, a tick for its progress, and one to call when only
+        computation is left that no time limit applies to."""
+
+    @abstractmethod
+    def lost(self, job: J, error: str) -> R:
+        """The result of a job whose process crashed or hung."""
+
+    def is_lost(self, result: R) -> bool:
+        """Whether the process that gave this result must be replaced."""
+        return False
+
+
 @dataclass(frozen=True)
-class WorkerConfig:
+class WorkerConfig(WorkerTask[Job, "ExtractResult"]):
     """Settings of extraction that are the same for all videos; each worker gets them once.
 
     Attributes:
@@ -68,6 +87,16 @@ class WorkerConfig:
 
     def create_pose(self) -> PoseBackend:
         return create_backend(self.backend, self.settings) if isinstance(self.backend, str) else self.backend
+
+    def open(self) -> Callable[[Job, Tick, Callable[[], None]], ExtractResult]:
+        pose = self.create_pose()
+        return lambda job, tick, seen: work(job, pose, self, tick, seen=seen)
+
+    def lost(self, job: Job, error: str) -> ExtractResult:
+        return ExtractResult(job.video, error=error, lost=True)
+
+    def is_lost(self, result: ExtractResult) -> bool:
+        return result.lost
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.synchronize import Semaphore
-from typing import Any
+from typing import Any, Generic
 
 from crossdiff.errors import CrossDiffError
-from crossdiff.pipeline.engines.base import Engine, ExtractResult, Job, VideoTick, Watchdog, WorkerConfig, work
+from crossdiff.pipeline.engines.base import (
+    Engine,
+    ExtractResult,
+    J,
+    Job,
+    R,
+    VideoTick,
+    Watchdog,
+    WorkerConfig,
+    WorkerTask,
+)
 from crossdiff.threads import cores
 
 # Forked processes inherit locks that threads of the parent hold (OpenCV's, MediaPipe's).
@@ -36,69 +46,87 @@ class LocalEngine(Engine):
 
     def run(self, jobs: Iterable[Job], cfg: WorkerConfig, tick: VideoTick) -> Iterator[ExtractResult]:
         workers = self.workers or (_ON_GPU if cfg.on_gpu else cores())
-        waiting = iter(jobs)
-        first = list(islice(waiting, workers))
-        # A few videos share all cores.
-        threads = max(1, cores() // max(1, len(first)))
-        waiting = chain(first, waiting)
-        crew: dict[Connection, _Worker] = {}
-        try:
-            while True:
-                # A worker is started only when there is a job for it.
-                while len(crew) < workers and (job := next(waiting, None)):
-                    worker = _Worker(cfg, self.time_limit, threads)
-                    crew[worker.pipe] = worker
-                    worker.begin(job)
-                if not crew:
-                    return
-                for pipe in wait(list(crew)):
-                    worker = crew[pipe]  # type: ignore[index]
-                    result = worker.listen(tick)
-                    if result is None:
-                        continue
-                    following = None if result.lost else next(waiting, None)
-                    if following:
-                        # Before the result is processed, so that the worker does not wait.
-                        worker.begin(following)
-                    else:
-                        worker.end()
-                        del crew[worker.pipe]
-                    yield result
-        finally:
-            for worker in crew.values():
-                worker.end()
+        return run_jobs(jobs, cfg, workers, self.time_limit, lambda job, done, total: tick(job.video, done, total))
 
 
-class _Worker:
+def run_jobs(
+    jobs: Iterable[J],
+    task: WorkerTask[J, R],
+    workers: int,
+    time_limit: float,
+    tick: Callable[[J, int, int], None] = lambda *_: None,
+) -> Iterator[R]:
+    """Do jobs in worker processes; each gives one result, in any order. Errors not caused by a job are raised.
+
+    jobs: read as workers become free, never all at once.
+    time_limit: seconds without a tick after which a worker counts as hung.
+    """
+    waiting = iter(jobs)
+    first = list(islice(waiting, workers))
+    # A few jobs share all cores.
+    threads = max(1, cores() // max(1, len(first)))
+    waiting = chain(first, waiting)
+    crew: dict[Connection, _Worker[J, R]] = {}
+    try:
+        while True:
+            # A worker is started only when there is a job for it.
+            while len(crew) < workers and (job := next(waiting, None)) is not None:
+                worker = _Worker(task, time_limit, threads)
+                crew[worker.pipe] = worker
+                worker.begin(job)
+            if not crew:
+                return
+            for pipe in wait(list(crew)):
+                worker = crew[pipe]  # type: ignore[index]
+                result = worker.listen(tick)
+                if result is None:
+                    continue
+                following = None if worker.is_dead or task.is_lost(result) else next(waiting, None)
+                if following is not None:
+                    # Before the result is processed, so that the worker does not wait.
+                    worker.begin(following)
+                else:
+                    worker.end()
+                    del crew[worker.pipe]
+                yield result
+    finally:
+        for worker in crew.values():
+            worker.end()
+
+
+class _Worker(Generic[J, R]):
     """The parent's side of a worker process: its current job and the pipe to it."""
 
-    def __init__(self, cfg: WorkerConfig, time_limit: float, threads: int) -> None:
+    def __init__(self, task: WorkerTask[J, R], time_limit: float, threads: int) -> None:
         self.pipe, theirs = _PROCESSES.Pipe()
+        self.task = task
         self.time_limit = time_limit
         self.room = _PROCESSES.Semaphore()
-        args = (theirs, self.room, cfg, time_limit, threads)
+        args = (theirs, self.room, task, time_limit, threads)
         self.process = _PROCESSES.Process(target=_serve, args=args, daemon=True)
         with _no_interrupts():
             self.process.start()
         theirs.close()  # only then does the death of the worker close the pipe
-        self.job: Job | None = None
+        self.job: J | None = None
         self.ready = False
+        self.is_dead = False
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: J) -> None:
         self.job = job
         with suppress(OSError):  # the worker is dead, which `listen` will notice
             self.pipe.send(job)
 
-    def listen(self, tick: VideoTick) -> ExtractResult | None:
+    def listen(self, tick: Callable[[J, int, int], None]) -> R | None:
         """Receive one message; returns the job's result if it has ended, also by the worker's death."""
         assert self.job is not None
         try:
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
-            return self._lost(self.job)
+            self.is_dead = True
+            return self.task.lost(self.job, self._death())
         if kind == "tick":
             self.room.release()
-            tick(self.job.video, *value)
+            tick(self.job, *value)
         elif kind == "error":
             raise value
         elif kind == "result":
@@ -106,17 +134,15 @@ class _Worker:
         self.ready = True
         return None
 
-    def _lost(self, job: Job) -> ExtractResult:
+    def _death(self) -> str:
+        """How the process ended; raises if that was not because of a job."""
         self.process.join()
         code = self.process.exitcode or 0
         if not self.ready:
-            raise CrossDiffError(
-                f"a worker process ended ({_ending(code)}) while it loaded the pose model; try fewer --workers"
-            )
+            raise CrossDiffError(f"a worker process ended ({_ending(code)}) while it was starting; try fewer --workers")
         if code == Watchdog.HUNG:
-            error = f"hung: no new frame for {self.time_limit:g} s; if it is only slow, raise --time-limit"
-            return ExtractResult(job.video, error=error, lost=True)
-        return ExtractResult(job.video, error=f"crashed the process that read it ({_ending(code)})", lost=True)
+            return f"hung: no new frame for {self.time_limit:g} s; if it is only slow, raise --time-limit"
+        return f"crashed the process that read it ({_ending(code)})"
 
     def end(self) -> None:
         self.process.kill()
@@ -144,8 +170,8 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, room: Semaphore, cfg: WorkerConfig, time_limit: float, threads: int) -> None:
-    """A worker's life: load the model, then a job in and a result out until the parent is gone.
+def _serve(pipe: Connection, room: Semaphore, task: WorkerTask[Any, Any], time_limit: float, threads: int) -> None:
+    """A worker's life: load what the task needs, then a job in and a result out until the parent is gone.
 
     room: for one tick that the parent has not read; many would fill the pipe and block.
     """
@@ -162,7 +188,7 @@ def _serve(pipe: Connection, room: Semaphore, cfg: WorkerConfig, time_limit: flo
             os._exit(0)  # the parent is gone
 
     try:
-        pose = cfg.create_pose()
+        work = task.open()
         send("ready", None)
         while True:
             job = pipe.recv()
@@ -176,7 +202,7 @@ def _serve(pipe: Connection, room: Semaphore, cfg: WorkerConfig, time_limit: flo
                     send("tick", (done, total))
 
             watchdog.beat()
-            result = work(job, pose, cfg, tick, seen=watchdog.rest)
+            result = work(job, tick, watchdog.rest)
             watchdog.rest()
             send("result", result)
     except EOFError:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.fft import dct
-from scipy.spatial import cKDTree
 
 from crossdiff.pipeline.motion2d.mapping import keypoint_set_named
 from crossdiff.pipeline.motion2d.measures import body_size
+from crossdiff.pipeline.motion2d.window_search import WINDOW, Candidates, Poses, search
 from crossdiff.skeleton import HUMANML3D
 from crossdiff.types import Keypoints2D
 
-Poses = Float[ndarray, "f 12 2"]
-
-_WINDOW = 32  # frames at 20 fps in a window; shorter than the shortest clip
-_STEP = 10  # frames between the windows of a track that are put into the search tree
-_WAVES = 3  # lowest frequencies of a window that its descriptor contains
-_DIMS = 16  # dimensions of the search tree; with more, it is hardly faster than comparing all pairs
 # Radius of the search relative to the limit. The most similar windows of two copies are at most half as far apart as
 # the whole copies: 0.007 for copies at 0.014 and 0.026, 0.002 for copies at 0.004 (clips tried with mediapipe).
 _CLOSE = 0.5
 _SHARE = 0.5  # fraction of the shorter track that must overlap
-_JOINTS = slice(2, 12)  # all but the shoulders, which hardly move on their own
+# Frames of an overlap that are compared first, and the distance over them, relative to the limit, from which on the
+# others are not looked at.
+_FRAMES, _TOLERANCE = 16, 2.0
+_SHIFTS = 3  # shifts of a pair that are compared over all frames, the best over few frames first
 
 
 @dataclass(frozen=True)
@@ -62,63 +60,63 @@ def find_duplicates(tracks: Mapping[str, Poses], limit: float) -> dict[str, Dupl
     tracks: signatures by id, preferred ones first. Only kept tracks have duplicates, so the result depends on nothing
     but the order of the tracks.
     """
-    names = [name for name, poses in tracks.items() if len(poses) >= _WINDOW]
+    names = [name for name, poses in tracks.items() if len(poses) >= WINDOW]
     if len(names) < 2 or limit <= 0:
         return {}
-    indexed = [np.arange(0, len(tracks[name]) - _WINDOW + 1, _STEP) for name in names]
-    owner = np.repeat(np.arange(len(names)), [len(starts) for starts in indexed])
-    start = np.concatenate(indexed)
-    windows = np.concatenate([descriptors(tracks[name])[s] for name, s in zip(names, indexed, strict=True)])
-    axes = _main_axes(windows)
-    tree = cKDTree(windows @ axes)
+    poses = [tracks[name] for name in names]
+    similar = _similar_pairs(poses, limit)
+    # For each track, the kept ones that are similar to it, with their shifts.
+    kept: dict[int, dict[int, int]] = {number: {} for number in similar}
     duplicates: dict[str, Duplicate] = {}
-    for number, name in enumerate(names):
-        candidates = _candidates(tree, descriptors(tracks[name]) @ axes, owner, start, number, limit)
-        distances = [
-            (distance_at(tracks[name], tracks[names[other]], shift), names[other])
-            for other, shift in candidates
-            if names[other] not in duplicates
-        ]
+    for number in sorted(similar):
+        # A kept track may be known through a third one: of many copies, each finds only the closest.
+        shifts = {
+            other: shift + further for third, shift in similar[number].items() for other, further in kept[third].items()
+        } | kept[number]
+        distances = [(distance_at(poses[number], poses[other], shift), names[other]) for other, shift in shifts.items()]
         distance, other_name = min(distances, default=(float("inf"), ""))
         if distance < limit:
-            duplicates[name] = Duplicate(other_name, distance)
+            duplicates[names[number]] = Duplicate(other_name, distance)
+        else:
+            for other, shift in similar[number].items():
+                kept[other][number] = -shift
     return duplicates
 
 
-def _main_axes(windows: Float[ndarray, "w d"]) -> Float[ndarray, "d 16"]:
-    """Principal axes of the descriptors, orthonormal: distances between projections are never larger."""
-    return np.linalg.eigh(np.cov(windows.T))[1][:, ::-1][:, :_DIMS]
+def _similar_pairs(poses: Sequence[Poses], limit: float) -> dict[int, dict[int, int]]:
+    """For each track that is less than `limit` from another one, those tracks and their shifts, in both directions."""
+    similar: dict[int, dict[int, int]] = defaultdict(dict)
+    best: dict[tuple[int, int], float] = {}
+    for found in search(poses, _CLOSE * limit):
+        rough = _rough_distances(poses, found)
+        tried: Counter[int] = Counter()
+        for place in np.argsort(rough, kind="stable")[: np.count_nonzero(rough < _TOLERANCE * limit)]:
+            one, other, shift = found.track, int(found.others[place]), int(found.shifts[place])
+            tried[other] += 1
+            if tried[other] > _SHIFTS:
+                continue
+            pair = min(one, other), max(one, other)
+            distance = distance_at(poses[one], poses[other], shift)
+            if distance < min(limit, best.get(pair, limit)):
+                best[pair] = distance
+                similar[one][other], similar[other][one] = shift, -shift
+    return similar
 
 
-def _candidates(
-    tree: cKDTree, windows: ndarray, owner: ndarray, start: ndarray, number: int, limit: float
-) -> Sequence[tuple[int, int]]:
-    """Earlier tracks that share a similar window, with the shift in frames."""
-    near = tree.query_ball_point(windows, _CLOSE * limit)
-    counts = [len(hits) for hits in near]
-    hits = np.concatenate([np.array(h, dtype=int) for h in near])
-    frames = np.repeat(np.arange(len(windows)), counts)
-    before = owner[hits] < number
-    pairs = np.stack([owner[hits], start[hits] - frames], axis=1)[before]
-    return [(int(other), int(shift)) for other, shift in np.unique(pairs, axis=0)]
-
-
-def descriptors(poses: Poses) -> Float[ndarray, "w d"]:
-    """A short vector for the window that starts at each frame: the lowest terms of an orthonormal cosine transform.
-
-    Two vectors are never farther apart than the poses of their windows (root mean square). So a search by vectors finds
-    all similar windows, and some others.
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(poses.astype(np.float32), _WINDOW, axis=0)
-    scaled = (windows - windows.mean(axis=(1, 3), keepdims=True)) / _sizes(windows)
-    waves = dct(scaled[:, _JOINTS], norm="ortho", axis=-1)[..., :_WAVES]
-    return waves.reshape(len(waves), -1) / np.sqrt(_WINDOW * poses.shape[1])
-
-
-def _sizes(windows: Float[ndarray, "w k 2 f"]) -> Float[ndarray, "w 1 1 1"]:
-    """`body_size` of each window."""
-    sizes = np.median(np.ptp(windows, axis=1).max(axis=1), axis=-1)
-    return np.maximum(sizes, 1e-3)[:, None, None, None]
+def _rough_distances(poses: Sequence[Poses], found: Candidates) -> Float[ndarray, " c"]:
+    """`distance_at` of each candidate over few frames of the overlap; infinite if it is too short."""
+    first, others = poses[found.track], [poses[other] for other in found.others]
+    lengths = np.array([len(other) for other in others], dtype=int)
+    begin, end = _overlap(len(first), lengths, found.shifts)
+    distances = np.full(len(others), np.inf)
+    enough = np.flatnonzero(_is_enough(end - begin, len(first), lengths))
+    if len(enough):
+        share = (np.arange(_FRAMES) + 0.5) / _FRAMES
+        frames = (begin[enough, None] + (end - begin)[enough, None] * share).astype(int)
+        there = frames + found.shifts[enough, None]
+        b = np.stack([others[place][rows] for place, rows in zip(enough, there, strict=True)])
+        distances[enough] = _distance(first[frames].astype(np.float32), b.astype(np.float32))
+    return distances
 
 
 def distance_at(first: Poses, second: Poses, shift: int) -> float:
@@ -129,15 +127,29 @@ def distance_at(first: Poses, second: Poses, shift: int) -> float:
 
     shift: the frame of `second` that corresponds to frame 0 of `first`.
     """
-    begin, end = max(0, -shift), min(len(first), len(second) - shift)
-    if end - begin < max(_WINDOW, _SHARE * min(len(first), len(second))):
+    begin, end = _overlap(len(first), len(second), shift)
+    if not _is_enough(end - begin, len(first), len(second)):
         return float("inf")
-    a, b = _normalised(first[begin:end]), _normalised(second[begin + shift : end + shift])
-    return float(np.median(np.sqrt(((a - b) ** 2).sum(axis=-1).mean(axis=1))))
+    a, b = first[begin:end].astype(np.float64), second[begin + shift : end + shift].astype(np.float64)
+    return float(_distance(a, b))
 
 
-def _normalised(poses: Poses) -> Poses:
+def _overlap(first: int, second: Any, shift: Any) -> tuple[Any, Any]:
+    """First and last frame of the overlap, counted in the first track; numbers or arrays."""
+    return np.maximum(0, -shift), np.minimum(first, second - shift)
+
+
+def _is_enough(frames: Any, first: int, second: Any) -> Any:
+    """Whether an overlap is long enough; numbers or arrays."""
+    return frames >= np.maximum(WINDOW, _SHARE * np.minimum(first, second))
+
+
+def _distance(a: Float[ndarray, "*c f 12 2"], b: Float[ndarray, "*c f 12 2"]) -> Float[ndarray, "*c"]:
+    """Median over frames of the root mean square distance of normalised poses."""
+    return np.median(np.sqrt(((_normalised(a) - _normalised(b)) ** 2).sum(axis=-1).mean(axis=-1)), axis=-1)
+
+
+def _normalised(poses: Float[ndarray, "*c f 12 2"]) -> Float[ndarray, "*c f 12 2"]:
     """Poses around the origin, in units of the body's size."""
-    poses = poses.astype(np.float64)
-    size = np.median(np.ptp(poses, axis=1).max(axis=1))
-    return (poses - poses.mean(axis=(0, 1))) / max(float(size), 1e-3)
+    size = np.median(np.ptp(poses, axis=-2).max(axis=-1), axis=-1)
+    return (poses - poses.mean(axis=(-3, -2), keepdims=True)) / np.maximum(size, 1e-3)[..., None, None, None]

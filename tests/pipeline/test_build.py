@@ -190,7 +190,7 @@ def _killed(*_, **__):
     raise _Killed
 
 
-@pytest.mark.parametrize("killed", ["crossdiff.pipeline.build._remove", "crossdiff.pipeline.ledger.Ledger.drop"])
+@pytest.mark.parametrize("killed", ["crossdiff.pipeline.build.remove_motions", "crossdiff.pipeline.ledger.Ledger.drop"])
 def test_a_clean_up_that_is_killed_is_finished_the_next_time(labelled, monkeypatch, killed):
     filter_clips(labelled, FilterConfig(min_frames=100))
     with monkeypatch.context() as patch, pytest.raises(_Killed):
@@ -202,11 +202,11 @@ def test_a_clean_up_that_is_killed_is_finished_the_next_time(labelled, monkeypat
     assert labelled.ledger.rows("build") == labelled.ledger.rows("pseudo") == []
 
 
-@pytest.mark.parametrize("killed", ["save_npz", "write_text"])
+@pytest.mark.parametrize("killed", ["write_bytes", "write_text"])
 def test_files_of_a_build_that_was_killed_do_not_pass_for_those_of_another(labelled, monkeypatch, killed):
     before = {path: path.read_bytes() for path in labelled.features2d.iterdir()}
     with monkeypatch.context() as patch, pytest.raises(_Killed):
-        patch.setattr(f"crossdiff.pipeline.build.{killed}", _killed)
+        patch.setattr(f"crossdiff.pipeline.built.{killed}", _killed)
         build_2d(labelled, BuildConfig(fps=12.5, max_frames=41, min_frames=10))
     assert len(_names(labelled.pseudo3d)) + len(_names(labelled.pseudo3d_filtered)) == 1
     (labelled.features2d / ".x.1.tmp.npz").write_bytes(b"PK")
@@ -217,7 +217,7 @@ def test_files_of_a_build_that_was_killed_do_not_pass_for_those_of_another(label
 def test_pieces_of_a_build_that_was_killed_go_with_their_clip(run, monkeypatch):
     filter_clips(run)
     with monkeypatch.context() as patch, pytest.raises(_Killed):
-        patch.setattr("crossdiff.pipeline.build.write_text", _killed)
+        patch.setattr("crossdiff.pipeline.built.write_text", _killed)
         build_2d(run)
     assert len(_names(run.features2d)) == 1
     filter_clips(run, FilterConfig(min_frames=100))

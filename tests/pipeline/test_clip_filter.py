@@ -179,7 +179,7 @@ def test_the_best_of_each_label_are_kept(run, videos):
 
 def test_a_changed_limit_judges_again_and_the_ledger_says_why(run, monkeypatch):
     filter_clips(run)
-    monkeypatch.setattr("crossdiff.pipeline.filter.measure", None)  # nothing is measured again
+    monkeypatch.setattr("crossdiff.pipeline.measuring.measure", None)  # nothing is measured again
     summary = filter_clips(run, FilterConfig(min_frames=65))
     assert (summary.kept, summary.unchanged) == (1, 0)
     assert "1 too short" in str(summary)

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wild import keypoints, standing
 
-from crossdiff.pipeline.motion2d.duplicates import descriptors, distance_at, find_duplicates, signature
+from crossdiff.pipeline.motion2d import window_search
+from crossdiff.pipeline.motion2d.duplicates import distance_at, find_duplicates, signature
+from crossdiff.pipeline.motion2d.window_search import descriptors
 
 LIMIT = 0.025
 
@@ -58,3 +60,51 @@ def test_descriptors_are_never_further_apart_than_the_poses(one, two, frame):
     rms = np.sqrt(((mean[0] / sizes[0] - mean[1] / sizes[1]) ** 2).sum(axis=-1).mean())
     assert apart <= rms + 1e-3
     assert distance_at(a, a, 0) == 0 and distance_at(a, b, 20) == float("inf")
+
+
+def brute_force(tracks: dict[str, np.ndarray]) -> set[str]:
+    """Names of the duplicates, from all pairs at all shifts."""
+    kept: list[str] = []
+    for name, poses in tracks.items():
+        shifts = {other: range(-len(poses) // 2, len(tracks[other]) // 2 + 1) for other in kept}
+        if not any(distance_at(poses, tracks[o], s) < LIMIT for o, all_of in shifts.items() for s in all_of):
+            kept.append(name)
+    return tracks.keys() - set(kept)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_verdicts_are_those_of_all_pairs_at_all_shifts(seed):
+    rng = np.random.default_rng(seed)
+    tracks = {}
+    for number in range(16):
+        who = int(rng.integers(0, 10))  # many are a copy of another, in part, at another rate or with noise
+        frames, fps = int(rng.integers(50, 90)), float(rng.choice([15, 20, 30]))
+        xy = moving(100 * seed + who, round(frames * fps / 20), fps, start=rng.uniform(0, 1.5))
+        tracks[str(number)] = sign(xy + rng.normal(scale=0.3, size=xy.shape), fps)
+    found = find_duplicates(tracks, LIMIT)
+    assert found.keys() == brute_force(tracks) and 2 < len(found) < 14
+    for name, duplicate in found.items():
+        assert duplicate.of not in found and duplicate.distance < LIMIT
+        assert list(tracks).index(duplicate.of) < list(tracks).index(name)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_of_very_many_copies_the_first_alone_is_kept(noise):
+    """More than the search finds for one of them."""
+    rng = np.random.default_rng(0)
+    copy = moving(1)
+    tracks = {str(n): sign(copy + rng.normal(scale=noise, size=copy.shape)) for n in range(60)}
+    found = find_duplicates(tracks, LIMIT)
+    assert len(found) == 59 and {duplicate.of for duplicate in found.values()} == {"0"}
+
+
+def test_a_person_who_stands_still_for_long_is_found_behind_her_own_windows():
+    still = np.repeat(standing()[None], 600, axis=0)
+    rng = np.random.default_rng(0)
+    tracks = {name: sign(still + rng.normal(scale=0.01, size=still.shape)) for name in "ab"}
+    assert set(find_duplicates(tracks, LIMIT)) == {"b"}
+
+
+def test_the_candidates_of_a_track_do_not_grow_with_the_tracks():
+    crowd = [sign(moving(seed // 40, start=0.01 * (seed % 40))) for seed in range(120)]
+    assert all(len(found.others) <= window_search._MOST for found in window_search.search(crowd, LIMIT))

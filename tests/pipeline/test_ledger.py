@@ -24,7 +24,7 @@ def test_rows_come_back_as_they_were_put(tmp_path):
 def test_replacing_drops_the_old_rows_of_a_parent_alone(tmp_path):
     ledger = Ledger(tmp_path / "l.sqlite")
     ledger.put(Row("track", f"{video}_t{n}", "done", "k", video) for video in "ab" for n in range(3))
-    ledger.put([Row("track", "a_t0", "done", "k2", "a")], replace=("track", "a"))
+    ledger.put([Row("track", "a_t0", "done", "k2", "a")], replace=("track", ["a"]))
     assert [r.id for r in ledger.rows("track")] == ["a_t0", "b_t0", "b_t1", "b_t2"]
 
 
@@ -33,7 +33,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
     ledger.put([Row("track", "a_t0", "done", "k", "a")])
     bad = Row("track", "a_t1", "done", "k", "a", measures={"x": object()})
     with pytest.raises(TypeError):
-        ledger.put([Row("track", "a_t2", "done", "k", "a"), bad], replace=("track", "a"))
+        ledger.put([Row("track", "a_t2", "done", "k", "a"), bad], replace=("track", ["a"]))
     assert [r.id for r in ledger.rows("track")] == ["a_t0"]
 
 
