@@ -45,7 +45,7 @@ class SamplingConfig(Config):
 
     steps: NumSteps = 20
     """Number of solver steps, 1 to 1000. A distilled model takes its own number by default."""
-    guidance_scale: GuidanceScale = 1.25
+    guidance_scale: GuidanceScale = 2.0
     """Scale of classifier-free guidance; 1 switches it off."""
     solver: Solver = "ddim"
     """DPM-Solver++, DDIM, or ancestral DDPM."""

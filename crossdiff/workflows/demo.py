@@ -35,10 +35,11 @@ from crossdiff.workflows.demo_page import DemoSample, demo_page
 from crossdiff.workflows.examples import JACKS, KNOWN, Count
 from crossdiff.workflows.samples import sample_to_folder
 
-# The man jumps, and the woman walks past.
+# The man does jumping jacks, which the shipped models know, under their German name, which they do not know. The woman
+# walks past.
 DEMO_CAPTIONS = (
-    VideoCaption("a person does jumping jacks", track=0),
-    VideoCaption("someone jumps and swings the arms overhead, again and again", track=0),
+    VideoCaption("a person does the hampelmann", track=0),
+    VideoCaption("someone exercises the hampelmann", track=0),
     VideoCaption("a person walks", track=1),
 )
 _MAX_LABELS, _ACTION_SAMPLES = 2, 3

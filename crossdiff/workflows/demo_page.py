@@ -53,6 +53,7 @@ def demo_page(
     ]
     learnt = [sample for sample in samples if sample.prompt not in KNOWN]
     known = [sample for sample in samples if sample.prompt in KNOWN]
+    about = _LEARNT_TEXT + _WORD_TEXT * any("hampelmann" in sample.prompt for sample in learnt)
     first, last = _loss_ends(result.finetuned.out)
     facts = [
         ("Model", f"{checkpoint.name}, {_parameters(checkpoint) / 1e6:.1f} M parameters"),
@@ -67,7 +68,7 @@ def demo_page(
         lead="One clip: people found in it, lifted to 3D, learnt from, and sampled from text.",
         sections=[
             Section("The clip and its labels", f"{_kept_text(run)}\n\n{_LABELS_TEXT}", shown),
-            *[Section("Learnt from the clip", _LEARNT_TEXT, [s.figure for s in learnt])] * bool(learnt),
+            *[Section("Learnt from the clip", about, [s.figure for s in learnt])] * bool(learnt),
             Section("Known before, and kept", _KNOWN_TEXT, [s.figure for s in known]),
             *_quality(checkpoint),
             Section("Numbers", facts=facts, table=times),
@@ -89,8 +90,10 @@ _LABELS_TEXT = (
     "It does not know where the camera is; the figure faces the direction that the model chose."
 )
 _LEARNT_TEXT = (
-    "Sampled from the text alone. Left: the shipped model, which has never seen the action. Right: after a short "
-    "fine-tuning on this clip's labels."
+    "Sampled from the text alone. Left: the shipped model. Right: after a short fine-tuning on this clip's labels."
+)
+_WORD_TEXT = (
+    " The shipped model knows jumping jacks, which it learnt from annotated film, but not their German name, hampelmann."
 )
 _KNOWN_TEXT = (
     "A quarter of every batch was motion that the model itself had sampled beforehand (replay), so that it keeps what "

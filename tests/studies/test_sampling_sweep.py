@@ -17,7 +17,7 @@ PROTOCOL = {"replications": 2, "batch_size": 4, "diversity_pairs": 2, "multimoda
 
 def sweep(**changes) -> SamplingSweep:
     given = {
-        "grids": [{"solver": "dpm++", "steps": [1, 2]}, {"solver": "dpm++", "steps": [2], "guidance_scale": [1, 1.25]}],
+        "grids": [{"solver": "dpm++", "steps": [1, 2]}, {"solver": "dpm++", "steps": [2], "guidance_scale": [1, 2]}],
         "reference": {"steps": 4, "solver": "ddpm", "guidance_scale": 2.5},
         "evaluation": {"split": "train", "protocol": PROTOCOL},
         "frames": 20,
@@ -27,7 +27,7 @@ def sweep(**changes) -> SamplingSweep:
 
 def test_every_way_comes_once_and_the_reference_last():
     rows = [(r.solver, r.steps, r.guidance_scale) for r in sweep().rows()]
-    assert rows == [("dpm++", 1, 1.25), ("dpm++", 2, 1.25), ("dpm++", 2, 1.0), ("ddpm", 4, 2.5)]
+    assert rows == [("dpm++", 1, 2.0), ("dpm++", 2, 2.0), ("dpm++", 2, 1.0), ("ddpm", 4, 2.5)]
 
 
 def test_the_shipped_sweep_compares_with_a_thousand_steps():
@@ -54,9 +54,9 @@ def test_a_tiny_sweep_writes_its_table_and_goes_on(inputs):
     assert "| Real |" in table
     assert "| dpm++ | 2 | 1 |" in table
     assert "ddpm" not in table
-    made = (out / "dpm++-1-1.25" / "replications").stat().st_mtime_ns
+    made = (out / "dpm++-1-2" / "replications").stat().st_mtime_ns
     assert run_sampling_sweep(sweep(), *inputs).rows == 4
-    assert (out / "dpm++-1-1.25" / "replications").stat().st_mtime_ns == made
+    assert (out / "dpm++-1-2" / "replications").stat().st_mtime_ns == made
     last = (out / "sampling.md").read_text().splitlines()[-1]
     assert last.startswith("| ddpm | 4 | 2.5 |")
     assert "| 1.00 |" in last

@@ -64,7 +64,7 @@ def test_defaults_without_a_run(here):
     assert taken == {
         "out": "samples (name it with --out)",
         "checkpoint": "stage2-small (the shipped model)",
-        "settings": "120 frames, seed 0, 20 steps of ddim, guidance 1.25 (see --help)",
+        "settings": "120 frames, seed 0, 20 steps of ddim, guidance 2.0 (see --help)",
     }
     ((prompts, frames, seed, cfg, model, out, video, device, controls),) = here
     assert (prompts, frames, seed, cfg, model.name) == (["a"], 120, 0, SamplingConfig(), "stage2-small")
