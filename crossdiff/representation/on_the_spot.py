@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.signal import savgol_filter
 
+from crossdiff.representation.filters import smoothest_curve
 from crossdiff.representation.foot_lock import legs, lock_feet
 from crossdiff.representation.limbs import move_end, pelvis_facing
 from crossdiff.skeleton import HUMANML3D, Skeleton
 
-_WIDTH = 0.75  # seconds on either side over which the path is averaged, so that the sway of single steps stays
+_SWAY = 0.3  # seconds below which the root moves on its own: its sway from step to step stays
 # Share of the steps' length that is left of steps at this speed in metres per second and above; slower ones keep more.
 _STRIDE, _FAST = 0.15, 0.6
 
 
 def smooth_path(joints: Float[ndarray, "f 22 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "f 2"]:
     """x and z of the root without the sway of single steps, in metres."""
-    window = min(2 * round(_WIDTH * skeleton.fps) + 1, 2 * ((len(joints) - 1) // 2) + 1)
-    return savgol_filter(joints[:, 0, [0, 2]].astype(np.float64), window, polyorder=min(1, window - 1), axis=0)
+    weights = np.full(len(joints), (_SWAY * skeleton.fps) ** -4.0)
+    return smoothest_curve(joints[:, 0, [0, 2]].astype(np.float64), weights)
 
 
 def put_on_the_spot(joints: Float[ndarray, "f 22 3"], skeleton: Skeleton = HUMANML3D) -> Float[ndarray, "f 22 3"]:

@@ -147,7 +147,7 @@ def test_replay_keeps_what_the_model_does_with_known_captions(checkpoint, tmp_pa
     cfg = {"steps": 60, "batch_size": 8, "learning_rate": 1e-2, "warmup_steps": 0, "ema_decay": 0.5, "log_every": 60}
     moved = {}
     for replay in (6, 0):
-        settings = FinetuneConfig(**cfg, replay=replay, precision="32-true", validate_every=0)
+        settings = FinetuneConfig(**cfg, replay=replay, precision="32-true", validate_every=0, place_in=0)
         finetune(settings, tmp_path / "run", checkpoint, tmp_path / f"after{replay}")
         moved[replay] = _distance(checkpoint, tmp_path / f"after{replay}")
     assert moved[6] < 0.75 * moved[0]
