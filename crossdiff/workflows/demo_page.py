@@ -92,7 +92,7 @@ _LABELS_TEXT = (
 _LEARNT_TEXT = (
     "Sampled from the text alone. Left: the shipped model. Right: after a short fine-tuning on this clip's labels."
 )
-_WORD_TEXT = " The shipped model knows jumping jacks, which it learnt from annotated film, but not their German name, hampelmann."
+_WORD_TEXT = " The shipped model knows jumping jacks, learnt from annotated film, but not the German name hampelmann."
 _KNOWN_TEXT = (
     "A quarter of every batch was motion that the model itself had sampled beforehand (replay), so that it keeps what "
     "it knew. "
