@@ -36,7 +36,8 @@ def test_no_caption_of_a_shipped_model_is_far():
     for task in ("lift", "text"):
         folder = shipped_model(task)
         texts = [one.text for one in learnt_captions(folder)]
-        assert list(stored_embeddings(folder)) == texts
+        stored = list(stored_embeddings(folder))
+        assert set(stored) <= set(texts) and len(stored) == min(len(texts), 1024)
         assert (folder / EMBEDDINGS).stat().st_size < 500_000
         assert far_prompts(folder, texts[::40]) == []
 

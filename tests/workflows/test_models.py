@@ -61,7 +61,7 @@ def test_json_has_every_action(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (one,) = json.loads(crossdiff("models", "stage2-small", "--json").ok().out)
     assert one["name"] == "stage2-small" and one["parameters"] > 4e6 and one["bytes"] > 9e6
-    assert one["actions"][0]["name"] == "walks" and one["actions"][0]["origins"] == ["capture"]
+    assert one["actions"][0]["name"] == "walks" and one["actions"][0]["origins"] == ["capture", "film"]
     assert sum(action["captions"] for action in one["actions"]) == one["captions"]
 
 
