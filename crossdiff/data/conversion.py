@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 # Features and placed joints of a clip.
 _Features = tuple[np.ndarray, np.ndarray]
-# One in so many clips that lead straight ahead is also made on the spot.
+# Every eighth training clip of walking or running straight ahead is also written on the spot.
 _SPOT_EVERY = 8
 
 
@@ -83,7 +83,9 @@ class ClipConverter:
             left.append(LeftOut(clip.id, "in no split list"))
         else:
             made = self._written(clip, split, good, pieces, features, ClipResult([], left, lines, frames))
-            return made if spot is None else replace(made, written=[*made.written, *spot.written])
+            if spot is None:
+                return made
+            return replace(made, written=[*made.written, *spot.written], left_out=[*made.left_out, *spot.left_out])
         return ClipResult([], left, lines, frames)
 
     def _on_the_spot(self, clip: RawClip, joints: np.ndarray, captions: list[Caption], seed: int) -> ClipResult | None:
@@ -93,8 +95,11 @@ class ClipConverter:
         if caption is None or still is None or len(still) <= self.min_frames:
             return None
         named = replace(clip, id=f"{clip.id}_spot", name=f"{clip.name}_spot")
-        piece = [(0, len(still) - 1)]
-        return self._written(named, "train", [caption], piece, [self._features(still)], ClipResult([], [], 0, 0))
+        try:
+            features = [self._features(still)]
+        except ClipError as error:  # the clip itself is good
+            return ClipResult([], [LeftOut(named.id, "not plausible", str(error))])
+        return self._written(named, "train", [caption], [(0, len(still) - 1)], features, ClipResult())
 
     def _written(
         self,

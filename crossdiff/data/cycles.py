@@ -75,5 +75,5 @@ def placed_rows(frames: int, most: int, rng: Generator) -> tuple[Int[ndarray, " 
 def hold_still(features: Float[ndarray, "t d"], layout: FeatureLayout, own: Bool[ndarray, " t"]) -> None:
     """Set what moves to 0, in place, in frames that only hold a pose: velocities, and the root's but for its height."""
     root = layout.groups["root"]
-    moving = [*range(root.start, min(root.stop, root.start + 3)), *range(*layout.groups["velocities"].indices(10**6))]
-    features[np.ix_(~own, moving)] = 0.0
+    features[~own, root.start : min(root.stop, root.start + 3)] = 0.0
+    features[~own, layout.groups["velocities"]] = 0.0

@@ -129,8 +129,8 @@ class WildDataset:
     def crop(self, index: int, max_frames: int, rng: Generator) -> ClipWindow:
         """A random caption and a random window of at most `max_frames` frames."""
         clip, captions = self.clips[index], self.captions[index]
-        # In this layout, the root's position is relative to the first frame of the window.
-        layout, absolute = layout_2d(HUMANML3D, "official"), self.dims["2d"] == layout_2d(HUMANML3D, "official").dim
+        layout = layout_2d(HUMANML3D, "official")
+        absolute = self.dims["2d"] == layout.dim  # the root's position is relative to the first frame of the window
         cycle = None if absolute or not self._repeat else self._cycle(index)
         rows, own = np.arange(clip.num_frames), np.ones(clip.num_frames, dtype=bool)
         if cycle is not None:

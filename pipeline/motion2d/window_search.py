@@ -39,7 +39,7 @@ class Candidates:
 
 
 def search(tracks: Sequence[Poses], radius: float) -> Iterator[Candidates]:
-    """For each track, the other tracks that have a window within `radius` of one of its own, the closest first.
+    """Yield the candidates of each track: tracks with a window within `radius` of one of its windows, closest first.
 
     tracks: signatures of `WINDOW` or more frames. Of two similar tracks, one may be found from the other alone.
     """
