@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from crossdiff.cli.options import (
-    DEFAULT_DATASET,
     Devices,
     LoggerChoice,
     NumNodes,
@@ -25,7 +24,10 @@ def distil(
     checkpoint: Annotated[
         str | None, typer.Option(help="Model to distil; default: the shipped one, of stage I with mixture=true.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Dataset folder from `crossdiff prepare`.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Dataset folder whose captions are distilled; default: all that the model has learnt."),
+    ] = None,
     out: Annotated[Path | None, study_folder("model and training state")] = None,
     config: Annotated[str, config_file("distil.yaml")] = "distil",
     devices: Devices = None,
@@ -36,9 +38,9 @@ def distil(
 ) -> None:
     """Distil a model, with guidance, to four steps of sampling. A stopped run is resumed by the same command.
 
-    Example: crossdiff distil --checkpoint trained/stage2 --data dataset --out trained/stage2-4step
+    Example: crossdiff distil --checkpoint trained/stage2 --out trained/stage2-4step
 
-    Example: crossdiff distil --checkpoint trained/stage1 --data dataset --out trained/stage1-4step --set mixture=true
+    Example: crossdiff distil --checkpoint trained/stage1 --out trained/stage1-4step --set mixture=true
     """
     from crossdiff.config import load_config
     from crossdiff.training.distil import distil as distil_model
@@ -48,10 +50,7 @@ def distil(
 
     cfg = load_config(DistilConfig, config, [*(set_ or []), *training_settings(devices, num_nodes, logger=logger)])
     teacher = resolve_checkpoint(checkpoint, None, "lift" if cfg.mixture else "text", print_default)
-    if data is None:
-        data = DEFAULT_DATASET
-        print_default("data", data, "where `crossdiff prepare` writes")
     folder = resolve_out(out, Path("trained") / f"{teacher.name}-{cfg.sampling_steps}step", print_default)
     before = saved_at(folder)
-    result = distil_model(cfg, data, teacher, folder, start_over)
+    result = distil_model(cfg, teacher, folder, data, start_over)
     print_trained(result, before is not None and before == saved_at(folder))

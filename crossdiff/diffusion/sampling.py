@@ -248,7 +248,8 @@ class WholeMotions:
     def _run(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
         steps = torch.full((len(x),), t, dtype=torch.long, device=x.device)
         more = {"scale": self._scales} if self._distilled else {}
-        return self._network({source: x}, steps, self._text, self._mask, targets=(target,), **more)[source, target]
+        made = self._network({source: x}, steps, self._text, self._mask, targets=(target,), **more)[source, target]
+        return made.to(x.dtype)  # guidance and solvers would suffer from bf16
 
 
 class _OverlappingWindows:

@@ -170,7 +170,8 @@ class Trainer:
             batch = batch.to(device)
             pairs, velocity = self.objective.pairs, self.cfg.velocity_weight
             if self.distiller is not None:
-                terms = self.distiller.losses(network, batch, text, draws, key[-1], pairs, velocity)
+                with self.fabric.autocast():  # for the teacher, which is not set up with the network
+                    terms = self.distiller.losses(network, batch, text, draws, key[-1], pairs, velocity)
                 return StepLosses.of(terms, self.objective, batch)
             terms = cross_losses(network, self.model, batch, text, pairs, draws, velocity, self.anchor, self.by_picture)
             film = None if batch.filmed is None else film_losses(network, self.model, batch.filmed, velocity)

@@ -94,7 +94,7 @@ def run_recipe(
             continue
         assert one.start is not None
         if isinstance(one.config, DistilConfig):
-            steps(one.name, partial(distil, one.config, dataset, one.start, one.folder))
+            steps(one.name, partial(distil, one.config, one.start, one.folder))
             continue
         if labelled is None:
             assert recipe.wild is not None

@@ -19,6 +19,7 @@ from crossdiff.diffusion.few_steps import Jump, jumps
 from crossdiff.diffusion.lifting import lift
 from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError, InputError
+from crossdiff.learnt import LearntCaption, learnt_captions, write_learnt
 from crossdiff.models import CrossDiffModel
 from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.training.distil import distil, make_student
@@ -155,15 +156,25 @@ def test_learns_to_end_where_its_teacher_does(prepared, teacher, tmp_path, mixtu
     cfg = config(mixture=mixture, steps=60, learning_rate=3e-3, batch_size=8, validate_every=0, checkpoint_every=999)
     known = load_model(teacher)
     known.network.text.weight.data *= 8  # guidance matters
-    distil(cfg, prepared, save_model(known, tmp_path / "strong"), tmp_path / "out")
+    distil(cfg, save_model(known, tmp_path / "strong"), tmp_path / "out", prepared)
     before, after = make_student(known, cfg, "hash").eval(), load_model(tmp_path / "out")
     for way in (False, True) if mixture else (False,):
         ways = {"mixture": way, "guidance_scale": 2.5}
         assert distance(after, known, cfg, **ways) < 0.7 * distance(before, known, cfg, **ways)
 
 
+def test_without_data_the_captions_that_the_model_lists_are_learnt_from(teacher, tmp_path):
+    with pytest.raises(ConfigError, match="lists no captions to distil on"):
+        distil(config(), teacher, tmp_path / "out")
+    write_learnt(teacher, [LearntCaption(text="person 1 turns left", clips=2, origin="film")])
+    assert distil(config(), teacher, tmp_path / "out").steps == 6
+    assert [one.origin for one in learnt_captions(tmp_path / "out")] == ["film"]
+    alone = distil(config(), teacher, tmp_path / "again")  # the same batches and noise
+    assert alone.terms == distil(config(), teacher, tmp_path / "out").terms
+
+
 def test_the_saved_model_says_how_it_was_distilled(prepared, teacher, tmp_path):
-    summary = distil(config(), prepared, teacher, tmp_path / "out")
+    summary = distil(config(), teacher, tmp_path / "out", prepared)
     assert set(summary.terms) == {"3d->3d"}
     found = load_model(tmp_path / "out")
     asked = json.loads((tmp_path / "out" / "config.json").read_text())["config"]["distilled"]
@@ -182,11 +193,11 @@ def test_a_model_that_is_not_distilled_is_saved_as_before(teacher):
 
 @pytest.mark.parametrize("mixture", [False, True])
 def test_a_resumed_distillation_equals_an_uninterrupted_one(prepared, teacher, tmp_path, mixture):
-    distil(config(mixture=mixture), prepared, teacher, tmp_path / "whole")
-    distil(config(mixture=mixture), prepared, teacher, tmp_path / "parts")
+    distil(config(mixture=mixture), teacher, tmp_path / "whole", prepared)
+    distil(config(mixture=mixture), teacher, tmp_path / "parts", prepared)
     (tmp_path / "parts" / "state" / "step_00000006.pt").unlink()
     (tmp_path / "parts" / "model.safetensors").unlink()
-    distil(config(mixture=mixture), prepared, teacher, tmp_path / "parts")
+    distil(config(mixture=mixture), teacher, tmp_path / "parts", prepared)
     whole, parts = (state_of(tmp_path / name) for name in ("whole", "parts"))
     for name, value in whole["network"].items():
         assert torch.equal(value, parts["network"][name]), name
@@ -235,7 +246,7 @@ def test_a_scale_outside_of_what_was_learnt_is_moved_with_a_warning(caplog):
 def test_a_distilled_model_is_not_trained_distilled_or_lifted_with(prepared, teacher, tmp_path):
     made = save_model(student(config(mixture=True), text_fingerprint="stub-weights"), tmp_path / "made")
     with pytest.raises(ConfigError, match="was distilled to 2 steps"):
-        distil(config(), prepared, made, tmp_path / "out")
+        distil(config(), made, tmp_path / "out", prepared)
     with pytest.raises(ConfigError, match="was distilled to 2 steps"):
         train(TrainConfig(steps=1, stage=2), prepared, tmp_path / "out", made)
     with pytest.raises(ConfigError, match="was distilled to 2 steps"):
@@ -249,8 +260,8 @@ def test_a_distilled_model_is_not_trained_distilled_or_lifted_with(prepared, tea
 def test_mixture_needs_both_halves(prepared, tmp_path):
     flat = save_model(small_model(domains="3d", text_fingerprint="stub-weights"), tmp_path / "flat")
     with pytest.raises(ConfigError, match="has no 2D half"):
-        distil(config(mixture=True), prepared, flat, tmp_path / "out")
-    assert distil(config(), prepared, flat, tmp_path / "out").steps == 6
+        distil(config(mixture=True), flat, tmp_path / "out", prepared)
+    assert distil(config(), flat, tmp_path / "out", prepared).steps == 6
 
 
 @pytest.mark.parametrize(
@@ -272,13 +283,13 @@ def test_what_cannot_be_distilled_is_refused(changes):
 
 def test_only_captions_and_lengths_of_the_data_are_learnt_from(prepared, teacher, tmp_path):
     """Other motion under the same captions, of the same lengths, gives the same student."""
-    distil(config(validate_every=0), prepared, teacher, tmp_path / "one")
+    distil(config(validate_every=0), teacher, tmp_path / "one", prepared)
     data = MocapDataset(prepared, "train")
     for clip in data.ids:
         path = prepared / "new_joint_vecs" / f"{clip}.npy"
         np.save(path, np.load(path)[::-1].copy())
     for packed in (prepared / "packed").glob("*"):
         packed.unlink()
-    distil(config(validate_every=0), prepared, teacher, tmp_path / "two")
+    distil(config(validate_every=0), teacher, tmp_path / "two", prepared)
     one, two = (state_of(tmp_path / name)["network"] for name in ("one", "two"))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
