@@ -45,7 +45,7 @@ def import_2d(
     ] = None,
     hold_out_captions: Annotated[
         bool,
-        typer.Option(help="Leave out the last of five captions of an action, to test a model on unseen sentences."),
+        typer.Option(help="Leave out every fifth caption of an action, to test a model on unseen sentences."),
     ] = False,
 ) -> None:
     """Take 2D poses from annotations or another detector into a run, instead of extracting them from videos.

@@ -31,7 +31,7 @@ class WildLabels(Config):
     teacher: str
     """Model that lifts them: an earlier training of the recipe, a shipped model, or a folder."""
     hold_out_captions: bool = False
-    """Leave out one of five captions of each action, to test models on unseen sentences."""
+    """Leave out every fifth caption of each action, to test models on unseen sentences."""
     filter: str = "filter.yaml"
     """Limits of clips: a shipped file or a path."""
     build: BuildConfig = BuildConfig()
