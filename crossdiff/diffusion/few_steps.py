@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -23,8 +23,40 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# x_start of (x, t, source, target), as the predictors of `sampling` give it.
-Predict = Callable[[Tensor, int, Domain, Domain], Tensor]
+
+class Pass(NamedTuple):
+    """A pass of the network that is asked for; the answer is its x_start."""
+
+    x: Float[Tensor, "b t d"]
+    t: int
+    source: Domain
+    target: Domain
+
+
+Passes = Generator[Pass, Tensor, Tensor]
+"""Steps of sampling that yield each pass of the network that they need, so that several can share their passes."""
+
+
+def run_together(steps: Sequence[Passes], predict: Callable[[list[int], list[Pass]], Sequence[Tensor]]) -> list[Tensor]:
+    """The results of all steps. predict: answers passes in one direction, given the places in `steps` they are for."""
+    results: dict[int, Tensor] = {}
+    pending: dict[int, Pass] = {}
+
+    def go_on(place: int, answer: Tensor | None) -> None:
+        pending.pop(place, None)
+        try:
+            pending[place] = next(steps[place]) if answer is None else steps[place].send(answer)
+        except StopIteration as end:
+            results[place] = end.value
+
+    for place in range(len(steps)):
+        go_on(place, None)
+    while pending:
+        first = next(iter(pending.values()))
+        asked = {n: one for n, one in pending.items() if (one.source, one.target) == (first.source, first.target)}
+        for place, answer in zip(asked, predict(list(asked), list(asked.values())), strict=True):
+            go_on(place, answer)
+    return [results[place] for place in range(len(steps))]
 
 
 @dataclass(frozen=True)
@@ -42,24 +74,22 @@ class Jump:
     def t(self) -> int:
         return self.timesteps[0]
 
-    def taken(self, predict: Predict, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t e"]:
+    def taken(self, x: Float[Tensor, "b t d"]) -> Passes:
         """The student's motion at the end of the jump."""
-        x_start = predict(x, self.t, self.source, self.target)
+        x_start = yield Pass(x, self.t, self.source, self.target)
         return x_start if self.source != self.target else _solver((self.t,), self.until).step(x_start, self.t, x)
 
-    def wanted(
-        self, predict: Predict, x: Float[Tensor, "b t d"], noise: Float[Tensor, "b t e"]
-    ) -> Float[Tensor, "b t e"]:
+    def wanted(self, x: Float[Tensor, "b t d"], noise: Float[Tensor, "b t e"]) -> Passes:
         """The x_start with which the student's one step of DDIM ends where the teacher's steps do (Salimans and Ho
         2022, appendix G). noise: added to lifted motion before its remaining steps in 3D.
         """
         if self.source == self.target:
-            end = _descend(predict, x, self.source, self.timesteps, self.until)
+            end = yield from _descend(x, self.source, self.timesteps, self.until)
             return _x_start_between(x, end, self.t, self.until)
-        lifted, rest = predict(x, self.t, self.source, self.target), self.timesteps[1:]
+        lifted, rest = (yield Pass(x, self.t, self.source, self.target)), self.timesteps[1:]
         if not rest:
             return lifted
-        return _descend(predict, renoised(lifted, noise, rest[0]), self.target, rest, None)
+        return (yield from _descend(renoised(lifted, noise, rest[0]), self.target, rest, None))
 
 
 def renoised(x_start: Float[Tensor, "b t d"], noise: Float[Tensor, "b t d"], t: int) -> Float[Tensor, "b t d"]:
@@ -136,10 +166,10 @@ def _parts(domain: Domain, timesteps: Sequence[int], count: int, until: int | No
     return [Jump(domain, domain, tuple(timesteps[a:b]), end) for (a, b), end in zip(spans, ends, strict=True)]
 
 
-def _descend(predict: Predict, x: Tensor, domain: Domain, timesteps: Sequence[int], until: int | None) -> Tensor:
+def _descend(x: Tensor, domain: Domain, timesteps: Sequence[int], until: int | None) -> Passes:
     solver = _solver(timesteps, until)
     for t in timesteps:
-        x = solver.step(predict(x, t, domain, domain), t, x)
+        x = solver.step((yield Pass(x, t, domain, domain)), t, x)
     return x
 
 

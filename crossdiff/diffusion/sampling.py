@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
@@ -239,14 +239,16 @@ class WholeMotions:
             self._text = torch.cat([text, torch.zeros_like(text)])
             self._mask = None if self._mask is None else torch.cat([mask, mask])
 
-    def __call__(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
+    def __call__(self, x: Tensor, t: int | Int[Tensor, " b"], source: Domain, target: Domain) -> Tensor:
+        """x_start. t: of all rows, or of each."""
         if not self._guided:
             return self._run(x, t, source, target)
         with_text, without = self._run(torch.cat([x, x]), t, source, target).chunk(2)
         return without + self._scales[:, None, None] * (with_text - without)
 
-    def _run(self, x: Tensor, t: int, source: Domain, target: Domain) -> Tensor:
-        steps = torch.full((len(x),), t, dtype=torch.long, device=x.device)
+    def _run(self, x: Tensor, t: int | Tensor, source: Domain, target: Domain) -> Tensor:
+        of_rows = torch.as_tensor(t, device=x.device).reshape(-1)
+        steps = of_rows.repeat(len(x) // len(of_rows))
         more = {"scale": self._scales} if self._distilled else {}
         made = self._network({source: x}, steps, self._text, self._mask, targets=(target,), **more)[source, target]
         return made.to(x.dtype)  # guidance and solvers would suffer from bf16

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from crossdiff.data.batch import MotionBatch
-from crossdiff.diffusion.few_steps import Jump, jumps, renoised
+from crossdiff.diffusion.few_steps import Jump, Pass, Passes, jumps, renoised, run_together
 from crossdiff.diffusion.sampling import WholeMotions
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.models.config import Distillation
@@ -101,16 +101,28 @@ class Distiller:
             domain: draws.noise(batch.lengths, student.cfg.layout(domain).dim, DOMAINS.index(domain), text.device)
             for domain in student.cfg.domain_names
         }
-        starts, wanted = list[Tensor](), list[Tensor]()
-        order = []
-        for task in dict.fromkeys(tasks):
-            rows = [row for row, other in enumerate(tasks) if other == task]
-            given = text[rows], batch.frames[rows], scales[rows]
-            x = _start(WholeMotions(student, *given, distilled=True), task, {d: n[rows] for d, n in noise.items()})
-            starts.append(x)
-            wanted.append(task.jump.wanted(WholeMotions(self._teacher, *given), x, noise["3d"][rows]))
-            order += rows
-        back = torch.tensor(order, device=text.device).argsort()
+        groups = {task: [row for row, other in enumerate(tasks) if other == task] for task in dict.fromkeys(tasks)}
+        rows_of = list(groups.values())
+
+        def run(network: CrossDiffNetwork, steps: list[Passes], distilled: bool = False) -> list[Tensor]:
+            """The results of each group's steps, whose passes are made in one batch."""
+
+            def predict(places: list[int], asked: list[Pass]) -> Sequence[Tensor]:
+                parts = [rows_of[place] for place in places]
+                rows = [row for part in parts for row in part]
+                t = torch.tensor([one.t for one, part in zip(asked, parts, strict=True) for _ in part])
+                whole = WholeMotions(network, text[rows], batch.frames[rows], scales[rows], distilled)
+                x_start = whole(torch.cat([one.x for one in asked]), t, asked[0].source, asked[0].target)
+                return x_start.split([len(part) for part in parts])
+
+            return run_together(steps, predict)
+
+        first = [_start(task, {d: n[rows] for d, n in noise.items()}) for task, rows in groups.items()]
+        starts = run(student, first, distilled=True)
+        lifted = [noise["3d"][rows] for rows in rows_of]
+        both = zip(groups, starts, lifted, strict=True)
+        wanted = run(self._teacher, [task.jump.wanted(x, own) for task, x, own in both])
+        back = torch.tensor([row for rows in rows_of for row in rows], device=text.device).argsort()
         return torch.cat(starts)[back], torch.cat(wanted)[back]
 
 
@@ -122,12 +134,12 @@ def _unwrapped(network: Network) -> CrossDiffNetwork:
     return inner
 
 
-def _start(student: WholeMotions, task: _Task, noise: dict[Domain, Tensor]) -> Float[Tensor, "b t d"]:
+def _start(task: _Task, noise: dict[Domain, Tensor]) -> Passes:
     """Noise, moved by the jumps before the task's."""
     row = (*task.before, task.jump)
     x = noise[row[0].source]
     for jump, after in pairwise(row):
-        x = jump.taken(student, x)
+        x = yield from jump.taken(x)
         if jump.source != jump.target:
             x = renoised(x, noise["3d"], after.t)
     return x

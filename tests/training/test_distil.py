@@ -15,7 +15,7 @@ from crossdiff.checkpoint import load_model, save_model
 from crossdiff.config import load_config
 from crossdiff.data.mocap import MocapDataset
 from crossdiff.diffusion.config import SamplingConfig
-from crossdiff.diffusion.few_steps import Jump, jumps
+from crossdiff.diffusion.few_steps import Jump, jumps, run_together
 from crossdiff.diffusion.lifting import lift
 from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import ConfigError, InputError
@@ -136,13 +136,33 @@ def test_a_jump_by_its_target_ends_where_the_teachers_steps_do(until):
     def predict(x, t, source, target):
         return (0.3 + t / 2000) * x.tanh()
 
+    def result(steps, answer=predict):
+        (found,) = run_together([steps], lambda places, asked: [answer(*one) for one in asked])
+        return found
+
     jump = Jump("3d", "3d", (749, 699, 599), until)
-    wanted = jump.wanted(predict, x, x)
+    wanted = result(jump.wanted(x, x))
     assert (wanted - predict(x, 749, "3d", "3d")).abs().max() > 1e-2
-    one = jump.taken(lambda *_: wanted, x)
-    many = Jump("3d", "3d", (749,), 699).taken(predict, x)
-    many = Jump("3d", "3d", (699,), 599).taken(predict, many)
-    torch.testing.assert_close(one, Jump("3d", "3d", (599,), until).taken(predict, many))
+    one = result(jump.taken(x), lambda *_: wanted)
+    many = result(Jump("3d", "3d", (749,), 699).taken(x))
+    many = result(Jump("3d", "3d", (699,), 599).taken(many))
+    torch.testing.assert_close(one, result(Jump("3d", "3d", (599,), until).taken(many)))
+
+
+def test_steps_that_run_together_share_passes_of_one_direction_and_end_as_they_do_alone():
+    x = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0))
+    steps = [Jump("3d", "3d", (749, 699), 599), Jump("2d", "3d", (500, 449), None), Jump("3d", "3d", (299,), None)]
+    shared: list[list[int]] = []
+
+    def predict(places, asked):
+        shared.append(places)
+        assert len({(one.source, one.target) for one in asked}) == 1
+        return [(0.3 + one.t / 2000) * one.x.tanh() for one in asked]
+
+    together = run_together([jump.wanted(x, x) for jump in steps], predict)
+    assert shared == [[0, 2], [1], [0, 1]]
+    for jump, found in zip(steps, together, strict=True):
+        torch.testing.assert_close(run_together([jump.wanted(x, x)], predict)[0], found)
 
 
 def distance(model: CrossDiffModel, teacher: CrossDiffModel, cfg: DistilConfig, **options) -> float:
