@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 
 _DATASETS = ("ucf101", "jhmdb", "penn")
-_HOLD_OUT_EVERY = 5  # the last of five sentences is held out
+_HOLD_OUT_EVERY = 5  # every fifth sentence is held out
 CaptionPart = Literal["all", "train", "held-out"]
 # Words of file and folder names that name no action.
 _GENERIC = frozenset(
