@@ -149,12 +149,21 @@ class Run:
             ) from None
 
     def recorded(self, stage: str, cls: type[C]) -> C:
-        """The configuration that a stage of this run last used; the defaults if it has not run yet."""
+        """The configuration that a stage of this run last used; the defaults if it has not run yet.
+
+        Also the defaults, with a warning, if the record is damaged or of another release.
+        """
         stages = read_json(self.config) if self.config.exists() else {}
+        if isinstance(stages, dict) and stage not in stages:
+            return cls()
         try:
             return cls.model_validate(stages[stage]["config"])
-        except (KeyError, TypeError, ValidationError):
-            return cls()
+        except ValidationError as error:
+            reason = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        except (KeyError, TypeError):
+            reason = "they are damaged"
+        log.warning("%s: the settings of %s cannot be read (%s); the defaults are used", self.config, stage, reason)
+        return cls()
 
     def record_extraction(self, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
         """Record the extraction settings, and every selection of videos that was extracted with them."""

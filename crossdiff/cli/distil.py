@@ -17,7 +17,7 @@ from crossdiff.cli.options import (
     study_folder,
     training_settings,
 )
-from crossdiff.cli.printing import print_default, print_trained
+from crossdiff.cli.printing import print_default, train_and_print
 
 
 def distil(
@@ -45,12 +45,9 @@ def distil(
     from crossdiff.config import load_config
     from crossdiff.training.distil import distil as distil_model
     from crossdiff.training.distil_config import DistilConfig
-    from crossdiff.training.record import saved_at
     from crossdiff.workflows.defaults import resolve_checkpoint, resolve_out
 
     cfg = load_config(DistilConfig, config, [*(set_ or []), *training_settings(devices, num_nodes, logger=logger)])
     teacher = resolve_checkpoint(checkpoint, None, "lift" if cfg.mixture else "text", print_default)
     folder = resolve_out(out, Path("trained") / f"{teacher.name}-{cfg.sampling_steps}step", print_default)
-    before = saved_at(folder)
-    result = distil_model(cfg, teacher, folder, data, start_over)
-    print_trained(result, before is not None and before == saved_at(folder))
+    train_and_print(folder, lambda: distil_model(cfg, teacher, folder, data, start_over))

@@ -19,7 +19,7 @@ from crossdiff.cli.options import (
     setting,
     training_settings,
 )
-from crossdiff.cli.printing import print_default, print_trained
+from crossdiff.cli.printing import print_default, train_and_print
 
 
 def finetune(
@@ -40,7 +40,6 @@ def finetune(
     """
     from crossdiff.config import load_config
     from crossdiff.training.config import FinetuneConfig
-    from crossdiff.training.record import saved_at
     from crossdiff.training.replay import protection
     from crossdiff.training.stages import finetune as finetune_run
     from crossdiff.workflows.defaults import open_run, resolve_checkpoint
@@ -53,6 +52,4 @@ def finetune(
     )
     print_default("keeps", *protection(cfg.replay, start, data))
     folder = out or opened.finetuned
-    before = saved_at(folder)
-    result = finetune_run(cfg, opened.root, start, folder, data, start_over)
-    print_trained(result, before is not None and before == saved_at(folder))
+    train_and_print(folder, lambda: finetune_run(cfg, opened.root, start, folder, data, start_over))

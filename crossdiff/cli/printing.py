@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -30,9 +32,13 @@ def print_summary(result: object) -> None:
         print_text(str(result), fg=typer.colors.GREEN)
 
 
-def print_trained(result: object, unchanged: bool) -> None:
-    """Print the last line of a training; unchanged: it had been finished before."""
-    print_summary(f"nothing to do: {result}" if unchanged else result)
+def train_and_print(folder: Path, train: Callable[[], object]) -> None:
+    """Run a training into a folder and print its last line, which says if it had been finished before."""
+    from crossdiff.training.record import saved_at
+
+    before = saved_at(folder)
+    result = train()
+    print_summary(f"nothing to do: {result}" if before is not None and before == saved_at(folder) else result)
 
 
 def print_stage(stage: str, result: object) -> None:

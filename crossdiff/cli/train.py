@@ -20,7 +20,7 @@ from crossdiff.cli.options import (
     study_folder,
     training_settings,
 )
-from crossdiff.cli.printing import print_default, print_trained
+from crossdiff.cli.printing import print_default, train_and_print
 
 
 @help_alone
@@ -51,7 +51,6 @@ def train(
     from crossdiff.checkpoint import find_checkpoint
     from crossdiff.config import load_config
     from crossdiff.training.config import TrainConfig
-    from crossdiff.training.record import saved_at
     from crossdiff.training.stages import train as train_stage
     from crossdiff.workflows.defaults import resolve_out
 
@@ -65,6 +64,4 @@ def train(
         print_default("data", data, "where `crossdiff prepare` writes")
     folder = resolve_out(out, Path("trained") / f"stage{cfg.stage}", print_default)
     source = None if checkpoint is None else find_checkpoint(checkpoint)
-    before = saved_at(folder)
-    result = train_stage(cfg, data, folder, source, start_over, extra_2d)
-    print_trained(result, before is not None and before == saved_at(folder))
+    train_and_print(folder, lambda: train_stage(cfg, data, folder, source, start_over, extra_2d))

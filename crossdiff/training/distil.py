@@ -32,7 +32,7 @@ def distil(
     """
     check_out(out, checkpoint)
     teacher = load_model(checkpoint)
-    check_not_distilled(teacher, checkpoint)
+    check_not_distilled(teacher.config, checkpoint)
     if cfg.mixture and teacher.config.domains == "3d":
         raise ConfigError(f"{checkpoint}: has no 2D half, which mixture sampling needs; leave mixture out")
     teacher.check_statistics(checkpoint, "3d")

@@ -6,12 +6,11 @@ import logging
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 from lightning_fabric.strategies import DDPStrategy
 
-from crossdiff.device import pick_device
+from crossdiff.device import has_fast_bf16, pick_device
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.training.config import LoopConfig
 
@@ -71,12 +70,4 @@ def precision_of(cfg: LoopConfig) -> Literal["32-true", "bf16-mixed"]:
     """The precision that `auto` selects: bf16 if the GPU, or else the CPU, has instructions for it."""
     if cfg.precision != "auto":
         return cfg.precision
-    on_gpu = _device_of(cfg).startswith("cuda")
-    fast = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else _cpu_has_bf16()
-    return "bf16-mixed" if fast else "32-true"
-
-
-def _cpu_has_bf16() -> bool:
-    """Whether the CPU has bf16 instructions; without them bf16 is dozens of times slower than float32."""
-    ask = getattr(torch.cpu, "get_capabilities", None)  # missing in older releases of torch
-    return ask is not None and any(ask().get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+    return "bf16-mixed" if has_fast_bf16(_device_of(cfg)) else "32-true"

@@ -56,7 +56,7 @@ def train(
         raise ConfigError("stage 2 continues from a stage-1 model: give --checkpoint FOLDER")
     if checkpoint is not None:
         model = load_model(checkpoint)
-        check_not_distilled(model, checkpoint)
+        check_not_distilled(model.config, checkpoint)
         model.check_statistics(checkpoint, *model.config.domain_names)
         _check_sizes(cfg.model, model.config, checkpoint)
         dataset = MocapDataset(data, "train", model.config.layout_2d)
@@ -116,7 +116,7 @@ def finetune(
     if cfg.film is not None and data is None:
         raise ConfigError("film: filmed clips are made of 3D motion; give --data DATASET, or leave film out")
     model = load_model(checkpoint)
-    check_not_distilled(model, checkpoint)
+    check_not_distilled(model.config, checkpoint)
     model.check_statistics(checkpoint, "2d", "3d")
     wild = WildDataset(run, repeat=cfg.repeat_cycles, place_in=cfg.place_in)
     _check_wild(model, wild, run)
@@ -253,9 +253,9 @@ def check_out(out: Path, checkpoint: Path | None) -> None:
         raise ConfigError(f"{out}: is the checkpoint that training starts from; give another --out")
 
 
-def check_not_distilled(model: CrossDiffModel, checkpoint: Path) -> None:
+def check_not_distilled(model: ModelConfig, checkpoint: Path) -> None:
     """Refuse a model that was distilled, which no longer predicts the clean motion of a noisy one."""
-    if (distilled := model.config.distilled) is not None:
+    if (distilled := model.distilled) is not None:
         raise ConfigError(
             f"{checkpoint}: was distilled to {distilled.steps} steps, which cannot be trained further; start from the "
             "model that it was distilled from"

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from crossdiff.checkpoint import model_config
 from crossdiff.config import Config, load_config
 from crossdiff.data.prepare import PrepareConfig
 from crossdiff.errors import ConfigError
@@ -15,6 +16,7 @@ from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.training.config import FinetuneConfig, TrainConfig
 from crossdiff.training.distil_config import DistilConfig
 from crossdiff.training.launch import check_one_process
+from crossdiff.training.stages import check_not_distilled
 from crossdiff.workflows.defaults import resolve_checkpoint
 from crossdiff.workflows.wild_labels import WildLabels, check_wild
 
@@ -49,11 +51,11 @@ class RecipeDistillation(Config):
     config: str = "distil.yaml"
     """Its configuration: a shipped file or a path."""
     mixture: bool = False
-    """Distil mixture sampling too; needs a teacher of stage I."""
+    """Distil mixture sampling too, even if the configuration does not; needs a teacher of stage I."""
 
     def load(self) -> DistilConfig:
-        """The configuration with `mixture` as it is here."""
-        return load_config(DistilConfig, self.config, [f"mixture={str(self.mixture).lower()}"])
+        """The configuration, with mixture sampling if either says so."""
+        return load_config(DistilConfig, self.config, ["mixture=true"] if self.mixture else [])
 
 
 class TrainingRecipe(Config):
@@ -156,7 +158,7 @@ def _plan_distillations(
         cfg, teacher = one.load(), trainings[one.teacher]
         check_one_process(cfg, out / one.name)
         assert not isinstance(teacher.config, DistilConfig)
-        if one.mixture and not set(cfg.objective().pairs) <= set(teacher.config.objective().pairs):
+        if cfg.mixture and not set(cfg.objective().pairs) <= set(teacher.config.objective().pairs):
             raise ConfigError(
                 f"{one.name}: mixture needs a teacher of stage 1, which {one.teacher} is not: it does not learn "
                 "2D -> 2D and 2D -> 3D; name another teacher, or leave mixture out"
@@ -166,5 +168,12 @@ def _plan_distillations(
 
 
 def model_folder(name: str, recipe: TrainingRecipe, out: Path) -> Path:
-    """The folder of a training of the recipe, or of another model."""
-    return out / name if name in {t.name for t in recipe.training} else resolve_checkpoint(name)
+    """The folder of a training of the recipe, or of another model; ConfigError for one that was distilled.
+
+    A distilled model can neither be trained further nor label.
+    """
+    if name in {t.name for t in recipe.training}:
+        return out / name
+    folder = resolve_checkpoint(name)
+    check_not_distilled(model_config(folder), folder)
+    return folder

@@ -10,7 +10,9 @@ import torch
 from synthetic import StubEncoder, small_config, small_model
 
 from crossdiff.checkpoint import save_model
-from crossdiff.diffusion.pipeline import CrossDiffPipeline, compile_network
+from crossdiff.diffusion.config import SamplingConfig
+from crossdiff.diffusion.pipeline import CrossDiffPipeline, compile_network, use_bf16
+from crossdiff.diffusion.sampling import sample
 from crossdiff.errors import CheckpointError, InputError
 from crossdiff.models import CrossDiffModel
 
@@ -148,6 +150,36 @@ def test_a_compiled_pipeline_is_loaded_like_any_other(pipe, tmp_path, monkeypatc
     assert not compiled
     loaded = CrossDiffPipeline.from_pretrained(folder, compile=True)
     assert compiled == [loaded.model]
+
+
+@pytest.mark.parametrize("text", ["token", "sequence"])
+def test_bf16_changes_a_motion_by_its_rounding_alone(pipe, text):
+    torch.manual_seed(0)
+    model = CrossDiffModel(pipe.model.config.model_copy(update={"text": text})).eval()
+    words, options = model.null_text(2, 5) + 1, SamplingConfig(steps=4)
+    exact = sample(model, words, [24, 16], options, [0, 1])
+    use_bf16(model)
+    rounded = sample(model, words, [24, 16], options, [0, 1])
+    assert rounded.dtype == torch.float32
+    assert 0 < (rounded - exact).norm() / exact.norm() < 0.05
+    assert model.network.encoders["3d"].pose_in.weight.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("precision", "fast", "expected"), [("auto", True, 1), ("auto", False, 0), ("bf16", False, 1), ("float32", True, 0)]
+)
+def test_the_precision_is_chosen_when_a_pipeline_is_loaded(pipe, tmp_path, monkeypatch, precision, fast, expected):
+    changed = []
+    monkeypatch.setattr("crossdiff.diffusion.pipeline.use_bf16", changed.append)
+    monkeypatch.setattr("crossdiff.diffusion.pipeline.has_fast_bf16", lambda device: fast)
+    folder = save_model(pipe.model, tmp_path / "model")
+    CrossDiffPipeline.from_pretrained(folder, precision=precision)
+    assert len(changed) == expected
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(InputError, match="precision: expected float32, bf16 or auto, got 'half'"):
+        CrossDiffPipeline.from_pretrained(precision="half")
 
 
 def test_a_prompt_longer_than_the_encoder_reads_is_refused(pipe):

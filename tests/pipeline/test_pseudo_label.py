@@ -16,6 +16,7 @@ from crossdiff.checkpoint import load_model, save_model, weights_hash
 from crossdiff.diffusion import lifting
 from crossdiff.errors import CheckpointError, InputError, PartialFailure
 from crossdiff.files import load_npz, save_npz
+from crossdiff.pipeline.filter import FilterConfig
 from crossdiff.pipeline.label_quality import LABEL_MEASURES, LabelQualityConfig, quality
 from crossdiff.pipeline.ledger import Row
 from crossdiff.pipeline.pseudo_label import PseudoLabelConfig, PseudoLabelSummary, pseudo_label
@@ -168,6 +169,18 @@ def test_a_label_beyond_a_limit_is_filtered_and_another_limit_lifts_nothing(run,
     assert not label(run, teacher).filtered
     assert all(np.array_equal(after, before[name]) for name, after in labels(run).items())
     assert not list(run.pseudo3d_filtered.glob("*.npz"))
+
+
+def test_recorded_settings_that_cannot_be_read_are_named_in_the_log(tmp_path, caplog):
+    run = Run.create(tmp_path / "run")
+    assert run.recorded("filter", FilterConfig) == FilterConfig()
+    assert not caplog.records  # it has not run yet
+    run.record_config("filter", {"min_score": 0.3, "min_weight": 2})
+    assert run.recorded("filter", FilterConfig) == FilterConfig()
+    assert "the settings of filter cannot be read (min_weight: Extra inputs" in caplog.text
+    run.config.write_text('{"filter": 3}')
+    assert run.recorded("filter", FilterConfig) == FilterConfig()
+    assert "they are damaged" in caplog.text
 
 
 def test_a_teacher_that_knows_nothing_makes_no_label_within_the_default_limits(run, teacher):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from pydantic import ValidationError
-from synthetic import write_raw
+from synthetic import small_model, write_raw
 
 from crossdiff.annotations.actions import captions_for
-from crossdiff.checkpoint import load_model, weights_hash
+from crossdiff.checkpoint import load_model, save_model, weights_hash
 from crossdiff.config import load_config, shipped_configs
 from crossdiff.errors import ConfigError, CrossDiffError, InputError
 from crossdiff.evaluation.result import EvaluationResult
@@ -20,6 +20,8 @@ from crossdiff.evaluators.config import EvaluatorTraining
 from crossdiff.files import load_npz
 from crossdiff.learnt import learnt_captions
 from crossdiff.training.config import FinetuneConfig, TrainConfig
+from crossdiff.training.distil import make_student
+from crossdiff.training.distil_config import DistilConfig
 from crossdiff.workflows.recipe import TrainingRecipe, _pin, run_recipe
 from crossdiff.workflows.recipe_plan import RecipeTraining, plan_trainings
 from crossdiff.workflows.wild_labels import WildLabels
@@ -221,6 +223,30 @@ def test_mixture_is_distilled_from_stage_one(recipe, tmp_path):
     with pytest.raises(ConfigError, match="few: mixture needs a teacher of stage 1"):
         run_recipe(recipe.model_copy(update={"distil": (few,)}), tmp_path / "raw", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_mixture_of_a_distillations_configuration_is_respected(recipe, tmp_path):
+    few = recipe.distil[0]
+    path = tmp_path / "mixed.yaml"
+    path.write_text(Path(few.config).read_text() + "mixture: true\n")
+    mixed = few.model_copy(update={"mixture": False, "config": str(path)})
+    assert mixed.load().mixture
+    assert not few.model_copy(update={"mixture": False}).load().mixture
+    wrong = mixed.model_copy(update={"teacher": "second"})
+    with pytest.raises(ConfigError, match="few: mixture needs a teacher of stage 1"):
+        plan_trainings(recipe.model_copy(update={"distil": (wrong,)}), tmp_path / "out")
+
+
+def test_a_distilled_model_to_start_from_is_refused_before_any_work(recipe, tmp_path):
+    student = make_student(small_model(), DistilConfig(), "")
+    folder = str(save_model(student, tmp_path / "student"))
+    first, second = recipe.training
+    for training in (
+        (first.model_copy(update={"checkpoint": folder}),),
+        (first, second.model_copy(update={"checkpoint": folder})),
+    ):
+        with pytest.raises(ConfigError, match="student: was distilled to 4 steps, which cannot be trained further"):
+            plan_trainings(recipe.model_copy(update={"training": training, "distil": ()}), tmp_path / "out")
 
 
 def test_mixture_is_distilled_from_fine_tuning_that_learns_2d(with_film, tmp_path):
