@@ -24,7 +24,7 @@ from crossdiff.checkpoint import few_step_model, find_checkpoint, load_model
 from crossdiff.device import has_fast_bf16
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.pipeline import compile_network, use_bf16
-from crossdiff.diffusion.sampling import WholeMotions, sample
+from crossdiff.diffusion.sampling import Guidance, WholeMotions, sample
 from crossdiff.evaluation.compare import compare, markdown
 from crossdiff.evaluation.config import EvaluationConfig, ProtocolConfig
 from crossdiff.evaluation.evaluate import evaluate
@@ -53,7 +53,8 @@ def passes_padded(model: CrossDiffModel, frames: int, passes: int) -> Work:
     """Passes over one motion that is padded to the longest, as a batch of fixed shape is; the solver takes no time."""
     longest = model.config.max_frames
     mask = (torch.arange(longest, device=DEVICE) < frames)[None]
-    predict = WholeMotions(model.network, model.null_text(1, WORDS) + 1, mask, torch.ones(1, device=DEVICE), True)
+    guidance = Guidance(torch.ones(1, device=DEVICE), distilled=True)
+    predict = WholeMotions(model.network, model.null_text(1, WORDS) + 1, mask, guidance)
     x = torch.zeros(1, longest, model.config.layout("3d").dim, device=DEVICE)
 
     @torch.no_grad()

@@ -63,6 +63,9 @@ def sample(
     guidance: Annotated[
         float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")
     ] = _DEFAULT.guidance_scale,
+    guidance_end: Annotated[
+        int | None, typer.Option(help="Diffusion step below which guidance is off; default: 800. 0: it never is.")
+    ] = None,
     solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = _DEFAULT.solver,
     edit: Annotated[
         Path | None, typer.Option(help="Motion of which a part is kept: .npy of joints, 20 frames a second.")
@@ -125,7 +128,8 @@ def sample(
     from crossdiff.workflows.controls import read_controls
     from crossdiff.workflows.sampling import SamplingRequest, read_prompts, sample_text
 
-    given: dict[str, Any] = {name: n for name, n in (("steps", steps), ("switch_step", switch_step)) if n is not None}
+    numbers = {"steps": steps, "switch_step": switch_step, "guidance_end": guidance_end}
+    given: dict[str, Any] = {name: number for name, number in numbers.items() if number is not None}
     request = SamplingRequest(
         prompts=tuple(prompts or ()),
         prompt_set=None if prompt_set is None else read_prompts(prompt_set),

@@ -37,7 +37,7 @@ def _timestep(step: int) -> int:
 
 NumSteps = Annotated[int, BeforeValidator(_plain), AfterValidator(_within_schedule), Field(strict=True)]
 GuidanceScale = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-SwitchStep = Annotated[int, BeforeValidator(_plain), AfterValidator(_timestep), Field(strict=True)]
+Timestep = Annotated[int, BeforeValidator(_plain), AfterValidator(_timestep), Field(strict=True)]
 
 
 class SamplingConfig(Config):
@@ -47,11 +47,13 @@ class SamplingConfig(Config):
     """Number of solver steps, 1 to 1000. A distilled model takes its own number by default."""
     guidance_scale: GuidanceScale = 2.0
     """Scale of classifier-free guidance; 1 switches it off."""
+    guidance_end: Timestep = 800
+    """The timestep (0 to 999) below which guidance is off (as in Kynkäänniemi et al. 2024); 0: it never is."""
     solver: Solver = "ddim"
     """DPM-Solver++, DDIM, or ancestral DDPM."""
     mixture: bool = False
     """Mixture sampling: denoise in 2D first and in 3D afterwards."""
-    switch_step: SwitchStep = 1
+    switch_step: Timestep = 1
     """Mixture sampling: the paper's alpha, the timestep (0 to 999) at which it switches from 2D to 3D."""
 
     @property
@@ -68,7 +70,7 @@ class SamplingConfig(Config):
         return mixture_timesteps(timesteps, self.switch_step) if self.mixture else timesteps
 
     def for_model(self, model: ModelConfig) -> SamplingConfig:
-        """These settings with a distilled model's own number of steps and switch step where none were given.
+        """These settings with a distilled model's own steps, switch step and end of guidance where none were given.
 
         InputError if it has not learnt those that were given.
         """
@@ -76,9 +78,10 @@ class SamplingConfig(Config):
             return self
         from crossdiff.diffusion.few_steps import check_few_steps
 
-        own = {"steps": model.distilled.steps, "switch_step": model.distilled.switch_step}
+        distilled = model.distilled
+        own = {name: getattr(distilled, name) for name in ("steps", "switch_step", "guidance_end")}
         fitted = self.model_copy(update={k: v for k, v in own.items() if k not in self.model_fields_set})
-        check_few_steps(fitted, model.distilled)
+        check_few_steps(fitted, distilled)
         return fitted
 
     def keywords(self) -> dict[str, Any]:

@@ -138,6 +138,11 @@ def check_few_steps(options: SamplingConfig, distilled: Distillation) -> None:
         raise InputError(
             f"switch_step: the model was distilled for {distilled.switch_step}, got {options.switch_step}; leave it out"
         )
+    if options.guidance_end != distilled.guidance_end:
+        raise InputError(
+            f"guidance_end: the model was distilled for {distilled.guidance_end}, got {options.guidance_end}; leave it "
+            "out"
+        )
     if few % steps or (options.mixture and steps != few):
         raise InputError(
             f"steps: the model was distilled for {few}, got {steps}; leave them out, or use the model that it was "

@@ -110,6 +110,7 @@ class CrossDiffPipeline:
         seed: int | Sequence[int] | None = None,
         mixture: bool = _DEFAULT.mixture,
         switch_step: int | None = None,
+        guidance_end: int | None = None,
         on_step: StepCallback | None = None,
         edit: Edit | None = None,
         path: FloorPath | None = None,
@@ -120,10 +121,11 @@ class CrossDiffPipeline:
         """One motion per prompt: joints (num_frames, J, 3), metres, Y up, first root over the origin facing +Z.
 
         num_frames: one for all or one per prompt; default: the edited motion's, the time that the path takes (see
-        `frames_along`), or 120. guidance_scale: scale of classifier-free guidance; 1 switches it off. solver: "dpm++",
-        "ddim" or "ddpm". mixture: denoise in 2D above timestep `switch_step` (alpha) and in 3D below. on_step: called
-        with the number of steps done and their total. edit: a motion of which a part is kept in all motions of the
-        call. path: the pelvis follows it, in its axes instead of those above. goals: points that hands or feet reach.
+        `frames_along`), or 120. guidance_scale: scale of classifier-free guidance; 1 switches it off. guidance_end: the
+        timestep below which it is off. solver: "dpm++", "ddim" or "ddpm". mixture: denoise in 2D above timestep
+        `switch_step` (alpha) and in 3D below. on_step: called with the number of steps done and their total. edit: a
+        motion of which a part is kept in all motions of the call. path: the pelvis follows it, in its axes instead of
+        those above. goals: points that hands or feet reach.
         named: mirror a motion whose prompt names the other hand or leg, and keep steps in place where the prompt says
         so (`as_named`); not with edit, path or goals.
         steps: short for `num_inference_steps`. Other defaults are those of `SamplingConfig`; a distilled model has its
@@ -136,7 +138,8 @@ class CrossDiffPipeline:
         length, seed and settings, not on the other prompts of the call.
         """
         given = _given_steps(num_inference_steps, steps)
-        options = _options(given, guidance_scale, solver, mixture, switch_step).for_model(self.model.config)
+        options = _options(given, guidance_scale, solver, mixture, switch_step, guidance_end)
+        options = options.for_model(self.model.config)
         texts = check_prompts([prompts] if isinstance(prompts, str) else prompts, self.encoder)
         if not texts:
             raise InputError("prompts: expected at least one, got none")
@@ -164,6 +167,7 @@ class CrossDiffPipeline:
         seed: int | Sequence[int] = 0,
         mixture: bool = _DEFAULT.mixture,
         switch_step: int | None = None,
+        guidance_end: int | None = None,
         on_step: StepCallback | None = None,
         edit: Edit | None = None,
         path: FloorPath | None = None,
@@ -179,7 +183,8 @@ class CrossDiffPipeline:
         (140, 22, 3)
         """
         given = _given_steps(num_inference_steps, steps)
-        options = _options(given, guidance_scale, solver, mixture, switch_step).for_model(self.model.config)
+        options = _options(given, guidance_scale, solver, mixture, switch_step, guidance_end)
+        options = options.for_model(self.model.config)
         row = [part if isinstance(part, PromptPart) else PromptPart(*part) for part in parts]
         if not row:
             raise InputError("parts: expected at least one prompt with its frames, got none")
@@ -231,9 +236,15 @@ class CrossDiffPipeline:
 
 
 def _options(
-    steps: int | None, guidance_scale: float, solver: str, mixture: bool, switch_step: int | None
+    steps: int | None,
+    guidance_scale: float,
+    solver: str,
+    mixture: bool,
+    switch_step: int | None,
+    guidance_end: int | None,
 ) -> SamplingConfig:
-    given = {name: n for name, n in (("steps", steps), ("switch_step", switch_step)) if n is not None}
+    numbers = {"steps": steps, "switch_step": switch_step, "guidance_end": guidance_end}
+    given = {name: number for name, number in numbers.items() if number is not None}
     return make_config(
         SamplingConfig,
         "sampling",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -55,7 +56,8 @@ def sample(
     noise = _Noise(model, lengths, seeds)
     (scale,) = learnt_scales([options.guidance_scale], model.config.distilled)
     scales = torch.full((len(text),), scale, device=model.device)
-    predict = WholeMotions(model.network, text.to(model.device), noise.mask, scales, model.config.distilled is not None)
+    guidance = Guidance(scales, options.for_model(model.config).guidance_end, model.config.distilled is not None)
+    predict = WholeMotions(model.network, text.to(model.device), noise.mask, guidance)
     return _sample(model, predict, noise, options, on_step, edit, control)
 
 
@@ -81,7 +83,7 @@ def sample_in_a_row(
     noise = _Noise(model, [sum(lengths)] * len(seeds), seeds)
     windows = make_windows(lengths, model.config.max_frames, round(BLEND_SECONDS * model.skeleton.fps))
     scales = learnt_scales(guidance_scales, model.config.distilled)
-    predict = _OverlappingWindows(model, text.to(model.device), windows, scales)
+    predict = _OverlappingWindows(model, text.to(model.device), windows, scales, options)
     return _sample(model, predict, noise, options, on_step, edit, control)
 
 
@@ -220,37 +222,46 @@ class _Predictor(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Guidance:
+    """Scales of classifier-free guidance, one per row, and where they count."""
+
+    scales: Float[Tensor, " b"]
+    end: int = 0
+    """The timestep below which rows are not guided."""
+    distilled: bool = False
+    """The network takes the scales as an input instead."""
+
+
 class WholeMotions:
-    """Each row of the batch as a whole; with and without text as one batch, unless the network is distilled."""
+    """Each row of the batch as a whole; guided rows with and without text as one batch."""
 
     def __init__(
-        self,
-        network: CrossDiffNetwork,
-        text: Tensor,
-        mask: Bool[Tensor, "b t"],
-        scales: Float[Tensor, " b"],
-        distilled: bool = False,
+        self, network: CrossDiffNetwork, text: Float[Tensor, "b ... e"], mask: Bool[Tensor, "b t"], guidance: Guidance
     ) -> None:
-        self._network, self._text, self._scales, self._distilled = network, text, scales, distilled
-        self._guided = not distilled and bool((scales != 1.0).any())
+        self._network, self._text, self._guidance = network, text, guidance
         # Attention is faster without a mask.
         self._mask = None if bool(mask.all()) else mask
-        if self._guided:
-            self._text = torch.cat([text, torch.zeros_like(text)])
-            self._mask = None if self._mask is None else torch.cat([mask, mask])
+        self._guided = guidance.scales != 1.0 if not guidance.distilled else torch.zeros_like(guidance.scales).bool()
 
     def __call__(self, x: Tensor, t: int | Int[Tensor, " b"], source: Domain, target: Domain) -> Tensor:
         """x_start. t: of all rows, or of each."""
-        if not self._guided:
-            return self._run(x, t, source, target)
-        with_text, without = self._run(torch.cat([x, x]), t, source, target).chunk(2)
-        return without + self._scales[:, None, None] * (with_text - without)
+        steps = torch.as_tensor(t, device=x.device).expand(len(x))
+        (rows,) = torch.where(self._guided & (steps >= self._guidance.end))
+        if not len(rows):
+            return self._run(x, steps, self._text, self._mask, source, target)
+        text = torch.cat([self._text, torch.zeros_like(self._text[rows])])
+        mask = None if self._mask is None else torch.cat([self._mask, self._mask[rows]])
+        both = self._run(torch.cat([x, x[rows]]), torch.cat([steps, steps[rows]]), text, mask, source, target)
+        with_text, without = both.split([len(x), len(rows)])
+        scales = self._guidance.scales[rows, None, None]
+        return with_text.index_copy(0, rows, without + scales * (with_text[rows] - without))
 
-    def _run(self, x: Tensor, t: int | Tensor, source: Domain, target: Domain) -> Tensor:
-        of_rows = torch.as_tensor(t, device=x.device).reshape(-1)
-        steps = of_rows.repeat(len(x) // len(of_rows))
-        more = {"scale": self._scales} if self._distilled else {}
-        made = self._network({source: x}, steps, self._text, self._mask, targets=(target,), **more)[source, target]
+    def _run(
+        self, x: Tensor, steps: Tensor, text: Tensor, mask: Tensor | None, source: Domain, target: Domain
+    ) -> Tensor:
+        more = {"scale": self._guidance.scales} if self._guidance.distilled else {}
+        made = self._network({source: x}, steps, text, mask, targets=(target,), **more)[source, target]
         return made.to(x.dtype)  # guidance and solvers would suffer from bf16
 
 
@@ -258,9 +269,15 @@ class _OverlappingWindows:
     """Rows in windows, blended by the windows' shares; a bounded number of windows is predicted at once."""
 
     def __init__(
-        self, model: CrossDiffModel, text: Float[Tensor, "p ... e"], windows: Sequence[Window], scales: Sequence[float]
+        self,
+        model: CrossDiffModel,
+        text: Float[Tensor, "p ... e"],
+        windows: Sequence[Window],
+        scales: Sequence[float],
+        options: SamplingConfig,
     ) -> None:
         self._model, self._text, self._scales = model, text, text.new_tensor(scales)
+        self._end = options.for_model(model.config).guidance_end
         # Windows of one length need no padding.
         self._windows = sorted(windows, key=lambda w: len(w.weight))
 
@@ -273,8 +290,8 @@ class _OverlappingWindows:
             lengths = torch.tensor([len(stretch) for stretch in stretches], device=x.device)
             mask = torch.arange(int(lengths.max()), device=x.device) < lengths[:, None]
             parts = [w.part for _, w in batch]
-            inputs = self._text[parts], mask, self._scales[parts]
-            predict = WholeMotions(self._model.network, *inputs, self._model.config.distilled is not None)
+            guidance = Guidance(self._scales[parts], self._end, self._model.config.distilled is not None)
+            predict = WholeMotions(self._model.network, self._text[parts], mask, guidance)
             arguments = pad_sequence(stretches, batch_first=True), t, source, target
             # For gradients, each batch is computed again when its turn comes: memory does not grow with the motion.
             again = torch.is_grad_enabled()

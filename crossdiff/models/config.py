@@ -26,6 +26,8 @@ class Distillation(Config):
     """Whether mixture sampling was distilled too."""
     switch_step: int
     """The timestep at which mixture sampling switches from 2D to 3D."""
+    guidance_end: int = 0
+    """The timestep below which the teacher was not guided."""
     teacher: str
     """Hash of the weights that it was distilled from."""
 

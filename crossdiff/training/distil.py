@@ -76,6 +76,7 @@ def make_student(teacher: CrossDiffModel, cfg: DistilConfig, weights: str) -> Cr
         teacher_steps=cfg.teacher_steps,
         mixture=cfg.mixture,
         switch_step=cfg.switch_step,
+        guidance_end=cfg.guidance_end,
         teacher=weights,
     )
     torch.manual_seed(cfg.seed)

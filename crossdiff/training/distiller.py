@@ -20,7 +20,7 @@ from torch import Tensor
 
 from crossdiff.data.batch import MotionBatch
 from crossdiff.diffusion.few_steps import Jump, Pass, Passes, jumps, renoised, run_together
-from crossdiff.diffusion.sampling import WholeMotions
+from crossdiff.diffusion.sampling import Guidance, WholeMotions
 from crossdiff.diffusion.schedule import NUM_STEPS
 from crossdiff.models.config import Distillation
 from crossdiff.models.network import CrossDiffNetwork
@@ -43,7 +43,7 @@ class Distiller:
 
     def __init__(self, teacher: CrossDiffNetwork, distilled: Distillation) -> None:
         self._teacher = teacher.eval().requires_grad_(False)
-        self._guidance = distilled.guidance
+        self._guidance, self._guidance_end = distilled.guidance, distilled.guidance_end
         self._tasks: dict[Pair, list[_Task]] = defaultdict(list)
         for mixture in (False, True) if distilled.mixture else (False,):
             row = jumps(distilled, mixture)
@@ -111,7 +111,8 @@ class Distiller:
                 parts = [rows_of[place] for place in places]
                 rows = [row for part in parts for row in part]
                 t = torch.tensor([one.t for one, part in zip(asked, parts, strict=True) for _ in part])
-                whole = WholeMotions(network, text[rows], batch.frames[rows], scales[rows], distilled)
+                guidance = Guidance(scales[rows], self._guidance_end, distilled)
+                whole = WholeMotions(network, text[rows], batch.frames[rows], guidance)
                 x_start = whole(torch.cat([one.x for one in asked]), t, asked[0].source, asked[0].target)
                 return x_start.split([len(part) for part in parts])
 

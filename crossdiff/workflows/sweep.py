@@ -10,7 +10,7 @@ from pydantic import Field
 
 from crossdiff.config import Config
 from crossdiff.data.motion_files import read_motion
-from crossdiff.diffusion.config import SamplingConfig, SwitchStep
+from crossdiff.diffusion.config import SamplingConfig, Timestep
 from crossdiff.progress import track
 from crossdiff.workflows.controls import TEXT_ALONE, SampleControls
 from crossdiff.workflows.samples import SampleSummary, sample_to_folder
@@ -22,7 +22,7 @@ class PromptSet(Config):
     """Prompts that belong together."""
 
     prompts: tuple[str, ...] = Field(min_length=1)
-    switch_steps: tuple[SwitchStep, ...] = Field((1,), min_length=1)
+    switch_steps: tuple[Timestep, ...] = Field((1,), min_length=1)
     """Values of mixture sampling's alpha for a sweep."""
 
 

@@ -133,7 +133,7 @@ def test_the_steps_are_told_what_is_kept(monkeypatch):
     )
     known = model.normalize("3d", edit.features)
     t, x = seen[-1]
-    assert t == 19
+    assert t == 39
     assert (x[0] - known)[edit.keep].abs().mean() < 0.1
     t, x = seen[0]
     assert (x[0] - known)[edit.keep].abs().mean() > 0.5

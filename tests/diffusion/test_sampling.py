@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from crossdiff.config import load_config
 from crossdiff.diffusion.config import SamplingConfig
 from crossdiff.diffusion.sampling import sample
-from crossdiff.diffusion.schedule import make_solver
+from crossdiff.diffusion.schedule import inference_timesteps, make_solver
 from crossdiff.errors import ConfigError, InputError
 from crossdiff.evaluation.config import EvaluationConfig
 from crossdiff.models.prediction import kept_signal
@@ -109,19 +109,19 @@ def test_with_a_perfect_denoiser_every_solver_ends_at_its_motion(oracle, solver,
 
 def test_standard_sampling_asks_once_per_timestep_in_3d(oracle):
     sample(oracle, TEXT, [8] * 3, SamplingConfig(steps=10), [0, 1, 2])
-    assert oracle.network.calls == [(t, "3d", "3d") for t in range(999, 0, -100)]
+    assert oracle.network.calls == [(t, "3d", "3d") for t in inference_timesteps(10)]
 
 
 @solvers
 @pytest.mark.parametrize(
     ("switch_step", "timesteps_2d", "timesteps_3d"),
     [
-        (999, [], [899, 799, 699, 599, 499, 399, 299, 199, 99]),
-        (899, [999], [799, 699, 599, 499, 399, 299, 199, 99]),
-        (500, [999, 899, 799, 699, 599], [399, 299, 199, 99]),
-        (100, [999, 899, 799, 699, 599, 499, 399, 299, 199], [0]),
-        (1, [999, 899, 799, 699, 599, 499, 399, 299, 199, 99], [0]),
-        (0, [999, 899, 799, 699, 599, 499, 399, 299, 199, 99], []),
+        (999, [], [989, 959, 909, 839, 749, 639, 509, 359, 189]),
+        (900, [999, 989, 959, 909], [749, 639, 509, 359, 189]),
+        (500, [999, 989, 959, 909, 839, 749, 639, 509], [189]),
+        (100, [999, 989, 959, 909, 839, 749, 639, 509, 359, 189], [0]),
+        (1, [999, 989, 959, 909, 839, 749, 639, 509, 359, 189], [0]),
+        (0, [999, 989, 959, 909, 839, 749, 639, 509, 359, 189], []),
     ],
 )
 def test_mixture_denoises_2d_above_alpha_lifts_at_alpha_and_denoises_3d_below(
@@ -190,7 +190,7 @@ def test_the_solver_starts_afresh_after_the_switch(oracle, monkeypatch):
         SamplingConfig(steps=5, guidance_scale=1.0, solver="dpm++", mixture=True, switch_step=500),
         [0, 1, 2],
     )
-    assert made == [[999, 799, 599, 500], [199]]
+    assert made == [[999, 959, 839, 639, 500], [0]]
 
 
 def test_the_mask_is_left_out_where_no_frame_is_padding(oracle):
@@ -227,7 +227,7 @@ def test_guidance_asks_with_and_without_text_and_extrapolates(oracle):
 
 
 def test_guidance_of_zero_ignores_the_text(model):
-    options = SamplingConfig(steps=2, guidance_scale=0.0)
+    options = SamplingConfig(steps=2, guidance_scale=0.0, guidance_end=0)
     assert_close(sample(model, TEXT, [8] * 3, options, [0, 1, 2]), sample(model, -TEXT, [8] * 3, options, [0, 1, 2]))
 
 
@@ -292,7 +292,7 @@ def test_every_way_to_ask_samples_alike_by_default():
 
     default = SamplingConfig()
     assert EvaluationConfig().sampling == default
-    of_the_model = {"num_inference_steps": None, "steps": None, "switch_step": None}
+    of_the_model = dict.fromkeys(("num_inference_steps", "steps", "switch_step", "guidance_end"))
     asked = signature(CrossDiffPipeline.__call__).parameters
     assert {n: asked[n].default for n in default.keywords()} == {
         n: of_the_model.get(n, value) for n, value in default.keywords().items()
