@@ -11,6 +11,7 @@ from crossdiff.representation.body_fit import fit_body
 from crossdiff.representation.filters import gaussian_in_time
 from crossdiff.representation.projection import rotate_y, turn_to_up
 from crossdiff.representation.reprojection import fit_yaw
+from crossdiff.representation.upright import up_direction
 from crossdiff.representation.view_fit import follow
 from crossdiff.skeleton import Skeleton
 
@@ -18,6 +19,8 @@ from crossdiff.skeleton import Skeleton
 _TURN_SIGMA = 10.0
 # Frames over which the detector's joints are faded in and out.
 _FADE_SIGMA = 2.0
+# Frames over which the root's path is smoothed at least, before feet that move are told from those that stand.
+_PATH_SIGMA = 1.5
 # Weight of the detector's joints in the mean; both have errors of the same size on film with measured 3D.
 _SHARE = 0.5
 
@@ -38,8 +41,8 @@ def fuse(
     root's movement in the picture since the frame before is known, which the joints then follow.
 
     In the picture, the mean is of the detector's joints in space and those that it sees in the picture; in depth, of
-    the former and the lifted ones, turned to them. The body is fitted to the mean (`fit_body`). Lifted bodies are
-    upright, whatever the camera's tilt, and the detector's lean with the camera: the turn between both gives the tilt.
+    the former and the lifted ones, turned to them. The body is fitted to the mean (`fit_body`). It leans with the
+    camera, of whose tilt the lifted one takes over a part only: that and its balance give the tilt (`up_direction`).
     """
     known = torch.isfinite(world).all(-1).all(-1)
     world = torch.where(known[:, None, None], world, 0.0)
@@ -57,7 +60,9 @@ def fuse(
         mean = gaussian_in_time(mean.flatten(-2), sigma).unflatten(-1, mean.shape[-2:])
         root = gaussian_in_time(root.flatten(-2), sigma).unflatten(-1, root.shape[-2:])
     fitted = fit_body(mean, mean.new_tensor(skeleton.body), skeleton=skeleton)
-    level = turn_to_up(turns(upright.flatten(0, 1).T @ fitted.flatten(0, 1))[0][1])
+    shown = gaussian_in_time(follow(flat[:, 0], root[:, 0, :2], path_known), max(sigma, _PATH_SIGMA))
+    lifted_up = turns(upright.flatten(0, 1).T @ fitted.flatten(0, 1))[0][1]
+    level = turn_to_up(up_direction(fitted, shown, lifted_up, skeleton))
     axes = level[:, :2]  # those of the picture, turned upright
     across = (root @ axes)[:, 0]
     path = follow(flat[:, 0], across, path_known)
