@@ -24,6 +24,8 @@ _SLOWER = 0.3
 # Spread in degrees of the directions from the support to the centre of mass at which their mean is trusted as much as
 # the lifted body, and the power by which the trust falls; measured on simulated film (docs/experiments/film.md).
 _SPREAD, _POWER = 12.0, 4.0
+# Metres per second in the picture at which it is trusted half as much: vaults and sprints are not balanced.
+_SPEED = 1.2
 
 
 def up_direction(
@@ -38,13 +40,14 @@ def up_direction(
     body has it, which takes a tilted camera for a leaning body in part.
 
     Who keeps the balance has the centre of mass above the support on average, however the body leans: the support is
-    the foot that moves less in the picture. The more the direction from one to the other varies, the more counts what
-    was lifted.
+    the foot that moves less in the picture. The more the direction from one to the other varies, and the faster the
+    root moves, the more counts what was lifted.
     """
     above = _centre_of_mass(body, skeleton) - _support(body, path, skeleton)
     balance = unit(above.mean(0))
     angles = torch.rad2deg((unit(above) @ balance).clamp(-1, 1).arccos())
-    trust = 1 / (1 + (angles.square().mean().sqrt() / _SPREAD) ** _POWER)
+    speed = path.diff(dim=0).norm(dim=-1).mean().nan_to_num() * skeleton.fps
+    trust = 1 / (1 + (angles.square().mean().sqrt() / _SPREAD) ** _POWER) / (1 + (speed / _SPEED) ** _POWER)
     return unit(trust * balance + (1 - trust) * lifted)
 
 
