@@ -64,7 +64,7 @@ def sample(
         float, typer.Option(help="Classifier-free guidance scale; 1 switches it off.")
     ] = _DEFAULT.guidance_scale,
     guidance_end: Annotated[
-        int | None, typer.Option(help="Diffusion step below which guidance is off; default: 800. 0: it never is.")
+        int | None, typer.Option(help="Diffusion step below which 3D is not guided; default: 800. 0: it always is.")
     ] = None,
     solver: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = _DEFAULT.solver,
     edit: Annotated[

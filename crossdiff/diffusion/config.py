@@ -48,7 +48,8 @@ class SamplingConfig(Config):
     guidance_scale: GuidanceScale = 2.0
     """Scale of classifier-free guidance; 1 switches it off."""
     guidance_end: Timestep = 800
-    """The timestep (0 to 999) below which guidance is off (as in Kynkäänniemi et al. 2024); 0: it never is."""
+    """The timestep (0 to 999) below which 3D -> 3D is not guided (as in Kynkäänniemi et al. 2024); 0: it always
+    is. 2D is guided at all of them."""
     solver: Solver = "ddim"
     """DPM-Solver++, DDIM, or ancestral DDPM."""
     mixture: bool = False

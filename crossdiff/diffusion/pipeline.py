@@ -122,7 +122,7 @@ class CrossDiffPipeline:
 
         num_frames: one for all or one per prompt; default: the edited motion's, the time that the path takes (see
         `frames_along`), or 120. guidance_scale: scale of classifier-free guidance; 1 switches it off. guidance_end: the
-        timestep below which it is off. solver: "dpm++", "ddim" or "ddpm". mixture: denoise in 2D above timestep
+        timestep below which 3D is not guided. solver: "dpm++", "ddim" or "ddpm". mixture: denoise in 2D above timestep
         `switch_step` (alpha) and in 3D below. on_step: called with the number of steps done and their total. edit: a
         motion of which a part is kept in all motions of the call. path: the pelvis follows it, in its axes instead of
         those above. goals: points that hands or feet reach.

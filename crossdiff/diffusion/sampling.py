@@ -228,7 +228,7 @@ class Guidance:
 
     scales: Float[Tensor, " b"]
     end: int = 0
-    """The timestep below which rows are not guided."""
+    """The timestep below which 3D -> 3D is not guided."""
     distilled: bool = False
     """The network takes the scales as an input instead."""
 
@@ -247,7 +247,8 @@ class WholeMotions:
     def __call__(self, x: Tensor, t: int | Int[Tensor, " b"], source: Domain, target: Domain) -> Tensor:
         """x_start. t: of all rows, or of each."""
         steps = torch.as_tensor(t, device=x.device).expand(len(x))
-        (rows,) = torch.where(self._guided & (steps >= self._guidance.end))
+        end = self._guidance.end if source == "3d" else 0
+        (rows,) = torch.where(self._guided & (steps >= end))
         if not len(rows):
             return self._run(x, steps, self._text, self._mask, source, target)
         text = torch.cat([self._text, torch.zeros_like(self._text[rows])])

@@ -27,7 +27,7 @@ class Distillation(Config):
     switch_step: int
     """The timestep at which mixture sampling switches from 2D to 3D."""
     guidance_end: int = 0
-    """The timestep below which the teacher was not guided."""
+    """The timestep below which the teacher was not guided in 3D."""
     teacher: str
     """Hash of the weights that it was distilled from."""
 

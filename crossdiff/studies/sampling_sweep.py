@@ -14,7 +14,7 @@ from pydantic import Field
 
 from crossdiff.checkpoint import load_model
 from crossdiff.config import Config
-from crossdiff.diffusion.config import GuidanceScale, NumSteps, SamplingConfig
+from crossdiff.diffusion.config import GuidanceScale, NumSteps, SamplingConfig, Timestep
 from crossdiff.diffusion.sampling import sample
 from crossdiff.diffusion.solvers import Solver
 from crossdiff.errors import ConfigError
@@ -38,7 +38,7 @@ _WORDS = 16
 
 
 class Grid(Config):
-    """Every number of steps with every guidance scale."""
+    """Every number of steps with every guidance scale and every end of guidance."""
 
     solver: Solver
     """Solver."""
@@ -46,6 +46,8 @@ class Grid(Config):
     """Numbers of denoising steps."""
     guidance_scale: tuple[GuidanceScale, ...] = Field((SamplingConfig().guidance_scale,), min_length=1)
     """Guidance scales."""
+    guidance_end: tuple[Timestep, ...] = Field((SamplingConfig().guidance_end,), min_length=1)
+    """Timesteps below which guidance is off."""
 
 
 class SamplingSweep(Config):
@@ -65,10 +67,11 @@ class SamplingSweep(Config):
     def rows(self) -> list[SamplingConfig]:
         """All combinations without repetitions, the reference last."""
         tried = [
-            SamplingConfig(solver=grid.solver, steps=steps, guidance_scale=scale)
+            SamplingConfig(solver=grid.solver, steps=steps, guidance_scale=scale, guidance_end=end)
             for grid in self.grids
             for steps in grid.steps
             for scale in grid.guidance_scale
+            for end in grid.guidance_end
         ]
         return [row for n, row in enumerate([*tried, self.reference]) if row not in tried[:n]]
 
@@ -156,7 +159,7 @@ def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataF
     """A row for each way to sample, after real motion; FID also relative to the reference, if it was evaluated."""
     real = rows[0].result.tables[0].rows[REAL]
     known = next((row.value("FID").mean for row in rows if row.sampling == reference), None)
-    head = {"solver": REAL, "steps": "", "guidance": ""}
+    head = {"solver": REAL, "steps": "", "guidance": "", "until t": ""}
     lines = [head | {"R-precision top 3 ↑": _text(real["R-precision top 3"]), "FID ↓": _text(real["FID"])}]
     for row in rows:
         fid = row.value("FID")
@@ -166,6 +169,7 @@ def sweep_table(rows: Sequence[SweepRow], reference: SamplingConfig) -> pd.DataF
                 "solver": row.sampling.solver,
                 "steps": str(row.sampling.steps),
                 "guidance": f"{row.sampling.guidance_scale:g}",
+                "until t": str(row.sampling.guidance_end) if row.sampling.guidance_scale != 1 else "",
                 "R-precision top 3 ↑": _text(row.value("R-precision top 3")),
                 "FID ↓": _text(fid),
                 "FID / reference": "" if known is None else f"{fid.mean / known:.2f}",
@@ -182,15 +186,15 @@ def _text(value: Value) -> str:
 
 
 def _name(sampling: SamplingConfig) -> str:
-    return f"{sampling.solver}-{sampling.steps}-{sampling.guidance_scale:g}"
+    return f"{sampling.solver}-{sampling.steps}-{sampling.guidance_scale:g}-{sampling.guidance_end}"
 
 
 def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> None:
     """FID over time for each solver, at the most frequent guidance scale; FID and R-precision over guidance."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    scale = Counter(row.sampling.guidance_scale for row in rows).most_common(1)[0][0]
-    same = [row for row in rows if row.sampling.guidance_scale == scale]
+    guidance = Counter(_guidance(row.sampling) for row in rows).most_common(1)[0][0]
+    same = [row for row in rows if _guidance(row.sampling) == guidance]
     with saved_figure(path, 11, 4.2) as figure:
         left, right = figure.subplots(1, 2)
         for solver in dict.fromkeys(row.sampling.solver for row in same):
@@ -211,17 +215,21 @@ def _plot(path: Path, rows: Sequence[SweepRow], reference: SamplingConfig) -> No
             axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
-        left.set_title(f"Time and FID, guidance {scale:g}; numbers are steps")
+        left.set_title(f"Time and FID, guidance {guidance[0]:g}; numbers are steps")
         left.legend(frameon=False)
         _plot_guidance(right, rows)
 
 
+def _guidance(sampling: SamplingConfig) -> tuple[float, int]:
+    return sampling.guidance_scale, sampling.guidance_end
+
+
 def _plot_guidance(ax: Axes, rows: Sequence[SweepRow]) -> None:
-    """FID and R-precision over guidance, of the solver and steps with the most scales."""
-    groups: dict[tuple[str, int], list[SweepRow]] = {}
+    """FID and R-precision over guidance, of the solver, steps and end with the most scales."""
+    groups: dict[tuple[str, int, int], list[SweepRow]] = {}
     for row in rows:
-        groups.setdefault((row.sampling.solver, row.sampling.steps), []).append(row)
-    (solver, steps), line = max(groups.items(), key=lambda item: len(item[1]))
+        groups.setdefault((row.sampling.solver, row.sampling.steps, row.sampling.guidance_end), []).append(row)
+    (solver, steps, _), line = max(groups.items(), key=lambda item: len(item[1]))
     line = sorted(line, key=lambda r: r.sampling.guidance_scale)
     scales = [row.sampling.guidance_scale for row in line]
     other = ax.twinx()

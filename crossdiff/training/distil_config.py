@@ -46,7 +46,7 @@ class DistilConfig(LoopConfig):
     switch_step: int = Field(1, ge=0, le=999)
     """The timestep at which mixture sampling switches from 2D to 3D."""
     guidance_end: int = Field(800, ge=0, le=999)
-    """The timestep below which the teacher is not guided; 0: it always is."""
+    """The timestep below which the teacher is not guided in 3D; 0: it always is."""
 
     @model_validator(mode="after")
     def _learnable(self) -> Self:

@@ -315,3 +315,24 @@ def test_every_way_to_ask_samples_alike_by_default():
 def test_an_evaluation_refuses_them_when_it_is_loaded(override, said):
     with pytest.raises(ConfigError, match=re.escape(f"--set: {said}")):
         load_config(EvaluationConfig, overrides=[override])
+
+
+def test_guidance_of_3d_ends_and_that_of_2d_does_not(oracle):
+    rows = []
+    forward = oracle.network.forward
+
+    def counting(inputs, t, *rest, **named):
+        ((domain, x),) = inputs.items()
+        rows.append((domain, int(t[0]), len(x)))
+        return forward(inputs, t, *rest, **named)
+
+    oracle.network.forward = counting
+    options = SamplingConfig(steps=10, guidance_scale=2.5, mixture=True, switch_step=850, guidance_end=700)
+    sample(oracle, TEXT, [4] * 3, options, [0, 1, 2])
+    flat = [(999, 6), (989, 6), (959, 6), (909, 6), (850, 6)]
+    assert [(t, n) for domain, t, n in rows if domain == "2d"] == flat
+    assert [(t, n) for domain, t, n in rows if domain == "3d"] == [(749, 6), (639, 3), (509, 3), (359, 3), (189, 3)]
+    rows.clear()
+    low = options.model_copy(update={"switch_step": 100})
+    sample(oracle, TEXT, [4] * 3, low, [0, 1, 2])
+    assert {n for domain, _, n in rows if domain == "2d"} == {6}

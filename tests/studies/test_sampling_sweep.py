@@ -28,6 +28,8 @@ def sweep(**changes) -> SamplingSweep:
 def test_every_way_comes_once_and_the_reference_last():
     rows = [(r.solver, r.steps, r.guidance_scale) for r in sweep().rows()]
     assert rows == [("dpm++", 1, 2.0), ("dpm++", 2, 2.0), ("dpm++", 2, 1.0), ("ddpm", 4, 2.5)]
+    ends = sweep(grids=[{"solver": "ddim", "steps": [3], "guidance_end": [0, 800]}]).rows()[:2]
+    assert [(r.guidance_scale, r.guidance_end) for r in ends] == [(2.0, 0), (2.0, 800)]
 
 
 def test_the_shipped_sweep_compares_with_a_thousand_steps():
@@ -54,9 +56,9 @@ def test_a_tiny_sweep_writes_its_table_and_goes_on(inputs):
     assert "| Real |" in table
     assert "| dpm++ | 2 | 1 |" in table
     assert "ddpm" not in table
-    made = (out / "dpm++-1-2" / "replications").stat().st_mtime_ns
+    made = (out / "dpm++-1-2-800" / "replications").stat().st_mtime_ns
     assert run_sampling_sweep(sweep(), *inputs).rows == 4
-    assert (out / "dpm++-1-2" / "replications").stat().st_mtime_ns == made
+    assert (out / "dpm++-1-2-800" / "replications").stat().st_mtime_ns == made
     last = (out / "sampling.md").read_text().splitlines()[-1]
     assert last.startswith("| ddpm | 4 | 2.5 |")
     assert "| 1.00 |" in last
