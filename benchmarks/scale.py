@@ -176,12 +176,31 @@ def sampling(model: CrossDiffModel, batch: int, frames: int, rounds: int) -> dic
 
 
 def plot(curves: Sequence[Curve], path: Path) -> None:
-    with saved_figure(path, 11, 3.2) as figure:
-        for axes, made in zip(figure.subplots(1, len(curves)), curves, strict=True):
+    """Milliseconds per item over their number: a level line is work that grows like the number of items."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    columns = 3
+    rows = -(-len(curves) // columns)
+    with saved_figure(path, 11, 3.4 * rows) as figure:
+        grid = figure.subplots(rows, columns, squeeze=False).flat
+        for axes, made in zip(grid, curves, strict=False):
             for name, taken in made.seconds.items():
-                axes.loglog(made.sizes[: len(taken)], taken, "o-", markersize=3, linewidth=1, label=name)
-            axes.set(xlabel=made.what, ylabel="CPU seconds")
-            axes.legend(frameon=False, fontsize=6)
+                sizes = made.sizes[: len(taken)]
+                each = [1e3 * seconds / size for seconds, size in zip(taken, sizes, strict=True)]
+                axes.plot(sizes, each, "o-", markersize=3.5, linewidth=1.2, label=name)
+            axes.set(xscale="log", yscale="log", xlabel=made.what, ylabel="CPU ms each")
+            low, high = axes.get_ylim()
+            low = min(low, high / 30)
+            axes.set_ylim(low, high * 1.3)
+            axes.set_xticks(list(made.sizes), [f"{size:,}" for size in made.sizes], fontsize=7)
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            last = axes is figure.axes[len(curves) - 1] and len(curves) < rows * columns
+            axes.legend(frameon=False, fontsize=7, **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if last else {}))
+        for axes in list(figure.axes)[len(curves) :]:
+            axes.remove()
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from crossdiff.config import Config
 
 # Lucas-Kanade: side of the window in pixels, and levels of the pyramid above the frame.
-_WINDOW, _LEVELS = (15, 15), 3
+_WINDOW, _LEVELS = (11, 11), 3
 _QUALITY, _APART = 0.01, 7  # corners: share of the strongest one's response, least distance in pixels
 _MIN_CONTRAST = 1e-3  # smallest eigenvalue of a window's gradients (OpenCV's units) that can be followed
 _MOST_ZOOM = 4.0  # since the key frame; more is a mistake
@@ -19,7 +19,7 @@ _MOST_ZOOM = 4.0  # since the key frame; more is a mistake
 class CameraConfig(Config):
     """How the background must move for the camera's movement to count as known."""
 
-    corners: PositiveInt = 100
+    corners: PositiveInt = 60
     """Most corners that are tracked."""
     min_corners: PositiveInt = 12
     """Fewest corners that must agree on one movement."""
