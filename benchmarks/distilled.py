@@ -35,7 +35,7 @@ from crossdiff.training.distil import make_student
 from crossdiff.training.distil_config import DistilConfig
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-GUIDANCE = SamplingConfig().guidance_scale
+GUIDANCE, END = SamplingConfig().guidance_scale, SamplingConfig().guidance_end
 # Words of the dummy text.
 WORDS = 16
 PROMPT = "a person walks forward, turns around, sits down on a chair and waves"
@@ -96,13 +96,14 @@ def print_times(name: str, model: CrossDiffModel, student: CrossDiffModel, args:
     few = SamplingConfig(steps=distilled.steps)
     four = f"{distilled.steps} passes, distilled"
     works = {
-        "20 guided steps of DDIM": motion_of(model, args.frames, SamplingConfig(steps=20)),
+        "20 guided steps of DDIM": motion_of(model, args.frames, SamplingConfig(steps=20, guidance_end=0)),
+        f"20 steps, guided until t = {END}": motion_of(model, args.frames, SamplingConfig(steps=20)),
         four: motion_of(student, args.frames, few),
         "1 pass, distilled": motion_of(student, args.frames, SamplingConfig(steps=1)),
     }
     found = fastest(works, args.times, name)
     for guidance, guided in ((GUIDANCE, "guided"), (1.0, "not guided")) if args.ddpm else ():
-        options = SamplingConfig(steps=args.ddpm, solver="ddpm", guidance_scale=guidance)
+        options = SamplingConfig(steps=args.ddpm, solver="ddpm", guidance_scale=guidance, guidance_end=0)
         wall, worked = fastest({"": motion_of(model, args.frames, options)}, 1, "DDPM")[""]
         times = 1000 / args.ddpm
         measured = "" if times == 1 else f" ({args.ddpm} measured, times {times:g})"
