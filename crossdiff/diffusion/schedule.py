@@ -29,7 +29,7 @@ def inference_timesteps(num_inference_steps: int) -> list[int]:
     """Timesteps from 999 down, denser where there is more noise: t_i = 1000 (1 - (i / n)^2) - 1; 1000 of them are all.
 
     They start at pure noise for any number of steps (Lin et al. 2024, table 2). With even steps, the first ones are too
-    long for the signal to grow as it should: of 20, a squat kept a half of the depth that 1000 give it.
+    long for the signal to grow as it should: of 20, a squat kept half of the depth that 100 give it.
     """
     if not 1 <= num_inference_steps <= NUM_STEPS:
         raise InputError(f"steps: expected 1 to {NUM_STEPS}, got {num_inference_steps}")

@@ -13,7 +13,7 @@ from crossdiff.training.losses import Objective, Pair
 class DistilConfig(LoopConfig):
     """Distillation of guidance and steps: the student repeats in a few passes what its teacher does in many."""
 
-    steps: int = Field(2000, ge=1)
+    steps: int = Field(4500, ge=1)
     """Optimizer steps of the whole run."""
     batch_size: int = Field(32, ge=1)
     """Clips per step, on all devices together."""
