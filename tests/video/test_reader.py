@@ -233,7 +233,7 @@ def test_damaged_frames_are_left_out_and_counted(tmp_path, suffix, capfd):
     (tmp_path / f"b.{suffix}").write_bytes(data)
     reader = VideoReader(tmp_path / f"b.{suffix}")
     count = len(levels(reader))
-    assert 30 < count < 50 and reader.decoded == pytest.approx(count / 50, abs=0.03)
+    assert 30 < count < 50 and reader.decoded == pytest.approx(count / 50, abs=0.05)
     assert len(reader.times) == count and reader.times[-1] == pytest.approx(49 / 25, abs=0.05)
     assert capfd.readouterr() == ("", "")  # no line of FFmpeg
 
